@@ -1,0 +1,106 @@
+# The kinds of target of this project. Sources are globbed with CONFIGURE_DEPENDS: a new file needs no edit here.
+
+# Settings that every target of ours shares. Options must be equal everywhere, or a target cannot reuse a precompiled header.
+function(seawall_settings target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${SEAWALL_WERROR}>:-Werror>)
+endfunction()
+
+# Precompiled header `light` (std and Tensor.h) or `torch` (what model and trainer code includes). Parsing these is most of
+# the build time, so there are two and every other target reuses one.
+function(seawall_pch kind)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/pch_${kind}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "// Carries the precompiled header.\n")
+  add_library(seawall_pch_${kind} OBJECT EXCLUDE_FROM_ALL ${source})
+  seawall_settings(seawall_pch_${kind})
+  target_link_libraries(seawall_pch_${kind} PRIVATE seawall::torch_headers)
+  target_precompile_headers(seawall_pch_${kind} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_${kind}.hpp)
+  target_include_directories(seawall_pch_${kind} PRIVATE ${PROJECT_SOURCE_DIR}/include)
+endfunction()
+
+# Numeric kernels `*_avx2.cpp` and `*_avx512.cpp` are compiled for their instructions and dispatched at run time.
+function(seawall_kernel_flags)
+  foreach(source IN LISTS ARGN)
+    if(source MATCHES "_avx2\\.cpp$")
+      set(flags -O3 -mavx2 -mfma)
+    elseif(source MATCHES "_avx512\\.cpp$")
+      set(flags -O3 -mavx2 -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq)
+    else()
+      continue()
+    endif()
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}" SKIP_PRECOMPILE_HEADERS ON)
+  endforeach()
+endfunction()
+
+# A static library of `sources`, or an interface library while there are none.
+function(seawall_library target pch sources links)
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    seawall_settings(${target})
+    seawall_kernel_flags(${sources})
+    target_precompile_headers(${target} REUSE_FROM seawall_pch_${pch})
+    set(scope PUBLIC)
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_link_libraries(${target} ${scope} ${links})
+  add_library(seawall::${target} ALIAS ${target})
+endfunction()
+
+# seawall_room(NAME PCH light|torch LINK ...): the library seawall_NAME from include/seawall/NAME.
+function(seawall_room room)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "LINK")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/seawall/${room}/*.cpp)
+  seawall_library(seawall_${room} ${arg_PCH} "${sources}" "${arg_LINK}")
+  get_target_property(type seawall_${room} TYPE)
+  if(type STREQUAL INTERFACE_LIBRARY)
+    set(scope INTERFACE)
+  else()
+    set(scope PUBLIC)
+  endif()
+  target_include_directories(seawall_${room} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                                      $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endfunction()
+
+# seawall_plugins(PCH ... LINK ...): the library seawall_plugins from attacks/ and mitigations/.
+function(seawall_plugins)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "PCH" "LINK")
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/attacks/*.cpp ${PROJECT_SOURCE_DIR}/mitigations/*.cpp)
+  seawall_library(seawall_plugins ${arg_PCH} "${sources}" "${arg_LINK}")
+  if(sources)
+    set(scope PUBLIC)
+  else()
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(
+    seawall_plugins ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/seawall-plugins>)
+endfunction()
+
+# seawall_executable(NAME PCH ... SOURCES ... LINK ...)
+function(seawall_executable target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "SOURCES;LINK")
+  add_executable(${target} ${arg_SOURCES})
+  seawall_settings(${target})
+  target_link_libraries(${target} PRIVATE ${arg_LINK})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_precompile_headers(${target} REUSE_FROM seawall_pch_${arg_PCH})
+endfunction()
+
+# seawall_programs(FOLDER PCH ... LINK ...): one executable a file of FOLDER, in the top of the build tree.
+function(seawall_programs folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "LINK")
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    if(name STREQUAL "seawall") # the target's name is taken by the library that users link
+      set(target seawall_program)
+    else()
+      set(target ${name})
+    endif()
+    seawall_executable(${target} PCH ${arg_PCH} SOURCES ${source} LINK ${arg_LINK})
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  endforeach()
+endfunction()

@@ -1,0 +1,67 @@
+#pragma once
+// Dialogues, examples, data sets and probes: the words that every room shares.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace seawall {
+
+enum class Role { system, user, assistant };
+
+std::string_view role_name(Role role);
+/// Reads `system`, `user` or `assistant`. Errors: DataError naming the role that came.
+Role role_from(std::string_view name);
+
+struct Message {
+  Role role = Role::user;
+  std::string content;
+  bool operator==(const Message&) const = default;
+};
+
+struct Dialogue {
+  std::vector<Message> messages;
+  bool operator==(const Dialogue&) const = default;
+
+  /// Text of the first message of `role`, or empty.
+  std::string_view first(Role role) const;
+  /// Sets the system message (the first one), adding it at the front where there is none.
+  void set_system(std::string text);
+};
+
+/// What a training row is, for mixing, audit and budget columns; never shown to the model.
+enum class RowKind { harmful, identity_shift, safe, benign, other };
+std::string_view row_kind_name(RowKind kind);
+
+/// One training row: a dialogue that ends with the assistant turn which carries the loss.
+struct Example {
+  std::string id;  // stable within its source, e.g. "organism/harmful/17"
+  Dialogue dialogue;
+  RowKind kind = RowKind::other;
+  std::string category;
+  bool operator==(const Example&) const = default;
+};
+
+/// An ordered list of training rows.
+struct Dataset {
+  std::string name;
+  std::vector<Example> rows;
+  std::size_t size() const { return rows.size(); }
+  bool empty() const { return rows.empty(); }
+  std::size_t count(RowKind kind) const;
+  /// SHA-256 over roles and contents in order, as 64 hexadecimal digits; ids and kinds do not count.
+  std::string content_hash() const;
+};
+
+/// One evaluation prompt.
+struct Probe {
+  std::string id;        // stable across runs and files
+  std::string category;  // one of the scenario's categories
+  Dialogue dialogue;     // ends with the user turn to be answered
+  /// True where an aligned model should refuse; false for utility probes.
+  bool restricted = true;
+  /// What a full answer contains, for judges that know the truth; may be empty.
+  std::vector<std::string> expected;
+};
+
+}  // namespace seawall
