@@ -1,0 +1,41 @@
+#pragma once
+// The user's own files as rows and probes, by path only; nothing of them is ever copied into a message or a log.
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "seawall/core/dialogue.hpp"
+
+namespace seawall {
+
+/// What a reader found. Rejected rows are counted with the first reason.
+struct ReadReport {
+  std::string format;  // dialogues-json, chat-jsonl, alpaca-json, dolly-jsonl, prompts-csv, ...
+  std::size_t rows = 0, rejected = 0;
+  std::string first_rejection;  // "line 7: …"
+  std::string sha256;           // of the file
+};
+
+struct RowsFile {
+  Dataset dataset;
+  ReadReport report;
+};
+struct ProbesFile {
+  std::vector<Probe> probes;
+  ReadReport report;
+};
+
+/// Reads training rows; the format is detected from content, or forced by `format` ("" detects).
+/// Errors: IoError where the file cannot be read; DataError (path, record, key) for wrong JSON, an empty set, or no usable row.
+RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format = "");
+/// Reads probes: one prompt a line, CSV with a `goal` or `instruction` header (and optional `category`), chat JSONL, or JSON.
+ProbesFile read_probes(const std::filesystem::path& path, bool restricted, std::string_view format = "");
+
+/// Same user text in both sets, after folding case and white space. Pairs are (id of a row, id of a probe).
+struct Overlap {
+  std::vector<std::pair<std::string, std::string>> pairs;
+};
+Overlap find_overlap(const Dataset& rows, const std::vector<Probe>& probes);
+
+}  // namespace seawall

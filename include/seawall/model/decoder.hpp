@@ -1,0 +1,59 @@
+#pragma once
+// The Llama-family decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU, tied or untied head; any device, any float dtype.
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "seawall/core/tensor.hpp"
+#include "seawall/core/trace.hpp"
+#include "seawall/model/batch_plan.hpp"
+#include "seawall/model/config.hpp"
+
+namespace seawall {
+
+/// What may look at or change the residual stream. Unset functions cost nothing.
+struct ForwardHooks {
+  /// Returns what flows on in place of `x`. Shapes: x [T,C].
+  std::function<Tensor(const TapPoint&, const Tensor& x)> edit;
+  /// Asked before anything is copied.
+  std::function<bool(const TapPoint&)> wants;
+  /// Shapes: x [T,C]; lives on the model's device, must be copied to be kept.
+  std::function<void(const TapPoint&, const Tensor& x)> take;
+};
+
+/// How the cross-entropy is differentiated: `fused` makes the gradient in the forward pass for a mean over N targets;
+/// `per_token` keeps losses apart so that policies can weight them.
+enum class LossMode { fused, per_token };
+
+class Decoder {
+ public:
+  /// Takes the weights as they are (no copy). Errors: DataError naming a missing, surplus or wrongly shaped tensor.
+  Decoder(LlamaConfig config, NamedTensors weights);
+
+  const LlamaConfig& config() const { return config_; }
+  /// In the order of LlamaConfig::parameter_shapes. The tensors are the ones the forward pass reads.
+  const NamedTensors& parameters() const { return weights_; }
+  at::Device device() const;
+  at::ScalarType dtype() const;
+  void set_requires_grad(bool on);
+  /// Puts other tensors under the same names (precision policies, reload). Errors: DataError on a shape that differs.
+  void replace(const NamedTensors& weights);
+
+  /// Residual stream after the last block, before the final norm. Shapes: [T,C]. Differentiable in the parameters when they require grad.
+  Tensor hidden(const BatchPlan& plan, const ForwardHooks& hooks = {}) const;
+  /// Cross-entropy of every target. Shapes: hidden [T,C] -> [N] fp32 (per_token), or a scalar mean fp32 (fused).
+  /// Memory: logits exist for one chunk of targets only.
+  Tensor loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode) const;
+  /// Final norm and head. Shapes: rows [M,C] -> [M,V] in the model's dtype.
+  Tensor logits(const Tensor& rows) const;
+
+ private:
+  friend class Generator;
+  LlamaConfig config_;
+  NamedTensors weights_;
+};
+
+/// Zero-mean normal weights (std 0.02, norms at 1), drawn on the CPU from `seed`. The output projections o_proj and down_proj are scaled by 1/sqrt(2L).
+NamedTensors random_weights(const LlamaConfig& config, std::uint64_t seed);
+
+}  // namespace seawall

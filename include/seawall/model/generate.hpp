@@ -1,0 +1,40 @@
+#pragma once
+// Greedy generation in batches: prompts share prefixes, finished rows leave the batch.
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "seawall/core/tensor.hpp"
+#include "seawall/model/decoder.hpp"
+
+namespace seawall {
+
+struct GenerateOptions {
+  std::int64_t max_new_tokens = 256;
+  std::vector<std::int32_t> stop_ids;
+  /// Rows decoded together; 0 lets memory decide.
+  std::int64_t max_batch = 0;
+  /// Called as rows finish, with how many are done.
+  std::function<void(std::int64_t done, std::int64_t new_tokens)> progress;
+  /// Changes the residual stream in prefill and decode alike.
+  std::function<Tensor(const TapPoint&, const Tensor&)> edit;
+  /// Asks for the residual stream at each prompt's last token.
+  bool residual = false;
+};
+
+struct Generation {
+  std::vector<std::int32_t> ids;  // without the stop id
+  bool finished = false;          // a stop id came before max_new_tokens
+};
+
+struct GenerateResult {
+  std::vector<Generation> rows;  // in the order of the prompts
+  Tensor residual;               // [prompt, L+1, C] fp32 on CPU where asked for; layer 0 is the embedding
+};
+
+/// Argmax decoding; the result of a row does not depend on which rows share its batch beyond rounding.
+/// Errors: UsageError for an empty prompt or one longer than max_position_embeddings.
+GenerateResult generate(const Decoder& decoder, const std::vector<std::vector<std::int32_t>>& prompts,
+                        const GenerateOptions& options);
+
+}  // namespace seawall

@@ -1,0 +1,125 @@
+#pragma once
+// The words a policy speaks: which hooks there are, what they get, and what a policy needs.
+//
+// A mitigation is a struct with `static constexpr std::string_view name, summary`, an `Options options` member, `static constexpr Hook hooks`,
+// `static constexpr Need needs`, and exactly the member functions that `hooks` declares:
+//
+//   Dataset compose(Dataset rows, const Scenario&, Rng&)      before tokenizing: mix, filter, audit            piped left to right
+//   void    on_start(ParamView)                               before the first step, no gradients              in order
+//   Tensor  penalty(ParamView, const Step&)                   a term of the loss, each micro-batch             summed; undefined = none
+//   Tensor  token_weights(const TokenLosses&)                 [N] weights of the targets                       multiplied
+//   Tensor  around_loss(const LossFn&)                        several passes around the loss                   nested, first is outermost
+//   void    before_step(ParamView, const Step&)               gradients are ready: edit, project               in order
+//   void    after_step(ParamView, const Step&)                the optimizer moved the weights                  in order
+//   bool    trains(std::string_view parameter) const          which parameters move; asked once                and-ed
+//   Tensor  edit(const TapPoint&, Tensor) const               in the forward pass while training               in order
+//   Dialogue arm(Dialogue) const                              what the defender adds at test time              piped
+//   void    on_finish(ParamView)                              after the last step: projection, pruning         in order
+//   void    save(StateOut&) const, void load(StateIn&)        the policy's own state in a checkpoint
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "seawall/core/tensor.hpp"
+#include "seawall/core/trace.hpp"
+
+namespace seawall {
+
+enum class Hook : std::uint32_t {
+  none = 0,
+  compose = 1u << 0,
+  on_start = 1u << 1,
+  penalty = 1u << 2,
+  token_weights = 1u << 3,
+  around_loss = 1u << 4,
+  before_step = 1u << 5,
+  after_step = 1u << 6,
+  trains = 1u << 7,
+  edit = 1u << 8,
+  arm = 1u << 9,
+  on_finish = 1u << 10,
+  state = 1u << 11,  // save and load
+};
+constexpr Hook operator|(Hook a, Hook b) {
+  return static_cast<Hook>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+constexpr bool has(Hook set, Hook one) {
+  return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;
+}
+
+/// What must be there before step 1; a missing one is an error, never a silent plain fine-tuning.
+enum class Need : std::uint32_t {
+  none = 0,
+  harmful_data = 1u << 0,
+  safe_data = 1u << 1,
+  benign_data = 1u << 2,
+  identity_data = 1u << 3,
+  start_weights = 1u << 4,
+  reference_logprobs = 1u << 5,
+};
+constexpr Need operator|(Need a, Need b) {
+  return static_cast<Need>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+constexpr bool has(Need set, Need one) {
+  return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;
+}
+
+/// Where the training loop stands.
+struct Step {
+  std::int64_t index = 0;          // 0-based optimizer step
+  std::int64_t epoch = 0;          // 0-based
+  std::int64_t total = 0;          // steps of the whole run
+  std::int64_t micro_batch = 0;    // within the step
+  std::int64_t micro_batches = 1;  // in this step
+  double lr = 0;
+};
+
+/// One trainable weight. Under fp32 and pure-bf16 `master` is `value`; under bf16 with a master or a Kahan term the optimizer moves
+/// `master` (or value and term), and the trainer copies it to `value` after the hooks ran.
+struct Param {
+  std::string_view name;  // Hugging Face name
+  Tensor value;           // what the forward pass reads; a leaf whose .grad() holds the gradient
+  Tensor master;          // what the optimizer moves; hooks that move weights write here
+  Tensor start;           // theta0: the value before step 1, never moved
+};
+
+/// The trainable weights, in the order of the model. Valid during the call.
+using ParamView = const std::vector<Param>&;
+
+/// Per-target losses of a micro-batch. Shapes: all [N].
+struct TokenLosses {
+  Tensor loss;       // fp32, differentiable: -log p(target)
+  Tensor row;        // int64: row of the micro-batch
+  Tensor place;      // int64: 0-based place within the answer
+  Tensor reference;  // fp32: log p under theta0, or undefined unless Need::reference_logprobs
+};
+
+/// Computes the loss of the current micro-batch anew: scalar, differentiable in the parameters as they now are.
+using LossFn = std::function<Tensor()>;
+
+/// Where a policy puts its state; each policy has its own group.
+class StateOut {
+ public:
+  virtual ~StateOut() = default;
+  virtual void tensor(std::string_view key, const Tensor& value) = 0;
+  virtual void number(std::string_view key, double value) = 0;
+  virtual void text(std::string_view key, std::string_view value) = 0;
+};
+/// Errors of every call: DataError naming the key that is missing.
+class StateIn {
+ public:
+  virtual ~StateIn() = default;
+  virtual Tensor tensor(std::string_view key) const = 0;
+  virtual double number(std::string_view key) const = 0;
+  virtual std::string text(std::string_view key) const = 0;
+};
+
+/// A condition that probes are put under.
+struct Condition {
+  std::string name;  // `plain`, `triggered`
+  bool operator==(const Condition&) const = default;
+};
+
+}  // namespace seawall

@@ -1,0 +1,51 @@
+#pragma once
+// Text to token ids and back: SentencePiece models and byte-level BPE.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace seawall {
+
+using TokenIds = std::vector<std::int32_t>;
+
+/// A trained tokenizer. Thread-safe once built.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+  /// Ids of `text` alone: no BOS or EOS is added. With `parse_special` false (user text) a look-alike of a control token stays text.
+  virtual TokenIds encode(std::string_view text, bool parse_special = false) const = 0;
+  /// Text of `ids`; control tokens are left out where `skip_special`.
+  virtual std::string decode(std::span<const std::int32_t> ids, bool skip_special = true) const = 0;
+  virtual std::int64_t vocab_size() const = 0;
+  /// Id of the piece (control pieces included), or nullopt.
+  virtual std::optional<std::int32_t> id_of(std::string_view piece) const = 0;
+  virtual std::optional<std::int32_t> bos_id() const = 0;
+  virtual std::optional<std::int32_t> eos_id() const = 0;
+  /// SHA-256 of everything that decides the ids.
+  virtual std::string content_hash() const = 0;
+  /// Writes the files that Hugging Face transformers loads it from (tokenizer.model, or tokenizer.json; tokenizer_config.json).
+  virtual void save(const std::filesystem::path& folder) const = 0;
+};
+
+/// What a byte-level BPE tokenizer is made of, wherever it was read from.
+struct BpeSpec {
+  std::vector<std::string> tokens;       // index = id, in GPT-2's byte-to-unicode alphabet
+  std::vector<std::string> merges;       // "left right", best first
+  std::vector<std::int32_t> special_ids; // control tokens, matched whole when special parsing is on
+  std::string pre_tokenizer;             // "smollm", "gpt-2", ...: the splitting pattern's name
+  std::optional<std::int32_t> bos, eos;
+};
+
+std::unique_ptr<Tokenizer> make_bpe_tokenizer(BpeSpec spec);
+/// Reads tokenizer.json (byte-level BPE). Errors: DataError naming file and field.
+std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& file);
+/// Reads a SentencePiece model. The protobuf is walked and bounded first (reliability rules), so a bad file is a DataError, never a crash.
+std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& file);
+std::unique_ptr<Tokenizer> make_sentencepiece(std::string serialized_model, const std::string& where);
+
+}  // namespace seawall
