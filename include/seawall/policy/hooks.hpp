@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "seawall/core/state.hpp"
 #include "seawall/core/tensor.hpp"
 #include "seawall/core/trace.hpp"
 
@@ -98,23 +99,6 @@ struct TokenLosses {
 
 /// Computes the loss of the current micro-batch anew: scalar, differentiable in the parameters as they now are.
 using LossFn = std::function<Tensor()>;
-
-/// Where a policy puts its state; each policy has its own group.
-class StateOut {
- public:
-  virtual ~StateOut() = default;
-  virtual void tensor(std::string_view key, const Tensor& value) = 0;
-  virtual void number(std::string_view key, double value) = 0;
-  virtual void text(std::string_view key, std::string_view value) = 0;
-};
-/// Errors of every call: DataError naming the key that is missing.
-class StateIn {
- public:
-  virtual ~StateIn() = default;
-  virtual Tensor tensor(std::string_view key) const = 0;
-  virtual double number(std::string_view key) const = 0;
-  virtual std::string text(std::string_view key) const = 0;
-};
 
 /// A condition that probes are put under.
 struct Condition {
