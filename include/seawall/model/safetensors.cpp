@@ -1,0 +1,152 @@
+// The safetensors format: u64 header length, JSON header, then the tensors' bytes without gaps.
+// Source: github.com/huggingface/safetensors, README "Format"; the limits are those of its Rust
+// reader.
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/file.hpp"
+#include "seawall/core/text.hpp"
+#include "seawall/model/files.hpp"
+#include "seawall/model/safetensors_header.hpp"
+
+namespace seawall {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
+
+struct TypeName {
+  std::string_view name;
+  at::ScalarType type;
+  std::uint64_t bytes;
+};
+constexpr std::array<TypeName, 3> types{
+    {{"F32", at::kFloat, 4}, {"F16", at::kHalf, 2}, {"BF16", at::kBFloat16, 2}}};
+
+const TypeName& type_of(const SafetensorsEntry& entry, const std::string& where) {
+  const auto found = std::ranges::find(types, entry.type, &TypeName::name);
+  if (found != types.end()) return *found;
+  throw DataError(where + ": tensor '" + shown(entry.name) + "' at byte " +
+                  std::to_string(entry.begin) + " of the data has type '" + shown(entry.type) +
+                  "', want F32, F16 or BF16");
+}
+
+/// Checks that type, shape and byte range agree, with checked arithmetic.
+void check_entry(const SafetensorsEntry& entry, const std::string& where) {
+  auto bytes = type_of(entry, where).bytes;
+  auto bound =
+      static_cast<std::int64_t>(bytes);  // with 0 counted as 1, so that strides fit as well
+  for (const auto size : entry.shape) {
+    bytes *= size;
+    if (__builtin_mul_overflow(bound, std::max<std::uint64_t>(size, 1), &bound)) {
+      throw DataError(where + ": tensor '" + shown(entry.name) +
+                      "': the size of its shape overflows");
+    }
+  }
+  if (bytes != entry.end - entry.begin) {
+    throw DataError(where + ": tensor '" + shown(entry.name) + "' at byte " +
+                    std::to_string(entry.begin) + " of the data: type and shape want " +
+                    std::to_string(bytes) + " bytes, the offsets give " +
+                    std::to_string(entry.end - entry.begin));
+  }
+}
+
+void check_layout(std::vector<SafetensorsEntry>& entries, std::uint64_t data_size,
+                  const std::string& where) {
+  std::ranges::stable_sort(entries, {}, [](const auto& e) { return std::pair(e.begin, e.end); });
+  std::uint64_t expected = 0;
+  for (const auto& entry : entries) {
+    if (entry.begin != expected || entry.end < entry.begin || entry.end > data_size) {
+      throw DataError(where + ": tensor '" + shown(entry.name) + "': data_offsets [" +
+                      std::to_string(entry.begin) + ", " + std::to_string(entry.end) +
+                      "], want a start of " + std::to_string(expected) + " and an end of at most " +
+                      std::to_string(data_size));
+    }
+    check_entry(entry, where);
+    expected = entry.end;
+  }
+  if (expected != data_size) {
+    throw DataError(where + ": the tensors end at byte " + std::to_string(expected) +
+                    " of the data, the data has " + std::to_string(data_size) + " bytes");
+  }
+}
+
+void copy_parallel(void* to, const char* from, std::uint64_t size) {
+  constexpr std::int64_t chunk = 1 << 22;
+  at::parallel_for(0, static_cast<std::int64_t>(size), chunk, [&](std::int64_t b, std::int64_t e) {
+    std::memcpy(static_cast<char*>(to) + b, from + b, static_cast<std::size_t>(e - b));
+  });
+}
+
+Tensor load_entry(const SafetensorsEntry& entry, const char* data, const std::string& where,
+                  bool to_float) {
+  const std::vector<std::int64_t> shape(entry.shape.begin(), entry.shape.end());
+  auto tensor = at::empty(shape, at::TensorOptions().dtype(type_of(entry, where).type));
+  copy_parallel(tensor.data_ptr(), data + entry.begin, entry.end - entry.begin);
+  return to_float ? tensor.to(at::kFloat) : tensor;
+}
+
+std::string header_text(const NamedTensors& tensors,
+                        const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::set<std::string> names;
+  std::uint64_t offset = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const auto type = std::ranges::find(types, tensor.scalar_type(), &TypeName::type);
+    if (type == types.end()) {
+      throw UsageError("safetensors: tensor '" + name + "' is not float32, float16 or bfloat16");
+    }
+    if (name == "__metadata__" || !names.insert(name).second) {
+      throw UsageError("safetensors: tensor name '" + name + "' is taken");
+    }
+    const auto end = offset + static_cast<std::uint64_t>(tensor.numel()) * type->bytes;
+    header[name] = {
+        {"dtype", type->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  auto text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts at a multiple of 8
+  return text;
+}
+
+}  // namespace
+
+NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float) {
+  const auto where = file.string();
+  const MappedFile mapped(file);
+  auto [entries, data_start] = parse_safetensors_header(mapped.bytes(), where);
+  auto sorted = entries;
+  check_layout(sorted, mapped.bytes().size() - data_start, where);
+  NamedTensors tensors;
+  tensors.reserve(sorted.size());
+  for (const auto& entry : sorted) {
+    tensors.push_back(
+        {entry.name, load_entry(entry, mapped.bytes().data() + data_start, where, to_float)});
+  }
+  return tensors;
+}
+
+void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  const auto header = header_text(tensors, metadata);
+  std::vector<Tensor> kept;  // contiguous CPU copies, alive until written
+  kept.reserve(tensors.size());
+  const std::uint64_t length = header.size();
+  std::vector<std::string_view> parts{
+      std::string_view(reinterpret_cast<const char*>(&length), sizeof(length)), header};
+  for (const auto& [name, tensor] : tensors) {
+    kept.push_back(tensor.detach().to(at::kCPU).contiguous());
+    parts.emplace_back(static_cast<const char*>(kept.back().data_ptr()), kept.back().nbytes());
+  }
+  write_file_atomically(file, parts);
+}
+
+}  // namespace seawall
