@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -44,13 +45,35 @@ Descriptor open_for_reading(const std::filesystem::path& path, std::uint64_t& si
   return file;
 }
 
-void write_all(int file, std::string_view bytes, const std::filesystem::path& path) {
+std::string mebibytes(double bytes) {
+  std::array<char, 32> text;
+  const int length = std::snprintf(text.data(), text.size(), "%.1f MiB", bytes / (1 << 20));
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+/// Says what a full disk lacks. The numbers of a locale with a decimal comma would still read well.
+[[noreturn]] void fail_to_write(const std::filesystem::path& path, const std::string& action,
+                                int code, std::uint64_t need) {
+  if (code != ENOSPC && code != EDQUOT) fail(path, action, code);
+  std::error_code ignored;
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const auto space = std::filesystem::space(folder, ignored);
+  throw IoError(path.string() + ": cannot " + action + ": " + std::strerror(code) + ": want " +
+                mebibytes(static_cast<double>(need)) + ", " +
+                (ignored ? "free space is unknown"
+                         : mebibytes(static_cast<double>(space.available)) + " are free") +
+                "; free some space or choose another output folder");
+}
+
+/// 0, or the reason why not everything was written.
+int write_all(int file, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto written = ::write(file, bytes.data(), std::min<std::size_t>(bytes.size(), 1 << 30));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(path, "write", errno);
+    if (written < 0) return errno;
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+  return 0;
 }
 
 void sync_folder(const std::filesystem::path& folder) {
@@ -83,12 +106,22 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t limit) {
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::string_view> parts) {
   const auto temporary = std::filesystem::path(path).concat(".tmp-" + std::to_string(::getpid()));
+  std::uint64_t need = 0;
+  for (const auto part : parts) need += part.size();
+  const auto check = [&](int code, const char* action) {
+    if (code == 0) return;
+    ::unlink(temporary.c_str());  // so that the free space is what it was before
+    fail_to_write(path, action, code, need);
+  };
+  const auto reason = [](bool good) { return good ? 0 : errno; };
   try {
     Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.value < 0) fail(temporary, "create the file", errno);
-    for (const auto part : parts) write_all(file.value, part, temporary);
-    if (::fsync(file.value) != 0) fail(temporary, "flush the file", errno);
-    if (::close(std::exchange(file.value, -1)) != 0) fail(temporary, "close the file", errno);
+    check(reason(file.value >= 0), "create the file");
+    int code = 0;
+    for (const auto part : parts) code = code != 0 ? code : write_all(file.value, part);
+    code = code != 0 ? code : reason(::fsync(file.value) == 0);
+    const int closed = reason(::close(std::exchange(file.value, -1)) == 0);
+    check(code != 0 ? code : closed, "write the file");
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "rename into place", errno);
   } catch (...) {
     ::unlink(temporary.c_str());
