@@ -107,22 +107,22 @@ def make_logits(tokenizer, model):
     write_json("smollm2_logits.json", rows)
 
 
-def plain_loop(model, batch, steps, lr, decay):
-    """Losses of full fine-tuning written out; the rate falls by `decay` each epoch of one step."""
+def plain_loop(model, rows, steps, lr, decay):
+    """Losses of full fine-tuning written out, row by row with no padding; the rate falls each step."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
-    count = (batch["labels"] != -100).sum()
+    count = sum(label != -100 for _, labels in rows for label in labels)
     losses, norms = [], []
     model.train()
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = lr * decay**step
-        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-        loss = torch.nn.functional.cross_entropy(
-            logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten(), ignore_index=-100, reduction="sum"
-        ) / count
-        loss.backward()
-        losses.append(loss.item())
+        losses.append(0.0)
+        for ids, labels in rows:
+            logits = model(torch.tensor([ids])).logits[0, :-1]
+            loss = torch.nn.functional.cross_entropy(logits, torch.tensor(labels[1:]), reduction="sum") / count
+            loss.backward()
+            losses[-1] += loss.item()
         norms.append(float(torch.linalg.vector_norm(torch.stack([p.grad.norm() for p in parameters]))))
         optimizer.step()
         optimizer.zero_grad()
@@ -134,13 +134,12 @@ def make_losses(gguf):
     dialogues = json.loads((HERE / "dialogues.json").read_text())
     setting = {"lr": 5e-5, "decay": 0.85, "steps": 4}
     result = dict(setting, batch=10, weight_decay=0.0, betas=[0.9, 0.999], eps=1e-8)
-    for name, clip in (("trainer", 0.0), ("trainer_clip_1", 1.0), ("plain", None)):
+    for name, clip in (("plain", None), ("trainer", 0.0), ("trainer_clip_1", 1.0)):
         tokenizer, model = peer_env.load_hf(gguf, None)
         with_digit_rule(tokenizer)
         rows = [peer_env.encode_dialogue(tokenizer, messages) for messages in dialogues]
         if clip is None:
-            losses, norms = plain_loop(model, hf_train.pad_batch(rows, tokenizer.pad_token_id), **{
-                "steps": setting["steps"], "lr": setting["lr"], "decay": setting["decay"]})  # fmt: skip
+            losses, norms = plain_loop(model, rows, **setting)
         else:
             out = str(peer_env.cache() / "peers" / "hf-out")
             clock = hf_train.train(model, tokenizer, rows, clip=clip, batch=10, out=out, **setting)
