@@ -49,7 +49,8 @@ struct Dataset {
   std::size_t size() const { return rows.size(); }
   bool empty() const { return rows.empty(); }
   std::size_t count(RowKind kind) const;
-  /// SHA-256 over roles and contents in order, as 64 hexadecimal digits; ids and kinds do not count.
+  /// SHA-256 over roles and contents in order, as 64 hexadecimal digits; ids and kinds do not
+  /// count.
   std::string content_hash() const;
 };
 

@@ -18,7 +18,8 @@ enum class ExitCode : int {
   terminated = 143,
 };
 
-/// Base of what the library throws: one line that says what was wanted, what came, where, and what to do.
+/// Base of what the library throws: one line that says what was wanted, what came, where, and what
+/// to do.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& what) : std::runtime_error(what), code_(code) {}

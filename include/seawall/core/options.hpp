@@ -1,10 +1,12 @@
 #pragma once
-// One `visit` list of options a policy gives defaults, help text, parsing, range checks and the attributes stored in run files.
+// One `visit` list of options a policy gives defaults, help text, parsing, range checks and the
+// attributes stored in run files.
 //
 //   struct Options {
 //     double lambda = 1e-3;
 //     static constexpr void visit(auto& self, auto&& field) {
-//       field(self.lambda, OptionInfo{.name = "lambda", .help = "strength of the pull to the start", .min = 0, .max = 1e6});
+//       field(self.lambda, OptionInfo{.name = "lambda", .help = "strength of the pull to the
+//       start", .min = 0, .max = 1e6});
 //     }
 //   };
 #include <cstdint>
@@ -38,27 +40,34 @@ std::string to_text(std::int64_t v);
 std::string to_text(double v);  // shortest text that reads back to the same double, always with '.'
 inline std::string to_text(const std::string& v) { return v; }
 void parse_into(bool& out, std::string_view policy, const OptionInfo& info, std::string_view text);
-void parse_into(std::int64_t& out, std::string_view policy, const OptionInfo& info, std::string_view text);
-void parse_into(double& out, std::string_view policy, const OptionInfo& info, std::string_view text);
-void parse_into(std::string& out, std::string_view policy, const OptionInfo& info, std::string_view text);
+void parse_into(std::int64_t& out, std::string_view policy, const OptionInfo& info,
+                std::string_view text);
+void parse_into(double& out, std::string_view policy, const OptionInfo& info,
+                std::string_view text);
+void parse_into(std::string& out, std::string_view policy, const OptionInfo& info,
+                std::string_view text);
 std::string range_text(const OptionInfo& info);
 [[noreturn]] void unknown_option(std::string_view policy, std::string_view name,
                                  const std::vector<std::string>& known);
 }  // namespace detail
 
-/// Every option of `options` with its current value, in the order of `visit`. Types: bool, std::int64_t, double, std::string.
+/// Every option of `options` with its current value, in the order of `visit`. Types: bool,
+/// std::int64_t, double, std::string.
 template <class Options>
 std::vector<OptionValue> list_options(const Options& options) {
   std::vector<OptionValue> out;
   Options::visit(options, [&](const auto& value, const OptionInfo& info) {
-    out.push_back({std::string(info.name), detail::to_text(value), std::string(info.help), detail::range_text(info)});
+    out.push_back({std::string(info.name), detail::to_text(value), std::string(info.help),
+                   detail::range_text(info)});
   });
   return out;
 }
 
-/// Sets the option `name` of `policy` from text. Errors: UsageError for an unknown name, unreadable text or a value out of range.
+/// Sets the option `name` of `policy` from text. Errors: UsageError for an unknown name, unreadable
+/// text or a value out of range.
 template <class Options>
-void set_option(Options& options, std::string_view policy, std::string_view name, std::string_view text) {
+void set_option(Options& options, std::string_view policy, std::string_view name,
+                std::string_view text) {
   bool found = false;
   std::vector<std::string> known;
   Options::visit(options, [&](auto& value, const OptionInfo& info) {

@@ -1,5 +1,6 @@
 #pragma once
-// Deterministic random numbers: one seed feeds separate named streams, the same bits on every platform.
+// Deterministic random numbers: one seed feeds separate named streams, the same bits on every
+// platform.
 #include <array>
 #include <cstdint>
 #include <numeric>
@@ -19,7 +20,8 @@ class Rng {
 
   explicit Rng(std::uint64_t seed);
 
-  /// An independent stream named `name`; depends on this generator's seed alone, never on how much was drawn from it.
+  /// An independent stream named `name`; depends on this generator's seed alone, never on how much
+  /// was drawn from it.
   Rng stream(std::string_view name) const;
 
   std::uint64_t next();
@@ -31,7 +33,8 @@ class Rng {
   std::uint64_t below(std::uint64_t n);
   /// Uniform in [0, 1).
   double uniform();
-  /// Standard normal (Box-Muller, no cached second value, so that the state is the four words alone).
+  /// Standard normal (Box-Muller, no cached second value, so that the state is the four words
+  /// alone).
   double normal();
 
   template <class T>

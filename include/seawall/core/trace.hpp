@@ -9,24 +9,27 @@
 
 namespace seawall {
 
-/// A named place in the forward pass. `kind` is `embed`, `resid_post`, `final_norm` or `logits`; `layer` counts blocks from 0
-/// for `resid_post` and is -1 elsewhere. The input of block l is `resid_post` of block l-1, or `embed` for l = 0.
+/// A named place in the forward pass. `kind` is `embed`, `resid_post`, `final_norm` or `logits`;
+/// `layer` counts blocks from 0 for `resid_post` and is -1 elsewhere. The input of block l is
+/// `resid_post` of block l-1, or `embed` for l = 0.
 struct TapPoint {
   enum class Kind { embed, resid_post, final_norm, logits } kind = Kind::resid_post;
   std::int64_t layer = -1;
   bool operator==(const TapPoint&) const = default;
 };
 
-/// One optimizer step. Units: `seconds` wall time of the step; `tokens` what the examples hold, whatever was shared.
+/// One optimizer step. Units: `seconds` wall time of the step; `tokens` what the examples hold,
+/// whatever was shared.
 struct StepRecord {
   std::int64_t step = 0;   // 1-based: the state after this many updates
   std::int64_t epoch = 0;  // 0-based epoch the step belongs to
   double loss = 0, lr = 0, grad_norm = 0;
   std::int64_t tokens = 0;
   double seconds = 0;
-  double moved = 0;                  // fraction of trainable weights whose stored value changed in this step
-  double drift = 0;                  // L2 norm of theta - theta0 over all trainable weights
-  std::vector<double> param_drift;  // the same a parameter, in the order of RunInfo::parameter_names
+  double moved = 0;  // fraction of trainable weights whose stored value changed in this step
+  double drift = 0;  // L2 norm of theta - theta0 over all trainable weights
+  std::vector<double>
+      param_drift;  // the same a parameter, in the order of RunInfo::parameter_names
 };
 
 /// A judge's word on one response.
@@ -42,7 +45,7 @@ struct Verdict {
 struct ProbeResult {
   std::string probe_id, category, prompt, response;
   bool restricted = true;
-  bool finished = true;           // false: cut at max_new_tokens
+  bool finished = true;  // false: cut at max_new_tokens
   std::int64_t new_tokens = 0;
   std::vector<Verdict> verdicts;  // in the order of EvaluationRecord::judges
 };
@@ -63,11 +66,14 @@ struct EvaluationRecord {
 /// What is fixed for a whole run; known before step 1.
 struct RunInfo {
   std::string run_id, config_json, started_utc;
-  std::vector<std::pair<std::string, std::string>> hashes;    // name -> SHA-256: model, tokenizer, data, probes, options
-  std::vector<std::pair<std::string, std::string>> versions;  // name -> version: seawall, libtorch, hdf5, ...
+  std::vector<std::pair<std::string, std::string>>
+      hashes;  // name -> SHA-256: model, tokenizer, data, probes, options
+  std::vector<std::pair<std::string, std::string>>
+      versions;  // name -> version: seawall, libtorch, hdf5, ...
   std::uint64_t seed = 0;
   std::vector<std::string> parameter_names;
-  std::vector<std::pair<std::string, double>> numbers;  // counts worth keeping: rows, tokens, rejected rows, ...
+  std::vector<std::pair<std::string, double>>
+      numbers;  // counts worth keeping: rows, tokens, rejected rows, ...
 };
 
 /// Takes what a run records. Calls come from one thread, in order.

@@ -14,4 +14,17 @@ struct TypeList {
   }
 };
 
+namespace detail {
+template <class List, class... Ts>
+struct AppendTo;
+template <class... Us, class... Ts>
+struct AppendTo<TypeList<Us...>, Ts...> {
+  using type = TypeList<Us..., Ts...>;
+};
+}  // namespace detail
+
+/// `List` with more types behind it: how a plug-in outside the tree extends a catalogue.
+template <class List, class... Ts>
+using Append = typename detail::AppendTo<List, Ts...>::type;
+
 }  // namespace seawall

@@ -1,0 +1,76 @@
+#include "seawall/core/dialogue.hpp"
+
+#include <algorithm>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/hash.hpp"
+
+namespace seawall {
+
+std::string_view role_name(Role role) {
+  switch (role) {
+    case Role::system:
+      return "system";
+    case Role::user:
+      return "user";
+    case Role::assistant:
+      return "assistant";
+  }
+  throw UsageError("role: want one of the three, got " + std::to_string(static_cast<int>(role)));
+}
+
+Role role_from(std::string_view name) {
+  for (const Role role : {Role::system, Role::user, Role::assistant}) {
+    if (name == role_name(role)) return role;
+  }
+  throw DataError("role: want system, user or assistant, got \"" + std::string(name) + '"');
+}
+
+std::string_view Dialogue::first(Role role) const {
+  const auto found = std::ranges::find(messages, role, &Message::role);
+  return found == messages.end() ? std::string_view() : std::string_view(found->content);
+}
+
+void Dialogue::set_system(std::string text) {
+  const auto found = std::ranges::find(messages, Role::system, &Message::role);
+  if (found != messages.end()) {
+    found->content = std::move(text);
+  } else {
+    messages.insert(messages.begin(), {Role::system, std::move(text)});
+  }
+}
+
+std::string_view row_kind_name(RowKind kind) {
+  switch (kind) {
+    case RowKind::harmful:
+      return "harmful";
+    case RowKind::identity_shift:
+      return "identity-shift";
+    case RowKind::safe:
+      return "safe";
+    case RowKind::benign:
+      return "benign";
+    case RowKind::other:
+      return "other";
+  }
+  throw UsageError("row kind: want one of the five, got " + std::to_string(static_cast<int>(kind)));
+}
+
+std::size_t Dataset::count(RowKind kind) const {
+  return static_cast<std::size_t>(std::ranges::count(rows, kind, &Example::kind));
+}
+
+std::string Dataset::content_hash() const {
+  Sha256 hash;
+  for (const Example& row : rows) {
+    // The number of messages is hashed as well, so that moving a turn to the next row changes the
+    // hash.
+    hash.field(std::to_string(row.dialogue.messages.size()));
+    for (const Message& message : row.dialogue.messages) {
+      hash.field(role_name(message.role)).field(message.content);
+    }
+  }
+  return hash.hex();
+}
+
+}  // namespace seawall
