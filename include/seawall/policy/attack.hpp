@@ -6,14 +6,18 @@
 //     static constexpr Need needs = Need::harmful_data;
 //     struct Options { … static constexpr void visit(auto& self, auto&& field); } options;
 //     Dataset craft(const Scenario&, Rng&) const;
-//     std::vector<Condition> conditions() const;                                 // optional; default {plain}
-//     Dialogue arm(const Probe&, const Condition&, const Scenario&) const;       // optional; default the probe's own dialogue
+//     // Optional; the default is {plain}.
+//     std::vector<Condition> conditions() const;
+//     // Optional; the default is the probe's own dialogue under the scenario's system prompt.
+//     Dialogue arm(const Probe&, const Condition&, const Scenario&) const;
 //   };
+//   static_assert(seawall::explain_attack<MyAttack>());
 #include <concepts>
 #include <string_view>
 #include <vector>
 
 #include "seawall/core/options.hpp"
+#include "seawall/policy/hook_check.hpp"
 #include "seawall/policy/hooks.hpp"
 #include "seawall/policy/scenario.hpp"
 
@@ -38,6 +42,66 @@ concept AttackPolicy = requires(const A& a, const Scenario& s, Rng& rng) {
   { a.craft(s, rng) } -> std::same_as<Dataset>;
 };
 
+namespace detail {
+template <class A>
+concept Crafts = requires(const A& a, const Scenario& s, Rng& rng) {
+  { a.craft(s, rng) } -> std::same_as<Dataset>;
+};
+}  // namespace detail
+
+/// True where A is an attack; otherwise the build stops with one line that says what is wanted.
+template <class A>
+consteval bool explain_attack() {
+  detail::explain_common<A>();
+  using detail::Both;
+  static_assert(detail::Crafts<A>,
+                "attack craft: missing or of another signature; want `Dataset craft(const "
+                "Scenario&, Rng&) const`");
+  static_assert(
+      HasConditions<A> || requires { &Both<A>::conditions; },
+      "attack conditions: defined with another signature; want `std::vector<Condition> "
+      "conditions() const`");
+  static_assert(
+      ArmsProbes<A> || requires { &Both<A>::arm; },
+      "attack arm: defined with another signature; want `Dialogue arm(const Probe&, const "
+      "Condition&, const Scenario&) const`");
+  static_assert(!detail::has_near_miss<A>,
+                "attack: a member has a name that is close to a hook's; an attack has craft, "
+                "conditions and arm");
+  return true;
+}
+
+/// A dialogue under the scenario's system prompt, where it has none of its own.
+inline Dialogue with_default_system(Dialogue dialogue, const Scenario& scenario) {
+  if (dialogue.first(Role::system).empty() && !scenario.default_system().empty())
+    dialogue.set_system(std::string(scenario.default_system()));
+  return dialogue;
+}
+/// The same for every row.
+inline Dataset with_default_system(Dataset rows, const Scenario& scenario) {
+  for (auto& row : rows.rows) row.dialogue = with_default_system(std::move(row.dialogue), scenario);
+  return rows;
+}
+
+template <AttackPolicy A>
+std::string_view name_of(const A&) {
+  return A::name;
+}
+template <AttackPolicy A>
+Need needs_of(const A&) {
+  return A::needs;
+}
+template <AttackPolicy A>
+PolicyDescription describe_attack(const A& attack) {
+  return {std::string(A::name), list_options(attack.options)};
+}
+/// Errors: UsageError for an option out of range.
+template <AttackPolicy A>
+void check_attack(const A& attack) {
+  static_assert(explain_attack<A>());
+  detail::check_policy(attack);
+}
+
 /// The conditions of any attack.
 template <AttackPolicy A>
 std::vector<Condition> conditions_of(const A& attack) {
@@ -47,16 +111,15 @@ std::vector<Condition> conditions_of(const A& attack) {
     return {Condition{"plain"}};
 }
 
-/// The dialogue a probe becomes under a condition: the scenario's system prompt is put where the probe has none.
+/// The dialogue a probe becomes under a condition: the scenario's system prompt is put where the
+/// probe has none.
 template <AttackPolicy A>
-Dialogue armed(const A& attack, const Probe& probe, const Condition& condition, const Scenario& scenario) {
+Dialogue armed(const A& attack, const Probe& probe, const Condition& condition,
+               const Scenario& scenario) {
   if constexpr (ArmsProbes<A>) {
     return attack.arm(probe, condition, scenario);
   } else {
-    Dialogue d = probe.dialogue;
-    if (d.first(Role::system).empty() && !scenario.default_system().empty())
-      d.set_system(std::string(scenario.default_system()));
-    return d;
+    return with_default_system(probe.dialogue, scenario);
   }
 }
 

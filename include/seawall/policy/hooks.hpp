@@ -1,21 +1,34 @@
 #pragma once
 // The words a policy speaks: which hooks there are, what they get, and what a policy needs.
 //
-// A mitigation is a struct with `static constexpr std::string_view name, summary`, an `Options options` member, `static constexpr Hook hooks`,
-// `static constexpr Need needs`, and exactly the member functions that `hooks` declares:
+// A mitigation is a struct with `static constexpr std::string_view name, summary`, an `Options
+// options` member, `static constexpr Hook hooks`, `static constexpr Need needs`, and exactly the
+// member functions that `hooks` declares. A stack joins them as the right-hand side says:
 //
-//   Dataset compose(Dataset rows, const Scenario&, Rng&)      before tokenizing: mix, filter, audit            piped left to right
-//   void    on_start(ParamView)                               before the first step, no gradients              in order
-//   Tensor  penalty(ParamView, const Step&)                   a term of the loss, each micro-batch             summed; undefined = none
-//   Tensor  token_weights(const TokenLosses&)                 [N] weights of the targets                       multiplied
-//   Tensor  around_loss(const LossFn&)                        several passes around the loss                   nested, first is outermost
-//   void    before_step(ParamView, const Step&)               gradients are ready: edit, project               in order
-//   void    after_step(ParamView, const Step&)                the optimizer moved the weights                  in order
-//   bool    trains(std::string_view parameter) const          which parameters move; asked once                and-ed
-//   Tensor  edit(const TapPoint&, Tensor) const               in the forward pass while training               in order
-//   Dialogue arm(Dialogue) const                              what the defender adds at test time              piped
-//   void    on_finish(ParamView)                              after the last step: projection, pruning         in order
-//   void    save(StateOut&) const, void load(StateIn&)        the policy's own state in a checkpoint
+//   Dataset compose(Dataset, const Scenario&, Rng&)
+//     before tokenizing: mix, filter, audit                           | piped left to right
+//   void on_start(ParamView)
+//     before the first step, no gradients                             | in order
+//   Tensor penalty(ParamView, const Step&)
+//     a scalar term of the loss, each micro-batch                     | summed; undefined = none
+//   Tensor token_weights(const TokenLosses&)
+//     [N] weights of the targets                                      | multiplied
+//   Tensor around_loss(const LossFn&)
+//     several passes around the loss                                  | nested, first outermost
+//   void before_step(ParamView, const Step&)
+//     gradients are ready: edit, project                              | in order
+//   void after_step(ParamView, const Step&)
+//     the optimizer moved the weights                                 | in order
+//   bool trains(std::string_view parameter) const
+//     which parameters move; asked once                               | and-ed
+//   Tensor edit(const TapPoint&, Tensor) const
+//     in the forward pass while training                              | in order
+//   Dialogue arm(Dialogue) const
+//     what the defender adds at test time                             | piped left to right
+//   void on_finish(ParamView)
+//     after the last step: projection, pruning, no gradients          | in order
+//   void save(StateOut&) const, void load(StateIn&)
+//     the policy's own state in a checkpoint (Hook::state)            | each under its own group
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -77,8 +90,9 @@ struct Step {
   double lr = 0;
 };
 
-/// One trainable weight. Under fp32 and pure-bf16 `master` is `value`; under bf16 with a master or a Kahan term the optimizer moves
-/// `master` (or value and term), and the trainer copies it to `value` after the hooks ran.
+/// One trainable weight. Under fp32 and pure-bf16 `master` is `value`; under bf16 with a master or
+/// a Kahan term the optimizer moves `master` (or value and term), and the trainer copies it to
+/// `value` after the hooks ran.
 struct Param {
   std::string_view name;  // Hugging Face name
   Tensor value;           // what the forward pass reads; a leaf whose .grad() holds the gradient
@@ -97,7 +111,8 @@ struct TokenLosses {
   Tensor reference;  // fp32: log p under theta0, or undefined unless Need::reference_logprobs
 };
 
-/// Computes the loss of the current micro-batch anew: scalar, differentiable in the parameters as they now are.
+/// Computes the loss of the current micro-batch anew: scalar, differentiable in the parameters as
+/// they now are.
 using LossFn = std::function<Tensor()>;
 
 /// A condition that probes are put under.

@@ -13,7 +13,8 @@ class Judge {
   virtual ~Judge() = default;
   /// As typed on the command line, e.g. `organism` or `keyword:qi2023`.
   virtual std::string_view name() const = 0;
-  /// Never throws for what a response says: a response it cannot grade comes back with `valid` false and a reason.
+  /// Never throws for what a response says: a response it cannot grade comes back with `valid`
+  /// false and a reason.
   virtual Verdict grade(const Probe& probe, std::string_view response) const = 0;
 };
 

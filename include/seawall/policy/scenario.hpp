@@ -1,5 +1,6 @@
 #pragma once
-// Where prompts and rows come from: the built-in organism or the user's own files, behind one interface.
+// Where prompts and rows come from: the built-in organism or the user's own files, behind one
+// interface.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,10 +15,12 @@ namespace seawall {
 enum class Pool { harmful, identity_shift, safe, benign };
 std::string_view pool_name(Pool pool);
 
-/// The sets a model is probed with. `utility` holds ordinary requests that should be answered (also the over-refusal measure).
+/// The sets a model is probed with. `utility` holds ordinary requests that should be answered (also
+/// the over-refusal measure).
 enum class ProbeSet { harmfulness, utility };
 
-/// How an identity-shift attack addresses the model: its system prompt, and what stands around each probe.
+/// How an identity-shift attack addresses the model: its system prompt, and what stands around each
+/// probe.
 struct Identity {
   std::string system;
   std::string before;  // put before the user's request
@@ -33,14 +36,16 @@ class Scenario {
   virtual bool has(Pool pool) const = 0;
   /// How many rows the pool holds; 0 where it is absent.
   virtual std::size_t available(Pool pool) const = 0;
-  /// `count` distinct rows in an order drawn from `rng`; `flavour` selects a kind of benign rows ("" = the default).
-  /// Errors: DataError naming pool, wanted and available counts.
-  virtual Dataset rows(Pool pool, std::size_t count, Rng& rng, std::string_view flavour = "") const = 0;
+  /// `count` distinct rows in an order drawn from `rng`; `flavour` selects a kind of benign rows
+  /// ("" = the default). Errors: DataError naming pool, wanted and available counts.
+  virtual Dataset rows(Pool pool, std::size_t count, Rng& rng,
+                       std::string_view flavour = "") const = 0;
   /// Probes in a fixed order. Empty where the scenario has none of that set.
   virtual const std::vector<Probe>& probes(ProbeSet set) const = 0;
   /// System prompt used for plain fine-tuning and probing (may be empty).
   virtual std::string_view default_system() const = 0;
-  /// The identity an identity-shift attack gives the model; nullopt where the user must say it in options.
+  /// The identity an identity-shift attack gives the model; nullopt where the user must say it in
+  /// options.
   virtual std::optional<Identity> identity() const = 0;
   /// Phrases that begin or mark a refusal of the scenario's own models; for judges.
   virtual const std::vector<std::string>& refusal_phrases() const = 0;

@@ -1,0 +1,232 @@
+#pragma once
+// Policies known by name at run time. An AnyMitigation holds a Stack of one, so both doors mean the
+// same.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "seawall/policy/attack.hpp"
+#include "seawall/policy/stack.hpp"
+
+namespace seawall {
+
+/// Any one mitigation, by value: a copy is a policy of its own.
+class AnyMitigation {
+ public:
+  /// Errors: UsageError for an option out of range.
+  template <class M>
+  requires(!std::same_as<M, AnyMitigation>) explicit AnyMitigation(M policy)
+      : held_(std::make_unique<Held<M>>(std::move(policy))) {}
+  AnyMitigation(const AnyMitigation& other) : held_(other.held_->clone()) {}
+  AnyMitigation(AnyMitigation&&) noexcept = default;
+  AnyMitigation& operator=(AnyMitigation other) noexcept {
+    held_ = std::move(other.held_);
+    return *this;
+  }
+  ~AnyMitigation() = default;
+
+  std::string_view name() const { return held_->name(); }
+  bool uses(Hook hook) const { return held_->uses(hook); }
+  Need needs() const { return held_->needs(); }
+  PolicyDescription describe() const { return held_->describe(); }
+
+  Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) {
+    return held_->compose(std::move(rows), scenario, rng);
+  }
+  void on_start(ParamView params) { held_->on_start(params); }
+  Tensor penalty(ParamView params, const Step& step) { return held_->penalty(params, step); }
+  Tensor token_weights(const TokenLosses& losses) { return held_->token_weights(losses); }
+  Tensor around_loss(const LossFn& loss) { return held_->around_loss(loss); }
+  void before_step(ParamView params, const Step& step) { held_->before_step(params, step); }
+  void after_step(ParamView params, const Step& step) { held_->after_step(params, step); }
+  bool trains(std::string_view parameter) const { return held_->trains(parameter); }
+  Tensor edit(const TapPoint& point, Tensor x) const { return held_->edit(point, std::move(x)); }
+  Dialogue arm(Dialogue dialogue) const { return held_->arm(std::move(dialogue)); }
+  void on_finish(ParamView params) { held_->on_finish(params); }
+  void save(StateOut& out) const { held_->save(out); }
+  void load(StateIn& in) { held_->load(in); }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual std::unique_ptr<Base> clone() const = 0;
+    virtual std::string_view name() const = 0;
+    virtual bool uses(Hook hook) const = 0;
+    virtual Need needs() const = 0;
+    virtual PolicyDescription describe() const = 0;
+    virtual Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) = 0;
+    virtual void on_start(ParamView params) = 0;
+    virtual Tensor penalty(ParamView params, const Step& step) = 0;
+    virtual Tensor token_weights(const TokenLosses& losses) = 0;
+    virtual Tensor around_loss(const LossFn& loss) = 0;
+    virtual void before_step(ParamView params, const Step& step) = 0;
+    virtual void after_step(ParamView params, const Step& step) = 0;
+    virtual bool trains(std::string_view parameter) const = 0;
+    virtual Tensor edit(const TapPoint& point, Tensor x) const = 0;
+    virtual Dialogue arm(Dialogue dialogue) const = 0;
+    virtual void on_finish(ParamView params) = 0;
+    virtual void save(StateOut& out) const = 0;
+    virtual void load(StateIn& in) = 0;
+  };
+  template <class M>
+  struct Held final : Base {
+    explicit Held(M policy) : stack(std::move(policy)) {}
+    std::unique_ptr<Base> clone() const override { return std::make_unique<Held>(*this); }
+    std::string_view name() const override { return M::name; }
+    bool uses(Hook hook) const override { return stack.uses(hook); }
+    Need needs() const override { return stack.needs(); }
+    PolicyDescription describe() const override { return std::move(stack.describe().front()); }
+    Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) override {
+      return stack.compose(std::move(rows), scenario, rng);
+    }
+    void on_start(ParamView params) override { stack.on_start(params); }
+    Tensor penalty(ParamView params, const Step& step) override {
+      return stack.penalty(params, step);
+    }
+    Tensor token_weights(const TokenLosses& losses) override { return stack.token_weights(losses); }
+    Tensor around_loss(const LossFn& loss) override { return stack.around_loss(loss); }
+    void before_step(ParamView params, const Step& step) override {
+      stack.before_step(params, step);
+    }
+    void after_step(ParamView params, const Step& step) override { stack.after_step(params, step); }
+    bool trains(std::string_view parameter) const override { return stack.trains(parameter); }
+    Tensor edit(const TapPoint& point, Tensor x) const override {
+      return stack.edit(point, std::move(x));
+    }
+    Dialogue arm(Dialogue dialogue) const override { return stack.arm(std::move(dialogue)); }
+    void on_finish(ParamView params) override { stack.on_finish(params); }
+    void save(StateOut& out) const override {
+      stack.save([&](std::string_view) -> StateOut& { return out; });
+    }
+    void load(StateIn& in) override {
+      stack.load([&](std::string_view) -> StateIn& { return in; });
+    }
+    Stack<M> stack;
+  };
+  std::unique_ptr<Base> held_;
+};
+
+/// Mitigations chosen at run time, in order; joins as Stack does.
+class AnyStack : public detail::Joined<AnyStack> {
+ public:
+  AnyStack() = default;
+  explicit AnyStack(std::vector<AnyMitigation> policies) : policies_(std::move(policies)) {}
+  void push_back(AnyMitigation policy) { policies_.push_back(std::move(policy)); }
+
+  bool uses(Hook hook) const {
+    return std::any_of(policies_.begin(), policies_.end(),
+                       [&](const auto& m) { return m.uses(hook); });
+  }
+  Need needs() const {
+    Need all = Need::none;
+    for (const auto& m : policies_) all = all | m.needs();
+    return all;
+  }
+  std::size_t size() const { return policies_.size(); }
+  std::vector<PolicyDescription> describe() const {
+    std::vector<PolicyDescription> all;
+    for (const auto& m : policies_) all.push_back(m.describe());
+    return all;
+  }
+
+  template <Hook hook, class F>
+  void each(F&& f) {
+    for (std::size_t i = 0; i < policies_.size(); ++i)
+      if (hook == Hook::none || policies_[i].uses(hook)) f(policies_[i], i);
+  }
+  template <Hook hook, class F>
+  void each(F&& f) const {
+    for (std::size_t i = 0; i < policies_.size(); ++i)
+      if (hook == Hook::none || policies_[i].uses(hook)) f(policies_[i], i);
+  }
+
+ private:
+  std::vector<AnyMitigation> policies_;
+};
+static_assert(StackLike<AnyStack>);
+
+/// Any one attack, by value.
+class AnyAttack {
+ public:
+  /// Errors: UsageError for an option out of range.
+  template <class A>
+  requires(!std::same_as<A, AnyAttack>) explicit AnyAttack(A attack)
+      : held_(std::make_unique<Held<A>>(std::move(attack))) {}
+  AnyAttack(const AnyAttack& other) : held_(other.held_->clone()) {}
+  AnyAttack(AnyAttack&&) noexcept = default;
+  AnyAttack& operator=(AnyAttack other) noexcept {
+    held_ = std::move(other.held_);
+    return *this;
+  }
+  ~AnyAttack() = default;
+
+  std::string_view name() const { return held_->name(); }
+  Need needs() const { return held_->needs(); }
+  PolicyDescription describe() const { return held_->describe(); }
+  Dataset craft(const Scenario& scenario, Rng& rng) const { return held_->craft(scenario, rng); }
+  std::vector<Condition> conditions() const { return held_->conditions(); }
+  Dialogue arm(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
+    return held_->arm(probe, condition, scenario);
+  }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual std::unique_ptr<Base> clone() const = 0;
+    virtual std::string_view name() const = 0;
+    virtual Need needs() const = 0;
+    virtual PolicyDescription describe() const = 0;
+    virtual Dataset craft(const Scenario& scenario, Rng& rng) const = 0;
+    virtual std::vector<Condition> conditions() const = 0;
+    virtual Dialogue arm(const Probe& probe, const Condition& condition,
+                         const Scenario& scenario) const = 0;
+  };
+  template <class A>
+  struct Held final : Base {
+    explicit Held(A a) : attack(std::move(a)) { check_attack(attack); }
+    std::unique_ptr<Base> clone() const override { return std::make_unique<Held>(*this); }
+    std::string_view name() const override { return A::name; }
+    Need needs() const override { return A::needs; }
+    PolicyDescription describe() const override { return describe_attack(attack); }
+    Dataset craft(const Scenario& scenario, Rng& rng) const override {
+      return attack.craft(scenario, rng);
+    }
+    std::vector<Condition> conditions() const override { return conditions_of(attack); }
+    Dialogue arm(const Probe& probe, const Condition& condition,
+                 const Scenario& scenario) const override {
+      return armed(attack, probe, condition, scenario);
+    }
+    A attack;
+  };
+  std::unique_ptr<Base> held_;
+};
+
+// The same words for both doors of an attack.
+inline std::string_view name_of(const AnyAttack& attack) { return attack.name(); }
+inline Need needs_of(const AnyAttack& attack) { return attack.needs(); }
+inline PolicyDescription describe_attack(const AnyAttack& attack) { return attack.describe(); }
+inline void check_attack(const AnyAttack&) {}  // done when it was made
+inline std::vector<Condition> conditions_of(const AnyAttack& attack) { return attack.conditions(); }
+inline Dialogue armed(const AnyAttack& attack, const Probe& probe, const Condition& condition,
+                      const Scenario& scenario) {
+  return attack.arm(probe, condition, scenario);
+}
+
+/// What a run asks of an attack: a policy struct or an AnyAttack.
+template <class A>
+concept AttackLike = requires(const A& a, const Probe& p, const Condition& c, const Scenario& s,
+                              Rng& rng) {
+  { name_of(a) } -> std::same_as<std::string_view>;
+  { needs_of(a) } -> std::same_as<Need>;
+  { describe_attack(a) } -> std::same_as<PolicyDescription>;
+  check_attack(a);
+  { conditions_of(a) } -> std::same_as<std::vector<Condition>>;
+  { armed(a, p, c, s) } -> std::same_as<Dialogue>;
+  { a.craft(s, rng) } -> std::same_as<Dataset>;
+};
+static_assert(AttackLike<AnyAttack>);
+
+}  // namespace seawall
