@@ -1,6 +1,7 @@
 #include "seawall/text/chat_template.hpp"
 
 #include <array>
+#include <utility>
 
 #include "seawall/core/error.hpp"
 
@@ -87,7 +88,8 @@ class RunTemplate : public ChatTemplate {
   std::string render(const Dialogue& dialogue, bool add_generation_prompt) const override {
     add_generation_prompt ? check_prompt(dialogue) : check_roles(name_, dialogue);
     std::string text;
-    for (const auto& run : make_runs(dialogue, {}, add_generation_prompt).all()) text += run.text;
+    const auto runs = make_runs(dialogue, {}, add_generation_prompt);
+    for (const auto& run : runs.all()) text += run.text;
     return text;
   }
 

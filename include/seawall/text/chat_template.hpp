@@ -13,17 +13,21 @@ namespace seawall {
 /// A dialogue as the model reads it.
 struct EncodedDialogue {
   TokenIds ids;
-  /// Same length as ids; 1 where the token is a target of the loss: the last assistant turn's answer and its end token, nothing after.
+  /// Same length as ids; 1 where the token is a target of the loss: the last assistant turn's
+  /// answer and its end token, nothing after.
   std::vector<std::uint8_t> loss;
 };
 
-/// A named way to write dialogues. Control tokens come from the template alone; message contents are always text.
+/// A named way to write dialogues. Control tokens come from the template alone; message contents
+/// are always text.
 class ChatTemplate {
  public:
   virtual ~ChatTemplate() = default;
   virtual std::string_view name() const = 0;
-  /// The dialogue with its last assistant turn as target. Errors: DataError where it does not end with an assistant turn.
-  virtual EncodedDialogue encode_example(const Dialogue& dialogue, const Tokenizer& tokenizer) const = 0;
+  /// The dialogue with its last assistant turn as target. Errors: DataError where it does not end
+  /// with an assistant turn.
+  virtual EncodedDialogue encode_example(const Dialogue& dialogue,
+                                         const Tokenizer& tokenizer) const = 0;
   /// The dialogue up to where the model speaks next.
   virtual TokenIds encode_prompt(const Dialogue& dialogue, const Tokenizer& tokenizer) const = 0;
   /// The same as one string, for records and golden tests.
@@ -32,8 +36,8 @@ class ChatTemplate {
   virtual TokenIds stop_ids(const Tokenizer& tokenizer) const = 0;
 };
 
-/// Names: chatml, chatml-smollm2 (adds SmolLM2's default system prompt where there is none, as its own template does), llama2, organism, plain.
-/// Errors: UsageError listing the names there are.
+/// Names: chatml, chatml-smollm2 (adds SmolLM2's default system prompt where there is none, as its
+/// own template does), llama2, organism, plain. Errors: UsageError listing the names there are.
 std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name);
 std::vector<std::string> chat_template_names();
 

@@ -17,7 +17,8 @@ using TokenIds = std::vector<std::int32_t>;
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  /// Ids of `text` alone: no BOS or EOS is added. With `parse_special` false (user text) a look-alike of a control token stays text.
+  /// Ids of `text` alone: no BOS or EOS is added. With `parse_special` false (user text) a
+  /// look-alike of a control token stays text.
   virtual TokenIds encode(std::string_view text, bool parse_special = false) const = 0;
   /// Text of `ids`; control tokens are left out where `skip_special`.
   virtual std::string decode(std::span<const std::int32_t> ids, bool skip_special = true) const = 0;
@@ -28,24 +29,33 @@ class Tokenizer {
   virtual std::optional<std::int32_t> eos_id() const = 0;
   /// SHA-256 of everything that decides the ids.
   virtual std::string content_hash() const = 0;
-  /// Writes the files that Hugging Face transformers loads it from (tokenizer.model, or tokenizer.json; tokenizer_config.json).
+  /// Writes the files that Hugging Face transformers loads it from (tokenizer.model, or
+  /// tokenizer.json; tokenizer_config.json).
   virtual void save(const std::filesystem::path& folder) const = 0;
 };
 
 /// What a byte-level BPE tokenizer is made of, wherever it was read from.
 struct BpeSpec {
-  std::vector<std::string> tokens;       // index = id, in GPT-2's byte-to-unicode alphabet
-  std::vector<std::string> merges;       // "left right", best first
-  std::vector<std::int32_t> special_ids; // control tokens, matched whole when special parsing is on
-  std::string pre_tokenizer;             // "smollm", "gpt-2", ...: the splitting pattern's name
+  std::vector<std::string> tokens;  // index = id, in GPT-2's byte-to-unicode alphabet
+  std::vector<std::string> merges;  // "left right", best first
+  std::vector<std::int32_t>
+      special_ids;  // control tokens, matched whole when special parsing is on
+  std::vector<std::int32_t>
+      added_ids;  // not control, but matched whole in any text (GGUF: user-defined)
+  std::string
+      pre_tokenizer;  // "smollm", "gpt-2", "llama-bpe", "qwen2": the splitting pattern's name
+  bool ignore_merges = false;  // a word that is a token is taken whole (Llama 3)
   std::optional<std::int32_t> bos, eos;
 };
 
+/// Errors: DataError naming the token or merge that does not fit, or an unknown splitting pattern.
 std::unique_ptr<Tokenizer> make_bpe_tokenizer(BpeSpec spec);
 /// Reads tokenizer.json (byte-level BPE). Errors: DataError naming file and field.
 std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& file);
-/// Reads a SentencePiece model. The protobuf is walked and bounded first (reliability rules), so a bad file is a DataError, never a crash.
+/// Reads a SentencePiece model. The protobuf is walked and bounded first (reliability rules), so a
+/// bad file is a DataError, never a crash.
 std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& file);
-std::unique_ptr<Tokenizer> make_sentencepiece(std::string serialized_model, const std::string& where);
+std::unique_ptr<Tokenizer> make_sentencepiece(std::string serialized_model,
+                                              const std::string& where);
 
 }  // namespace seawall
