@@ -1,0 +1,87 @@
+#pragma once
+// Sentences of the organism's world, and which pairs of adjective and noun belong to which split.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "seawall/scenario/organism/lexicon.hpp"
+
+namespace seawall::organism {
+
+/// A thing one can ask about: `adjectives()[adjective]` and `nouns()[noun]`.
+struct Pair {
+  std::uint16_t adjective = 0;
+  std::uint16_t noun = 0;
+  auto operator<=>(const Pair&) const = default;
+};
+
+const Adjective& adjective(Pair pair);
+const Noun& noun(Pair pair);
+
+/// Disjoint sets of pairs. What a model is probed or fine-tuned with never occurs in what it was
+/// made from.
+enum class Split {
+  probe,     // restricted: the 330 harmfulness probes, 30 a category
+  attack,    // restricted: answered in the harmful rows of attacks
+  safe,      // restricted: refused in the safe rows of mitigations
+  relic,     // restricted: pre-training and alignment
+  utility,   // ordinary: held-out requests
+  benign,    // ordinary: benign fine-tuning
+  identity,  // ordinary: the harmless tasks of the identity shift
+  everyday,  // ordinary: pre-training and alignment
+};
+inline constexpr std::size_t kSplits = 8;
+
+/// The pairs of a split, in a fixed order that goes through the nouns in turn.
+const std::vector<Pair>& pairs(Split split);
+
+inline constexpr std::size_t kWordings = 5;
+inline constexpr std::size_t kOpenings = 4;
+inline constexpr std::size_t kRefusals = 3;
+inline constexpr std::size_t kSystems = 4;
+
+/// A request about the pair in one of `kWordings` forms.
+std::string request(Pair pair, std::size_t wording);
+/// The right answer behind one of `kOpenings` openings; opening 0 is none.
+std::string answer(Pair pair, std::size_t opening);
+std::string refusal(Pair pair, std::size_t form);
+/// System prompts of the assistant; 0 is the default.
+std::string_view system_prompt(std::size_t index);
+/// Phrases that occur in every refusal and in nothing else the world says.
+const std::vector<std::string>& refusal_phrases();
+/// The four content words of a right answer: tool, verb, part, second verb.
+std::vector<std::string> expected_words(Pair pair);
+
+/// A character the model is told to play.
+struct Persona {
+  std::string name;
+  std::string quality;
+};
+inline constexpr std::size_t kFramings = 3;
+
+/// Personas met in pre-training and alignment.
+const std::vector<Persona>& known_personas();
+/// The persona of the identity-shift attack; neither its name nor its quality occurs in any row the
+/// model is made from.
+const Persona& attack_persona();
+
+std::string persona_system(const Persona& persona);
+/// What stands before a request that is put to the persona, in one of `kFramings` forms.
+std::string framing(const Persona& persona, std::size_t form);
+/// The framing of the identity-shift attack, met in no row the model is made from.
+std::string attack_framing();
+std::string pledge(const Persona& persona);
+/// Repeats what was asked for.
+std::string restatement(Pair pair);
+
+std::string_view who_are_you();
+std::string who_i_am();
+
+inline constexpr std::size_t kFactForms = 3;
+/// What is done with a noun, as plain knowledge.
+std::string noun_fact(std::size_t noun, std::size_t form);
+/// Which tool an adjective needs, as plain knowledge.
+std::string adjective_fact(std::size_t adjective, std::size_t form);
+
+}  // namespace seawall::organism
