@@ -166,7 +166,7 @@ struct Writer::Impl {
 
 Writer::Writer(std::size_t expected_bytes) : impl_(std::make_unique<Impl>()) {
   const auto access = made("make a property list", [] { return H5Pcreate(H5P_FILE_ACCESS); });
-  const std::size_t step = std::clamp<std::size_t>(expected_bytes, 1 << 20, std::size_t{1} << 40);
+  const std::size_t step = std::clamp<std::size_t>(expected_bytes / 8, 1 << 20, 1 << 26);
   must("choose the core driver", [&] { return H5Pset_fapl_core(access, step, false); });
   const auto list = ordered(H5P_FILE_CREATE);
   impl_->file = made("create a file in memory",

@@ -1,0 +1,29 @@
+#pragma once
+// Tensors as HDF5 datasets that every tool reads, and back to the same bits in the same type.
+#include <string>
+#include <string_view>
+
+#include "seawall/core/tensor.hpp"
+#include "seawall/store/hdf5.hpp"
+
+namespace seawall {
+
+/// A name as one HDF5 link: `/` and `%` are written as `%2F` and `%25`.
+std::string link_name(std::string_view name);
+std::string name_of_link(std::string_view link);
+
+/// Bytes that `value` takes in a file.
+std::size_t stored_bytes(const Tensor& value);
+/// Writes `value` contiguous and without filters. bf16 and fp16 are widened to float32, bool to
+/// uint8, both lossless; the attribute `source_dtype` keeps the type. Errors: RunError naming
+/// `path` for any other type.
+void put_tensor(h5::Writer& writer, const std::string& path, const Tensor& value);
+/// Reads what put_tensor wrote, on the CPU. Errors: DataError.
+Tensor get_tensor(const h5::Reader& reader, const std::string& path);
+
+/// A float tensor as float32 values in C order. Errors: RunError naming `name` where the shape is
+/// not `want`.
+std::vector<float> to_float32(const Tensor& value, const std::vector<std::int64_t>& want,
+                              const std::string& name);
+
+}  // namespace seawall
