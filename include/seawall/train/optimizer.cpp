@@ -1,0 +1,310 @@
+#include "seawall/train/optimizer.hpp"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "seawall/core/error.hpp"
+#include "seawall/train/adam_kernels.hpp"
+
+namespace seawall {
+namespace {
+
+using kernels::block_size;
+
+/// True where the AVX2 passes can read it.
+bool plain_floats(const Tensor& t) {
+  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
+}
+
+/// Runs `work(begin, end)` over [0, n), on more threads where there is enough to do; its results
+/// are kept a block by the caller.
+template <class Work>
+void over_blocks(std::int64_t n, const Work& work) {
+  constexpr std::int64_t worth_a_thread = 256;  // blocks: about 1 ms
+  const std::int64_t threads = std::clamp<std::int64_t>(
+      n / worth_a_thread, 1, static_cast<std::int64_t>(at::get_num_threads()));
+  if (threads == 1) return work(std::int64_t{0}, n);
+  std::vector<std::jthread> pool;
+  for (std::int64_t t = 0; t < threads; ++t)
+    pool.emplace_back(
+        [&work, first = n * t / threads, last = n * (t + 1) / threads] { work(first, last); });
+}
+
+/// Calls `pass(offset, length)` for every block of `n` weights and adds the results in order.
+template <class Result, class Pass, class Add>
+Result block_sum(std::int64_t n, const Pass& pass, const Add& add) {
+  std::vector<Result> parts(static_cast<std::size_t>((n + block_size - 1) / block_size));
+  over_blocks(static_cast<std::int64_t>(parts.size()), [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t b = first; b < last; ++b)
+      parts[static_cast<std::size_t>(b)] =
+          pass(b * block_size, std::min(block_size, n - b * block_size));
+  });
+  Result sum{};
+  for (const auto& part : parts) add(sum, part);
+  return sum;
+}
+
+void add_moved(kernels::Moved& sum, const kernels::Moved& part) {
+  sum.count += part.count;
+  sum.drift_square += part.drift_square;
+}
+
+/// Scalars on the CPU, one synchronization for all.
+std::vector<double> to_host(const std::vector<Tensor>& scalars) {
+  const Tensor stacked = at::stack(scalars).to(at::kDouble).cpu().contiguous();
+  const double* p = stacked.const_data_ptr<double>();
+  return {p, p + stacked.numel()};
+}
+
+Tensor square_sum(const Tensor& difference) {
+  const Tensor wide =
+      difference.scalar_type() == at::kDouble ? difference : difference.to(at::kFloat);
+  return at::linalg_vector_norm(wide, 2).to(at::kDouble).square();
+}
+
+/// Adds up counts and squares a parameter into a Movement.
+Movement summed(const std::vector<double>& counts, const std::vector<double>& squares,
+                std::int64_t weights) {
+  Movement out;
+  double moved = 0, square = 0;
+  for (const double c : counts) moved += c;
+  for (const double s : squares) {
+    square += s;
+    out.params.push_back(std::sqrt(s));
+  }
+  out.moved = moved / static_cast<double>(weights);
+  out.drift = std::sqrt(square);
+  return out;
+}
+
+}  // namespace
+
+void AdamWOptions::check() const {
+  const auto rate = [](const char* name, double value) {
+    if (!(value >= 0 && value < 1))
+      throw UsageError(std::string(name) + ": want a number in [0, 1), got " +
+                       std::to_string(value));
+  };
+  rate("beta1", beta1);
+  rate("beta2", beta2);
+  if (!(eps >= 0)) throw UsageError("eps: want 0 or more, got " + std::to_string(eps));
+  if (!(weight_decay >= 0 && std::isfinite(weight_decay)))
+    throw UsageError("weight-decay: want 0 or more, got " + std::to_string(weight_decay));
+}
+
+AdamW::AdamW(TrainedWeights& weights, AdamWOptions options) : weights_(weights), options_(options) {
+  options_.check();
+  const bool narrow =
+      weights.precision() == Precision::pure_bf16 || weights.precision() == Precision::kahan;
+  for (const Param& param : weights.params()) {
+    const auto type = narrow ? at::kBFloat16 : param.master.scalar_type();
+    first_.push_back(
+        at::zeros(param.value.sizes(), param.value.options().dtype(type).requires_grad(false)));
+    second_.push_back(at::zeros_like(first_.back()));
+  }
+}
+
+bool AdamW::one_pass() const {
+  static const bool avx2 = kernels::have_avx2();
+  const auto p = weights_.precision();
+  if (!avx2 || (p != Precision::fp32 && p != Precision::bf16_master)) return false;
+  return std::ranges::all_of(weights_.params(), [](const Param& param) {
+    return plain_floats(param.master) && plain_floats(param.start);
+  });
+}
+
+GradientNorm AdamW::gradient_norm() const {
+  at::NoGradGuard no_grad;
+  GradientNorm out;
+  std::vector<Tensor> rest;
+  std::vector<std::size_t> rest_at;
+  static const bool avx2 = kernels::have_avx2();
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const Tensor& grad = weights_.params()[i].value.grad();
+    out.squares.push_back(0);
+    if (!grad.defined()) continue;
+    if (avx2 && plain_floats(grad)) {
+      const float* p = grad.const_data_ptr<float>();
+      out.squares.back() = block_sum<double>(
+          grad.numel(),
+          [p](std::int64_t at, std::int64_t n) { return kernels::sum_squares_avx2(p + at, n); },
+          [](double& sum, double part) { sum += part; });
+    } else {
+      rest.push_back(square_sum(grad));
+      rest_at.push_back(i);
+    }
+  }
+  if (!rest.empty()) {
+    const auto values = to_host(rest);
+    for (std::size_t k = 0; k < rest_at.size(); ++k) out.squares[rest_at[k]] = values[k];
+  }
+  for (const double s : out.squares) out.norm += s;
+  out.norm = std::sqrt(out.norm);
+  return out;
+}
+
+void AdamW::clip(double norm, double max_norm) {
+  // torch.nn.utils.clip_grad_norm_ divides by norm + 1e-6 as well.
+  grad_scale_ = std::min(1.0, max_norm / (norm + 1e-6));
+}
+
+Movement AdamW::step(double lr) {
+  at::NoGradGuard no_grad;
+  weights_.open_masters();
+  ++updates_;
+  Movement out = one_pass() ? step_one_pass(lr) : step_fused(lr);
+  grad_scale_ = 1;
+  return out;
+}
+
+Movement AdamW::step_one_pass(double lr) {
+  // Formed as at::_fused_adamw_ forms them: in double, then rounded.
+  const double t = static_cast<double>(updates_);
+  kernels::AdamScalars s;
+  s.decay = static_cast<float>(1 - lr * options_.weight_decay);
+  s.lerp = static_cast<float>(1 - options_.beta1);
+  s.beta2 = static_cast<float>(options_.beta2);
+  s.square = static_cast<float>(1 - options_.beta2);
+  s.root_correction = static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)));
+  s.eps = static_cast<float>(options_.eps);
+  s.minus_step = static_cast<float>(-(lr / (1 - std::pow(options_.beta1, t))));
+  s.grad_scale = static_cast<float>(grad_scale_);
+  std::vector<double> counts, squares;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const Param& param = weights_.params()[i];
+    const Tensor grad = weights_.gradient(i).to(at::kFloat).contiguous();
+    float* w = param.master.data_ptr<float>();
+    float* m = first_[i].data_ptr<float>();
+    float* v = second_[i].data_ptr<float>();
+    const float *g = grad.const_data_ptr<float>(), *start = param.start.const_data_ptr<float>();
+    const auto moved = block_sum<kernels::Moved>(
+        param.master.numel(),
+        [&](std::int64_t at, std::int64_t n) {
+          return kernels::adamw_avx2(s, w + at, g + at, m + at, v + at, start + at, n);
+        },
+        add_moved);
+    counts.push_back(static_cast<double>(moved.count));
+    squares.push_back(moved.drift_square);
+  }
+  return summed(counts, squares, weights_.count());
+}
+
+Movement AdamW::step_fused(double lr) {
+  const bool kahan = weights_.precision() == Precision::kahan;
+  const Tensor updates =
+      at::full({}, static_cast<double>(updates_),
+               weights_.params()[0].value.options().dtype(at::kFloat).requires_grad(false));
+  std::vector<Tensor> facts;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const Param& param = weights_.params()[i];
+    // Kahan computes in fp32 and stores in bf16; the others move the master itself.
+    const Tensor before = kahan ? weights_.stored(i) : param.master.detach().clone();
+    const Tensor moving = !kahan                    ? param.master.detach()
+                          : weights_.keeps_master() ? param.master
+                                                    : before.clone();
+    const Tensor m = kahan ? first_[i].to(at::kFloat) : first_[i],
+                 v = kahan ? second_[i].to(at::kFloat) : second_[i];
+    Tensor grad = weights_.gradient(i).to(moving.scalar_type()).contiguous();
+    if (grad_scale_ != 1) grad = grad.mul(grad_scale_);
+    const std::vector<Tensor> w{moving}, g{grad}, ms{m}, vs{v}, none, steps{updates};
+    at::_fused_adamw_(w, g, ms, vs, none, steps, lr, options_.beta1, options_.beta2,
+                      options_.weight_decay, options_.eps,
+                      /*amsgrad=*/false, /*maximize=*/false);
+    if (kahan) {
+      first_[i].copy_(m);
+      second_[i].copy_(v);
+      if (!weights_.keeps_master()) weights_.split(i, moving);
+    }
+    const Tensor after = kahan && !weights_.keeps_master() ? weights_.stored(i) : moving;
+    facts.push_back(at::ne(before, after).sum().to(at::kDouble));
+    facts.push_back(square_sum(after.sub(param.start)));
+  }
+  std::vector<double> counts, squares;
+  const auto values = to_host(facts);
+  for (std::size_t i = 0; i < values.size(); i += 2) {
+    counts.push_back(values[i]);
+    squares.push_back(values[i + 1]);
+  }
+  return summed(counts, squares, weights_.count());
+}
+
+void AdamW::remember() {
+  at::NoGradGuard no_grad;
+  before_.resize(weights_.size());
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const Tensor now = weights_.stored(i);
+    if (before_[i].defined())
+      before_[i].copy_(now);
+    else
+      before_[i] = now.clone();
+  }
+}
+
+Movement AdamW::measure() { return moved_between(before_); }
+
+Movement AdamW::drift() const {
+  at::NoGradGuard no_grad;
+  std::vector<Tensor> now;
+  for (std::size_t i = 0; i < weights_.size(); ++i) now.push_back(weights_.stored(i));
+  return moved_between(now);
+}
+
+Movement AdamW::moved_between(const std::vector<Tensor>& before) const {
+  at::NoGradGuard no_grad;
+  const bool fast = one_pass();
+  std::vector<double> counts, squares;
+  std::vector<Tensor> facts;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const Param& param = weights_.params()[i];
+    if (fast) {
+      const float *was = before[i].const_data_ptr<float>(),
+                  *now = param.master.const_data_ptr<float>(),
+                  *start = param.start.const_data_ptr<float>();
+      const auto moved = block_sum<kernels::Moved>(
+          param.master.numel(),
+          [&](std::int64_t at, std::int64_t n) {
+            return kernels::measure_avx2(was + at, now + at, start + at, n);
+          },
+          add_moved);
+      counts.push_back(static_cast<double>(moved.count));
+      squares.push_back(moved.drift_square);
+    } else {
+      const Tensor now = weights_.stored(i);
+      facts.push_back(at::ne(before[i], now).sum().to(at::kDouble));
+      facts.push_back(square_sum(now.sub(param.start)));
+    }
+  }
+  if (!facts.empty()) {
+    const auto values = to_host(facts);
+    for (std::size_t i = 0; i < values.size(); i += 2) {
+      counts.push_back(values[i]);
+      squares.push_back(values[i + 1]);
+    }
+  }
+  return summed(counts, squares, weights_.count());
+}
+
+void AdamW::save(NamedTensors& out) const {
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const std::string name(weights_.params()[i].name);
+    out.push_back({"exp_avg." + name, first_[i]});
+    out.push_back({"exp_avg_sq." + name, second_[i]});
+  }
+}
+
+void AdamW::load(const NamedTensors& saved, std::int64_t updates) {
+  at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const std::string name(weights_.params()[i].name);
+    first_[i].copy_(find_tensor(saved, "exp_avg." + name, first_[i]));
+    second_[i].copy_(find_tensor(saved, "exp_avg_sq." + name, second_[i]));
+  }
+  updates_ = updates;
+}
+
+}  // namespace seawall

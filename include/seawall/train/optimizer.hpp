@@ -1,0 +1,77 @@
+#pragma once
+// AdamW over weights of any precision policy, with what each step did to them.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "seawall/core/tensor.hpp"
+#include "seawall/train/precision.hpp"
+
+namespace seawall {
+
+/// Defaults: Qi et al. 2023, the authors' Llama-2 code.
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double weight_decay = 0;  // decoupled: w *= 1 - lr * weight_decay
+  /// Errors: UsageError naming the field.
+  void check() const;
+};
+
+/// What one step did to the stored weights.
+struct Movement {
+  double moved = 0;            // fraction of trained weights whose stored value changed
+  double drift = 0;            // L2 norm of theta - theta0
+  std::vector<double> params;  // the same a trained parameter
+};
+
+/// Global gradient norm and its parts.
+struct GradientNorm {
+  double norm = 0;              // L2 over all trained parameters
+  std::vector<double> squares;  // a trained parameter
+};
+
+/// AdamW. fp32 weights on a CPU with AVX2 take one pass of ours that also counts what moved and how
+/// far from theta0; its bits equal `at::_fused_adamw_`, which everything else goes through. Sums do
+/// not depend on the number of threads. Source: Loshchilov and Hutter 2019, algorithm 2; Kingma and
+/// Ba 2015.
+class AdamW {
+ public:
+  AdamW(TrainedWeights& weights, AdamWOptions options);
+
+  /// Of the gradients as they are, NaN or Inf where one is.
+  GradientNorm gradient_norm() const;
+  /// Scales what the next step reads so that the global norm is at most `max_norm`. Source: Pascanu
+  /// et al. 2013, algorithm 1.
+  void clip(double norm, double max_norm);
+  /// One update at rate `lr`, gradients as they are in Param::value. Masters move; values follow
+  /// with TrainedWeights::publish, or at once where there is no master.
+  Movement step(double lr);
+  /// Copies the stored weights for `measure`, where something besides the optimizer moves them.
+  void remember();
+  /// What happened since `remember`.
+  Movement measure();
+  /// Drift alone, of the weights as they now are.
+  Movement drift() const;
+
+  std::int64_t updates() const { return updates_; }
+  /// Moments under `exp_avg.NAME` and `exp_avg_sq.NAME`.
+  void save(NamedTensors& out) const;
+  /// Errors: DataError naming the tensor that is missing or differs.
+  void load(const NamedTensors& saved, std::int64_t updates);
+
+ private:
+  bool one_pass() const;
+  Movement step_one_pass(double lr);
+  Movement step_fused(double lr);
+  Movement moved_between(const std::vector<Tensor>& before) const;
+
+  TrainedWeights& weights_;
+  AdamWOptions options_;
+  std::vector<Tensor> first_,
+      second_;  // moments, in the type of the master (bf16 under pure-bf16 and Kahan)
+  std::vector<Tensor> before_;  // kept between steps once `remember` was used
+  std::int64_t updates_ = 0;
+  double grad_scale_ = 1;
+};
+
+}  // namespace seawall

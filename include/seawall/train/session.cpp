@@ -1,0 +1,321 @@
+#include "seawall/train/session.hpp"
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/rng.hpp"
+#include "seawall/policy/needs.hpp"
+#include "seawall/train/signals.hpp"
+
+namespace seawall {
+
+OnNan on_nan_from(std::string_view name) {
+  if (name == "stop") return OnNan::stop;
+  if (name == "skip") return OnNan::skip;
+  throw UsageError("on-nan: want stop or skip, got '" + std::string(name) + "'");
+}
+
+void TrainOptions::check() const {
+  schedule.check();
+  adamw.check();
+  if (!(clip_norm >= 0))
+    throw UsageError("clip-norm: want 0 (off) or more, got " + std::to_string(clip_norm));
+  if (evaluate_every < 0)
+    throw UsageError("evaluate-every: want 0 or more, got " + std::to_string(evaluate_every));
+  if (checkpoint_every < 0)
+    throw UsageError("checkpoint-every: want 0 or more, got " + std::to_string(checkpoint_every));
+}
+
+namespace detail {
+namespace {
+
+/// So many steps left out one after the other mean that the run is lost, not a row.
+constexpr std::int64_t max_skipped_in_a_row = 10;
+
+/// Every policy's name, for errors about what the stack needs.
+std::string names_of(const std::vector<PolicyDescription>& policies) {
+  std::string names;
+  for (const auto& policy : policies) names += (names.empty() ? "" : " + ") + policy.name;
+  return names;
+}
+
+const TrainOptions& checked(const TrainOptions& options, const TrainContext& context,
+                            const StackFacts& facts) {
+  options.check();
+  check_stack_needs(facts.policies, facts.needs, context.scenario);
+  return options;
+}
+
+double number_of(const CheckpointState& state, const std::string& key) {
+  const auto found = state.numbers.find(key);
+  if (found == state.numbers.end())
+    throw DataError("checkpoint: " + key + ": missing; resume from a checkpoint of this run");
+  return found->second;
+}
+
+void same(const char* what, const std::string& want, const std::string& got) {
+  if (want != got)
+    throw UsageError(std::string("resume: ") + what + ": this run has " + want +
+                     ", the checkpoint " + got +
+                     "; resume with the options the run was started with, or start anew");
+}
+
+std::string seed_text(std::uint64_t seed) { return std::to_string(seed); }
+
+}  // namespace
+
+void check_stack_needs(const std::vector<PolicyDescription>& policies, Need needs,
+                       const Scenario* scenario) {
+  if (scenario != nullptr) return check_needs(names_of(policies), needs, *scenario);
+  for (const Need need :
+       {Need::harmful_data, Need::safe_data, Need::benign_data, Need::identity_data})
+    if (has(needs, need))
+      throw UsageError(
+          names_of(policies) +
+          ": want a scenario to take data from, got none; give TrainContext::scenario");
+}
+
+StateIn& policy_group(std::map<std::string, StateGroup>& groups, std::string_view name) {
+  const auto found = groups.find(std::string(name));
+  if (found == groups.end())
+    throw DataError("checkpoint: " + std::string(name) +
+                    ": no state of this policy; resume with the stack the run was started with");
+  return found->second;
+}
+
+Step whole_step(Step step) {
+  step.micro_batch = 0;
+  step.micro_batches = 1;
+  return step;
+}
+
+Session::Session(Decoder& decoder, BatchSource& source, const TrainOptions& options,
+                 const TrainContext& context, StackFacts facts)
+    : decoder_(decoder),
+      source_(source),
+      options_(checked(options, context, facts)),
+      context_(context),
+      facts_(std::move(facts)),
+      weights_(decoder, options.precision, facts_.trains, facts_.writes_weights),
+      adam_(weights_, options.adamw),
+      requests_seen_(checkpoint_requests()) {
+  step_.total = source.steps();
+}
+
+Session::~Session() = default;
+
+const Step& Session::begin_step() {
+  begun_ = std::chrono::steady_clock::now();
+  batch_ = source_.batch(next_);
+  step_.index = next_;
+  step_.epoch = batch_.epoch;
+  step_.micro_batch = 0;
+  step_.micro_batches = static_cast<std::int64_t>(batch_.micro.size());
+  step_.lr = learning_rate(options_.schedule, next_, batch_.epoch, step_.total);
+  weights_.clear_gradients(step_.micro_batches);
+  losses_.clear();
+  norm_ = {};
+  movement_ = {};
+  skipped_ = checkpointed_ = false;
+  return step_;
+}
+
+const Tensor& Session::reference(MicroBatch& micro) {
+  if (!micro.reference.defined()) {
+    at::NoGradGuard no_grad;
+    if (!reference_) reference_.emplace(decoder_.config(), weights_.start_values());
+    const Tensor hidden = reference_->hidden(micro.plan);
+    micro.reference = reference_->loss(hidden, micro.plan, LossMode::per_token).neg();
+  }
+  return micro.reference;
+}
+
+void Session::backward(std::size_t index, const Tensor& loss, const Tensor& penalty) {
+  const std::int64_t part = batch_.micro[index]->targets;
+  // Each micro-batch counts by its targets, so that the step's loss is one mean over all of them.
+  Tensor total = part == batch_.targets
+                     ? loss
+                     : loss.mul(static_cast<double>(part) / static_cast<double>(batch_.targets));
+  if (penalty.defined()) total = total.add(penalty);
+  losses_.push_back(total.detach());
+  total.backward();
+  step_.micro_batch = static_cast<std::int64_t>(index);
+}
+
+bool Session::leave_out(const std::string& what) {
+  const std::string where = "step " + std::to_string(next_ + 1) + ": " + what;
+  if (options_.on_nan == OnNan::stop)
+    throw RunError(where + "; the weights are those of step " + std::to_string(next_) +
+                   "; lower --lr, look at the rows, or pass --on-nan skip");
+  if (++skipped_in_a_row_ >= max_skipped_in_a_row)
+    throw RunError(where + ", the " + std::to_string(skipped_in_a_row_) +
+                   "th step in a row to be left out; lower --lr");
+  skipped_ = true;
+  ++result_.skipped;
+  return false;
+}
+
+bool Session::loss_is_finite() {
+  loss_ = 0;
+  for (const Tensor& loss : losses_) loss_ += loss.item<double>();
+  if (std::isfinite(loss_)) return true;
+  return leave_out(std::string("loss is ") + (std::isnan(loss_) ? "NaN" : "infinite"));
+}
+
+bool Session::gradients_are_finite() {
+  norm_ = adam_.gradient_norm();
+  if (std::isfinite(norm_.norm)) return true;
+  std::string name;
+  for (std::size_t i = 0; i < norm_.squares.size() && name.empty(); ++i)
+    if (!std::isfinite(norm_.squares[i])) name = weights_.params()[i].name;
+  return leave_out("gradient of " + name + " is NaN or infinite");
+}
+
+void Session::update() {
+  if (options_.clip_norm > 0) adam_.clip(norm_.norm, options_.clip_norm);
+  if (facts_.after_step) adam_.remember();
+  movement_ = adam_.step(step_.lr);
+  // Hooks write masters; what they read as value is the weight before them.
+  weights_.publish();
+}
+
+void Session::measure_moved() {
+  weights_.publish();
+  movement_ = adam_.measure();
+}
+
+StepRecord Session::end_step() {
+  if (skipped_) {
+    movement_ = adam_.drift();
+    movement_.moved = 0;
+  } else {
+    skipped_in_a_row_ = 0;
+    if (!std::isfinite(movement_.drift))
+      throw RunError("step " + std::to_string(next_ + 1) +
+                     ": weights are no longer finite after the update (lr " +
+                     std::to_string(step_.lr) + "); lower --lr; the last checkpoint is whole");
+  }
+  weights_.clear_gradients(1);
+  StepRecord record;
+  record.step = ++next_;
+  record.epoch = step_.epoch;
+  record.loss = loss_;
+  record.lr = step_.lr;
+  record.grad_norm = norm_.norm;
+  record.tokens = batch_.tokens;
+  record.moved = movement_.moved;
+  record.drift = movement_.drift;
+  record.param_drift.assign(decoder_.parameters().size(), 0.0);
+  for (std::size_t i = 0; i < weights_.size(); ++i)
+    record.param_drift[weights_.place(i)] = movement_.params[i];
+  record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
+  result_.steps = next_;
+  result_.tokens += record.tokens;
+  result_.seconds += record.seconds;
+  result_.loss = record.loss;
+  return record;
+}
+
+void Session::finish() {
+  weights_.publish();
+  result_.final = adam_.drift();
+  finished_ = true;
+}
+
+bool Session::evaluation_due() const {
+  return context_.evaluate &&
+         (next_ % source_.steps_per_epoch() == 0 || !more() ||
+          (options_.evaluate_every > 0 && next_ % options_.evaluate_every == 0));
+}
+
+void Session::between_steps(const std::function<void(const OpenStateOut&)>& save_policies) {
+  const auto stop_if_asked = [&](bool evaluation_pending) {
+    const int signal = stop_signal();
+    if (signal == 0) return;
+    if (context_.checkpoint && !checkpointed_) checkpoint(save_policies, evaluation_pending);
+    throw Interrupted(stop_exit_code(signal),
+                      "stopped by a signal after step " + std::to_string(next_) +
+                          (context_.checkpoint ? "; the state is saved, --resume continues"
+                                               : "; no checkpoint was asked for"));
+  };
+  const bool evaluate = evaluation_due();
+  stop_if_asked(evaluate);
+  if (evaluate) {
+    at::NoGradGuard no_grad;
+    context_.evaluate(next_, next_ / source_.steps_per_epoch());
+  }
+  const bool requested = checkpoint_requests() != requests_seen_;
+  const bool due = options_.checkpoint_every > 0 && next_ % options_.checkpoint_every == 0;
+  if (context_.checkpoint && (due || requested || finished_)) checkpoint(save_policies, false);
+  if (!finished_) stop_if_asked(false);
+}
+
+void Session::catch_up() {
+  if (!evaluation_pending_ || !context_.evaluate) return;
+  at::NoGradGuard no_grad;
+  context_.evaluate(next_, next_ / source_.steps_per_epoch());
+}
+
+void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_policies,
+                         bool evaluation_pending) {
+  requests_seen_ = checkpoint_requests();
+  checkpointed_ = true;
+  CheckpointState state;
+  state.step = next_;
+  state.config_hash = options_.config_hash;
+  for (const auto& [name, tensor] : decoder_.parameters())
+    state.parameters.push_back({name, tensor.detach()});
+  weights_.save(state.optimizer);
+  adam_.save(state.optimizer);
+  state.numbers = {{"updates", static_cast<double>(adam_.updates())},
+                   {"skipped", static_cast<double>(result_.skipped)},
+                   {"skipped_in_a_row", static_cast<double>(skipped_in_a_row_)},
+                   {"epoch", static_cast<double>(next_ / source_.steps_per_epoch())},
+                   {"index", static_cast<double>(next_ % source_.steps_per_epoch())},
+                   {"loss", loss_},
+                   {"finished", finished_ ? 1.0 : 0.0},
+                   {"evaluation_pending", evaluation_pending ? 1.0 : 0.0}};
+  state.texts = {{"seed", seed_text(options_.seed)},
+                 {"precision", std::string(precision_name(options_.precision))}};
+  // The order of rows is a function of this stream; it is kept so that a file says by itself what
+  // made it.
+  const Rng order = Rng(options_.seed).stream("data-order");
+  for (const auto word : order.state())
+    state.integers["rng.data-order"].push_back(static_cast<std::int64_t>(word));
+  save_policies([&state](std::string_view name) -> StateOut& {
+    StateGroup& group = state.groups[std::string(name)];
+    group.name = name;
+    return group;
+  });
+  context_.checkpoint(std::move(state));
+}
+
+void Session::restore() {
+  const CheckpointState& state = *context_.resume;
+  same("configuration", options_.config_hash, state.config_hash);
+  const auto text = [&state](const std::string& key) {
+    const auto found = state.texts.find(key);
+    return found == state.texts.end() ? std::string("none") : found->second;
+  };
+  same("seed", seed_text(options_.seed), text("seed"));
+  same("precision", std::string(precision_name(options_.precision)), text("precision"));
+  if (state.step < 0 || state.step > source_.steps())
+    throw UsageError("resume: the checkpoint is of step " + std::to_string(state.step) +
+                     ", this run has " + std::to_string(source_.steps()) +
+                     " steps; resume with the options the run was started with");
+  weights_.load(state.parameters, state.optimizer);
+  adam_.load(state.optimizer, static_cast<std::int64_t>(number_of(state, "updates")));
+  next_ = result_.steps = state.step;
+  result_.skipped = static_cast<std::int64_t>(number_of(state, "skipped"));
+  skipped_in_a_row_ = static_cast<std::int64_t>(number_of(state, "skipped_in_a_row"));
+  result_.loss = loss_ = number_of(state, "loss");
+  finished_ = number_of(state, "finished") != 0;
+  evaluation_pending_ = number_of(state, "evaluation_pending") != 0;
+  if (finished_) result_.final = adam_.drift();
+}
+
+}  // namespace detail
+}  // namespace seawall

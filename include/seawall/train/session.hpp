@@ -1,0 +1,180 @@
+#pragma once
+// The part of the training loop that no policy changes: weights, optimizer, records, checkpoints.
+// `train` (trainer.hpp) drives it.
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "seawall/core/trace.hpp"
+#include "seawall/model/decoder.hpp"
+#include "seawall/policy/hooks.hpp"
+#include "seawall/policy/scenario.hpp"
+#include "seawall/policy/stack.hpp"
+#include "seawall/store/checkpoint.hpp"
+#include "seawall/train/data_plan.hpp"
+#include "seawall/train/optimizer.hpp"
+#include "seawall/train/precision.hpp"
+#include "seawall/train/schedule.hpp"
+
+namespace seawall {
+
+/// What to do with a step whose loss or gradient is NaN or infinite: stop before the weights are
+/// touched, or leave the step out.
+enum class OnNan { stop, skip };
+/// Reads `stop` or `skip`. Errors: UsageError.
+OnNan on_nan_from(std::string_view name);
+
+struct TrainOptions {
+  ScheduleOptions schedule;
+  AdamWOptions adamw;
+  Precision precision = Precision::fp32;
+  double clip_norm = 0;  // 0: off, as in the paper
+  OnNan on_nan = OnNan::stop;
+  std::uint64_t seed = 0;
+  std::int64_t evaluate_every =
+      0;  // steps between calls of `evaluate` besides the ends of epochs; 0: none
+  std::int64_t checkpoint_every = 0;  // steps; 0: at the end and on a signal
+  std::string config_hash;  // of all that makes the run; a checkpoint of another one is refused
+  /// Errors: UsageError naming the field.
+  void check() const;
+};
+
+/// What stands around a run; all of it may be left out.
+struct TrainContext {
+  const Scenario* scenario = nullptr;  // asked for the data that the stack needs
+  /// After the last step of each epoch and every `evaluate_every` steps, without gradients; the
+  /// last call sees the weights after on_finish. `step` is the number of updates, `epochs` of whole
+  /// epochs done.
+  std::function<void(std::int64_t step, std::int64_t epochs)> evaluate;
+  /// Must have written the state when it returns. Tensors are the trainer's own.
+  std::function<void(CheckpointState)> checkpoint;
+  const CheckpointState* resume = nullptr;
+};
+
+struct TrainResult {
+  std::int64_t steps = 0;    // steps done in all, before a resume included
+  std::int64_t skipped = 0;  // of them, left out for NaN or Inf
+  std::int64_t tokens = 0;   // what the examples of this process's steps held
+  double seconds = 0;        // in steps, without evaluations and checkpoints
+  double loss = 0;           // of the last step
+  Movement final;            // drift after on_finish; `moved` unused
+};
+
+namespace detail {
+
+/// What the loop has to know of a stack beforehand.
+struct StackFacts {
+  bool writes_weights = false;  // on_start, before_step, after_step or on_finish
+  bool after_step = false;      // the optimizer is not the last to move the weights
+  Need needs = Need::none;
+  std::vector<PolicyDescription> policies;
+  std::function<bool(std::string_view)> trains;
+};
+template <StackLike S>
+StackFacts facts_of(const S& stack) {
+  StackFacts facts;
+  facts.writes_weights = stack.uses(Hook::on_start) || stack.uses(Hook::before_step) ||
+                         stack.uses(Hook::after_step) || stack.uses(Hook::on_finish);
+  facts.after_step = stack.uses(Hook::after_step);
+  facts.needs = stack.needs();
+  facts.policies = stack.describe();
+  facts.trains = [&stack](std::string_view name) { return stack.trains(name); };
+  return facts;
+}
+
+/// Errors: UsageError where data that the stack needs is not there.
+void check_stack_needs(const std::vector<PolicyDescription>& policies, Need needs,
+                       const Scenario* scenario);
+/// The saved state of one policy. Errors: DataError naming the policy that the checkpoint does not
+/// know.
+StateIn& policy_group(std::map<std::string, StateGroup>& groups, std::string_view name);
+/// The step as one micro-batch: what a penalty is asked with.
+Step whole_step(Step step);
+
+class Session {
+ public:
+  /// Checks options and needs, and makes the decoder's weights trainable. Errors: UsageError.
+  Session(Decoder& decoder, BatchSource& source, const TrainOptions& options,
+          const TrainContext& context, StackFacts facts);
+  ~Session();
+
+  ParamView params() const { return weights_.params(); }
+  void publish() { weights_.publish(); }
+  /// Takes weights, moments and the position from `TrainContext::resume`. Errors: UsageError where
+  /// it belongs to another run; DataError naming what is missing.
+  void restore();
+
+  bool more() const { return next_ < source_.steps(); }
+  /// Begins the next step: its rows, its learning rate, no gradients.
+  const Step& begin_step();
+  const Step& step() const { return step_; }
+  const StepBatch& batch() const { return batch_; }
+  /// log p of the targets under theta0. Computed once a micro-batch that is kept.
+  const Tensor& reference(MicroBatch& micro);
+
+  /// Adds the gradient of `loss` (the mean over the targets of micro-batch `index`) and of
+  /// `penalty` (undefined: none).
+  void backward(std::size_t index, const Tensor& loss, const Tensor& penalty);
+  /// Looks at the loss of the step. False: the step is left out. Errors: RunError naming the step
+  /// under OnNan::stop.
+  bool loss_is_finite();
+  /// Measures the gradient. False: as above. Errors: RunError naming step and parameter.
+  bool gradients_are_finite();
+  /// Clips, moves the masters and puts them into the values, or remembers for `measure_moved` where
+  /// hooks follow.
+  void update();
+  /// After the hooks moved weights.
+  void measure_moved();
+  /// Errors: RunError where a weight is no longer finite.
+  StepRecord end_step();
+
+  /// After on_finish: values follow, drift is measured.
+  void finish();
+  bool finished() const { return finished_; }
+
+  /// Calls `evaluate` where this step is the end of an epoch or due, and checkpoints where due, at
+  /// the end, or asked by a signal. Errors: Interrupted after SIGINT or SIGTERM, once the state is
+  /// saved.
+  void between_steps(const std::function<void(const OpenStateOut&)>& save_policies);
+  /// An evaluation that the checkpoint was saved before.
+  void catch_up();
+
+  TrainResult result() const { return result_; }
+
+ private:
+  void checkpoint(const std::function<void(const OpenStateOut&)>& save_policies,
+                  bool evaluation_pending);
+  bool leave_out(const std::string& what);
+  bool evaluation_due() const;
+
+  Decoder& decoder_;
+  BatchSource& source_;
+  TrainOptions options_;
+  TrainContext context_;
+  StackFacts facts_;
+  TrainedWeights weights_;
+  AdamW adam_;
+  std::optional<Decoder> reference_;  // theta0, made where a policy asks for it
+
+  std::int64_t next_ = 0;  // step to do
+  Step step_;
+  StepBatch batch_;
+  std::vector<Tensor> losses_;  // scaled, of the micro-batches
+  double loss_ = 0;
+  GradientNorm norm_;
+  Movement movement_;
+  bool skipped_ = false, finished_ = false, evaluation_pending_ = false, checkpointed_ = false;
+  std::int64_t skipped_in_a_row_ = 0;
+  int requests_seen_ = 0;
+  std::chrono::steady_clock::time_point begun_;
+  TrainResult result_;
+};
+
+}  // namespace detail
+}  // namespace seawall

@@ -1,0 +1,8 @@
+#include "seawall/train/trainer.hpp"
+
+namespace seawall {
+
+template TrainResult train<AnyStack>(Decoder&, BatchSource&, AnyStack&, const TrainOptions&,
+                                     TraceSink&, const TrainContext&);
+
+}  // namespace seawall
