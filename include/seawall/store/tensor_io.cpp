@@ -106,15 +106,11 @@ Tensor get_tensor(const h5::Reader& reader, const std::string& path) {
   return plain.to(words->dtype);
 }
 
-std::vector<float> to_float32(const Tensor& value, const std::vector<std::int64_t>& want,
-                              const std::string& name) {
-  if (!value.defined() || value.sizes() != at::IntArrayRef(want)) {
-    throw RunError(name + ": want " + shape_text(want) + ", got " +
-                   (value.defined() ? shape_text(value.sizes()) : "no tensor"));
-  }
-  const auto plain = value.detach().to(at::kCPU).to(at::kFloat).contiguous();
-  const auto* first = plain.const_data_ptr<float>();
-  return {first, first + plain.numel()};
+void check_shape(const Tensor& value, const std::vector<std::int64_t>& want,
+                 const std::string& name) {
+  if (value.defined() && value.sizes() == at::IntArrayRef(want)) return;
+  throw RunError(name + ": want " + shape_text(want) + ", got " +
+                 (value.defined() ? shape_text(value.sizes()) : "no tensor"));
 }
 
 }  // namespace seawall

@@ -21,9 +21,8 @@ void put_tensor(h5::Writer& writer, const std::string& path, const Tensor& value
 /// Reads what put_tensor wrote, on the CPU. Errors: DataError.
 Tensor get_tensor(const h5::Reader& reader, const std::string& path);
 
-/// A float tensor as float32 values in C order. Errors: RunError naming `name` where the shape is
-/// not `want`.
-std::vector<float> to_float32(const Tensor& value, const std::vector<std::int64_t>& want,
-                              const std::string& name);
+/// Errors: RunError naming `name` where the shape is not `want`.
+void check_shape(const Tensor& value, const std::vector<std::int64_t>& want,
+                 const std::string& name);
 
 }  // namespace seawall
