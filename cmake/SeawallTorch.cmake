@@ -22,10 +22,8 @@ elseif(NOT EXISTS ${seawall_torch_default} AND NOT TORCH_ROOT)
   find_program(seawall_python3 python3)
   mark_as_advanced(seawall_python3)
   if(seawall_python3)
-    execute_process(
-      COMMAND ${seawall_python3} -c
-              "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
-      OUTPUT_VARIABLE seawall_importable OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    execute_process(COMMAND ${seawall_python3} ${CMAKE_CURRENT_LIST_DIR}/importable_torch.py ${SEAWALL_TORCH_VERSION}
+                    OUTPUT_VARIABLE seawall_importable OUTPUT_STRIP_TRAILING_WHITESPACE)
     if(seawall_importable)
       set(seawall_torch_default ${seawall_importable})
     endif()

@@ -1,0 +1,58 @@
+# The two commands: `make reproduce` (the paper's tables on the built-in organism) and `make test`. Each does its own set-up.
+# Variables: TORCH_ROOT=DIR (your own libtorch), JOBS=N, PRESET=release|ci, OUT=DIR and SEEDS=N for reproduce.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help reproduce test setup setup-test configure build format-check format lint clean
+
+PRESET ?= release
+JOBS ?= $(shell nproc)
+OUT ?= results
+SEEDS ?= 3
+TORCH_ROOT ?=
+export TORCH_ROOT
+CONFIGURE := cmake --preset $(PRESET) $(if $(TORCH_ROOT),-DTORCH_ROOT="$(TORCH_ROOT)",-UTORCH_ROOT)
+SOURCES := git ls-files -z -- '*.cpp' '*.hpp'
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+reproduce: setup
+	$(CONFIGURE) -DSEAWALL_BUILD_TESTS=OFF -DSEAWALL_BUILD_BENCH=OFF
+	cmake --build build -j $(JOBS) --target seawall_program
+	build/seawall reproduce --out $(OUT) --seeds $(SEEDS)
+
+# Ends with ctest's closing line, after a word on every test that was skipped and why.
+test: setup-test format-check
+	$(CONFIGURE) -DSEAWALL_BUILD_TESTS=ON -DSEAWALL_BUILD_BENCH=ON
+	cmake --build build -j $(JOBS)
+	$(MAKE) --no-print-directory lint
+	ctest --test-dir build -j 2 --output-on-failure --no-tests=error --no-label-summary | tee build/ctest.log
+	@grep -B 1 '^\[  SKIPPED \] .*ms)' build/Testing/Temporary/LastTest.log || true
+	@grep 'tests passed' build/ctest.log
+
+setup:
+	@cmake/setup build torch
+
+setup-test:
+	@cmake/setup build test torch oracle smollm2
+
+configure: setup
+	$(CONFIGURE)
+
+build: configure
+	cmake --build build -j $(JOBS)
+
+format-check:
+	@$(SOURCES) | xargs -0 -r clang-format --dry-run -Werror
+	@echo "format: $$($(SOURCES) | tr -cd '\0' | wc -c) files as clang-format wants them"
+
+format:
+	@$(SOURCES) | xargs -0 -r clang-format -i
+
+lint:
+	@cmake --preset tidy $(if $(TORCH_ROOT),-DTORCH_ROOT="$(TORCH_ROOT)",-UTORCH_ROOT) >/dev/null
+	@python3 cmake/lint.py --build build/tidy --jobs $(JOBS)
+
+clean:
+	rm -rf build
