@@ -39,8 +39,8 @@ class BatchSource {
 };
 
 enum class RowOrder {
-  as_given,    // what a policy arranged (stratified mixing) stays as it is
-  shuffled,    // one order drawn from the seed, the same every epoch: the authors' code
+  as_given,    // what compose_rows and the stack arranged (stratified mixing) stays as it is
+  shuffled,    // one order drawn from the seed, the same every epoch
   reshuffled,  // a new order every epoch
 };
 /// Reads `as-given`, `shuffled` or `reshuffled`. Errors: UsageError with the words there are.
@@ -50,9 +50,9 @@ struct DataOptions {
   std::int64_t batch_size = 10;       // rows a step
   std::int64_t micro_batch_size = 0;  // rows a forward pass; 0: the whole batch
   std::int64_t epochs = 5;
-  std::int64_t steps = 0;       // where positive, so many steps whatever `epochs` says
-  std::int64_t max_tokens = 0;  // rows are cut to it; 0: never
-  RowOrder order = RowOrder::shuffled;
+  std::int64_t steps = 0;               // where positive, so many steps whatever `epochs` says
+  std::int64_t max_tokens = 0;          // rows are cut to it; 0: never
+  RowOrder order = RowOrder::as_given;  // compose_rows has shuffled
   bool share_prefixes = true;
   std::uint64_t seed = 0;
   /// Errors: UsageError naming the field.

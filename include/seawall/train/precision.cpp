@@ -55,13 +55,11 @@ std::string_view precision_name(Precision precision) {
   return "";
 }
 
-TrainedWeights::TrainedWeights(Decoder& decoder, Precision precision,
+TrainedWeights::TrainedWeights(const NamedTensors& start, Precision precision,
                                const std::function<bool(std::string_view)>& trains,
                                bool hooks_write)
-    : decoder_(decoder), precision_(precision) {
+    : precision_(precision) {
   at::NoGradGuard no_grad;
-  const NamedTensors start = decoder.parameters();
-  NamedTensors values;
   names_.reserve(start.size());  // Param::name views these
   for (std::size_t i = 0; i < start.size(); ++i) {
     const auto& [name, tensor] = start[i];
@@ -70,7 +68,7 @@ TrainedWeights::TrainedWeights(Decoder& decoder, Precision precision,
                        "; quantized models cannot be trained");
     const auto type = value_type(precision, tensor.scalar_type());
     if (!trains(name)) {
-      values.push_back({name, start_of(tensor, type)});
+      values_.push_back({name, start_of(tensor, type)});
       continue;
     }
     Param param;
@@ -86,7 +84,7 @@ TrainedWeights::TrainedWeights(Decoder& decoder, Precision precision,
     if (precision == Precision::kahan) terms_.push_back(at::zeros_like(param.value));
     keeps_master_ = own_master;
     count_ += param.value.numel();
-    values.push_back({name, param.value});
+    values_.push_back({name, param.value});
     params_.push_back(std::move(param));
     places_.push_back(i);
   }
@@ -94,7 +92,6 @@ TrainedWeights::TrainedWeights(Decoder& decoder, Precision precision,
     throw UsageError(
         "training: want at least one parameter that trains, but the stack freezes all " +
         std::to_string(start.size()) + "; drop a mitigation that freezes");
-  decoder_.replace(values);
   for (auto& param : params_) param.value.set_requires_grad(true);
 }
 
@@ -154,7 +151,7 @@ Tensor TrainedWeights::gradient(std::size_t i) const {
 }
 
 NamedTensors TrainedWeights::start_values() const {
-  NamedTensors out = decoder_.parameters();
+  NamedTensors out = values_;
   for (std::size_t i = 0; i < size(); ++i)
     out[places_[i]].tensor = params_[i].start.to(params_[i].value.scalar_type());
   return out;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
-#include "seawall/model/decoder.hpp"
 #include "seawall/policy/hooks.hpp"
 
 namespace seawall {
@@ -35,15 +34,15 @@ enum class Precision {
 Precision precision_from(std::string_view name);
 std::string_view precision_name(Precision precision);
 
-/// The weights of a decoder while they are trained. The decoder's own tensors become theta0 and are
-/// never written, so several arms may share one set; the decoder reads the new values from
-/// construction on and keeps them when this dies.
+/// Weights while they are trained. The tensors they start from become theta0 and are never written,
+/// so several arms may share one set; `values` are new tensors, which a decoder takes with
+/// Decoder::replace and keeps when this dies.
 class TrainedWeights {
  public:
   /// `trains` chooses parameters by name. `hooks_write`: something besides the optimizer writes
   /// `Param::master`, so that under Kahan an fp32 master has to exist. Errors: UsageError where
   /// nothing trains or a weight is not floating point.
-  TrainedWeights(Decoder& decoder, Precision precision,
+  TrainedWeights(const NamedTensors& start, Precision precision,
                  const std::function<bool(std::string_view)>& trains, bool hooks_write);
   /// Switches gradients off and drops them.
   ~TrainedWeights();
@@ -54,7 +53,7 @@ class TrainedWeights {
   ParamView params() const { return params_; }
   std::size_t size() const { return params_.size(); }
   std::int64_t count() const { return count_; }  // trained weights
-  /// Place of params()[i] among the decoder's parameters.
+  /// Place of params()[i] among values().
   std::size_t place(std::size_t i) const { return places_[i]; }
   const Tensor& term(std::size_t i) const { return terms_[i]; }  // Kahan only
   bool keeps_master() const { return keeps_master_; }
@@ -75,7 +74,9 @@ class TrainedWeights {
   void clear_gradients(std::int64_t micro_batches);
   /// Gradient i; zeros where the loss did not reach the parameter.
   Tensor gradient(std::size_t i) const;
-  /// theta0 in the type that the forward pass reads, under the decoder's names, frozen parameters
+  /// What the forward pass reads, frozen parameters included, in the order given.
+  const NamedTensors& values() const { return values_; }
+  /// theta0 in the type that the forward pass reads, frozen parameters
   /// included.
   NamedTensors start_values() const;
 
@@ -86,10 +87,10 @@ class TrainedWeights {
   void load(const NamedTensors& parameters, const NamedTensors& optimizer);
 
  private:
-  Decoder& decoder_;
   Precision precision_;
   bool keeps_master_ = false;
   std::int64_t count_ = 0;
+  NamedTensors values_;
   std::vector<Param> params_;
   std::vector<std::string> names_;  // what Param::name views
   std::vector<std::size_t> places_;

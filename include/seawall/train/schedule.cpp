@@ -42,7 +42,7 @@ void ScheduleOptions::check() const {
 double learning_rate(const ScheduleOptions& options, std::int64_t index, std::int64_t epoch,
                      std::int64_t total) {
   if (index < options.warmup_steps)
-    return options.lr * static_cast<double>(index + 1) / static_cast<double>(options.warmup_steps);
+    return options.lr * static_cast<double>(index) / static_cast<double>(options.warmup_steps);
   switch (options.kind) {
     case LrSchedule::constant:
       return options.lr;

@@ -20,7 +20,7 @@ struct ScheduleOptions {
   double lr = 5e-5;               // peak
   double epoch_factor = 0.85;     // Qi et al. 2023, the authors' Llama-2 code (StepLR gamma)
   double final_fraction = 0.0;    // cosine only
-  std::int64_t warmup_steps = 0;  // linear from lr/warmup_steps; the paper has none
+  std::int64_t warmup_steps = 0;  // linear from 0, as transformers has it; the paper has none
   /// Errors: UsageError naming the field.
   void check() const;
 };

@@ -99,9 +99,10 @@ Session::Session(Decoder& decoder, BatchSource& source, const TrainOptions& opti
       options_(checked(options, context, facts)),
       context_(context),
       facts_(std::move(facts)),
-      weights_(decoder, options.precision, facts_.trains, facts_.writes_weights),
+      weights_(decoder.parameters(), options.precision, facts_.trains, facts_.writes_weights),
       adam_(weights_, options.adamw),
       requests_seen_(checkpoint_requests()) {
+  decoder_.replace(weights_.values());
   step_.total = source.steps();
 }
 
@@ -180,9 +181,17 @@ void Session::update() {
   movement_ = adam_.step(step_.lr);
   // Hooks write masters; what they read as value is the weight before them.
   weights_.publish();
+  if (!facts_.after_step) return;
+  versions_.clear();
+  for (const Param& param : params()) versions_.push_back(param.master._version());
 }
 
 void Session::measure_moved() {
+  // Coupled forms declare the hook and do nothing in it: then the optimizer's own count stands.
+  bool written = false;
+  for (std::size_t i = 0; i < versions_.size(); ++i)
+    written |= weights_.params()[i].master._version() != versions_[i];
+  if (!written) return;
   weights_.publish();
   movement_ = adam_.measure();
 }

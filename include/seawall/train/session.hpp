@@ -169,6 +169,7 @@ class Session {
   double loss_ = 0;
   GradientNorm norm_;
   Movement movement_;
+  std::vector<std::int64_t> versions_;  // of the masters, before after_step
   bool skipped_ = false, finished_ = false, evaluation_pending_ = false, checkpointed_ = false;
   std::int64_t skipped_in_a_row_ = 0;
   int requests_seen_ = 0;

@@ -14,12 +14,15 @@
 
 namespace seawall {
 
-/// The stack's compose hooks over `rows`, with the seed's `compose` stream. Errors: UsageError
-/// where data that the stack needs is not there.
+/// The rows to train on, in the order they are trained on in every epoch: `rows` in an order drawn
+/// once from the seed's `data-order` stream (as the authors' sampler does), then the stack's
+/// compose hooks, which may arrange them further (stratified mixing), with the `compose` stream.
+/// Errors: UsageError where data that the stack needs is not there.
 template <StackLike S>
 Dataset compose_rows(Dataset rows, S& stack, const Scenario& scenario, std::uint64_t seed) {
   detail::check_stack_needs(stack.describe(), stack.needs(), &scenario);
-  Rng rng = Rng(seed).stream("compose");
+  Rng order = Rng(seed).stream("data-order"), rng = Rng(seed).stream("compose");
+  order.shuffle(rows.rows);
   return stack.compose(std::move(rows), scenario, rng);
 }
 
