@@ -13,7 +13,10 @@ std::string position(std::string_view text, std::size_t byte) {
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const auto start = before.rfind('\n');
   const auto column = before.size() - (start == std::string_view::npos ? 0 : start + 1) + 1;
-  return "line " + std::to_string(line) + ", column " + std::to_string(column);
+  const auto in_line = "column " + std::to_string(column);
+  return text.find('\n') == std::string_view::npos
+             ? in_line
+             : "line " + std::to_string(line) + ", " + in_line;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
-// The user's own files as rows and probes, by path only; nothing of them is ever copied into a message or a log.
+// The user's own files as rows and probes, by path only; nothing of them is ever copied into a
+// message or a log.
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -27,12 +28,16 @@ struct ProbesFile {
 };
 
 /// Reads training rows; the format is detected from content, or forced by `format` ("" detects).
-/// Errors: IoError where the file cannot be read; DataError (path, record, key) for wrong JSON, an empty set, or no usable row.
+/// Errors: IoError where the file cannot be read; DataError (path, record, key) for wrong JSON, an
+/// empty set, or no usable row.
 RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format = "");
-/// Reads probes: one prompt a line, CSV with a `goal` or `instruction` header (and optional `category`), chat JSONL, or JSON.
-ProbesFile read_probes(const std::filesystem::path& path, bool restricted, std::string_view format = "");
+/// Reads probes: one prompt a line, CSV with a `goal` or `instruction` header (and optional
+/// `category`), chat JSONL, or JSON.
+ProbesFile read_probes(const std::filesystem::path& path, bool restricted,
+                       std::string_view format = "");
 
-/// Same user text in both sets, after folding case and white space. Pairs are (id of a row, id of a probe).
+/// Same user text in both sets, after folding case and white space. Pairs are (id of a row, id of a
+/// probe).
 struct Overlap {
   std::vector<std::pair<std::string, std::string>> pairs;
 };

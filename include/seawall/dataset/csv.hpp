@@ -1,0 +1,31 @@
+#pragma once
+// Comma-separated values (RFC 4180), and files of one prompt a line.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "seawall/dataset/source.hpp"
+
+namespace seawall {
+
+struct CsvRecord {
+  std::vector<std::string> fields;
+  std::size_t line = 0;  // where it starts, from 1
+};
+
+/// Records without blank lines. Errors: DataError naming file and line for a quote that is not
+/// closed, or text after one.
+std::vector<CsvRecord> read_csv(const SourceFile& file);
+
+/// Column of the first header cell named goal, instruction or prompt; nullopt where the first
+/// record is no header.
+std::optional<std::size_t> prompt_column(const SourceFile& file);
+
+/// One prompt a line, commas and all; a line that is one quoted CSV field as a whole is unquoted
+/// (and may hold newlines).
+std::vector<CsvRecord> read_prompt_lines(const SourceFile& file);
+
+/// A cell's name for comparing: lower case, without spaces around.
+std::string cell_name(std::string_view cell);
+
+}  // namespace seawall
