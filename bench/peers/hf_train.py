@@ -54,7 +54,7 @@ class Clock(transformers.TrainerCallback):
             self.rates.append(float(logs["learning_rate"]))
 
 
-def train(model, tokenizer, rows, *, steps, lr, decay, clip, batch, out, fused=True):
+def train(model, pad, rows, *, steps, lr, decay, clip, batch, out, fused=True):
     """Runs the Trainer; one epoch is len(rows)/batch steps and the rate falls by `decay` an epoch."""
     per_epoch = -(-len(rows) // batch)
     arguments = transformers.TrainingArguments(
@@ -78,7 +78,7 @@ def train(model, tokenizer, rows, *, steps, lr, decay, clip, batch, out, fused=T
         model=model,
         args=arguments,
         train_dataset=rows,
-        data_collator=lambda batch: pad_batch(batch, tokenizer.pad_token_id or 0),
+        data_collator=lambda some: pad_batch(some, pad),
         callbacks=[clock],
     )
     trainer.remove_callback(transformers.PrinterCallback)
@@ -111,7 +111,7 @@ def main():
     peer_env.reset_peak_memory()
     clock = train(
         model,
-        tokenizer,
+        tokenizer.pad_token_id or 0,
         rows,
         steps=options.steps,
         lr=options.lr,

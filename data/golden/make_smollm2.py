@@ -142,7 +142,7 @@ def make_losses(gguf):
             losses, norms = plain_loop(model, rows, **setting)
         else:
             out = str(peer_env.cache() / "peers" / "hf-out")
-            clock = hf_train.train(model, tokenizer, rows, clip=clip, batch=10, out=out, **setting)
+            clock = hf_train.train(model, tokenizer.pad_token_id, rows, clip=clip, batch=10, out=out, **setting)
             losses, norms = clock.losses, clock.grad_norms
         result[name] = {"losses": losses, "grad_norms": norms}
         print(name, losses, norms, flush=True)
