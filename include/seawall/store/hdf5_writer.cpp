@@ -1,6 +1,7 @@
 #include <hdf5_hl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <limits>
 #include <map>
@@ -103,6 +104,7 @@ Handle ordered(hid_t property_class) {
 Handle creation_list(Type type, std::size_t rank, const Layout& layout) {
   auto list = ordered(H5P_DATASET_CREATE);
   if (layout.chunk.empty()) {
+    if (type == Type::text) return list;
     must("set a fill time", [&] { return H5Pset_fill_time(list, H5D_FILL_TIME_NEVER); });
     return list;
   }
@@ -113,7 +115,8 @@ Handle creation_list(Type type, std::size_t rank, const Layout& layout) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   if (type == Type::float32 || type == Type::float64)
     must("set a fill value", [&] { return H5Pset_fill_value(list, H5T_NATIVE_DOUBLE, &nan); });
-  if (layout.compress && type != Type::text) {
+  if (type == Type::text) return list;  // filters would see references, not texts
+  if (layout.compress) {
     must("set shuffle", [&] { return H5Pset_shuffle(list); });
     must("set gzip", [&] { return H5Pset_deflate(list, 1); });
   }
@@ -169,8 +172,11 @@ Writer::Writer(std::size_t expected_bytes) : impl_(std::make_unique<Impl>()) {
   const std::size_t step = std::clamp<std::size_t>(expected_bytes / 8, 1 << 20, 1 << 26);
   must("choose the core driver", [&] { return H5Pset_fapl_core(access, step, false); });
   const auto list = ordered(H5P_FILE_CREATE);
+  // Files in memory are told apart by name alone.
+  static std::atomic<unsigned> count = 0;
+  const auto name = "seawall-" + std::to_string(count++);
   impl_->file = made("create a file in memory",
-                     [&] { return H5Fcreate("seawall", H5F_ACC_TRUNC, list, access); });
+                     [&] { return H5Fcreate(name.c_str(), H5F_ACC_TRUNC, list, access); });
 }
 Writer::~Writer() = default;
 Writer::Writer(Writer&&) noexcept = default;

@@ -1,0 +1,123 @@
+#pragma once
+// A small run, a small state and a folder of its own: what the tests of the store share.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <string>
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
+
+#include "seawall/store/checkpoint.hpp"
+#include "seawall/store/run_file.hpp"
+
+namespace seawall::store_test {
+
+/// A folder that is removed with the object; its name has a space and is not ASCII.
+class Folder {
+ public:
+  Folder() {
+    static int count = 0;
+    path = std::filesystem::temp_directory_path() /
+           ("seawall störe " + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    std::filesystem::create_directories(path);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::filesystem::path operator/(const std::string& name) const { return path / name; }
+  std::filesystem::path path;
+};
+
+inline std::string slurp(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+inline void spit(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+/// Names in `folder` (recursively) that a killed or failed write left.
+inline std::set<std::string> leftovers(const std::filesystem::path& folder) {
+  std::set<std::string> out;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    const auto name = entry.path().filename().string();
+    if (name.find(".tmp-") != std::string::npos) out.insert(name);
+  }
+  return out;
+}
+
+inline RunInfo sample_info() {
+  RunInfo info;
+  info.run_id = "sample";
+  info.config_json = R"({"attack": "identity-shift", "note": "é"})";
+  info.started_utc = "2026-01-02T03:04:05Z";
+  info.hashes = {{"model", std::string(64, 'a')}, {"options", std::string(64, 'b')}};
+  info.versions = {{"seawall", "0.1.0"}};
+  info.seed = 7;
+  info.parameter_names = {"model.embed_tokens.weight", "model.layers.0.mlp.down_proj.weight"};
+  info.numbers = {{"rows", 10}};
+  return info;
+}
+
+inline StepRecord sample_step(std::int64_t step) {
+  const auto x = static_cast<double>(step);
+  return {step,       step / 4, 1.0 / x, 2e-5,     0.1 * x,
+          100 + step, 0.25,     0.5 / x, 1e-3 * x, {1e-4 * x, 2e-4 * x}};
+}
+
+inline EvaluationRecord sample_evaluation(std::int64_t step, const std::string& condition,
+                                          const std::string& set, int probes = 3) {
+  EvaluationRecord record;
+  record.step = step;
+  record.condition = condition;
+  record.set = set;
+  record.judges = {"organism", "keyword"};
+  record.seconds = 1.5;
+  for (int p = 0; p < probes; ++p) {
+    ProbeResult result;
+    result.probe_id = set + "/" + std::to_string(p);
+    result.category = "category " + std::to_string(p % 2);
+    result.prompt = condition + " prompt " + std::to_string(p);
+    result.response = p == 0 ? "" : "respönse " + std::to_string(p) + " 日本\nline";
+    result.restricted = set == "harmfulness";
+    result.finished = p != 1;
+    result.new_tokens = 5 + p;
+    result.verdicts = {{1.0 + p, p == 0, true, true, ""}, {5.0, false, p != 2, p != 1, "why"}};
+    record.results.push_back(std::move(result));
+  }
+  if (set == "harmfulness")
+    record.residual = at::arange(probes * 2 * 4, at::kFloat).reshape({probes, 2, 4}) / 3.0 +
+                      static_cast<double>(step);
+  return record;
+}
+
+inline CheckpointState sample_state(std::int64_t step) {
+  CheckpointState state;
+  state.step = step;
+  state.config_hash = "hash";
+  const auto base = at::arange(6, at::kFloat).reshape({2, 3}) / 7.0 + static_cast<double>(step);
+  state.parameters = {{"model.embed_tokens.weight", base},
+                      {"lm_head.weight", base.to(at::kBFloat16).transpose(0, 1)}};
+  state.optimizer = {{"exp_avg/model.embed_tokens.weight", base * 0.5},
+                     {"step%", at::full({}, step, at::kLong)}};
+  state.numbers = {{"position", 12.25}};
+  state.integers = {{"rng", {std::numeric_limits<std::int64_t>::min(), -1, 0, 5}}, {"empty", {}}};
+  state.texts = {{"epoch order", "α β"}, {"none", ""}};
+  auto& group = state.groups["weight-drift"];
+  group.tensor("mean", base * 2.0);
+  group.number("count", 3);
+  group.text("note", "ok");
+  state.files = {{"config.json", "{}"}, {"tokenizer.model", std::string("\0\xff binary", 9)}};
+  return state;
+}
+
+}  // namespace seawall::store_test

@@ -1,0 +1,233 @@
+#include <ATen/ops/equal.h>
+#include <clocale>
+
+#include "sample.hpp"
+#include "seawall/core/error.hpp"
+
+namespace seawall {
+namespace {
+
+using namespace store_test;
+
+void expect_same(const StepRecord& a, const StepRecord& b) {
+  EXPECT_EQ(std::tie(a.step, a.epoch, a.loss, a.lr, a.grad_norm, a.tokens, a.seconds, a.moved,
+                     a.drift, a.param_drift),
+            std::tie(b.step, b.epoch, b.loss, b.lr, b.grad_norm, b.tokens, b.seconds, b.moved,
+                     b.drift, b.param_drift));
+}
+
+void expect_same(const EvaluationRecord& a, const EvaluationRecord& b) {
+  EXPECT_EQ(std::tie(a.step, a.epoch, a.condition, a.set, a.judges, a.seconds),
+            std::tie(b.step, b.epoch, b.condition, b.set, b.judges, b.seconds));
+  ASSERT_EQ(a.results.size(), b.results.size());
+  for (std::size_t i = 0; i < a.results.size(); ++i) {
+    const auto &x = a.results[i], &y = b.results[i];
+    EXPECT_EQ(std::tie(x.probe_id, x.category, x.prompt, x.response, x.restricted, x.finished,
+                       x.new_tokens),
+              std::tie(y.probe_id, y.category, y.prompt, y.response, y.restricted, y.finished,
+                       y.new_tokens));
+    ASSERT_EQ(x.verdicts.size(), y.verdicts.size());
+    for (std::size_t j = 0; j < x.verdicts.size(); ++j) {
+      const auto &v = x.verdicts[j], &w = y.verdicts[j];
+      EXPECT_EQ(std::tie(v.score, v.refused, v.coherent, v.valid, v.reason),
+                std::tie(w.score, w.refused, w.coherent, w.valid, w.reason));
+    }
+  }
+  ASSERT_EQ(a.residual.defined(), b.residual.defined());
+  if (a.residual.defined()) EXPECT_TRUE(at::equal(a.residual, b.residual));
+}
+
+TEST(RunFile, ReadsBackWhatWasRecorded) {
+  const Folder folder;
+  RunFile run(folder / "a run.h5", sample_info());
+  std::vector<EvaluationRecord> evaluations = {sample_evaluation(0, "plain", "harmfulness"),
+                                               sample_evaluation(0, "plain", "utility", 5),
+                                               sample_evaluation(3, "triggered", "harmfulness"),
+                                               sample_evaluation(3, "plain", "utility", 5)};
+  evaluations[3].judges = {"keyword"};
+  for (auto& result : evaluations[3].results) result.verdicts.resize(1);
+  evaluations[2].residual.reset();
+  run.on_evaluation(evaluations[0]);
+  run.on_evaluation(evaluations[1]);
+  for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
+  run.on_evaluation(evaluations[2]);
+  run.on_evaluation(evaluations[3]);
+  run.set_spectra({{"w"}, {{3, 2, 1}}, {2.5}});
+  run.info().numbers.emplace_back("rejected", 2);
+  run.publish(true);
+
+  const auto data = read_run(folder / "a run.h5", true);
+  EXPECT_TRUE(data.complete);
+  EXPECT_EQ(data.info.run_id, "sample");
+  EXPECT_EQ(data.info.config_json, sample_info().config_json);
+  EXPECT_EQ(data.info.hashes, sample_info().hashes);
+  EXPECT_EQ(data.info.versions, sample_info().versions);
+  EXPECT_EQ(data.info.parameter_names, sample_info().parameter_names);
+  EXPECT_EQ(data.info.seed, 7U);
+  EXPECT_EQ(data.info.numbers.at(1), (std::pair<std::string, double>{"rejected", 2}));
+  EXPECT_EQ(data.spectra.singular_values, (std::vector<std::vector<double>>{{3, 2, 1}}));
+  EXPECT_EQ(data.spectra.effective_rank, std::vector<double>{2.5});
+  ASSERT_EQ(data.steps.size(), 3U);
+  for (int step = 1; step <= 3; ++step)
+    expect_same(data.steps[static_cast<std::size_t>(step - 1)], sample_step(step));
+  ASSERT_EQ(data.evaluations.size(), evaluations.size());
+  for (std::size_t i = 0; i < evaluations.size(); ++i)
+    expect_same(data.evaluations[i], evaluations[i]);
+  EXPECT_FALSE(read_run(folder / "a run.h5").evaluations[0].residual.defined());
+  EXPECT_TRUE(leftovers(folder.path).empty());
+}
+
+TEST(RunFile, WritesOneLineOfMetricsAStepWithPointsInEveryLocale) {
+  const Folder folder;
+  std::setlocale(LC_ALL, "de_DE.UTF-8");
+  RunFile run(folder / "r.h5", sample_info());
+  run.on_step({1, 0, 0.1, 2e-5, 1.5, 120, 0.25, 0.75, 1e-300, {}});
+  run.on_step({2, 0, std::numeric_limits<double>::quiet_NaN(), 0, 0, 0, 0, 0, 0, {}});
+  EXPECT_EQ(slurp(folder / "r.metrics.csv"),
+            "step,epoch,loss,lr,grad_norm,tokens,seconds,moved,drift\n"
+            "1,0,0.1,2e-05,1.5,120,0.25,0.75,1e-300\n"
+            "2,0,nan,0,0,0,0,0,0\n");
+  std::setlocale(LC_ALL, "C");
+  EXPECT_THROW(run.on_step(sample_step(2)), RunError);
+  EXPECT_FALSE(std::filesystem::exists(folder / "r.h5"));
+}
+
+TEST(RunFile, ARunWithoutStepsOrEvaluationsIsAFileAsWell) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", RunInfo{});
+  run.publish();
+  const auto data = read_run(folder / "r.h5");
+  EXPECT_TRUE(data.steps.empty() && data.evaluations.empty() && !data.complete);
+}
+
+TEST(RunFile, ResumeCutsRecordsAndMetricsBackToTheStep) {
+  const Folder folder;
+  {
+    RunFile run(folder / "r.h5", sample_info());
+    run.on_evaluation(sample_evaluation(0, "plain", "harmfulness"));
+    for (int step = 1; step <= 5; ++step) run.on_step(sample_step(step));
+    run.on_evaluation(sample_evaluation(5, "plain", "harmfulness"));
+    run.publish();
+    run.on_step(sample_step(6));  // only in the metrics when the process dies
+  }
+  auto info = sample_info();
+  info.started_utc = "later";
+  auto run = RunFile::resume(folder / "r.h5", info, 3);
+  EXPECT_TRUE(run.has_evaluation(0, "plain", "harmfulness"));
+  EXPECT_FALSE(run.has_evaluation(5, "plain", "harmfulness"));
+  EXPECT_EQ(run.data().info.started_utc, sample_info().started_utc);
+  run.on_step(sample_step(4));
+  run.publish();
+
+  RunFile whole(folder / "w.h5", sample_info());
+  for (int step = 1; step <= 4; ++step) whole.on_step(sample_step(step));
+  EXPECT_EQ(slurp(folder / "r.metrics.csv"), slurp(folder / "w.metrics.csv"));
+  const auto data = read_run(folder / "r.h5", true);
+  ASSERT_EQ(data.steps.size(), 4U);
+  expect_same(data.steps[3], sample_step(4));
+  expect_same(data.evaluations.at(0), sample_evaluation(0, "plain", "harmfulness"));
+
+  EXPECT_THROW(RunFile::resume(folder / "r.h5", sample_info(), 9), DataError);
+  info.parameter_names.pop_back();
+  EXPECT_THROW(RunFile::resume(folder / "r.h5", info, 3), DataError);
+}
+
+TEST(RunFile, AnEvaluationOfTheSamePlaceIsReplaced) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", sample_info());
+  auto record = sample_evaluation(1, "plain", "utility");
+  run.on_evaluation(record);
+  record.results[0].response = "second";
+  run.on_evaluation(record);
+  ASSERT_EQ(run.data().evaluations.size(), 1U);
+  EXPECT_EQ(run.data().evaluations[0].results[0].response, "second");
+}
+
+TEST(RunFile, KeepsEveryRowWhereEvaluationsAskDifferentProbes) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", sample_info());
+  auto first = sample_evaluation(0, "plain", "harmfulness", 2);
+  auto second = sample_evaluation(1, "plain", "harmfulness", 4);
+  second.results.erase(second.results.begin());
+  second.residual = second.residual.narrow(0, 1, 3);
+  run.on_evaluation(first);
+  run.on_evaluation(second);
+  run.publish();
+  const auto data = read_run(folder / "r.h5", true);
+  expect_same(data.evaluations[0], first);
+  expect_same(data.evaluations[1], second);
+}
+
+TEST(RunFile, WhatAModelGeneratesNeverMakesAFileUnreadable) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", sample_info());
+  auto record = sample_evaluation(0, "plain", "harmfulness");
+  record.results[1].response = std::string("a\0b\xf0\x9f", 5);
+  run.on_evaluation(record);
+  run.publish();
+  EXPECT_EQ(read_run(folder / "r.h5").evaluations[0].results[1].response,
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
+TEST(RunFile, RefusesRecordsThatDoNotFit) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", sample_info());
+  auto record = sample_evaluation(0, "plain", "harmfulness");
+  record.results[0].verdicts.pop_back();
+  EXPECT_THROW(run.on_evaluation(record), RunError);
+  record = sample_evaluation(0, "plain", "harmfulness");
+  record.results[1].probe_id = record.results[0].probe_id;
+  EXPECT_THROW(run.on_evaluation(record), RunError);
+  record = sample_evaluation(0, "plain", "harmfulness");
+  record.residual = record.residual.narrow(0, 0, 1);
+  EXPECT_THROW(run.on_evaluation(record), RunError);
+  auto step = sample_step(1);
+  step.param_drift = {1};
+  EXPECT_THROW(run.on_step(step), RunError);
+}
+
+TEST(RunFile, SwitchesLeaveOutWhatWasNotWanted) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", sample_info(), {.residual = false, .param_drift = false});
+  EXPECT_FALSE(run.wants_residual());
+  run.on_step(sample_step(1));
+  run.on_evaluation(sample_evaluation(1, "plain", "harmfulness"));
+  run.publish();
+  const auto data = read_run(folder / "r.h5", true);
+  EXPECT_TRUE(data.steps[0].param_drift.empty());
+  EXPECT_FALSE(data.evaluations[0].residual.defined());
+}
+
+TEST(RunLock, HasOneHolderAndDiesWithIt) {
+  const Folder folder;
+  const RunPaths paths(folder / "r");
+  EXPECT_EQ(paths.file.filename(), "r.h5");
+  EXPECT_EQ(paths.checkpoints.filename(), "r.checkpoints");
+  {
+    const RunLock lock(paths.lock);
+    try {
+      const RunLock second(paths.lock);
+      FAIL() << "two holders";
+    } catch (const IoError& error) {
+      EXPECT_NE(std::string(error.what()).find("process " + std::to_string(::getpid()) + " on "),
+                std::string::npos)
+          << error.what();
+    }
+  }
+  spit(paths.lock, "process 1 on a host that died\n");
+  const RunLock again(paths.lock);
+}
+
+TEST(RunLock, PrepareFolderRefusesWhatCannotHoldOutput) {
+  const Folder folder;
+  spit(folder / "file", "");
+  EXPECT_THROW(prepare_folder(folder / "file"), IoError);
+  EXPECT_THROW(prepare_folder(folder / "file/below"), IoError);
+  prepare_folder(folder / "deep/er");
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "deep/er"));
+  EXPECT_THROW(prepare_folder("/proc/seawall"), IoError);
+}
+
+}  // namespace
+}  // namespace seawall
