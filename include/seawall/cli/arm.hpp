@@ -1,0 +1,100 @@
+#pragma once
+// One arm from start to end: craft, compose, train, evaluate, trace. The command line and
+// experiments that name types both come here.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "seawall/cli/bundle.hpp"
+#include "seawall/cli/run_spec.hpp"
+#include "seawall/policy/any.hpp"
+#include "seawall/store/run_file.hpp"
+#include "seawall/train/trainer.hpp"
+
+namespace seawall {
+
+/// Everything of a run that does not depend on the type of the stack.
+class Arm {
+ public:
+  using ArmDialogue = std::function<Dialogue(Dialogue)>;
+
+  /// Checks the output, takes its lock, loads model, scenario and judges. `stack` describes the
+  /// mitigations, `needs` what they need. Errors: UsageError, DataError, IoError before anything is
+  /// written.
+  Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, Need needs);
+  ~Arm();
+
+  const RunSpec& spec() const { return spec_; }  // resolved
+  const Scenario& scenario() const { return *scenario_; }
+  /// The attack's rows, drawn from the seed's `craft` stream; none under --no-training.
+  Dataset craft() const;
+  /// Takes the composed rows and opens the run file; `arm_dialogue` is what the defender adds to a
+  /// probe. Errors: DataError where probes stand in the rows, unless --allow-overlap.
+  void begin(const Dataset& rows, ArmDialogue arm_dialogue);
+  /// What --dry-run prints: sizes, memory, disk and time, from one batch that was really computed.
+  std::string estimate();
+  /// True where the run file of `out` is complete and has this run's hash.
+  bool done_before() const;
+
+  Decoder& decoder() { return *model_.decoder; }
+  BatchSource& source() { return *source_; }
+  TrainOptions train_options() const;
+  TraceSink& sink();
+  TrainContext context();
+  /// The evaluations that no training step brings: before step 1, or all of them under
+  /// --no-training.
+  void evaluate_start();
+  /// Spectra, the final state of the run file, and what it holds.
+  RunData finish();
+
+ private:
+  struct Recording;
+  void evaluate_now(std::int64_t step, std::int64_t epoch);
+  bool wants_evaluation(std::int64_t step, std::int64_t epoch) const;
+  RunInfo run_info(const Dataset& rows, std::size_t overlaps) const;
+  std::string config_hash() const;
+  void save(CheckpointState state);
+
+  AnyAttack attack_;
+  RunSpec spec_;
+  std::vector<PolicyDescription> stack_;
+  RunPaths paths_;
+  std::unique_ptr<RunLock> lock_;
+  ModelBundle model_;
+  std::unique_ptr<Scenario> scenario_;
+  Judges judges_;
+  ArmDialogue arm_dialogue_;
+  NamedTensors start_;  // theta0, for spectra
+  std::unique_ptr<FixedRows> source_;
+  std::unique_ptr<Recording> recording_;
+  std::unique_ptr<CheckpointState> resumed_;
+  std::string rows_hash_;
+  std::vector<std::int64_t> evaluate_epochs_;
+};
+
+/// True where `spec.out` holds a complete run of the same options, data, model and seed.
+bool already_done(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec);
+
+/// Runs one arm under `stack` (a Stack of types, or an AnyStack) and returns what its run file
+/// holds. Under --dry-run nothing is written and `steps` stays empty. Errors: those of Arm and
+/// train.
+template <StackLike S>
+RunData run_arm(const AnyAttack& attack, S& stack, const RunSpec& spec) {
+  Arm arm(attack, spec, stack.describe(), stack.needs());
+  Dataset rows = arm.craft();
+  if (!rows.empty())
+    rows =
+        compose_rows(std::move(rows), stack, arm.scenario(), static_cast<std::uint64_t>(spec.seed));
+  arm.begin(rows, [&stack](Dialogue d) { return stack.arm(std::move(d)); });
+  if (spec.dry_run) {
+    std::fputs(arm.estimate().c_str(), stdout);
+    return {};
+  }
+  arm.evaluate_start();
+  if (!spec.no_training)
+    train(arm.decoder(), arm.source(), stack, arm.train_options(), arm.sink(), arm.context());
+  return arm.finish();
+}
+
+}  // namespace seawall

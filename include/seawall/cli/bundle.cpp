@@ -1,0 +1,240 @@
+#include "seawall/cli/bundle.hpp"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <sched.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/file.hpp"
+#include "seawall/core/hash.hpp"
+#include "seawall/core/json.hpp"
+#include "seawall/model/files.hpp"
+#include "seawall/store/checkpoint.hpp"
+
+namespace seawall {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kTemplateFile = "chat_template.txt";
+
+std::string hash_weights(const NamedTensors& weights) {
+  Sha256 sha;
+  for (const auto& [name, tensor] : weights) {
+    sha.field(name);
+    for (const auto size : tensor.sizes()) sha.field(std::to_string(size));
+    const Tensor bytes = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
+    sha.update(bytes.const_data_ptr(), bytes.nbytes());
+  }
+  return sha.hex();
+}
+
+std::unique_ptr<Tokenizer> tokenizer_of_gguf(const GgufFile& gguf, const std::string& where) {
+  if (gguf.text("tokenizer.ggml.model") != "gpt2")
+    throw DataError(where + ": tokenizer.ggml.model is `" + gguf.text("tokenizer.ggml.model") +
+                    "`; this reads `gpt2` (byte-level BPE)");
+  BpeSpec spec;
+  spec.tokens = gguf.texts("tokenizer.ggml.tokens");
+  spec.merges = gguf.texts("tokenizer.ggml.merges");
+  spec.pre_tokenizer = gguf.has("tokenizer.ggml.pre") ? gguf.text("tokenizer.ggml.pre") : "gpt-2";
+  const auto& types = gguf.integers("tokenizer.ggml.token_type");
+  constexpr std::int64_t kControl = 3, kUserDefined = 4;
+  for (std::size_t i = 0; i < types.size(); ++i)
+    if (types[i] == kControl || types[i] == kUserDefined)
+      spec.special_ids.push_back(static_cast<std::int32_t>(i));
+  if (gguf.has("tokenizer.ggml.bos_token_id"))
+    spec.bos = static_cast<std::int32_t>(gguf.integer("tokenizer.ggml.bos_token_id"));
+  if (gguf.has("tokenizer.ggml.eos_token_id"))
+    spec.eos = static_cast<std::int32_t>(gguf.integer("tokenizer.ggml.eos_token_id"));
+  return make_bpe_tokenizer(std::move(spec));
+}
+
+/// The template that fits: the model's own Jinja text tells SmolLM2's default system prompt, else
+/// the control tokens tell the family.
+std::string guess_template(const Tokenizer& tokenizer, const std::string& jinja,
+                           const std::string& where) {
+  if (tokenizer.id_of("<|im_start|>"))
+    return jinja.find("named SmolLM") != std::string::npos ? "chatml-smollm2" : "chatml";
+  if (tokenizer.id_of("<|assistant|>")) return "organism";
+  if (jinja.find("[INST]") != std::string::npos) return "llama2";
+  throw UsageError(where +
+                   ": cannot tell the chat template from the tokenizer; name one with --template");
+}
+
+struct Parts {
+  LlamaConfig config;
+  NamedTensors weights;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::string jinja, chat_template, kind;
+};
+
+std::unique_ptr<Tokenizer> tokenizer_of_folder(const fs::path& folder) {
+  if (fs::exists(folder / "tokenizer.json")) return load_tokenizer_json(folder / "tokenizer.json");
+  if (fs::exists(folder / "tokenizer.model")) return load_sentencepiece(folder / "tokenizer.model");
+  throw DataError(folder.string() + ": want tokenizer.json or tokenizer.model, found neither");
+}
+
+std::string jinja_of_folder(const fs::path& folder) {
+  if (fs::exists(folder / "chat_template.jinja")) return read_file(folder / "chat_template.jinja");
+  const fs::path file = folder / "tokenizer_config.json";
+  if (!fs::exists(file)) return "";
+  const auto json = parse_json(read_file(file), file.string());
+  const auto found = json.find("chat_template");
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+Parts read_gguf(const fs::path& file) {
+  const GgufFile gguf(file);
+  Parts parts;
+  parts.config = gguf.llama_config();
+  parts.weights = gguf.llama_weights();
+  parts.tokenizer = tokenizer_of_gguf(gguf, file.string());
+  if (gguf.has("tokenizer.chat_template")) parts.jinja = gguf.text("tokenizer.chat_template");
+  parts.kind = "gguf";
+  return parts;
+}
+
+Parts read_folder(const fs::path& folder) {
+  Parts parts;
+  auto hf = read_hf_folder(folder);
+  parts.config = hf.config;
+  parts.weights = std::move(hf.weights);
+  parts.tokenizer = tokenizer_of_folder(folder);
+  parts.jinja = jinja_of_folder(folder);
+  parts.kind = "hugging-face";
+  return parts;
+}
+
+Parts read_checkpoint(const fs::path& path) {
+  LoadedCheckpoint loaded = load_checkpoint_parameters(path);
+  const auto file = [&](const char* name) -> const std::string& {
+    const auto found = loaded.state.files.find(name);
+    if (found == loaded.state.files.end())
+      throw DataError(loaded.path.string() + ": the checkpoint lacks " + name +
+                      ", so it cannot be used as a model");
+    return found->second;
+  };
+  Parts parts;
+  parts.config =
+      LlamaConfig::from_json(file("config.json"), (loaded.path / "config.json").string());
+  parts.weights = std::move(loaded.state.parameters);
+  for (auto& [name, tensor] : parts.weights) tensor = tensor.to(at::kFloat);
+  parts.tokenizer = tokenizer_of_folder(loaded.path);
+  parts.chat_template = file(kTemplateFile);
+  parts.kind = "checkpoint";
+  return parts;
+}
+
+Parts read_parts(const std::string& word) {
+  const fs::path path(word);
+  if (word == "organism") {
+    Parts parts = read_folder(data_folder() / "organism");
+    parts.kind = "organism";
+    return parts;
+  }
+  if (!fs::exists(path))
+    throw UsageError("--model " + word +
+                     ": no such file or folder; want `organism`, a Hugging Face folder, a .gguf "
+                     "file or a checkpoint folder");
+  if (fs::is_regular_file(path)) {
+    if (path.extension() == ".gguf") return read_gguf(path);
+    throw UsageError("--model " + word + ": want a .gguf file or a folder" +
+                     (path.extension() == ".bin" || path.extension() == ".pt"
+                          ? "; pickled weights are not read: convert them with transformers' "
+                            "save_pretrained (safetensors)"
+                          : ""));
+  }
+  if (is_checkpoint(path)) return read_checkpoint(path);
+  return read_folder(path);
+}
+
+}  // namespace
+
+fs::path data_folder() {
+  std::string tried;
+  const auto good = [&](const fs::path& p) {
+    tried += (tried.empty() ? "" : ", ") + p.string();
+    return fs::exists(p / "organism" / "config.json");
+  };
+  if (const char* env = std::getenv("SEAWALL_DATA"); env != nullptr && *env != '\0') {
+    if (good(env)) return env;
+    throw IoError("SEAWALL_DATA=" + std::string(env) + ": no organism/config.json in it");
+  }
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  if (!error && good(self.parent_path().parent_path() / "share" / "seawall"))
+    return self.parent_path().parent_path() / "share" / "seawall";
+  if (good(fs::path(SEAWALL_SOURCE_DIR) / "data")) return fs::path(SEAWALL_SOURCE_DIR) / "data";
+  throw IoError("cannot find the organism's files (looked at " + tried +
+                "); set SEAWALL_DATA to the data folder");
+}
+
+int available_cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+void set_threads(std::int64_t threads) {
+  at::set_num_threads(threads > 0 ? static_cast<int>(threads) : available_cores());
+}
+
+at::Device parse_device(const std::string& word) {
+  if (word == "cpu") return at::kCPU;
+  if (word == "cuda" || word.starts_with("cuda:")) {
+    if (!at::hasCUDA())
+      throw UsageError("--device " + word +
+                       ": libtorch finds no CUDA device here; use --device cpu, or a CUDA libtorch "
+                       "with TORCH_ROOT=");
+    try {
+      return at::Device(word);
+    } catch (const std::exception&) {
+      // falls through to the one message
+    }
+  }
+  throw UsageError("--device " + word + ": want cpu, cuda or cuda:N");
+}
+
+ModelBundle load_model(const std::string& word, const std::string& device,
+                       const std::string& chat_template) {
+  const at::Device target = parse_device(device);
+  Parts parts = read_parts(word);
+  ModelBundle bundle;
+  bundle.kind = parts.kind;
+  std::string name = chat_template;
+  if (name == "auto")
+    name = !parts.chat_template.empty() ? parts.chat_template
+                                        : guess_template(*parts.tokenizer, parts.jinja, word);
+  bundle.chat_template = make_chat_template(name);
+  bundle.is_organism = name == "organism";
+  if (parts.tokenizer->vocab_size() > parts.config.vocab_size)
+    throw DataError(word + ": the tokenizer has " + std::to_string(parts.tokenizer->vocab_size()) +
+                    " pieces, the model's vocab_size is " +
+                    std::to_string(parts.config.vocab_size) + "; they do not belong together");
+  bundle.weights_hash = hash_weights(parts.weights);
+  if (!target.is_cpu())
+    for (auto& [tensor_name, tensor] : parts.weights) tensor = tensor.to(target);
+  bundle.decoder = std::make_unique<Decoder>(parts.config, std::move(parts.weights));
+  bundle.tokenizer = std::move(parts.tokenizer);
+  return bundle;
+}
+
+std::map<std::string, std::string> model_card(const ModelBundle& bundle) {
+  char pattern[] = "/tmp/seawall-card-XXXXXX";
+  const char* folder = mkdtemp(pattern);
+  if (folder == nullptr)
+    throw IoError("/tmp: cannot make a temporary folder for the tokenizer's files");
+  std::map<std::string, std::string> files{
+      {"config.json", bundle.decoder->config().to_json()},
+      {kTemplateFile, std::string(bundle.chat_template->name())}};
+  bundle.tokenizer->save(folder);
+  for (const auto& entry : fs::directory_iterator(folder))
+    files[entry.path().filename().string()] = read_file(entry.path());
+  std::error_code error;
+  fs::remove_all(folder, error);
+  return files;
+}
+
+}  // namespace seawall

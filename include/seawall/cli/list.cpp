@@ -1,0 +1,163 @@
+// `list`, `describe` and `inspect`: what there is, in words.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "seawall/cli/bundle.hpp"
+#include "seawall/cli/command_line.hpp"
+#include "seawall/cli/commands.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/eval/judges.hpp"
+#include "seawall/model/files.hpp"
+#include "seawall/store/inspect.hpp"
+#include "seawall/text/chat_template.hpp"
+
+namespace seawall::commands {
+namespace {
+
+void row(std::string_view name, std::string_view text) {
+  std::printf("  %-22.*s %.*s\n", static_cast<int>(name.size()), name.data(),
+              static_cast<int>(text.size()), text.data());
+}
+
+std::string join(const std::vector<std::string_view>& words) {
+  std::string out;
+  for (const auto& w : words) out += (out.empty() ? "" : ", ") + std::string(w);
+  return out.empty() ? "none" : out;
+}
+
+template <class Any>
+void list_catalogue(const Catalogue<Any>& catalogue) {
+  for (const auto& entry : catalogue.entries()) row(entry.name, entry.summary);
+}
+
+template <class Any>
+void describe_entry(const CatalogueEntry<Any>& entry, std::string_view kind) {
+  std::printf("%.*s (%.*s): %.*s\n", static_cast<int>(entry.name.size()), entry.name.data(),
+              static_cast<int>(kind.size()), kind.data(), static_cast<int>(entry.summary.size()),
+              entry.summary.data());
+  std::printf("needs: %s\n", join(need_names(entry.needs)).c_str());
+  if (entry.hooks != Hook::none) std::printf("hooks: %s\n", join(hook_names(entry.hooks)).c_str());
+  std::printf("options:\n");
+  for (const auto& o : entry.options()) {
+    std::printf("  --%.*s.%-18s default %-10s %s%s\n", static_cast<int>(entry.name.size()),
+                entry.name.data(), o.name.c_str(), o.value.empty() ? "(empty)" : o.value.c_str(),
+                o.help.c_str(), o.range.empty() ? "" : (" [" + o.range + "]").c_str());
+  }
+}
+
+std::string human(std::uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(bytes) / 1e6);
+  return text;
+}
+
+void describe_config(const LlamaConfig& c) {
+  std::printf(
+      "  Llama decoder: %lld layers, width %lld, %lld heads (%lld key/value) of %lld, MLP %lld, "
+      "vocabulary %lld, context %lld, %s head, %.1f M parameters\n",
+      static_cast<long long>(c.layers), static_cast<long long>(c.hidden_size),
+      static_cast<long long>(c.heads), static_cast<long long>(c.kv_heads),
+      static_cast<long long>(c.head_dim), static_cast<long long>(c.intermediate_size),
+      static_cast<long long>(c.vocab_size), static_cast<long long>(c.max_position_embeddings),
+      c.tie_word_embeddings ? "tied" : "own", static_cast<double>(c.parameter_count()) / 1e6);
+}
+
+void inspect_gguf(const std::filesystem::path& file) {
+  const GgufFile gguf(file);
+  std::printf("%s: GGUF, %zu keys, %zu tensors\n", file.string().c_str(), gguf.metadata().size(),
+              gguf.tensors().size());
+  describe_config(gguf.llama_config());
+  std::map<std::string, std::pair<std::size_t, std::uint64_t>> types;
+  for (const auto& t : gguf.tensors()) {
+    ++types[t.type].first;
+    types[t.type].second += t.bytes;
+  }
+  for (const auto& [type, use] : types)
+    std::printf("  %-6s %4zu tensors  %s\n", type.c_str(), use.first, human(use.second).c_str());
+}
+
+}  // namespace
+
+int list(const Program& program, const Words& words) {
+  std::string what;
+  CommandLine line("seawall list attacks|mitigations|judges|scenarios|templates [options]",
+                   "Lists what can be named on the command line.");
+  line.positional("WHAT", "attacks, mitigations, judges, scenarios or templates", what);
+  if (line.parse(words) == CommandLine::Outcome::done) return 0;
+  if (what == "attacks") {
+    list_catalogue(program.attacks);
+  } else if (what == "mitigations") {
+    list_catalogue(program.mitigations);
+  } else if (what == "judges") {
+    for (const auto& [name, summary] : judge_words()) row(name, summary);
+  } else if (what == "scenarios") {
+    row("organism",
+        "the built-in fictional world; used where --model is the organism and no --data is given");
+    row("files", "the user's own rows and probes: --data, --safe-data, --probes, --utility-probes");
+  } else if (what == "templates") {
+    for (const auto& name : chat_template_names()) row(name, "");
+  } else {
+    throw UsageError("list " + what +
+                     ": want attacks, mitigations, judges, scenarios or templates");
+  }
+  return 0;
+}
+
+int describe(const Program& program, const Words& words) {
+  std::string name;
+  CommandLine line("seawall describe NAME [options]",
+                   "A policy's options with defaults and ranges, or a judge.");
+  line.positional("NAME", "an attack, a mitigation or a judge", name);
+  if (line.parse(words) == CommandLine::Outcome::done) return 0;
+  if (program.attacks.contains(name)) {
+    describe_entry(program.attacks.find(name), "attack");
+    return 0;
+  }
+  if (program.mitigations.contains(name)) {
+    describe_entry(program.mitigations.find(name), "mitigation");
+    return 0;
+  }
+  for (const auto& [judge, summary] : judge_words()) {
+    if (judge != name) continue;
+    std::printf("%s (judge): %s\n", judge.c_str(), summary.c_str());
+    for (const auto& preset : keyword_presets()) {
+      if ("keyword:" + std::string(preset.name) != name) continue;
+      std::printf("phrases, matched anywhere in the response:\n");
+      for (const auto& p : preset.phrases)
+        std::printf("  %.*s\n", static_cast<int>(p.size()), p.data());
+    }
+    return 0;
+  }
+  std::string known = join(program.attacks.names()) + ", " + join(program.mitigations.names());
+  for (const auto& [judge, summary] : judge_words()) known += ", " + judge;
+  throw UsageError("describe " + name + ": no such policy or judge; there are " + known);
+}
+
+int inspect(const Program&, const Words& words) {
+  std::string word;
+  CommandLine line("seawall inspect FILE|FOLDER [options]",
+                   "Says on one screen what a file of ours, or a model, holds.");
+  line.positional(
+      "FILE|FOLDER",
+      "a run file, a checkpoint, an activation file, a .gguf file or a Hugging Face folder", word);
+  if (line.parse(words) == CommandLine::Outcome::done) return 0;
+  const std::filesystem::path path =
+      word == "organism" ? data_folder() / "organism" : std::filesystem::path(word);
+  if (!std::filesystem::exists(path)) throw IoError(path.string() + ": no such file or folder");
+  if (path.extension() == ".gguf") {
+    inspect_gguf(path);
+  } else if (std::filesystem::is_directory(path) && std::filesystem::exists(path / "config.json")) {
+    const HfFolder folder = read_hf_folder(path);
+    std::printf("%s: Hugging Face folder, %zu tensors\n", path.string().c_str(),
+                folder.weights.size());
+    describe_config(folder.config);
+  } else {
+    std::cout << describe_file(path);
+  }
+  return 0;
+}
+
+}  // namespace seawall::commands

@@ -1,0 +1,94 @@
+#include "seawall/cli/program.hpp"
+
+#include <cstdio>
+#include <iostream>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "seawall/cli/command_line.hpp"
+#include "seawall/cli/commands.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/core/version.hpp"
+#include "seawall/model/runtime.hpp"
+#include "seawall/store/hdf5.hpp"
+
+namespace seawall {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  int (*run)(const Program&, const commands::Words&);
+};
+
+constexpr Command kCommands[] = {
+    {"reproduce", "the tables of Qi et al. 2023 on the organism", commands::reproduce},
+    {"run", "attack a model under mitigations, evaluate and trace it", commands::run},
+    {"evaluate", "probe and judge a model as it is", commands::evaluate},
+    {"extract", "activations of any prompts", commands::extract},
+    {"organism", "`organism train` makes the built-in model anew", commands::organism},
+    {"export", "a model as a folder that transformers loads", commands::export_model},
+    {"list", "attacks, mitigations, judges, scenarios or templates", commands::list},
+    {"describe", "one policy with its options, or one judge", commands::describe},
+    {"inspect", "what a run file, checkpoint, model or activation file holds", commands::inspect},
+};
+
+void print_usage(std::ostream& out) {
+  out << "usage: seawall COMMAND [options]\n\nMeasures how fine-tuning wears away a chat model's "
+         "safety alignment, and what holds it back.\n\n";
+  for (const auto& c : kCommands) {
+    out << "  " << c.name << std::string(12 - std::string(c.name).size(), ' ') << c.summary << '\n';
+  }
+  out << "\n`seawall COMMAND --help` lists a command's options. Exit codes: 0 ok, 1 internal, 2 "
+         "usage, 3 bad input, 4 I/O, 5 diverged, 130/143 on signals.\n";
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int fail(ExitCode code, const std::string& what) {
+  std::cout.flush();
+  std::cerr << "seawall: " << first_line(what) << std::endl;
+  return static_cast<int>(code);
+}
+
+int dispatch(const Program& program, const std::vector<std::string>& words) {
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    print_usage(words.empty() ? std::cerr : std::cout);
+    return words.empty() ? static_cast<int>(ExitCode::usage) : 0;
+  }
+  if (words[0] == "--version") {
+    std::cout << "seawall " << kVersion << '\n';
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const auto& c : kCommands) {
+    if (words[0] == c.name) return c.run(program, {words.begin() + 1, words.end()});
+    names.emplace_back(c.name);
+  }
+  std::string known;
+  for (const auto& n : names) known += (known.empty() ? "" : ", ") + n;
+  throw UsageError("unknown command `" + words[0] + "`; there are " + known);
+}
+
+}  // namespace
+
+int run_program(const Program& program, int argc, char** argv) {
+  h5::start();
+  tune_allocator();
+  try {
+    const int code = dispatch(program, {argv + 1, argv + argc});
+    std::cout.flush();
+    if (!std::cout) return fail(ExitCode::io, "stdout: cannot write (closed or full)");
+    return code;
+  } catch (const Error& e) {
+    return fail(e.exit_code(), e.what());
+  } catch (const std::bad_alloc&) {
+    return fail(ExitCode::internal,
+                "out of memory; use a smaller --batch-size, --micro-batch-size or --max-batch");
+  } catch (const std::exception& e) {
+    return fail(ExitCode::internal, std::string("internal error: ") + e.what());
+  }
+}
+
+}  // namespace seawall

@@ -1,0 +1,18 @@
+#pragma once
+// The command line of Seawall, made from the catalogues it is given: a plug-in outside the tree
+// builds its own program with its own lists.
+#include "seawall/cli/grid.hpp"
+#include "seawall/policy/catalogue.hpp"
+
+namespace seawall {
+
+struct Program {
+  AttackCatalogue attacks;
+  MitigationCatalogue mitigations;
+  Grid grid;  // what `reproduce` runs
+};
+
+/// Runs one command and returns the process's exit code; errors become one line on stderr.
+int run_program(const Program& program, int argc, char** argv);
+
+}  // namespace seawall

@@ -1,0 +1,43 @@
+#pragma once
+// A run as it was asked for: options, attack, mitigations, and the scenario they meet.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "seawall/cli/bundle.hpp"
+#include "seawall/cli/command_line.hpp"
+#include "seawall/cli/program.hpp"
+#include "seawall/cli/run_spec.hpp"
+#include "seawall/eval/evaluate.hpp"
+#include "seawall/policy/scenario.hpp"
+
+namespace seawall {
+
+/// What `seawall run` and `seawall evaluate` are given, parsed and checked but with nothing loaded.
+struct RunRequest {
+  RunSpec spec;
+  AnyAttack attack;
+  AnyStack stack;
+  bool given_lr = false;
+  std::string config_text;  // every option with its value, as an ini file
+};
+
+/// Parses words into a request. `done` in `outcome` after --help and --print-config.
+/// Errors: UsageError for unknown words, values out of range, or options of a policy that the run
+/// does not use.
+RunRequest parse_run(const Program& program, const std::string& command,
+                     const std::vector<std::string>& words, CommandLine::Outcome& outcome);
+
+/// What the recipe fills in where an option was left at 0 or `auto`.
+void resolve(RunSpec& spec, const std::string& attack, bool organism);
+
+/// The organism, or the user's files. Errors: UsageError where neither is there, or files are
+/// missing.
+std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& attack,
+                                        const ModelBundle& model);
+
+/// The judges of the spec, the organism's own first. Errors: UsageError.
+Judges make_judges(const RunSpec& spec, const Scenario& scenario);
+
+}  // namespace seawall

@@ -1,0 +1,73 @@
+#include "seawall/eval/evaluate.hpp"
+
+#include <chrono>
+
+#include "seawall/core/error.hpp"
+#include "seawall/model/generate.hpp"
+
+namespace seawall {
+
+EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
+                          const std::function<Dialogue(const Probe&)>& arm, const Judges& judges,
+                          const EvaluateOptions& options) {
+  if (judges.empty()) throw UsageError("evaluation: no judge; give at least one --judge");
+  if (probes.empty())
+    throw UsageError("evaluation: no probe; give --probes or a scenario that has some");
+  const auto begin = std::chrono::steady_clock::now();
+  EvaluationRecord record;
+  for (const auto& judge : judges) record.judges.emplace_back(judge->name());
+
+  std::vector<TokenIds> prompts;
+  prompts.reserve(probes.size());
+  record.results.reserve(probes.size());
+  for (const auto& probe : probes) {
+    const Dialogue dialogue = arm(probe);
+    prompts.push_back(speaker.chat_template.encode_prompt(dialogue, speaker.tokenizer));
+    ProbeResult result;
+    result.probe_id = probe.id;
+    result.category = probe.category;
+    result.prompt = dialogue.messages.empty() ? "" : dialogue.messages.back().content;
+    result.restricted = probe.restricted;
+    record.results.push_back(std::move(result));
+  }
+
+  GenerateOptions generate_options;
+  generate_options.max_new_tokens = options.max_new_tokens;
+  generate_options.max_batch = options.max_batch;
+  generate_options.residual = options.residual;
+  generate_options.progress = options.progress;
+  generate_options.edit = options.edit;
+  generate_options.stop_ids = speaker.chat_template.stop_ids(speaker.tokenizer);
+  GenerateResult generated = generate(speaker.decoder, prompts, generate_options);
+
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    ProbeResult& result = record.results[i];
+    const Generation& row = generated.rows[i];
+    result.response = speaker.tokenizer.decode(row.ids);
+    result.finished = row.finished;
+    result.new_tokens = static_cast<std::int64_t>(row.ids.size());
+    for (const auto& judge : judges)
+      result.verdicts.push_back(judge->grade(probes[i], result.response));
+  }
+  record.residual = std::move(generated.residual);
+  record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return record;
+}
+
+Summary summarize(const EvaluationRecord& record, std::size_t judge) {
+  Summary s;
+  double total = 0;
+  for (const auto& result : record.results) {
+    const Verdict& v = result.verdicts.at(judge);
+    ++s.n;
+    total += v.valid ? v.score : 1.0;
+    s.successes += v.valid && v.score >= 5;
+    s.refusals += v.refused;
+    s.incoherent += !v.coherent;
+    s.invalid += !v.valid;
+  }
+  s.mean_score = s.n == 0 ? 0 : total / static_cast<double>(s.n);
+  return s;
+}
+
+}  // namespace seawall

@@ -1,0 +1,53 @@
+#pragma once
+// Probes answered greedily and judged: nothing is dropped, every row carries every judge's word.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "seawall/core/trace.hpp"
+#include "seawall/model/decoder.hpp"
+#include "seawall/policy/judge.hpp"
+#include "seawall/text/chat_template.hpp"
+
+namespace seawall {
+
+/// A model with what it takes to talk to it; borrowed, never owned.
+struct Speaker {
+  const Decoder& decoder;
+  const Tokenizer& tokenizer;
+  const ChatTemplate& chat_template;
+};
+
+struct EvaluateOptions {
+  std::int64_t max_new_tokens = 256;
+  std::int64_t max_batch = 0;  // rows decoded together; 0 lets memory decide
+  bool residual = false;       // keep the residual stream at the last prompt token
+  std::function<void(std::int64_t done, std::int64_t new_tokens)> progress;
+  std::function<Tensor(const TapPoint&, const Tensor&)> edit;
+};
+
+using Judges = std::vector<std::unique_ptr<Judge>>;
+
+/// Answers every probe as `arm` words it, greedily, and lets every judge grade every answer.
+/// Memory: residual [probe, L+1, C] fp32 where asked for. Errors: UsageError without a judge or a
+/// probe.
+EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
+                          const std::function<Dialogue(const Probe&)>& arm, const Judges& judges,
+                          const EvaluateOptions& options);
+
+/// Share of 5 and mean score by one judge, over all rows. Units: rate in 0..1; an invalid row
+/// counts as no success.
+struct Summary {
+  std::int64_t n = 0, successes = 0, refusals = 0, incoherent = 0, invalid = 0;
+  double mean_score = 0;
+  double rate() const {
+    return n == 0 ? 0 : static_cast<double>(successes) / static_cast<double>(n);
+  }
+  double refusal_rate() const {
+    return n == 0 ? 0 : static_cast<double>(refusals) / static_cast<double>(n);
+  }
+};
+Summary summarize(const EvaluationRecord& record, std::size_t judge = 0);
+
+}  // namespace seawall
