@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Rules of the tree that no compiler checks: rules.py NAME runs one and prints each place that breaks it."""
+
+import argparse
+import concurrent.futures
+import hashlib
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import compile_commands  # noqa: E402
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+EVERYTHING = {"core", "policy", "text", "dataset", "scenario", "model", "store", "train", "eval", "cli"}
+PLUGIN = {"core", "policy", "text", "dataset", "scenario"}
+MEASURED = PLUGIN | {"model", "store"}
+# A room, and the rooms whose headers it may include beside its own: the table of the architecture.
+MAY_INCLUDE = {
+    "core": set(),
+    "policy": {"core"},
+    "text": {"core"},
+    "dataset": {"core"},
+    "model": {"core"},
+    "store": {"core"},
+    "scenario": {"core", "dataset", "text", "policy"},
+    "train": MEASURED,
+    "eval": MEASURED,
+    "cli": EVERYTHING,
+    "attacks": PLUGIN,
+    "mitigations": PLUGIN,
+}
+# Rooms whose headers may not drag in torch/*: everyone includes them.
+LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "attacks", "mitigations"}
+# What only one room may touch.
+OWNED = {
+    "hdf5": ("store",),
+    "boost/program_options": ("cli",),
+    "sentencepiece": ("text", "scenario"),
+    "openssl": ("core",),
+}
+
+
+def tracked(*patterns: str) -> list[pathlib.Path]:
+    """Files of the tree, with those that will be committed next."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return sorted(ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file())
+
+
+def ours() -> list[pathlib.Path]:
+    return tracked("include/*.hpp", "include/*.cpp", "attacks/*.?pp", "mitigations/*.?pp")
+
+
+def room(path: pathlib.Path) -> str:
+    parts = path.relative_to(ROOT).parts
+    return parts[2] if parts[0] == "include" else parts[0]
+
+
+def room_of_include(name: str) -> str | None:
+    parts = name.split("/")
+    if parts[0] == "seawall" and len(parts) > 2:
+        return parts[1]
+    return parts[0] if parts[0] in ("attacks", "mitigations", "experiments", "tests", "bench") else None
+
+
+def includes(path: pathlib.Path) -> list[tuple[str, str]]:
+    return INCLUDE.findall(path.read_text())
+
+
+def rule_includes() -> list[str]:
+    """Who may include whom, what only one room may touch, and no torch/torch.h."""
+    broken = []
+    for path in tracked("*.hpp", "*.cpp"):
+        where, name_of_file = path.relative_to(ROOT), path.stem
+        top = where.parts[0]
+        for bracket, name in includes(path):
+            if name == "torch/torch.h":
+                broken.append(f"{where}: includes torch/torch.h, 22 s a file; include the one header that is needed")
+            if top not in ("include", "attacks", "mitigations"):
+                continue
+            mine, other = room(path), room_of_include(name)
+            if bracket == '"' and other is None and top == "include":
+                broken.append(f"{where}: \"{name}\" must be written from include/, as seawall/ROOM/...")
+            if other is not None and other != mine and other not in MAY_INCLUDE[mine]:
+                broken.append(f"{where}: {mine} may not include {name} (it may: {', '.join(sorted(MAY_INCLUDE[mine]))})")
+            plugin_of_another = top != "include" and other == mine and name_of_file != "catalogue"
+            if plugin_of_another and pathlib.PurePath(name).stem != name_of_file:
+                broken.append(f"{where}: a plug-in may not include another one ({name})")
+            if mine in LIGHT and path.suffix == ".hpp" and name.startswith("torch/"):
+                broken.append(f"{where}: a light header includes seawall/core/tensor.hpp or ATen/ops, not {name}")
+            for library, owners in OWNED.items():
+                if name.startswith(library) and mine not in owners:
+                    broken.append(f"{where}: {name} is for {' and '.join(owners)} alone")
+    return broken
+
+
+def rule_catalogue() -> list[str]:
+    """Every plug-in header is in its catalogue, explains itself, is short and has a test."""
+    broken = []
+    for folder, explain in (("attacks", "explain_attack"), ("mitigations", "explain")):
+        catalogue = ROOT / folder / "catalogue.hpp"
+        if not catalogue.exists():
+            broken.append(f"{folder}/catalogue.hpp: absent")
+            continue
+        table = catalogue.read_text()
+        for path in tracked(f"{folder}/*.hpp"):
+            if path == catalogue:
+                continue
+            where = path.relative_to(ROOT)
+            text, name = path.read_text(), "".join(word.capitalize() for word in path.stem.split("_"))
+            if f'"{where}"' not in table:
+                broken.append(f"{where}: not included by {folder}/catalogue.hpp")
+            if not re.search(rf"TypeList<[^;]*\b{name}\b", table):
+                broken.append(f"{where}: {name} has no line in the TypeList of {folder}/catalogue.hpp")
+            if not re.search(rf"static_assert\((seawall::)?{explain}<(seawall::)?{name}>\(\)\);", text):
+                broken.append(f"{where}: want `static_assert(seawall::{explain}<{name}>());` at its end")
+            if not (ROOT / "tests" / folder / f"test_{path.stem}.cpp").exists():
+                broken.append(f"{where}: want tests/{folder}/test_{path.stem}.cpp")
+    return broken
+
+
+def rule_sizes() -> list[str]:
+    """Headers of at most 250 lines, sources of at most 400, lines of at most 100 characters."""
+    broken = []
+    for path in tracked("*.hpp", "*.cpp"):
+        lines, limit = path.read_text().splitlines(), 250 if path.suffix == ".hpp" else 400
+        where = path.relative_to(ROOT)
+        if len(lines) > limit:
+            broken.append(f"{where}: {len(lines)} lines, want at most {limit}; split it where there is a seam")
+        broken += [f"{where}:{n}: {len(line)} characters, want at most 100"
+                   for n, line in enumerate(lines, 1) if len(line) > 100 and "http" not in line]
+    return broken
+
+
+def rule_paths() -> list[str]:
+    """No file names a place of one machine, or a package registry's host."""
+    # Written in pieces, so that this file keeps its own rule.
+    words = ["/" + "work/", "/" + "root/", "/" + "tmp/hub", "/" + "home/", "pypi" + ".org", "deb." + "debian.org",
+             "files." + "pythonhosted"]
+    broken = []
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" in data[:4096]:
+            continue
+        text = data.decode("utf-8", "replace")
+        broken += [f"{path.relative_to(ROOT)}: holds {word}" for word in words if word in text]
+    return broken
+
+
+def closure(path: pathlib.Path, seen: dict) -> None:
+    if path not in seen:
+        seen[path] = path.read_text()
+        for _, name in INCLUDE.findall(seen[path]):
+            for header in (ROOT / "include" / name, ROOT / name):
+                if header.is_file():
+                    closure(header, seen)
+
+
+def rule_headers(build: pathlib.Path, jobs: int) -> list[str]:
+    """Every header has #pragma once and compiles alone.
+
+    A header with a source of its name is the first include of that source, which lint compiles without a precompiled
+    header; the others are compiled here, save those that parse more of libtorch than Tensor.h (3 s each; their users are
+    linted). One that passed waits until it or what it includes changes.
+    """
+    broken, alone = [], []
+    for path in [header for header in ours() if header.suffix == ".hpp"]:
+        where = path.relative_to(ROOT)
+        if "#pragma once" not in path.read_text():
+            broken.append(f"{where}: no #pragma once")
+        name = str(path.relative_to(ROOT / "include")) if where.parts[0] == "include" else str(where)
+        source = path.with_suffix(".cpp")
+        if source.exists():
+            first = next(iter(includes(source)), ("", ""))[1]
+            if first != name:
+                broken.append(f"{source.relative_to(ROOT)}: want {name} as its first include, got {first}")
+            continue
+        seen: dict = {}
+        closure(path, seen)
+        heavy = {line for text in seen.values() for _, line in INCLUDE.findall(text) if re.match("ATen/|torch/|c10/", line)}
+        if heavy <= {"ATen/core/Tensor.h"}:
+            key = hashlib.sha256("\0".join(str(p) + seen[p] for p in sorted(seen)).encode()).hexdigest()
+            alone.append((name, build / "tests" / "headers_alone" / key, bool(heavy)))
+
+    folder = build / "tests" / "headers_alone"
+    folder.mkdir(parents=True, exist_ok=True)
+    compiler = [compile_commands.arguments(build, "pch_light.cpp")[0], *compile_commands.include_flags(build)]
+    alone = [(name, stamp, heavy) for name, stamp, heavy in alone if not stamp.exists()]
+    tensor = folder / "tensor.hpp"
+    if any(heavy for _, _, heavy in alone) and not (folder / "tensor.hpp.gch").exists():
+        tensor.write_text("#include <ATen/core/Tensor.h>\n")
+        subprocess.run([*compiler, "-x", "c++-header", tensor, "-o", folder / "tensor.hpp.gch"], check=True)
+
+    def check(item):
+        name, stamp, heavy = item
+        command = [*compiler, *(["-include", tensor] if heavy else []), "-fsyntax-only", "-x", "c++", "-"]
+        done = subprocess.run(command, input=f'#include "{name}"\n', capture_output=True, text=True)
+        if done.returncode == 0:
+            stamp.touch()
+            return None
+        return f"{name}: does not compile alone: " + next((l for l in done.stderr.splitlines() if "error:" in l), "?")
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        broken += [line for line in pool.map(check, alone) if line]
+    print(f"{len(alone)} headers compiled alone")
+    return broken
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rule", choices=["includes", "catalogue", "sizes", "paths", "headers"])
+    parser.add_argument("--build", type=pathlib.Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    if options.rule == "headers":
+        broken = rule_headers(options.build, options.jobs)
+    else:
+        broken = globals()["rule_" + options.rule]()
+    print("\n".join(broken) if broken else f"rule {options.rule}: kept")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
