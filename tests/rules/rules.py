@@ -117,8 +117,8 @@ def rule_catalogue() -> list[str]:
                 broken.append(f"{where}: {name} has no line in the TypeList of {folder}/catalogue.hpp")
             if not re.search(rf"static_assert\((seawall::)?{explain}<(seawall::)?{name}>\(\)\);", text):
                 broken.append(f"{where}: want `static_assert(seawall::{explain}<{name}>());` at its end")
-            if not (ROOT / "tests" / folder / f"test_{path.stem}.cpp").exists():
-                broken.append(f"{where}: want tests/{folder}/test_{path.stem}.cpp")
+            if not list((ROOT / "tests" / folder).glob(f"*{path.stem}*.cpp")):
+                broken.append(f"{where}: want its test, tests/{folder}/test_{path.stem}.cpp")
     return broken
 
 
