@@ -19,6 +19,7 @@
 #include "seawall/core/options.hpp"
 #include "seawall/policy/hook_check.hpp"
 #include "seawall/policy/hooks.hpp"
+#include "seawall/policy/rows.hpp"
 #include "seawall/policy/scenario.hpp"
 
 namespace seawall {
@@ -69,18 +70,6 @@ consteval bool explain_attack() {
                 "attack: a member has a name that is close to a hook's; an attack has craft, "
                 "conditions and arm");
   return true;
-}
-
-/// A dialogue under the scenario's system prompt, where it has none of its own.
-inline Dialogue with_default_system(Dialogue dialogue, const Scenario& scenario) {
-  if (dialogue.first(Role::system).empty() && !scenario.default_system().empty())
-    dialogue.set_system(std::string(scenario.default_system()));
-  return dialogue;
-}
-/// The same for every row.
-inline Dataset with_default_system(Dataset rows, const Scenario& scenario) {
-  for (auto& row : rows.rows) row.dialogue = with_default_system(std::move(row.dialogue), scenario);
-  return rows;
 }
 
 template <AttackPolicy A>

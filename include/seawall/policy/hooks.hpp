@@ -8,15 +8,15 @@
 //   Dataset compose(Dataset, const Scenario&, Rng&)
 //     before tokenizing: mix, filter, audit                           | piped left to right
 //   void on_start(ParamView)
-//     before the first step, no gradients                             | in order
+//     before the first step; on a resume again, on theta0, before load | in order
 //   Tensor penalty(ParamView, const Step&)
-//     a scalar term of the loss, each micro-batch                     | summed; undefined = none
+//     a scalar term of the step's loss, asked once a step             | summed; undefined = none
 //   Tensor token_weights(const TokenLosses&)
 //     [N] weights of the targets                                      | multiplied
 //   Tensor around_loss(const LossFn&)
-//     several passes around the loss                                  | nested, first outermost
+//     several passes around the loss of a micro-batch                 | nested, first outermost
 //   void before_step(ParamView, const Step&)
-//     gradients are ready: edit, project                              | in order
+//     gradients are ready, not yet clipped: edit, project             | in order
 //   void after_step(ParamView, const Step&)
 //     the optimizer moved the weights                                 | in order
 //   bool trains(std::string_view parameter) const

@@ -44,9 +44,8 @@ class Joined {
     self().template each<Hook::on_start>([&](auto& m, std::size_t) { m.on_start(params); });
   }
 
-  /// The sum, differentiable; undefined where no policy has a term now. It is added to the loss of
-  /// the micro-batch as it is, so a term that belongs to the step and not to its rows comes with
-  /// one micro-batch only.
+  /// The sum, differentiable where a policy wants autograd to carry it; undefined where none has a
+  /// term now. Asked once a step.
   Tensor penalty(ParamView params, const Step& step) {
     Tensor sum;
     self().template each<Hook::penalty>([&](auto& m, std::size_t) {

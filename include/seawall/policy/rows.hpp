@@ -1,0 +1,22 @@
+#pragma once
+// What attacks and mitigations do with rows and dialogues.
+#include <string_view>
+
+#include "seawall/core/dialogue.hpp"
+#include "seawall/policy/scenario.hpp"
+
+namespace seawall {
+
+/// A dialogue under the scenario's system prompt, where it has none of its own.
+Dialogue with_default_system(Dialogue dialogue, const Scenario& scenario);
+/// The same for every row.
+Dataset with_default_system(Dataset rows, const Scenario& scenario);
+
+/// The last request of a dialogue with text put before and after it.
+Dialogue wrap_request(Dialogue dialogue, std::string_view before, std::string_view after);
+
+/// `more` spread evenly among `rows`, both in their own order: any window of b rows, hence any
+/// batch, holds the share of `more` rounded down or up.
+Dataset interleave(Dataset rows, Dataset more);
+
+}  // namespace seawall
