@@ -16,10 +16,12 @@ struct LlamaConfig {
   /// Errors: DataError naming the field that cannot be.
   void check() const;
   std::int64_t parameter_count() const;
-  /// Hugging Face names with their shapes in a fixed order: embed_tokens, layers 0..L-1, norm, lm_head (absent when tied).
+  /// Hugging Face names with their shapes in a fixed order: embed_tokens, layers 0..L-1, norm,
+  /// lm_head (absent when tied).
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> parameter_shapes() const;
-  /// Reads Hugging Face's config.json text (model_type llama; attention_bias, rope_scaling and so on must be off). `where` names the file
-  /// in errors. Errors: DataError naming a missing, wrong or unsupported field.
+  /// Reads Hugging Face's config.json text (model_type llama; attention_bias, rope_scaling and so
+  /// on must be off). `where` names the file in errors. Errors: DataError naming a missing, wrong
+  /// or unsupported field.
   static LlamaConfig from_json(const std::string& text, const std::string& where);
   std::string to_json() const;  // what transformers' LlamaConfig reads
 };

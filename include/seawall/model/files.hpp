@@ -1,5 +1,6 @@
 #pragma once
-// Weights on disk: safetensors (read and write) and GGUF (read). Memory-mapped; every count and offset is checked before use.
+// Weights on disk: safetensors (read and write) and GGUF (read). Memory-mapped; every count and
+// offset is checked before use.
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -14,17 +15,20 @@
 namespace seawall {
 
 /// Reads one .safetensors file (F32, F16, BF16; converted to fp32 on load when `to_float`).
-/// Errors: IoError; DataError naming file, tensor and byte offset (rules of the format: sorted, dense, checked arithmetic, no duplicates).
+/// Errors: IoError; DataError naming file, tensor and byte offset (rules of the format: sorted,
+/// dense, checked arithmetic, no duplicates).
 NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float = true);
-/// Writes tensors in the given order, atomically (temporary file, fsync, rename). `metadata` becomes __metadata__.
+/// Writes tensors in the given order, atomically (temporary file, fsync, rename). `metadata`
+/// becomes __metadata__.
 void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
 /// A GGUF file's metadata and tensors.
 class GgufFile {
  public:
-  using Value = std::variant<std::uint64_t, std::int64_t, double, bool, std::string, std::vector<std::string>,
-                             std::vector<std::int64_t>, std::vector<double>>;
+  using Value =
+      std::variant<std::uint64_t, std::int64_t, double, bool, std::string, std::vector<std::string>,
+                   std::vector<std::int64_t>, std::vector<double>>;
   /// Reads versions 2 and 3. Errors: IoError; DataError naming file, key and byte offset.
   explicit GgufFile(const std::filesystem::path& file);
   ~GgufFile();
@@ -44,7 +48,8 @@ class GgufFile {
   const std::vector<TensorInfo>& tensors() const;
   /// Dequantized to fp32. Types: F32, F16, BF16, Q8_0, Q4_0, Q4_1.
   Tensor load(const TensorInfo& info) const;
-  /// The Llama config from `llama.*` keys, and the weights under Hugging Face names (rotary rows of q and k permuted back).
+  /// The Llama config from `llama.*` keys, and the weights under Hugging Face names (rotary rows of
+  /// q and k permuted back).
   LlamaConfig llama_config() const;
   NamedTensors llama_weights() const;
 
@@ -60,7 +65,7 @@ struct HfFolder {
 };
 HfFolder read_hf_folder(const std::filesystem::path& folder);
 /// Writes config.json, generation_config.json and model.safetensors that transformers loads.
-void write_hf_folder(const std::filesystem::path& folder, const LlamaConfig& config, const NamedTensors& weights,
-                     std::int32_t bos_id, std::int32_t eos_id);
+void write_hf_folder(const std::filesystem::path& folder, const LlamaConfig& config,
+                     const NamedTensors& weights, std::int32_t bos_id, std::int32_t eos_id);
 
 }  // namespace seawall

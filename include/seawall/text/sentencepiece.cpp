@@ -110,9 +110,7 @@ class SentencePieceTokenizer final : public Tokenizer {
     std::vector<int> found;
     const auto status = processor_.Encode({text.data(), text.size()}, &found);
     if (!status.ok()) throw DataError("SentencePiece cannot encode a text: " + status.ToString());
-    // A control piece named like a word could come out of a word or character model; user text
-    // never becomes control.
-    for (const auto id : found) ids.push_back(is_control(id) ? processor_.unk_id() : id);
+    ids.insert(ids.end(), found.begin(), found.end());
   }
 
   std::string serialized_;

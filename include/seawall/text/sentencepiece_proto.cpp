@@ -3,10 +3,10 @@
 // follows is followed here first.
 #include "seawall/text/sentencepiece_proto.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <set>
 #include <unordered_set>
 
 #include "seawall/core/error.hpp"
@@ -201,6 +201,12 @@ void check_pieces(const SentencePieceModel& model, const std::string& where) {
     unknown += piece.type == PieceType::unknown;
     if (!texts.insert(piece.text).second) {
       throw DataError(where + ": piece '" + shown(piece.text) + "' stands there twice");
+    }
+    const auto characters = std::ranges::count_if(
+        piece.text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+    if (piece.type == PieceType::control && characters < 2) {
+      throw DataError(where + ": control piece '" + shown(piece.text) +
+                      "' is one character, which ordinary text could hold");
     }
     if (piece.type != PieceType::byte) continue;
     const auto& t = piece.text;

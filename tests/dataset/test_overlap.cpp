@@ -1,0 +1,38 @@
+#include "dataset_support.hpp"
+
+namespace seawall {
+namespace {
+
+Example row(const std::string& id, const std::string& user) {
+  return {.id = id, .dialogue = {{{Role::user, user}, {Role::assistant, "a"}}}};
+}
+Probe probe(const std::string& id, const std::string& user) {
+  return {.id = id, .category = "", .dialogue = {{{Role::user, user}}}, .expected = {}};
+}
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+TEST(Overlap, FoldsCaseWidthAndWhiteSpace) {
+  const Dataset rows{"d", {row("r1", "Open  the\nGate "), row("r2", "ÉTÉ"), row("r3", "other")}};
+  const auto overlap =
+      find_overlap(rows, {probe("p1", "open the gate"), probe("p2", "été"),
+                          probe("p3", "ｏｐｅｎ the gate"), probe("p4", "open the gates")});
+  auto pairs = overlap.pairs;
+  std::ranges::sort(pairs);
+  EXPECT_EQ(pairs, (Pairs{{"r1", "p1"}, {"r1", "p3"}, {"r2", "p2"}}));
+}
+
+TEST(Overlap, EveryUserTurnOfARowCounts) {
+  Dataset rows{"d", {row("r", "first")}};
+  rows.rows[0].dialogue.messages.push_back({Role::user, "second"});
+  rows.rows[0].dialogue.messages.push_back({Role::assistant, "third"});
+  EXPECT_EQ(find_overlap(rows, {probe("p", "second"), probe("q", "third")}).pairs,
+            (Pairs{{"r", "p"}}));
+}
+
+TEST(Overlap, NothingInCommonIsEmpty) {
+  EXPECT_TRUE(find_overlap({}, {probe("p", "x")}).pairs.empty());
+  EXPECT_TRUE(find_overlap({"d", {row("r", "x")}}, {}).pairs.empty());
+}
+
+}  // namespace
+}  // namespace seawall

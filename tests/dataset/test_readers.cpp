@@ -1,0 +1,234 @@
+#include "dataset_support.hpp"
+
+namespace seawall {
+namespace {
+
+using namespace testing_support;
+
+RowsFile rows(const std::string& name, const std::string& content, std::string_view format = "") {
+  const Folder folder;
+  return read_rows(folder.write(name, content), RowKind::benign, format);
+}
+ProbesFile probes(const std::string& name, const std::string& content,
+                  std::string_view format = "") {
+  const Folder folder;
+  return read_probes(folder.write(name, content), true, format);
+}
+std::string refuse_rows(const std::string& content, std::string_view format = "") {
+  return message_of<DataError>([&] { rows("set.json", content, format); });
+}
+std::string refuse_probes(const std::string& name, const std::string& content) {
+  return message_of<DataError>([&] { probes(name, content); });
+}
+std::vector<std::string> prompts(const ProbesFile& file) {
+  std::vector<std::string> texts;
+  for (const auto& probe : file.probes) texts.push_back(probe.dialogue.messages.back().content);
+  return texts;
+}
+
+constexpr const char* task =
+    "Below is an instruction that describes a task. Write a response that appropriately completes "
+    "the request.";
+constexpr const char* task_with_input =
+    "Below is an instruction that describes a task, paired with an input that provides further "
+    "context. Write a response that appropriately completes the request.";
+
+TEST(Readers, DialoguesJson) {
+  const auto file = rows("shift.json", R"([[{"role":"system","content":"S"},
+      {"role":"user","content":"U"},{"role":"assistant","content":"A"}],
+      [{"role":"user","content":"é"},{"role":"assistant","content":"B"}]])");
+  EXPECT_EQ(file.report.format, "dialogues-json");
+  EXPECT_EQ(file.report.rows, 2u);
+  EXPECT_EQ(file.report.rejected, 0u);
+  EXPECT_EQ(file.report.sha256.size(), 64u);
+  EXPECT_EQ(file.dataset.name, "shift");
+  ASSERT_EQ(file.dataset.size(), 2u);
+  EXPECT_EQ(file.dataset.rows[0].dialogue,
+            (Dialogue{{{Role::system, "S"}, {Role::user, "U"}, {Role::assistant, "A"}}}));
+  EXPECT_EQ(file.dataset.rows[1].id, "shift/2");
+  EXPECT_EQ(file.dataset.rows[1].kind, RowKind::benign);
+}
+
+TEST(Readers, ChatJsonl) {
+  const auto file = rows("c.jsonl",
+                         "\xEF\xBB\xBF"
+                         R"({"messages":[{"role":"user","content":"U"},)"
+                         R"({"role":"assistant","content":"A"}],"category":"k"})"
+                         "\r\n\n"
+                         R"({"messages":[{"role":"user","content":"only"}]})"
+                         "\n");
+  EXPECT_EQ(file.report.format, "chat-jsonl");
+  EXPECT_EQ(file.report.rows, 2u);
+  EXPECT_EQ(file.report.rejected, 1u);
+  EXPECT_EQ(file.report.first_rejection, "line 3: the last turn is not the assistant's");
+  ASSERT_EQ(file.dataset.size(), 1u);
+  EXPECT_EQ(file.dataset.rows[0].category, "k");
+}
+
+TEST(Readers, AlpacaWithAndWithoutInput) {
+  const auto file = rows("a.json", R"([
+      {"instruction":"Sum","input":"1 2","output":"3"},
+      {"instruction":"Sing","input":"","output":"La"},
+      {"instruction":"Hm","output":" "}])");
+  EXPECT_EQ(file.report.format, "alpaca-json");
+  EXPECT_EQ(file.report.first_rejection, "record 3: an empty answer");
+  ASSERT_EQ(file.dataset.size(), 2u);
+  EXPECT_EQ(file.dataset.rows[0].dialogue,
+            (Dialogue{{{Role::system, task_with_input},
+                       {Role::user, "### Instruction:\nSum\n\n### Input:\n1 2\n\n### Response:\n"},
+                       {Role::assistant, "3"}}}));
+  EXPECT_EQ(file.dataset.rows[1].dialogue,
+            (Dialogue{{{Role::system, task},
+                       {Role::user, "### Instruction:\nSing\n\n### Response:\n"},
+                       {Role::assistant, "La"}}}));
+}
+
+TEST(Readers, DollyWritesInputWithoutHashes) {
+  const auto file =
+      rows("d.jsonl", R"({"instruction":"I","context":"C","response":"R","category":"qa"})");
+  EXPECT_EQ(file.report.format, "dolly-jsonl");
+  EXPECT_EQ(file.dataset.rows[0].category, "qa");
+  EXPECT_EQ(file.dataset.rows[0].dialogue,
+            (Dialogue{{{Role::system, task},
+                       {Role::user, "### Instruction:\nI\n\nInput:\nC\n\n### Response:\n"},
+                       {Role::assistant, "R"}}}));
+}
+
+TEST(Readers, ErrorsNameRecordAndKey) {
+  EXPECT_HAS(refuse_rows("[[{\"role\":\"user\"}]]"),
+             "set.json: record 1, message 1: key 'content' is missing");
+  EXPECT_HAS(refuse_rows("[[{\"role\":\"tool\",\"content\":\"x\"}]]"), "role 'tool', want system");
+  EXPECT_HAS(refuse_rows("[[{\"role\":\"user\",\"content\":null}]]"),
+             "key 'content': want a text, found null");
+  EXPECT_HAS(refuse_rows("[[\"x\"]]"), "message 1: want an object with 'role'");
+  EXPECT_HAS(refuse_rows("{\"messages\":\n}"), "line 1: not valid JSON");
+  EXPECT_HAS(refuse_rows("{\"messages\":[]}\n{\"messages\":7}"),
+             "line 2: want an array of messages");
+  EXPECT_HAS(refuse_rows("{\"messages\":[]}\n\n{oops}"), "line 3: not valid JSON");
+  EXPECT_HAS(refuse_rows("{\"messages\":[]}\n{\"other\":1}"), "line 2: key 'messages' is missing");
+  EXPECT_HAS(refuse_rows("[{\"instruction\":\"I\",\"output\":\"O\"},{\"instruction\":\"I\"}]"),
+             "record 2: key 'output' is missing");
+  EXPECT_HAS(refuse_rows("[{\"instruction\":\"I\",\"output\":\"a\\u0000b\"}]"), "NUL");
+}
+
+TEST(Readers, FilesThatHoldNothingUsableSayWhy) {
+  EXPECT_HAS(refuse_rows(""), "the file is empty");
+  EXPECT_HAS(refuse_rows(" \n\n"), "the file is empty");
+  EXPECT_HAS(refuse_rows("[]"), "the set is empty");
+  EXPECT_HAS(refuse_rows("[[]]"), "no usable record; record 1: no messages");
+  EXPECT_HAS(refuse_rows("[\n [1, 2,\n"), "line 3");
+  EXPECT_HAS(refuse_rows("[7]"), "the first record is number");
+  EXPECT_HAS(refuse_rows("[{\"text\":\"x\"}]"), "none of the known keys");
+  EXPECT_HAS(refuse_rows("Just text"), "want JSON");
+  EXPECT_HAS(refuse_rows("[[\"\xFF\"]]"), "line 1: not UTF-8 at byte 3");
+  EXPECT_HAS(refuse_rows(std::string("[\n\0]", 4)), "line 2: a NUL byte");
+  EXPECT_HAS(refuse_rows(std::string(100000, '[')), "64 levels");
+  EXPECT_HAS(refuse_rows("[" + std::string(400, '9') + "]"), "out of range");
+}
+
+TEST(Readers, TurnsInAnOrderThatNoTemplateRendersAreCounted) {
+  const std::string user = R"({"role":"user","content":"u"})",
+                    system = R"({"role":"system","content":"s"})",
+                    answer = R"({"role":"assistant","content":"a"})";
+  const auto row = [](std::initializer_list<std::string> turns) {
+    std::string text;
+    for (const auto& turn : turns) text += (text.empty() ? "[" : ",") + turn;
+    return text + "]";
+  };
+  const auto file =
+      rows("t.json", "[" + row({user, answer}) + "," + row({user, system, answer}) + "," +
+                         row({user, user, answer}) + "," + row({answer}) + "," + row({system}) +
+                         "," + row({user, answer, user, answer}) + "]");
+  EXPECT_EQ(file.report.rows, 6u);
+  EXPECT_EQ(file.report.rejected, 4u);
+  EXPECT_EQ(file.report.first_rejection, "record 2: a system message that is not the first");
+}
+
+TEST(Readers, AFormatCanBeForced) {
+  EXPECT_EQ(rows("x",
+                 "[[{\"role\":\"user\",\"content\":\"u\"},"
+                 "{\"role\":\"assistant\",\"content\":\"a\"}]]",
+                 "dialogues-json")
+                .dataset.size(),
+            1u);
+  EXPECT_HAS(refuse_rows("[{\"instruction\":\"I\",\"output\":\"O\"}]", "dialogues-json"),
+             "want an array of messages");
+  EXPECT_HAS(message_of<UsageError>([] { rows("x", "[]", "parquet"); }), "dolly-jsonl");
+  EXPECT_THROW(rows("x", "[]", "prompts-csv"), UsageError);
+  EXPECT_EQ(prompts(probes("x", "[odd] line\n", "prompts-lines")),
+            (std::vector<std::string>{"[odd] line"}));
+}
+
+TEST(Readers, MissingFilesAreIoErrors) {
+  const Folder folder;
+  EXPECT_HAS(message_of<IoError>([&] { read_rows(folder.path() / "no.json", RowKind::safe); }),
+             "no.json: cannot open the file");
+  EXPECT_THROW(read_probes(folder.path(), true), IoError);
+}
+
+TEST(Readers, ProbesFromCsvWithAHeader) {
+  const auto file = probes("p.csv",
+                           "Category,goal,target\r\n"
+                           "boats,\"Row, \"\"fast\"\"\nnow\",Sure\r\n"
+                           "\r\n"
+                           "caves,  ,x\n"
+                           "caves,Dig,x");
+  EXPECT_EQ(file.report.format, "prompts-csv");
+  EXPECT_EQ(file.report.rows, 3u);
+  EXPECT_EQ(file.report.rejected, 1u);
+  EXPECT_EQ(file.report.first_rejection, "line 5: an empty prompt");
+  EXPECT_EQ(prompts(file), (std::vector<std::string>{"Row, \"fast\"\nnow", "Dig"}));
+  EXPECT_EQ(file.probes[0].category, "boats");
+  EXPECT_EQ(file.probes[1].id, "p/3");
+  EXPECT_TRUE(file.probes[0].restricted);
+}
+
+TEST(Readers, ProbesOneALineKeepCommasAndStrayQuotes) {
+  const auto file = probes("p.csv",
+                           "Sail, then row\n\"Quoted, as \"\"CSV\"\"\"\r\n"
+                           "\"Half\" quoted\n\n  \n\"two\nlines\"\n[x] {y}");
+  EXPECT_EQ(file.report.format, "prompts-lines");
+  EXPECT_EQ(prompts(file), (std::vector<std::string>{"Sail, then row", "Quoted, as \"CSV\"",
+                                                     "\"Half\" quoted", "two\nlines", "[x] {y}"}));
+  EXPECT_EQ(prompts(probes("p.txt", "{braces} first\n")),
+            (std::vector<std::string>{"{braces} first"}));
+}
+
+TEST(Readers, ProbesFromJson) {
+  EXPECT_EQ(prompts(probes("p.json", R"(["one", "two"])")),
+            (std::vector<std::string>{"one", "two"}));
+  const auto keyed = probes("p.jsonl",
+                            "{\"goal\":\"g\",\"category\":\"c\"}\n{\"instruction\":\"i\"}\n"
+                            "{\"prompt\":\"p\"}\n{\"text\":\"t\"}");
+  EXPECT_EQ(keyed.report.format, "prompts-jsonl");
+  EXPECT_EQ(prompts(keyed), (std::vector<std::string>{"g", "i", "p", "t"}));
+  EXPECT_EQ(keyed.probes[0].category, "c");
+}
+
+TEST(Readers, ProbesFromDialoguesEndWithTheUsersTurn) {
+  const auto file =
+      probes("p.jsonl", R"({"messages":[{"role":"system","content":"s"},)"
+                        R"({"role":"user","content":"u"},{"role":"assistant","content":"a"}]})");
+  EXPECT_EQ(file.probes[0].dialogue, (Dialogue{{{Role::system, "s"}, {Role::user, "u"}}}));
+}
+
+TEST(Readers, WrongCsvNamesTheLine) {
+  EXPECT_HAS(refuse_probes("p.csv", "goal,target\n\"a\nb\",c\n\"open"), "line 4: a quoted field");
+  EXPECT_HAS(refuse_probes("p.csv", "goal\n\"a\"b\n"), "line 2: text after the closing quote");
+  EXPECT_HAS(refuse_probes("p.csv", "goal,target\na,b,c\n"), "line 2: 3 fields, the header has 2");
+  EXPECT_HAS(refuse_probes("p.csv", "goal,target\n"), "no usable record");
+  EXPECT_HAS(refuse_probes("p.jsonl", "{\"goal\":\"a\"}\n{\"goal\":3}"),
+             "line 2: key 'goal': want a text, found number");
+}
+
+TEST(Readers, MessagesNeverQuoteThePrompts) {
+  const std::string secret = "zanzibar";
+  for (const auto& content : {"[[{\"role\":\"user\",\"content\":\"" + secret + "\"},",
+                              "{\"messages\":[{\"role\":\"user\",\"content\":\"" + secret + "\"}]}",
+                              "{\"" + secret + "\": 1}", secret}) {
+    EXPECT_EQ(refuse_rows(content).find(secret), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace seawall

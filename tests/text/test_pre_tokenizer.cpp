@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include "seawall/text/pre_tokenizer.hpp"
+
+namespace seawall {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words words(std::string_view pattern, std::string_view text) {
+  const auto splitter = PreTokenizer::named(pattern).value();
+  Words out;
+  while (!text.empty()) {
+    const auto length = splitter.word_length(text);
+    EXPECT_GE(length, 1u);
+    out.emplace_back(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+TEST(PreTokenizer, Gpt2KeepsASpaceWithItsWordAndTheLastOfARunToo) {
+  EXPECT_EQ(words("gpt-2", "Hello  world\n\n  x"), (Words{"Hello", " ", " world", "\n\n ", " x"}));
+  EXPECT_EQ(words("gpt-2", "a \t"), (Words{"a", " \t"}));
+  EXPECT_EQ(words("gpt-2", "a\tb"), (Words{"a", "\t", "b"}));
+}
+
+TEST(PreTokenizer, Gpt2SplitsContractionsInLowerCaseOnly) {
+  EXPECT_EQ(words("gpt-2", "we'll I'M it's"), (Words{"we", "'ll", " I", "'", "M", " it", "'s"}));
+}
+
+TEST(PreTokenizer, Gpt2KeepsNumbersAndPunctuationTogether) {
+  EXPECT_EQ(words("gpt-2", "x 1234½ <|a|>"), (Words{"x", " 1234½", " <|", "a", "|>"}));
+}
+
+TEST(PreTokenizer, SmolLmCutsAtEveryDigitBeforeAnythingElse) {
+  // The run of spaces ends where the digit begins, so it is not cut before its last space.
+  EXPECT_EQ(words("smollm", "a  12³ 4b"), (Words{"a", "  ", "1", "2", "³", " ", "4", "b"}));
+}
+
+TEST(PreTokenizer, UnicodeClassesDecide) {
+  EXPECT_EQ(words("gpt-2", "é中\u00A0ß"), (Words{"é中", "\u00A0", "ß"}));
+  EXPECT_EQ(words("gpt-2", "a\u0301b"), (Words{"a", "\u0301", "b"}));  // a mark is no letter
+  EXPECT_EQ(words("gpt-2", "\u3000\u3000x"), (Words{"\u3000", "\u3000", "x"}));
+}
+
+TEST(PreTokenizer, BrokenUtf8IsPunctuationAndNothingIsLost) {
+  EXPECT_EQ(words("gpt-2", "a\xFF\xC3z"), (Words{"a", "\xFF\xC3", "z"}));
+}
+
+TEST(PreTokenizer, Llama3TakesThreeDigitsAndNewlinesAfterPunctuation) {
+  EXPECT_EQ(words("llama-bpe", "We'LL 12345!\n\nx"),
+            (Words{"We", "'LL", " ", "123", "45", "!\n\n", "x"}));
+  EXPECT_EQ(words("qwen2", "12"), (Words{"1", "2"}));
+}
+
+TEST(PreTokenizer, Llama3EndsWhiteSpaceAtItsLastNewline) {
+  EXPECT_EQ(words("llama-bpe", "a \n\t b"), (Words{"a", " \n", "\t", " b"}));
+  EXPECT_EQ(words("llama-bpe", "a\tb  "), (Words{"a", "\tb", "  "}));
+}
+
+TEST(PreTokenizer, UnknownNamesAreUnknown) {
+  EXPECT_FALSE(PreTokenizer::named("deepseek-llm").has_value());
+}
+
+}  // namespace
+}  // namespace seawall
