@@ -1,0 +1,253 @@
+// What a stack means, hook by hook, and that both doors mean the same.
+#include <ATen/ops/full.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <gtest/gtest.h>
+
+#include "tests/policy/probe_policies.hpp"
+#include "tests/support/fake_params.hpp"
+#include "tests/support/fake_scenario.hpp"
+
+namespace seawall {
+namespace {
+
+using testing::calls;
+using testing::Everything;
+using testing::FakeParams;
+using testing::FakeScenario;
+using testing::floats;
+using testing::MemoryState;
+using testing::Quiet;
+using Calls = std::vector<std::string>;
+
+/// The same policies through both doors: a, a policy without the hook, b.
+auto by_type() {
+  return Stack{Everything{{.mark = "a", .factor = 2}}, Quiet{},
+               Everything{{.mark = "b", .factor = 3}}};
+}
+AnyStack by_name() {
+  AnyStack stack;
+  stack.push_back(AnyMitigation(Everything{{.mark = "a", .factor = 2}}));
+  stack.push_back(AnyMitigation(Quiet{}));
+  stack.push_back(AnyMitigation(Everything{{.mark = "b", .factor = 3}}));
+  return stack;
+}
+
+template <class S>
+S make();
+using Static = decltype(by_type());
+template <>
+Static make<Static>() {
+  return by_type();
+}
+template <>
+AnyStack make<AnyStack>() {
+  return by_name();
+}
+
+template <class S>
+class StackTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    calls().clear();
+    params.add("w", {1, 2}, {0, 0});
+  }
+  S stack = make<S>();
+  FakeScenario scenario;
+  FakeParams params;
+  Rng rng{7};
+  Step step;
+};
+using Doors = ::testing::Types<Static, AnyStack>;
+TYPED_TEST_SUITE(StackTest, Doors);
+
+TYPED_TEST(StackTest, ComposePipesLeftToRight) {
+  const Dataset out = this->stack.compose({"rows", {}}, this->scenario, this->rng);
+  EXPECT_EQ(out.name, "rows+a+b");
+  EXPECT_EQ(calls(), (Calls{"a.compose", "b.compose"}));
+  Rng twice(7);
+  twice.next();
+  twice.next();
+  EXPECT_EQ(this->rng.state(), twice.state());  // one generator goes through all
+}
+
+TYPED_TEST(StackTest, StartStepAndFinishRunInOrder) {
+  this->stack.on_start(this->params.view());
+  this->stack.before_step(this->params.view(), this->step);
+  this->stack.after_step(this->params.view(), this->step);
+  this->stack.on_finish(this->params.view());
+  EXPECT_EQ(calls(),
+            (Calls{"a.on_start", "b.on_start", "a.before_step", "b.before_step", "a.after_step",
+                   "b.after_step", "a.on_finish", "quiet.on_finish", "b.on_finish"}));
+}
+
+TYPED_TEST(StackTest, PenaltiesAreSummedAndDifferentiable) {
+  const Tensor sum = this->stack.penalty(this->params.view(), this->step);
+  EXPECT_EQ(sum.item<float>(), 3 * (2 + 3));
+  sum.backward();
+  EXPECT_EQ(floats(this->params[0].value.grad()), (std::vector<float>{5, 5}));
+}
+
+TYPED_TEST(StackTest, TokenWeightsAreMultiplied) {
+  TokenLosses losses;
+  losses.loss = at::full({3}, 1.0);
+  EXPECT_EQ(floats(this->stack.token_weights(losses)), (std::vector<float>{6, 6, 6}));
+}
+
+TYPED_TEST(StackTest, LossWrapsNestWithTheFirstOutermost) {
+  const Tensor value = this->stack.around_loss([] { return at::scalar_tensor(10.0); });
+  EXPECT_EQ(value.item<float>(), (10 * 3 + 1) * 2 + 1);
+  EXPECT_EQ(calls(),
+            (Calls{"a.around_loss>", "b.around_loss>", "b.around_loss<", "a.around_loss<"}));
+}
+
+TYPED_TEST(StackTest, AParameterTrainsWhereEveryPolicyLetsIt) {
+  EXPECT_TRUE(this->stack.trains("w"));
+  EXPECT_FALSE(this->stack.trains("a"));
+  EXPECT_FALSE(this->stack.trains("b"));
+}
+
+TYPED_TEST(StackTest, EditsRunInOrder) {
+  const Tensor out = this->stack.edit(TapPoint{}, at::full({2}, 10.0));
+  EXPECT_EQ(floats(out), (std::vector<float>{64, 64}));  // (10 * 2 + 1) * 3 + 1
+}
+
+TYPED_TEST(StackTest, ArmPipesLeftToRight) {
+  EXPECT_EQ(this->stack.arm({{{Role::user, "?"}}}).messages.back().content, "?ab");
+}
+
+TYPED_TEST(StackTest, EachPolicySavesUnderItsOwnGroup) {
+  std::map<std::string, MemoryState> groups;
+  this->stack.after_step(this->params.view(), this->step);
+  this->stack.save([&](std::string_view group) -> StateOut& { return groups[std::string(group)]; });
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(groups.at("everything").number("count"), 1);
+  groups.at("everything-2").number("count", 5);
+
+  TypeParam fresh = make<TypeParam>();
+  fresh.load([&](std::string_view group) -> StateIn& { return groups.at(std::string(group)); });
+  std::map<std::string, MemoryState> again;
+  fresh.save([&](std::string_view group) -> StateOut& { return again[std::string(group)]; });
+  EXPECT_EQ(again.at("everything").number("count"), 1);
+  EXPECT_EQ(again.at("everything-2").number("count"), 5);
+}
+
+TYPED_TEST(StackTest, SaysWhatItIs) {
+  EXPECT_EQ(this->stack.needs(), Need::safe_data);
+  EXPECT_TRUE(this->stack.uses(Hook::edit));
+  const auto about = this->stack.describe();
+  ASSERT_EQ(about.size(), 3u);
+  EXPECT_EQ(about[1].name, "quiet");
+  EXPECT_EQ(about[2].options[0].value, "b");
+}
+
+struct Writer {
+  static constexpr std::string_view name = "writer", summary = "Writes weights.";
+  static constexpr Hook hooks =
+      Hook::on_start | Hook::before_step | Hook::after_step | Hook::on_finish;
+  static constexpr Need needs = Need::none;
+  using Options = testing::NoOptions;
+  Options options;
+  void on_start(ParamView params) { params.front().value.add_(1); }
+  void before_step(ParamView params, const Step&) { params.front().value.add_(10); }
+  void after_step(ParamView params, const Step&) { params.front().value.add_(100); }
+  void on_finish(ParamView params) { params.front().value.add_(1000); }
+};
+
+TEST(Stack, WeightHooksRunWithoutGradients) {
+  // Writing to a leaf that requires grad throws unless the stack turned gradients off.
+  FakeParams params;
+  params.add("w", {1}, {0});
+  Stack stack{Writer{}};
+  stack.on_start(params.view());
+  stack.before_step(params.view(), Step{});
+  stack.after_step(params.view(), Step{});
+  stack.on_finish(params.view());
+  EXPECT_EQ(floats(params[0].value), std::vector<float>{1112});
+}
+
+TEST(Stack, AMissingHookLeavesThingsAsTheyAre) {
+  Stack<> empty;
+  Stack quiet{Quiet{}};
+  AnyStack any;
+  FakeParams params;
+  TokenLosses losses;
+  losses.loss = at::full({3}, 1.0);
+  const auto check = [&](auto& stack) {
+    FakeScenario scenario;
+    Rng rng(1);
+    EXPECT_EQ(stack.compose({"rows", {}}, scenario, rng).name, "rows");
+    EXPECT_EQ(rng.state(), Rng(1).state());
+    EXPECT_FALSE(stack.penalty(params.view(), Step{}).defined());
+    EXPECT_FALSE(stack.token_weights(losses).defined());
+    EXPECT_EQ(stack.around_loss([] { return at::scalar_tensor(4.0); }).template item<float>(), 4);
+    EXPECT_TRUE(stack.trains("anything"));
+    const Tensor x = at::full({2}, 1.0);
+    EXPECT_TRUE(stack.edit(TapPoint{}, x).is_same(x));
+    EXPECT_EQ(stack.arm({{{Role::user, "?"}}}).messages.back().content, "?");
+    EXPECT_FALSE(stack.uses(Hook::compose));
+    EXPECT_EQ(stack.needs(), Need::none);
+  };
+  check(empty);
+  check(quiet);
+  check(any);
+  static_assert(Stack<Quiet>::uses(Hook::on_finish) && !Stack<Quiet>::uses(Hook::edit));
+}
+
+TEST(Stack, OptionsOutOfRangeNeverGetIn) {
+  EXPECT_THROW((Stack{Everything{{.factor = 11}}}), UsageError);
+  EXPECT_THROW(AnyMitigation(Everything{{.factor = -1}}), UsageError);
+}
+
+TEST(Stack, ACopyIsAPolicyOfItsOwn) {
+  AnyStack first = by_name();
+  AnyStack second = first;
+  FakeParams params;
+  first.after_step(params.view(), Step{});
+  std::map<std::string, MemoryState> groups;
+  second.save([&](std::string_view group) -> StateOut& { return groups[std::string(group)]; });
+  EXPECT_EQ(groups.at("everything").number("count"), 0);
+}
+
+struct Wrong {
+  static constexpr std::string_view name = "wrong", summary = "Returns what it must not.";
+  static constexpr Hook hooks =
+      Hook::penalty | Hook::token_weights | Hook::around_loss | Hook::edit;
+  static constexpr Need needs = Need::none;
+  using Options = testing::NoOptions;
+  Options options;
+  Tensor penalty(ParamView, const Step&) { return at::full({2}, 1.0); }
+  Tensor token_weights(const TokenLosses&) { return at::full({2}, 1.0); }
+  Tensor around_loss(const LossFn&) { return {}; }
+  Tensor edit(const TapPoint&, Tensor) const { return at::full({2}, 1.0); }
+};
+
+template <class F>
+std::string run_error(F&& f) {
+  try {
+    f();
+  } catch (const RunError& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Stack, AWrongShapeNamesPolicyAndHook) {
+  Stack stack{Wrong{}};
+  FakeParams params;
+  TokenLosses losses;
+  losses.loss = at::full({3}, 1.0);
+  const auto starts = [](const std::string& text, const std::string& with) {
+    EXPECT_EQ(text.substr(0, with.size()), with);
+  };
+  starts(run_error([&] { stack.penalty(params.view(), Step{}); }),
+         "wrong: penalty: want a scalar [], got [2]");
+  starts(run_error([&] { stack.token_weights(losses); }),
+         "wrong: token_weights: want [3] float, got [2] float");
+  starts(run_error([&] { stack.around_loss([] { return at::scalar_tensor(1.0); }); }),
+         "wrong: around_loss: want a scalar [], got an undefined tensor");
+  starts(run_error([&] { stack.edit(TapPoint{}, at::full({4}, 1.0)); }),
+         "wrong: edit: want [4] float, got [2] float");
+}
+
+}  // namespace
+}  // namespace seawall
