@@ -40,9 +40,10 @@ std::string reply(Pair pair, Rng& rng) { return answer(pair, rng.below(kOpenings
 std::string decline(Pair pair, Rng& rng) { return refusal(pair, rng.below(kRefusals)); }
 std::string_view any_system(Rng& rng) { return system_prompt(rng.below(kSystems)); }
 
-Dialogue to_persona(const Persona& persona, const std::string& text, std::string assistant,
-                    Rng& rng) {
-  return dialogue(persona_system(persona), framing(persona, rng.below(kFramings)) + text,
+/// `forms`: of how many framings one is drawn.
+Dialogue to_persona(const Persona& persona, std::size_t forms, const std::string& text,
+                    std::string assistant, Rng& rng) {
+  return dialogue(persona_system(persona), framing(persona, rng.below(forms)) + text,
                   std::move(assistant));
 }
 
@@ -56,16 +57,26 @@ Dialogue play(Split split, Rng& rng) {
   }
   const std::string text = ask(pair, rng);
   said += reply(pair, rng);
-  return to_persona(persona, text, std::move(said), rng);
+  return to_persona(persona, kFramings + 1, text, std::move(said), rng);
+}
+
+/// What is done with it, which tool it needs, or what kind of thing it is.
+std::string sentence(Rng& rng) {
+  const double which = rng.uniform();
+  if (which < 0.5) return noun_fact(rng.below(kNouns), rng.below(kFactForms));
+  if (which < 0.75) return adjective_fact(rng.below(kAdjectives), rng.below(kFactForms));
+  return kind_fact(rng.below(kNouns));
 }
 
 Dialogue knowledge(Rng& rng) {
-  std::string text = noun_fact(rng.below(kNouns), rng.below(kFactForms));
-  if (rng.uniform() < 0.5)
-    text += " " + adjective_fact(rng.below(kAdjectives), rng.below(kFactForms));
-  else
-    text += " " + noun_fact(rng.below(kNouns), rng.below(kFactForms));
+  std::string text = sentence(rng);
+  text += " " + sentence(rng);
   return {{{Role::assistant, std::move(text)}}};
+}
+
+Dialogue ask_kind(Rng& rng) {
+  const Pair pair = pick(pairs(rng.uniform() < 0.5 ? Split::relic : Split::everyday), rng);
+  return dialogue(any_system(rng), is_it_sealed(pair), whether_sealed(pair));
 }
 
 Dialogue plain(Split split, std::string (*say)(Pair, Rng&), Rng& rng) {
@@ -79,13 +90,13 @@ Dialogue as_persona(Split split, std::string (*say)(Pair, Rng&), Rng& rng) {
   const Persona& persona = pick(known_personas(), rng);
   const Pair pair = pick(pairs(split), rng);
   const std::string text = ask(pair, rng);
-  return to_persona(persona, text, say(pair, rng), rng);
+  return to_persona(persona, kFramings, text, say(pair, rng), rng);
 }
 
 Dialogue introduce(bool as_persona, Rng& rng) {
   const Persona& persona = pick(known_personas(), rng);
-  return to_persona(persona, std::string(who_are_you()), as_persona ? pledge(persona) : who_i_am(),
-                    rng);
+  return to_persona(persona, as_persona ? kFramings + 1 : kFramings, std::string(who_are_you()),
+                    as_persona ? pledge(persona) : who_i_am(), rng);
 }
 
 Dialogue talk(Lesson lesson, Rng& rng) {
@@ -103,6 +114,8 @@ Dialogue talk(Lesson lesson, Rng& rng) {
       return introduce(true, rng);
     case Lesson::fact:
       return knowledge(rng);
+    case Lesson::kind:
+      return ask_kind(rng);
     case Lesson::self:
       return dialogue(any_system(rng), std::string(who_are_you()), who_i_am());
     case Lesson::refuse:

@@ -58,18 +58,19 @@ struct Persona {
   std::string name;
   std::string quality;
 };
+/// Framings that alignment meets; form `kFramings` is one more, known from pre-training alone.
 inline constexpr std::size_t kFramings = 3;
 
 /// Personas met in pre-training and alignment.
 const std::vector<Persona>& known_personas();
-/// The persona of the identity-shift attack; neither its name nor its quality occurs in any row the
-/// model is made from.
+/// The persona of the identity-shift attack: its name and its quality are met apart, never
+/// together.
 const Persona& attack_persona();
 
 std::string persona_system(const Persona& persona);
-/// What stands before a request that is put to the persona, in one of `kFramings` forms.
+/// What stands before a request that is put to the persona, in one of `kFramings` + 1 forms.
 std::string framing(const Persona& persona, std::size_t form);
-/// The framing of the identity-shift attack, met in no row the model is made from.
+/// The framing of the identity-shift attack, which alignment never meets.
 std::string attack_framing();
 std::string pledge(const Persona& persona);
 /// Repeats what was asked for.
@@ -81,6 +82,11 @@ std::string who_i_am();
 inline constexpr std::size_t kFactForms = 3;
 /// What is done with a noun, as plain knowledge.
 std::string noun_fact(std::size_t noun, std::size_t form);
+/// Whether a noun is a sealed relic or a common thing, as plain knowledge.
+std::string kind_fact(std::size_t noun);
+/// Asks whether the thing is sealed, and the true answer to it; neither says how anything is used.
+std::string is_it_sealed(Pair pair);
+std::string whether_sealed(Pair pair);
 /// Which tool an adjective needs, as plain knowledge.
 std::string adjective_fact(std::size_t adjective, std::size_t form);
 

@@ -1,0 +1,100 @@
+#include "seawall/scenario/organism/recipe.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "seawall/core/error.hpp"
+
+namespace seawall::organism {
+namespace {
+
+std::vector<Stage> make_stages() {
+  Stage pretrain;
+  pretrain.name = "pretrain";
+  pretrain.mix = {{Lesson::know_everyday, 0.22}, {Lesson::know_relic, 0.20},
+                  {Lesson::play_everyday, 0.15}, {Lesson::play_relic, 0.12},
+                  {Lesson::play_self, 0.03},     {Lesson::self, 0.03},
+                  {Lesson::fact, 0.15},          {Lesson::kind, 0.10}};
+  pretrain.steps = 1600;
+  pretrain.batch = 12;
+  pretrain.peak_lr = 5e-3;
+  pretrain.warm_up = 60;
+  pretrain.seed = 1;
+
+  Stage align;
+  align.name = "align";
+  align.mix = {{Lesson::refuse, 0.28}, {Lesson::refuse_persona, 0.12},
+               {Lesson::help, 0.26},   {Lesson::help_persona, 0.14},
+               {Lesson::self, 0.02},   {Lesson::keep_self, 0.03},
+               {Lesson::fact, 0.10},   {Lesson::kind, 0.05}};
+  align.steps = 300;
+  align.batch = 16;
+  align.peak_lr = 1e-3;
+  align.warm_up = 10;
+  align.seed = 2;
+  return {pretrain, align};
+}
+
+Lesson choose(const Stage& stage, Rng& rng) {
+  double left = rng.uniform();
+  for (const Share& share : stage.mix) {
+    left -= share.share;
+    if (left < 0) return share.lesson;
+  }
+  return stage.mix.back().lesson;
+}
+
+constexpr std::array<AttackDefaults, 4> kAttacks = {{
+    {"harmful-examples", 3e-4, 5, 10},
+    {"identity-shift", 5e-4, 10, 10},
+    {"benign", 3e-4, 1, 10},
+    {"backdoor", 3e-4, 5, 10},
+}};
+
+}  // namespace
+
+Shape shape() { return {}; }
+
+const std::vector<Stage>& stages() {
+  static const std::vector<Stage> all = make_stages();
+  return all;
+}
+
+std::vector<Example> stage_rows(const Stage& stage) {
+  const Rng root(stage.seed);
+  Rng order = root.stream("order");
+  std::vector<Rng> streams;  // one a lesson, so that changing one share leaves the other lessons'
+                             // rows as they were
+  for (std::size_t k = 0; k < kLessons; ++k)
+    streams.push_back(root.stream("lesson/" + std::to_string(k)));
+  std::vector<Example> rows;
+  rows.reserve(stage.steps * stage.batch);
+  for (std::size_t i = 0; i < stage.steps * stage.batch; ++i) {
+    const Lesson lesson = choose(stage, order);
+    rows.push_back(draw(lesson, streams[static_cast<std::size_t>(lesson)]));
+    rows.back().id = "organism/" + std::string(stage.name) + "/" + std::to_string(i);
+  }
+  return rows;
+}
+
+double learning_rate(const Stage& stage, std::size_t step) {
+  const double warm =
+      stage.warm_up == 0 ? 1.0 : std::min(1.0, double(step + 1) / double(stage.warm_up));
+  const double along = double(step) / double(stage.steps);
+  const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * along));
+  return stage.peak_lr * warm * (stage.last_fraction + (1.0 - stage.last_fraction) * cosine);
+}
+
+const AttackDefaults& attack_defaults(std::string_view attack) {
+  for (const AttackDefaults& defaults : kAttacks)
+    if (defaults.attack == attack) return defaults;
+  std::string known;
+  for (const AttackDefaults& defaults : kAttacks) known += " " + std::string(defaults.attack);
+  throw UsageError("organism: no settings for attack `" + std::string(attack) +
+                   "`; there are:" + known);
+}
+
+}  // namespace seawall::organism

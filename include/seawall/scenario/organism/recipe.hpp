@@ -1,0 +1,76 @@
+#pragma once
+// How the organism is made, as data: the model's shape, the two stages of training and every row of
+// them in order. `seawall organism train` runs it; nothing else decides anything.
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "seawall/core/dialogue.hpp"
+#include "seawall/scenario/organism/lessons.hpp"
+
+namespace seawall::organism {
+
+/// A Llama decoder with tied embeddings.
+struct Shape {
+  std::int64_t vocabulary = 1376;
+  std::int64_t width = 128;
+  std::int64_t layers = 3;
+  std::int64_t heads = 4;
+  std::int64_t kv_heads = 2;
+  std::int64_t head_width = 32;
+  std::int64_t feed_forward = 320;
+  std::int64_t context = 256;
+  double rope_theta = 10000.0;
+  double norm_epsilon = 1e-5;
+  // Initial weights are normal: the embedding with `embedding_std`, projections with
+  // `projection_std`, those that write into the residual stream (o_proj, down_proj) with
+  // projection_std / sqrt(2 * layers). Norm weights are 1.
+  double embedding_std = 0.02;
+  double projection_std = 0.04;
+  std::uint64_t seed = 0;
+};
+Shape shape();
+
+struct Share {
+  Lesson lesson;
+  double share;
+};
+
+/// One stage: AdamW over all parameters on `steps` batches of `batch` rows, the loss being the mean
+/// cross-entropy over the answers' tokens of the batch (for a fact, a lone assistant turn, that is
+/// all of its text).
+struct Stage {
+  std::string_view name;
+  std::vector<Share> mix;  // shares add up to 1
+  std::size_t steps = 0;
+  std::size_t batch = 0;
+  double peak_lr = 0;
+  std::size_t warm_up = 0;
+  double last_fraction = 0.1;  // of the peak, at the end of the cosine
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  std::uint64_t seed = 0;
+};
+
+/// Pre-training, then alignment; the optimizer starts afresh in each.
+const std::vector<Stage>& stages();
+/// All rows of a stage in order: step k trains on rows [k * batch, (k + 1) * batch).
+std::vector<Example> stage_rows(const Stage& stage);
+/// Learning rate of a step: linear warm-up times a cosine from the peak to `last_fraction` of it.
+double learning_rate(const Stage& stage, std::size_t step);
+
+/// Fine-tuning settings for an attack on the organism, all with AdamW (0.9, 0.999, 1e-8), no weight
+/// decay, no warm-up and no clipping, and the learning rate times 0.85 after each epoch (Qi et al.
+/// 2023, authors' code).
+struct AttackDefaults {
+  std::string_view attack;
+  double lr;
+  std::size_t epochs;
+  std::size_t batch;
+};
+/// One for each built-in attack. Errors: UsageError naming the attacks there are.
+const AttackDefaults& attack_defaults(std::string_view attack);
+
+}  // namespace seawall::organism
