@@ -1,0 +1,117 @@
+#include "mitigations/weight_drift.hpp"
+
+#include <ATen/ops/ones_like.h>
+#include <gtest/gtest.h>
+
+#include "seawall/policy/any.hpp"
+#include "tests/support/fake_params.hpp"
+
+namespace seawall {
+namespace {
+
+using testing::FakeParams;
+using testing::floats;
+
+FakeParams two_weights() {
+  FakeParams params;
+  params.add("model.embed_tokens.weight", {1, 2, 3}, {0, 2, 5});             // drift 1, 0, -2
+  params.add("model.layers.0.mlp.up_proj.weight", {4, -4}, {3.5f, -4.25f});  // drift 0.5, 0.25
+  return params;
+}
+
+void set_gradients(const FakeParams& params) {
+  for (const Param& p : params.view()) p.value.mutable_grad() = at::ones_like(p.value.detach());
+}
+
+TEST(WeightDrift, CoupledValueAndGradientAreTheClosedForm) {
+  FakeParams params = two_weights();
+  Stack stack{WeightDrift{{.lambda = 0.1}}};
+  stack.on_start(params.view());
+  set_gradients(params);
+  const Tensor penalty = stack.penalty(params.view(), Step{});
+  // 0.1 / 2 * (1 + 0 + 4 + 0.25 + 0.0625)
+  EXPECT_FLOAT_EQ(penalty.item<float>(), 0.05f * 5.3125f);
+  stack.before_step(params.view(), Step{});
+  // 1 + lambda * (theta - theta0)
+  const std::vector<float> want0{1.1f, 1, 0.8f}, want1{1.05f, 1.025f};
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_FLOAT_EQ(floats(params[0].value.grad())[i], want0[i]);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_FLOAT_EQ(floats(params[1].value.grad())[i], want1[i]);
+  stack.after_step(params.view(), Step{.lr = 1});
+  EXPECT_EQ(floats(params[0].value), (std::vector<float>{1, 2, 3}));  // coupled moves no weight
+}
+
+TEST(WeightDrift, TheGradientIsThatOfThePenalty) {
+  // Central differences of `penalty`, where nothing but its definition is used.
+  FakeParams params = two_weights();
+  Stack stack{WeightDrift{{.lambda = 0.3, .layers = "embed=2"}}};
+  stack.on_start(params.view());
+  stack.before_step(params.view(), Step{});
+  for (const Param& p : params.view())
+    for (std::int64_t i = 0; i < p.value.numel(); ++i) {
+      constexpr float h = 0.125f;  // exact in fp32; the penalty is quadratic, so differences are
+      float* theta = p.master.data_ptr<float>() + i;
+      *theta += h;
+      const float up = stack.penalty(params.view(), Step{}).item<float>();
+      *theta -= 2 * h;
+      const float down = stack.penalty(params.view(), Step{}).item<float>();
+      *theta += h;
+      EXPECT_NEAR(floats(p.value.grad())[i], (up - down) / (2 * h), 1e-5) << p.name << " " << i;
+    }
+}
+
+TEST(WeightDrift, DecoupledMovesTheMasterAfterTheStep) {
+  FakeParams params = two_weights();
+  Stack stack{WeightDrift{{.lambda = 0.5, .form = "decoupled"}}};
+  stack.on_start(params.view());
+  set_gradients(params);
+  EXPECT_FALSE(stack.penalty(params.view(), Step{}).defined());
+  stack.before_step(params.view(), Step{});
+  EXPECT_EQ(floats(params[0].value.grad()), (std::vector<float>{1, 1, 1}));
+  stack.after_step(params.view(), Step{.lr = 0.25});
+  // theta - 0.25 * 0.5 * (theta - theta0), exact in fp32
+  EXPECT_EQ(floats(params[0].master), (std::vector<float>{0.875, 2, 3.25}));
+  EXPECT_EQ(floats(params[1].master), (std::vector<float>{3.9375, -4.03125}));
+}
+
+TEST(WeightDrift, PlacesWeighAsTheRulesSay) {
+  FakeParams params = two_weights();
+  Stack stack{WeightDrift{{.lambda = 1, .layers = "embed=0,0=2"}}};
+  stack.on_start(params.view());
+  EXPECT_FLOAT_EQ(stack.penalty(params.view(), Step{}).item<float>(), 2 * 0.3125f / 2);
+  stack.before_step(params.view(), Step{});
+  EXPECT_FALSE(params[0].value.grad().defined());
+  EXPECT_EQ(floats(params[1].value.grad()), (std::vector<float>{1, 0.5}));
+}
+
+TEST(WeightDrift, NothingIsPulledWhereNothingWeighs) {
+  FakeParams params = two_weights();
+  for (const WeightDrift& drift :
+       {WeightDrift{{.lambda = 0}}, WeightDrift{{.layers = "embed=0,0=0"}}}) {
+    Stack stack{drift};
+    stack.on_start(params.view());
+    const Tensor penalty = stack.penalty(params.view(), Step{});
+    EXPECT_TRUE(!penalty.defined() || penalty.item<float>() == 0);
+    stack.before_step(params.view(), Step{});
+    stack.after_step(params.view(), Step{.lr = 1});
+    EXPECT_EQ(floats(params[0].master), (std::vector<float>{1, 2, 3}));
+  }
+}
+
+TEST(WeightDrift, AtTheStartThereIsNoPullAndNoNan) {
+  FakeParams params;
+  params.add("w", {1, 2}, {1, 2});
+  Stack stack{WeightDrift{}};
+  stack.on_start(params.view());
+  EXPECT_EQ(stack.penalty(params.view(), Step{}).item<float>(), 0);
+  stack.before_step(params.view(), Step{});
+  EXPECT_EQ(floats(params[0].value.grad()), (std::vector<float>{0, 0}));
+}
+
+TEST(WeightDrift, BadRulesNeverGetIn) {
+  EXPECT_THROW((Stack{WeightDrift{{.layers = "middle=1"}}}), UsageError);
+  EXPECT_THROW(AnyMitigation(WeightDrift{{.form = "sideways"}}), UsageError);
+  EXPECT_THROW(AnyMitigation(WeightDrift{{.lambda = -1}}), UsageError);
+}
+
+}  // namespace
+}  // namespace seawall
