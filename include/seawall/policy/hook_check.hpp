@@ -143,6 +143,10 @@ consteval void explain_common() {
   static_assert(HasOptions<P>,
                 "policy: want `struct Options { …; static constexpr void visit(auto& self, auto&& "
                 "field); }` and `Options options`");
+  // Never called: it has the compiler look at the type of each option.
+  [[maybe_unused]] const auto look = [](const typename P::Options& options) {
+    P::Options::visit(options, CheckField{});
+  };
   static_assert(
       std::copyable<P>,
       "policy: want a struct that can be copied, since each arm of a grid works on its own copy");

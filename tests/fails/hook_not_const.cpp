@@ -1,0 +1,15 @@
+// expect: hook arm: declared, .* want `Dialogue arm\(Dialogue\) const`
+#include "seawall/policy/catalogue.hpp"
+
+namespace seawall {
+struct Trial {
+  static constexpr std::string_view name = "probe", summary = "a probe of the checks";
+  static constexpr Need needs = Need::none;
+  struct Options {
+    static constexpr void visit(auto&, auto&&) {}
+  } options;
+  static constexpr Hook hooks = Hook::arm;
+  Dialogue arm(Dialogue dialogue) { return dialogue; }
+};
+static_assert(explain<Trial>());
+}  // namespace seawall

@@ -1,0 +1,15 @@
+// expect: hook on_start: declared, but missing .* want `void on_start\(ParamView\)`
+#include "seawall/policy/catalogue.hpp"
+
+namespace seawall {
+struct Trial {
+  static constexpr std::string_view name = "probe", summary = "a probe of the checks";
+  static constexpr Need needs = Need::none;
+  struct Options {
+    static constexpr void visit(auto&, auto&&) {}
+  } options;
+  static constexpr Hook hooks = Hook::on_start;
+  void on_strat(ParamView) {}
+};
+static_assert(explain<Trial>());
+}  // namespace seawall
