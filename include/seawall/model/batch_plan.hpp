@@ -1,5 +1,6 @@
 #pragma once
-// The batch plan: rows sorted into a prefix tree, every shared prefix computed once, short rows packed, no padding.
+// The batch plan: rows sorted into a prefix tree, every shared prefix computed once, short rows
+// packed, no padding.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -8,7 +9,8 @@
 
 namespace seawall {
 
-/// A row of tokens. `loss[t]` = 1 where token t is a target (predicted from position t-1); empty for prompts.
+/// A row of tokens. `loss[t]` = 1 where token t is a target (predicted from position t-1); empty
+/// for prompts.
 struct Sequence {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> loss;
@@ -27,14 +29,15 @@ struct BatchPlan {
   std::vector<Segment> segments;      // parents before children
   std::vector<std::int64_t> leaf_of;  // row -> segment holding its last token
   Tensor ids, positions;              // [T]
-  Tensor source_tokens;               // [N] flat token whose hidden state predicts target n (a shared token may serve several rows)
-  Tensor targets;                     // [N] token ids
-  Tensor target_row;                  // [N] row of target n
-  Tensor target_place;                // [N] 0-based place of target n within its row's answer
-  Tensor last_token;                  // [B] flat token of each row's last token
-  std::int64_t rows = 0;              // B
-  std::int64_t tokens = 0;            // T, computed
-  std::int64_t real_tokens = 0;       // sum of row lengths, what the examples hold
+  Tensor source_tokens;   // [N] flat token whose hidden state predicts target n (a shared token may
+                          // serve several rows)
+  Tensor targets;         // [N] token ids
+  Tensor target_row;      // [N] row of target n
+  Tensor target_place;    // [N] 0-based place of target n within its row's answer
+  Tensor last_token;      // [B] flat token of each row's last token
+  std::int64_t rows = 0;  // B
+  std::int64_t tokens = 0;       // T, computed
+  std::int64_t real_tokens = 0;  // sum of row lengths, what the examples hold
   // What attention needs, made once a plan: see plan_batch.
   struct Attention;
   std::shared_ptr<const Attention> attention;
@@ -47,6 +50,7 @@ struct PlanOptions {
 };
 
 /// Errors: UsageError for an empty batch or row, or ids/loss lengths that differ.
-BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device, const PlanOptions& options = {});
+BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device,
+                     const PlanOptions& options = {});
 
 }  // namespace seawall

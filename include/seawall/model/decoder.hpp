@@ -1,5 +1,6 @@
 #pragma once
-// The Llama-family decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU, tied or untied head; any device, any float dtype.
+// The Llama-family decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU, tied or untied head;
+// any device, any float dtype.
 #include <functional>
 #include <memory>
 #include <vector>
@@ -21,39 +22,53 @@ struct ForwardHooks {
   std::function<void(const TapPoint&, const Tensor& x)> take;
 };
 
-/// How the cross-entropy is differentiated: `fused` makes the gradient in the forward pass for a mean over N targets;
-/// `per_token` keeps losses apart so that policies can weight them.
+/// How the cross-entropy is differentiated: `fused` makes the gradient in the forward pass for a
+/// mean over N targets; `per_token` keeps losses apart so that policies can weight them.
 enum class LossMode { fused, per_token };
 
 class Decoder {
  public:
-  /// Takes the weights as they are (no copy). Errors: DataError naming a missing, surplus or wrongly shaped tensor.
+  /// Takes the weights as they are (no copy). Errors: DataError naming a missing, surplus or
+  /// wrongly shaped tensor.
   Decoder(LlamaConfig config, NamedTensors weights);
 
   const LlamaConfig& config() const { return config_; }
-  /// In the order of LlamaConfig::parameter_shapes. The tensors are the ones the forward pass reads.
+  /// In the order of LlamaConfig::parameter_shapes. The tensors are the ones the forward pass
+  /// reads.
   const NamedTensors& parameters() const { return weights_; }
   at::Device device() const;
   at::ScalarType dtype() const;
   void set_requires_grad(bool on);
-  /// Puts other tensors under the same names (precision policies, reload). Errors: DataError on a shape that differs.
+  /// Puts other tensors under the same names (precision policies, reload). Errors: DataError on a
+  /// shape that differs.
   void replace(const NamedTensors& weights);
 
-  /// Residual stream after the last block, before the final norm. Shapes: [T,C]. Differentiable in the parameters when they require grad.
+  /// Residual stream after the last block, before the final norm. Shapes: [T,C]. Differentiable in
+  /// the parameters when they require grad.
   Tensor hidden(const BatchPlan& plan, const ForwardHooks& hooks = {}) const;
-  /// Cross-entropy of every target. Shapes: hidden [T,C] -> [N] fp32 (per_token), or a scalar mean fp32 (fused).
-  /// Memory: logits exist for one chunk of targets only.
+  /// Cross-entropy of every target. Shapes: hidden [T,C] -> [N] fp32 (per_token), or a scalar mean
+  /// fp32 (fused). Memory: logits exist for one chunk of targets only.
   Tensor loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode) const;
   /// Final norm and head. Shapes: rows [M,C] -> [M,V] in the model's dtype.
   Tensor logits(const Tensor& rows) const;
 
+  /// Weights of all blocks, 9 a block in the order of LlamaConfig::parameter_shapes.
+  std::vector<Tensor> layer_weights() const;
+  const Tensor& embedding() const { return weights_.front().tensor; }  // [V,C]
+  const Tensor& final_norm() const {
+    return weights_[weights_.size() - (config_.tie_word_embeddings ? 1 : 2)].tensor;
+  }  // [C]
+  const Tensor& head() const {
+    return config_.tie_word_embeddings ? embedding() : weights_.back().tensor;
+  }  // [V,C]
+
  private:
-  friend class Generator;
   LlamaConfig config_;
   NamedTensors weights_;
 };
 
-/// Zero-mean normal weights (std 0.02, norms at 1), drawn on the CPU from `seed`. The output projections o_proj and down_proj are scaled by 1/sqrt(2L).
+/// Zero-mean normal weights (std 0.02, norms at 1), drawn on the CPU from `seed`. The output
+/// projections o_proj and down_proj are scaled by 1/sqrt(2L).
 NamedTensors random_weights(const LlamaConfig& config, std::uint64_t seed);
 
 }  // namespace seawall

@@ -29,12 +29,13 @@ struct Generation {
 
 struct GenerateResult {
   std::vector<Generation> rows;  // in the order of the prompts
-  Tensor residual;               // [prompt, L+1, C] fp32 on CPU where asked for; layer 0 is the embedding
+  Tensor residual;  // [prompt, L+1, C] fp32 on CPU where asked for; layer 0 is the embedding
 };
 
-/// Argmax decoding; the result of a row does not depend on which rows share its batch beyond rounding.
-/// Errors: UsageError for an empty prompt or one longer than max_position_embeddings.
-GenerateResult generate(const Decoder& decoder, const std::vector<std::vector<std::int32_t>>& prompts,
+/// Argmax decoding; the result of a row does not depend on which rows share its batch beyond
+/// rounding. Errors: UsageError for an empty prompt or one longer than max_position_embeddings.
+GenerateResult generate(const Decoder& decoder,
+                        const std::vector<std::vector<std::int32_t>>& prompts,
                         const GenerateOptions& options);
 
 }  // namespace seawall

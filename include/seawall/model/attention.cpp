@@ -1,0 +1,235 @@
+#include "seawall/model/attention.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "seawall/model/blas.hpp"
+#include "seawall/model/kernels.hpp"
+
+namespace seawall {
+namespace {
+
+using Item = BatchPlan::Attention::Item;
+using Bucket = BatchPlan::Attention::Bucket;
+
+/// Pads `items` to one size.
+Bucket make_bucket(const std::vector<const Item*>& items, const at::Device& device) {
+  Bucket bucket;
+  bucket.segments = static_cast<std::int64_t>(items.size());
+  for (const auto* item : items) {
+    bucket.n = std::max(bucket.n, item->length);
+    bucket.m = std::max(bucket.m, item->ancestors + item->length);
+  }
+  auto queries = at::zeros({bucket.segments, bucket.n}, at::kLong),
+       keys = at::zeros({bucket.segments, bucket.m}, at::kLong);
+  auto mask = at::zeros({bucket.segments, 1, bucket.n, bucket.m}, at::kBool);
+  std::vector<std::int64_t> taken;
+  for (std::int64_t s = 0; s < bucket.segments; ++s) {
+    const auto& item = *items[s];
+    auto* key = keys.data_ptr<std::int64_t>() + s * bucket.m;
+    for (const auto& run : item.context)
+      for (std::int64_t t = 0; t < run.length; ++t) *key++ = run.begin + t;
+    for (std::int64_t i = 0; i < bucket.n; ++i) {
+      bool* visible = mask.data_ptr<bool>() + (s * bucket.n + i) * bucket.m;
+      const bool real = i < item.length;
+      std::fill_n(visible, real ? item.ancestors + i + 1 : 1, true);
+      if (!real) continue;
+      queries.data_ptr<std::int64_t>()[s * bucket.n + i] = item.begin + i;
+      taken.push_back(s * bucket.n + i);
+    }
+  }
+  auto places = at::empty({static_cast<std::int64_t>(taken.size())}, at::kLong);
+  std::copy(taken.begin(), taken.end(), places.data_ptr<std::int64_t>());
+  bucket.queries = queries.view({-1}).to(device);
+  bucket.keys = keys.view({-1}).to(device);
+  bucket.mask = mask.to(device);
+  bucket.taken = places.to(device);
+  return bucket;
+}
+
+}  // namespace
+
+const BatchPlan::Attention::Buckets& BatchPlan::Attention::buckets(const at::Device& device) const {
+  std::call_once(made_, [&] {
+    std::map<std::pair<int, int>, std::vector<const Item*>>
+        sizes;  // by powers of two of own length and context
+    std::int64_t tokens = 0;
+    for (const auto& item : items) {
+      auto power = [](std::int64_t n) {
+        return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(n)));
+      };
+      sizes[{power(item.length), power(item.ancestors + item.length)}].push_back(&item);
+      tokens += item.length;
+    }
+    auto order = at::empty({tokens}, at::kLong);
+    std::int64_t next = 0;
+    for (const auto& [size, list] : sizes) {
+      buckets_.list.push_back(make_bucket(list, device));
+      for (const auto* item : list)
+        for (std::int64_t t = 0; t < item->length; ++t)
+          order.data_ptr<std::int64_t>()[item->begin + t] = next++;
+    }
+    buckets_.order = order.to(device);
+  });
+  return buckets_;
+}
+
+Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan) {
+  const auto heads = q.size(1), kv_heads = k.size(1), d = q.size(2);
+  const auto& buckets = plan.attention->buckets(q.device());
+  std::vector<Tensor> parts;
+  for (const auto& bucket : buckets.list) {
+    auto padded = [&](const Tensor& x, const Tensor& index, std::int64_t n) {
+      return x.index_select(0, index)
+          .view({bucket.segments, n, x.size(1), d})
+          .transpose(1, 2);  // [S,heads,n,D]
+    };
+    auto out = at::scaled_dot_product_attention(
+        padded(q, bucket.queries, bucket.n), padded(k, bucket.keys, bucket.m),
+        padded(v, bucket.keys, bucket.m), bucket.mask, 0.0, false, std::nullopt,
+        heads != kv_heads);                                                      // [S,H,n,D]
+    out = out.transpose(1, 2).reshape({bucket.segments * bucket.n, heads * d});  // [S*n,H*D]
+    parts.push_back(out.index_select(0, bucket.taken));                          // [t,H*D]
+  }
+  return at::cat(parts).index_select(0, buckets.order);  // [T,H*D]
+}
+
+namespace cpu {
+namespace {
+
+constexpr std::int64_t block_rows =
+    64;  // query rows whose scores are held at once: [64, context] stays in the caches
+
+/// Scratch of one thread, kept between calls.
+template <class Real>
+Real* scratch(std::int64_t size) {
+  static thread_local std::vector<Real> memory;
+  if (static_cast<std::int64_t>(memory.size()) < size) memory.resize(size);
+  return memory.data();
+}
+
+/// Copies the keys or values of a context to consecutive rows. Shapes: out [m,D].
+template <class Real>
+void gather(Real* out, const Real* column, std::int64_t stride, const Item& item, std::int64_t d) {
+  for (const auto& run : item.context)
+    for (std::int64_t t = run.begin; t < run.begin + run.length; ++t, out += d)
+      std::memcpy(out, column + t * stride, d * sizeof(Real));
+}
+
+/// Runs f(item, kv_head) over all pairs, spread over the threads.
+template <class F>
+void for_each_pair(const BatchPlan::Attention& plan, std::int64_t kv_heads, F&& f) {
+  const auto pairs = static_cast<std::int64_t>(plan.items.size()) * kv_heads;
+  at::parallel_for(0, pairs, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto p = begin; p < end; ++p) f(plan.items[p / kv_heads], p % kv_heads);
+  });
+}
+
+}  // namespace
+
+template <class Real>
+void attention_forward(const BatchPlan::Attention& plan, const AttentionShape& shape,
+                       const Real* qkv, Real* out, Real* lse, std::int64_t tokens) {
+  const auto& kernel = kernels::table<Real>();
+  const auto d = shape.head_dim, width = shape.width(), out_width = shape.heads * d,
+             group = shape.heads / shape.kv_heads;
+  const Real scale = Real(1) / std::sqrt(static_cast<Real>(d));
+  for_each_pair(plan, shape.kv_heads, [&](const Item& item, std::int64_t kv) {
+    const auto m = item.ancestors + item.length;
+    Real* k = scratch<Real>(2 * m * d + block_rows * m);
+    Real *v = k + m * d, *s = v + m * d;
+    gather(k, qkv + (shape.heads + kv) * d, width, item, d);
+    gather(v, qkv + (shape.heads + shape.kv_heads + kv) * d, width, item, d);
+    for (auto h = kv * group; h < (kv + 1) * group; ++h)
+      for (std::int64_t i0 = 0; i0 < item.length; i0 += block_rows) {
+        const auto n = std::min(block_rows, item.length - i0), seen = item.ancestors + i0 + n,
+                   t0 = item.begin + i0;
+        blas::gemm<Real>(false, true, {n, seen, d}, 1, {qkv + t0 * width + h * d, width}, {k, d}, 0,
+                         {s, seen});
+        for (std::int64_t i = 0; i < n; ++i)
+          lse[h * tokens + t0 + i] =
+              kernel.softmax(s + i * seen, scale, item.ancestors + i0 + i + 1, seen);
+        blas::gemm<Real>(false, false, {n, d, seen}, 1, {s, seen}, {v, d}, 0,
+                         {out + t0 * out_width + h * d, out_width});
+      }
+  });
+}
+
+template <class Real>
+void attention_backward(const BatchPlan::Attention& plan, const AttentionShape& shape,
+                        const AttentionGrad<Real>& grad, std::int64_t tokens) {
+  const auto& kernel = kernels::table<Real>();
+  const auto d = shape.head_dim, width = shape.width(), out_width = shape.heads * d,
+             group = shape.heads / shape.kv_heads;
+  const Real scale = Real(1) / std::sqrt(static_cast<Real>(d));
+  // Gradients of every context's keys and values apart, [KV, context tokens, k|v, D], so that
+  // threads share nothing and the order of the sum is fixed.
+  std::vector<Real> parts(plan.context_tokens * shape.kv_heads * 2 * d);
+  auto part = [&](const Item& item, std::int64_t kv) {
+    return parts.data() +
+           (kv * plan.context_tokens + item.offset) * 2 * d;  // dk [m,D], then dv [m,D]
+  };
+  for_each_pair(plan, shape.kv_heads, [&](const Item& item, std::int64_t kv) {
+    const auto m = item.ancestors + item.length;
+    Real* k = scratch<Real>(2 * m * d + 2 * block_rows * m);
+    Real *v = k + m * d, *s = v + m * d, *ds = s + block_rows * m;
+    Real *dk = part(item, kv), *dv = dk + m * d;
+    gather(k, grad.qkv + (shape.heads + kv) * d, width, item, d);
+    gather(v, grad.qkv + (shape.heads + shape.kv_heads + kv) * d, width, item, d);
+    for (auto h = kv * group; h < (kv + 1) * group; ++h)
+      for (std::int64_t i0 = 0; i0 < item.length; i0 += block_rows) {
+        const auto n = std::min(block_rows, item.length - i0), seen = item.ancestors + i0 + n,
+                   t0 = item.begin + i0;
+        const blas::View<const Real> q{grad.qkv + t0 * width + h * d, width};
+        const blas::View<const Real> d_out{grad.d_out + t0 * out_width + h * d, out_width};
+        blas::gemm<Real>(false, true, {n, seen, d}, 1, q, {k, d}, 0, {s, seen});
+        blas::gemm<Real>(false, true, {n, seen, d}, 1, d_out, {v, d}, 0, {ds, seen});
+        for (std::int64_t i = 0; i < n; ++i) {
+          const auto row = (t0 + i) * out_width + h * d;
+          const Real delta = kernel.dot(grad.out + row, grad.d_out + row, d);
+          kernel.softmax_backward(s + i * seen, ds + i * seen, scale, grad.lse[h * tokens + t0 + i],
+                                  delta, item.ancestors + i0 + i + 1, seen);
+        }
+        blas::gemm<Real>(true, false, {seen, d, n}, 1, {s, seen}, d_out, 1, {dv, d});
+        blas::gemm<Real>(true, false, {seen, d, n}, 1, {ds, seen}, q, 1, {dk, d});
+        blas::gemm<Real>(false, false, {n, d, seen}, 1, {ds, seen}, {k, d}, 0,
+                         {grad.d_qkv + t0 * width + h * d, width});
+      }
+  });
+  const auto kv_begin = shape.heads * d;  // the k and v columns follow the queries
+  at::parallel_for(0, 2 * shape.kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = 0; t < tokens; ++t)
+      std::fill_n(grad.d_qkv + t * width + kv_begin + begin * d, (end - begin) * d, Real(0));
+    for (auto c = begin; c < end; ++c)
+      for (const auto& item : plan.items) {
+        const auto m = item.ancestors + item.length;
+        const Real* from = part(item, c % shape.kv_heads) + (c / shape.kv_heads) * m * d;
+        for (const auto& run : item.context)
+          for (auto t = run.begin; t < run.begin + run.length; ++t, from += d) {
+            Real* to = grad.d_qkv + t * width + kv_begin + c * d;
+            for (std::int64_t i = 0; i < d; ++i) to[i] += from[i];
+          }
+      }
+  });
+}
+
+template void attention_forward(const BatchPlan::Attention&, const AttentionShape&, const float*,
+                                float*, float*, std::int64_t);
+template void attention_forward(const BatchPlan::Attention&, const AttentionShape&, const double*,
+                                double*, double*, std::int64_t);
+template void attention_backward(const BatchPlan::Attention&, const AttentionShape&,
+                                 const AttentionGrad<float>&, std::int64_t);
+template void attention_backward(const BatchPlan::Attention&, const AttentionShape&,
+                                 const AttentionGrad<double>&, std::int64_t);
+
+}  // namespace cpu
+}  // namespace seawall

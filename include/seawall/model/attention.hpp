@@ -1,0 +1,74 @@
+#pragma once
+// Attention over a batch plan: every segment's queries see the tokens of its ancestors and its own,
+// causally.
+#include <mutex>
+#include <vector>
+
+#include "seawall/core/tensor.hpp"
+#include "seawall/model/batch_plan.hpp"
+
+namespace seawall {
+
+/// A run of consecutive flat tokens.
+struct TokenRun {
+  std::int64_t begin = 0, length = 0;
+};
+
+/// What attention needs of a plan: each segment's context as runs (ancestors in order, then
+/// itself).
+struct BatchPlan::Attention {
+  struct Item {
+    std::int64_t begin = 0, length = 0;  // own tokens
+    std::int64_t ancestors = 0;          // tokens of all ancestors
+    std::int64_t offset = 0;             // sum of (ancestors + length) over the items before
+    std::vector<TokenRun> context;       // ancestors + own, adjacent runs merged
+  };
+  std::vector<Item> items;  // one a segment, in order
+  std::int64_t context_tokens = 0;
+  std::int64_t longest_context = 0, last_position = 0;
+
+  /// Segments of similar size as one padded batch, for devices where a call is dear.
+  struct Bucket {
+    Tensor queries;  // [S*n] flat token of each padded place (0 where padded)
+    Tensor keys;     // [S*m]
+    Tensor mask;     // [S,1,n,m] bool, true = visible; padded queries see key 0
+    Tensor taken;    // [t] places of `queries` that are real
+    std::int64_t segments = 0, n = 0, m = 0;
+  };
+  struct Buckets {
+    std::vector<Bucket> list;
+    Tensor order;  // [T] where each flat token lies in the buckets' real queries, joined
+  };
+  /// Made at the first use.
+  const Buckets& buckets(const at::Device& device) const;
+
+ private:
+  mutable std::once_flag made_;
+  mutable Buckets buckets_;
+};
+
+/// Sizes of the attention of one layer.
+struct AttentionShape {
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  std::int64_t width() const { return (heads + 2 * kv_heads) * head_dim; }  // q|k|v columns
+};
+
+/// Plain differentiable operators. Shapes: q [T,H,D], k and v [T,KV,D], rotated -> [T,H*D].
+Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan);
+
+namespace cpu {
+/// Shapes: qkv [T,width] rotated -> out [T,H*D], lse [H,T].
+template <class Real>
+void attention_forward(const BatchPlan::Attention& plan, const AttentionShape& shape,
+                       const Real* qkv, Real* out, Real* lse, std::int64_t tokens);
+/// Shapes: as above; d_out [T,H*D] -> d_qkv [T,width] (all of it written).
+template <class Real>
+struct AttentionGrad {
+  const Real *qkv, *out, *lse, *d_out;
+  Real* d_qkv;
+};
+template <class Real>
+void attention_backward(const BatchPlan::Attention& plan, const AttentionShape& shape,
+                        const AttentionGrad<Real>& grad, std::int64_t tokens);
+}  // namespace cpu
+}  // namespace seawall

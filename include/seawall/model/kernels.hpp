@@ -1,0 +1,50 @@
+#pragma once
+// Row kernels that ATen leaves unfused on the CPU. Each works on a range of rows of one thread;
+// callers split the work.
+#include <cstdint>
+
+namespace seawall::kernels {
+
+using Index = std::int64_t;
+
+/// The kernels for one type, chosen once for the machine's instructions. Rows are contiguous unless
+/// a stride is named.
+template <class Real>
+struct Table {
+  const char* name;
+  /// y = x / rms(x) * w. Shapes: x, y [rows,c], w [c].
+  void (*rms_norm)(Real* y, const Real* x, const Real* w, Index rows, Index c, Real eps);
+  /// dx += gradient through rms_norm; dw += its weight gradient, where `dw` is given. Shapes: dy,
+  /// x, dx [rows,c], w, dw [c].
+  void (*rms_norm_backward)(Real* dx, Real* dw, const Real* dy, const Real* x, const Real* w,
+                            Index rows, Index c, Real eps);
+  /// Rotates halves (i, i + d/2) of `heads` heads of one row by `sign` times the angle. Shapes: row
+  /// [heads,d], cos, sin [d/2].
+  void (*rope)(Real* row, const Real* cos, const Real* sin, Index heads, Index d, Real sign);
+  /// h = silu(gate) * up. Shapes: all [n].
+  void (*silu_mul)(Real* h, const Real* gate, const Real* up, Index n);
+  /// Turns (gate, up) into their gradients in place, given dh, and writes h again. Shapes: all [n].
+  void (*silu_mul_backward)(Real* gate, Real* up, const Real* dh, Real* h, Index n);
+  /// p = softmax(scale * s) in place over the first `n` columns, zero up to `end`; returns
+  /// log-sum-exp of scale * s.
+  Real (*softmax)(Real* s, Real scale, Index n, Index end);
+  /// p = exp(scale * s - lse) over n, zero up to `end`; dp becomes ds = scale * p * (dp - delta),
+  /// zero up to `end`.
+  void (*softmax_backward)(Real* s, Real* dp, Real scale, Real lse, Real delta, Index n, Index end);
+  Real (*dot)(const Real* a, const Real* b, Index n);
+  /// log-sum-exp of a row.
+  Real (*log_sum_exp)(const Real* x, Index n);
+  /// x = exp(x - lse) * scale in place.
+  void (*scaled_exp)(Real* x, Real lse, Real scale, Index n);
+  /// First index of the largest value; NaN never wins.
+  Index (*argmax)(const Real* x, Index n);
+  /// One query group against keys and values of one head, streaming: adds to a running softmax.
+  /// Shapes: q [g,d] scaled, k and v [m,d]; state: out [g,d], top and sum [g].
+  void (*attend)(const Real* q, const Real* k, const Real* v, Index m, Index g, Index d,
+                 Real* scratch, Real* out, Real* top, Real* sum);
+};
+
+template <class Real>
+const Table<Real>& table();
+
+}  // namespace seawall::kernels

@@ -1,0 +1,12 @@
+// The kernels for AVX2 and FMA.
+#if defined(__AVX2__) && defined(__FMA__)
+#include "seawall/model/kernels_impl.hpp"
+
+namespace seawall::kernels {
+struct Avx2;
+extern const Table<float> avx2_float;
+extern const Table<double> avx2_double;
+constexpr Table<float> avx2_float = Kernels<Avx2, float, 32>::table("avx2");
+constexpr Table<double> avx2_double = Kernels<Avx2, double, 32>::table("avx2");
+}  // namespace seawall::kernels
+#endif

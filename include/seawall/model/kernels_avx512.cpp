@@ -1,0 +1,12 @@
+// The kernels for AVX-512.
+#if defined(__AVX512F__)
+#include "seawall/model/kernels_impl.hpp"
+
+namespace seawall::kernels {
+struct Avx512;
+extern const Table<float> avx512_float;
+extern const Table<double> avx512_double;
+constexpr Table<float> avx512_float = Kernels<Avx512, float, 64>::table("avx512");
+constexpr Table<double> avx512_double = Kernels<Avx512, double, 64>::table("avx512");
+}  // namespace seawall::kernels
+#endif

@@ -1,0 +1,176 @@
+#include "seawall/model/layer.hpp"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "seawall/model/blas.hpp"
+#include "seawall/model/kernels.hpp"
+
+namespace seawall::cpu {
+namespace {
+
+constexpr std::int64_t row_grain = 32;       // rows a thread takes at least
+constexpr std::int64_t value_grain = 16384;  // values a thread takes at least
+
+}  // namespace
+
+template <class Real>
+Rotary<Real>::Rotary(const LlamaConfig& config, std::int64_t positions) {
+  const auto half = config.head_dim / 2;
+  cos.resize(positions * half);
+  sin.resize(positions * half);
+  for (std::int64_t i = 0; i < half; ++i) {  // in `Real`, as transformers does in fp32
+    const Real frequency = 1 / std::pow(static_cast<Real>(config.rope_theta),
+                                        static_cast<Real>(2 * i) / config.head_dim);
+    for (std::int64_t p = 0; p < positions; ++p) {
+      cos[p * half + i] = std::cos(static_cast<Real>(p) * frequency);
+      sin[p * half + i] = std::sin(static_cast<Real>(p) * frequency);
+    }
+  }
+}
+
+template <class Real>
+LayerMath<Real>::LayerMath(const LlamaConfig& config, std::int64_t tokens,
+                           const std::int64_t* positions, std::int64_t positions_end)
+    : tokens_(tokens),
+      c_(config.hidden_size),
+      inner_(config.intermediate_size),
+      shape_{config.heads, config.kv_heads, config.head_dim},
+      eps_(static_cast<Real>(config.rms_norm_eps)),
+      positions_(positions),
+      rotary_(config, positions_end) {}
+
+template <class Real>
+void LayerMath<Real>::resize(std::int64_t tokens, const std::int64_t* positions) {
+  tokens_ = tokens;
+  positions_ = positions;
+}
+
+template <class Real>
+void LayerMath<Real>::rotate(Real* qkv, Real sign) const {
+  const auto& kernel = kernels::table<Real>();
+  const auto half = shape_.head_dim / 2;
+  at::parallel_for(0, tokens_, row_grain, [&](std::int64_t begin, std::int64_t end) {
+    for (auto t = begin; t < end; ++t) {
+      const auto angle = positions_[t] * half;
+      kernel.rope(qkv + t * shape_.width(), rotary_.cos.data() + angle, rotary_.sin.data() + angle,
+                  shape_.heads + shape_.kv_heads, shape_.head_dim, sign);
+    }
+  });
+}
+
+template <class Real>
+void LayerMath<Real>::norm(Real* y, const Real* x, const Real* w) const {
+  at::parallel_for(0, tokens_, row_grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels::table<Real>().rms_norm(y + begin * c_, x + begin * c_, w, end - begin, c_, eps_);
+  });
+}
+
+template <class Real>
+void LayerMath<Real>::norm_backward(Real* dx, Real* dw, const Real* dy, const Real* x,
+                                    const Real* w) const {
+  const auto pieces = std::clamp<std::int64_t>(tokens_ / row_grain, 1, at::get_num_threads());
+  std::vector<Real> partial(dw ? pieces * c_ : 0);  // a row a thread, summed in order
+  at::parallel_for(0, pieces, 1, [&](std::int64_t first, std::int64_t last) {
+    for (auto p = first; p < last; ++p) {
+      const auto begin = tokens_ * p / pieces, end = tokens_ * (p + 1) / pieces, at = begin * c_;
+      kernels::table<Real>().rms_norm_backward(dx + at, dw ? partial.data() + p * c_ : nullptr,
+                                               dy + at, x + at, w, end - begin, c_, eps_);
+    }
+  });
+  if (!dw) return;
+  std::fill_n(dw, c_, Real(0));
+  for (std::int64_t p = 0; p < pieces; ++p)
+    for (std::int64_t i = 0; i < c_; ++i) dw[i] += partial[p * c_ + i];
+}
+
+template <class Real>
+void LayerMath<Real>::forward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
+                              const LayerState<Real>& s, const LayerScratch<Real>& scratch) const {
+  project(w, s, scratch);
+  attention_forward(plan, shape_, s.qkv, s.attention, s.lse, tokens_);
+  finish(w, s, scratch);
+}
+
+template <class Real>
+void LayerMath<Real>::project(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+                              const LayerScratch<Real>& scratch) const {
+  const auto t = tokens_, width = shape_.width(), q_width = shape_.heads * shape_.head_dim;
+  const auto kv_width = shape_.kv_heads * shape_.head_dim;
+  norm(scratch.normed, s.x_in, w.norm1);
+  const blas::View<const Real> normed{scratch.normed, c_};
+  blas::linear<Real>({t, q_width, c_}, normed, w.q, 0, {s.qkv, width});
+  blas::linear<Real>({t, kv_width, c_}, normed, w.k, 0, {s.qkv + q_width, width});
+  blas::linear<Real>({t, kv_width, c_}, normed, w.v, 0, {s.qkv + q_width + kv_width, width});
+  rotate(s.qkv, 1);
+}
+
+template <class Real>
+void LayerMath<Real>::finish(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+                             const LayerScratch<Real>& scratch) const {
+  const auto t = tokens_, q_width = shape_.heads * shape_.head_dim;
+  const blas::View<const Real> normed{scratch.normed, c_};
+  if (s.x_mid != s.x_in) std::copy_n(s.x_in, t * c_, s.x_mid);
+  blas::linear<Real>({t, c_, q_width}, {s.attention, q_width}, w.o, 1, {s.x_mid, c_});
+
+  norm(scratch.normed, s.x_mid, w.norm2);
+  blas::linear<Real>({t, inner_, c_}, normed, w.gate, 0, {s.gate, inner_});
+  blas::linear<Real>({t, inner_, c_}, normed, w.up, 0, {s.up, inner_});
+  at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels::table<Real>().silu_mul(scratch.inner + begin, s.gate + begin, s.up + begin,
+                                    end - begin);
+  });
+  if (s.x_out != s.x_mid) std::copy_n(s.x_mid, t * c_, s.x_out);
+  blas::linear<Real>({t, c_, inner_}, {scratch.inner, inner_}, w.down, 1, {s.x_out, c_});
+}
+
+template <class Real>
+void LayerMath<Real>::backward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
+                               const LayerState<Real>& s, const LayerScratch<Real>& scratch,
+                               Real* dx, const LayerWeights<Real>& dw) const {
+  using In = blas::View<const Real>;
+  const auto t = tokens_, width = shape_.width(), q_width = shape_.heads * shape_.head_dim;
+  const auto kv_width = shape_.kv_heads * shape_.head_dim;
+  // MLP: x_out = x_mid + down(silu(gate) * up)
+  blas::grad_input<Real>({t, c_, inner_}, {dx, c_}, w.down, 0, {scratch.d_wide, inner_});
+  at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels::table<Real>().silu_mul_backward(s.gate + begin, s.up + begin, scratch.d_wide + begin,
+                                             scratch.inner + begin, end - begin);
+  });
+  if (dw.down)
+    blas::grad_weight<Real>({t, c_, inner_}, In{dx, c_}, In{scratch.inner, inner_}, dw.down);
+  if (dw.gate || dw.up) norm(scratch.normed, s.x_mid, w.norm2);
+  const In gate{s.gate, inner_}, up{s.up, inner_}, normed{scratch.normed, c_};
+  if (dw.gate) blas::grad_weight<Real>({t, inner_, c_}, gate, normed, dw.gate);
+  if (dw.up) blas::grad_weight<Real>({t, inner_, c_}, up, normed, dw.up);
+  Real* d_normed = scratch.normed;  // its contents have been used
+  blas::grad_input<Real>({t, inner_, c_}, gate, w.gate, 0, {d_normed, c_});
+  blas::grad_input<Real>({t, inner_, c_}, up, w.up, 1, {d_normed, c_});
+  norm_backward(dx, dw.norm2, d_normed, s.x_mid, w.norm2);
+
+  // Attention: x_mid = x_in + o(attention(rope(q), rope(k), v))
+  blas::grad_input<Real>({t, c_, q_width}, {dx, c_}, w.o, 0, {scratch.d_heads, q_width});
+  if (dw.o) blas::grad_weight<Real>({t, c_, q_width}, In{dx, c_}, In{s.attention, q_width}, dw.o);
+  Real* d_qkv = scratch.d_wide;
+  attention_backward<Real>(plan, shape_, {s.qkv, s.attention, s.lse, scratch.d_heads, d_qkv}, t);
+  rotate(d_qkv, -1);
+  if (dw.q || dw.k || dw.v) norm(scratch.normed, s.x_in, w.norm1);
+  const In dq{d_qkv, width}, dk{d_qkv + q_width, width}, dv{d_qkv + q_width + kv_width, width};
+  if (dw.q) blas::grad_weight<Real>({t, q_width, c_}, dq, normed, dw.q);
+  if (dw.k) blas::grad_weight<Real>({t, kv_width, c_}, dk, normed, dw.k);
+  if (dw.v) blas::grad_weight<Real>({t, kv_width, c_}, dv, normed, dw.v);
+  blas::grad_input<Real>({t, q_width, c_}, dq, w.q, 0, {d_normed, c_});
+  blas::grad_input<Real>({t, kv_width, c_}, dk, w.k, 1, {d_normed, c_});
+  blas::grad_input<Real>({t, kv_width, c_}, dv, w.v, 1, {d_normed, c_});
+  norm_backward(dx, dw.norm1, d_normed, s.x_in, w.norm1);
+}
+
+template struct Rotary<float>;
+template struct Rotary<double>;
+template class LayerMath<float>;
+template class LayerMath<double>;
+
+}  // namespace seawall::cpu

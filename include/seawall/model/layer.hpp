@@ -1,0 +1,79 @@
+#pragma once
+// One transformer block on the CPU, forward and backward by hand, on plain memory: no dispatch,
+// nothing stored twice.
+#include <cstdint>
+#include <vector>
+
+#include "seawall/model/attention.hpp"
+#include "seawall/model/config.hpp"
+
+namespace seawall::cpu {
+
+/// Weights (or their gradients, null where not wanted) of one block.
+template <class Real>
+struct LayerWeights {
+  Real *norm1, *q, *k, *v, *o, *norm2, *gate, *up, *down;
+};
+
+/// cos and sin of every position. Shapes: [positions, D/2] each.
+template <class Real>
+struct Rotary {
+  std::vector<Real> cos, sin;
+  Rotary(const LlamaConfig& config, std::int64_t positions);
+};
+
+/// What a block works on. Shapes: x_in, x_mid, x_out [T,C]; qkv [T,width] rotated; attention
+/// [T,H*D]; lse [H,T]; gate, up [T,I].
+template <class Real>
+struct LayerState {
+  const Real* x_in;
+  Real *qkv, *attention, *lse, *x_mid, *gate, *up, *x_out;
+};
+
+/// Scratch shared by all blocks. Shapes: normed [T,C], inner [T,I], d_wide [T,max(I, width)],
+/// d_heads [T,H*D].
+template <class Real>
+struct LayerScratch {
+  Real *normed, *inner, *d_wide, *d_heads;
+};
+
+/// A decoder's block on `tokens` rows.
+template <class Real>
+class LayerMath {
+ public:
+  /// `positions` [tokens] must outlive this; `positions_end` is above all of them.
+  LayerMath(const LlamaConfig& config, std::int64_t tokens, const std::int64_t* positions,
+            std::int64_t positions_end);
+  /// Fewer rows or other positions for the same tables.
+  void resize(std::int64_t tokens, const std::int64_t* positions);
+
+  /// x_in -> qkv, rotated.
+  void project(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+               const LayerScratch<Real>& scratch) const;
+  /// attention and x_in -> x_mid -> x_out. May run in place (x_in = x_mid = x_out).
+  void finish(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+              const LayerScratch<Real>& scratch) const;
+  void forward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
+               const LayerState<Real>& s, const LayerScratch<Real>& scratch) const;
+  /// Turns `dx` from the gradient of x_out into that of x_in and writes the wanted weight
+  /// gradients. Overwrites gate and up with their gradients. Shapes: dx [T,C].
+  void backward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
+                const LayerState<Real>& s, const LayerScratch<Real>& scratch, Real* dx,
+                const LayerWeights<Real>& dw) const;
+
+  std::int64_t tokens() const { return tokens_; }
+  const AttentionShape& shape() const { return shape_; }
+
+ private:
+  void rotate(Real* qkv, Real sign) const;
+  void norm(Real* y, const Real* x, const Real* w) const;
+  void norm_backward(Real* dx, Real* dw, const Real* dy, const Real* x, const Real* w) const;
+
+  std::int64_t tokens_, c_, inner_;
+  AttentionShape shape_;
+  Real eps_;
+  const std::int64_t* positions_;
+  Rotary<Real> rotary_;
+};
+
+}  // namespace seawall::cpu

@@ -1,0 +1,22 @@
+#pragma once
+// Final norm, head and cross-entropy on target rows, a chunk of rows at a time: the [targets, V]
+// logits never exist.
+#include "seawall/core/tensor.hpp"
+#include "seawall/model/batch_plan.hpp"
+
+namespace seawall {
+
+/// What the loss reads. Shapes: hidden [T,C], norm [C], head [V,C].
+struct HeadInputs {
+  Tensor hidden, norm, head;
+  double eps = 1e-5;
+};
+
+/// Mean over the targets, gradients made in the forward pass. Shapes: -> scalar, fp32 (fp64 for
+/// fp64 weights).
+Tensor fused_loss(const HeadInputs& inputs, const BatchPlan& plan);
+/// One loss a target; the backward pass computes the logits again. Shapes: -> [N], fp32 (fp64 for
+/// fp64 weights).
+Tensor token_losses(const HeadInputs& inputs, const BatchPlan& plan);
+
+}  // namespace seawall

@@ -1,0 +1,22 @@
+#pragma once
+// Process-wide settings of the numeric code: the allocator, denormals, and which path computes a
+// decoder.
+namespace seawall {
+
+/// Makes glibc keep freed large blocks instead of returning them to the system, where page faults
+/// cost a training step about a third, and flushes denormals to zero on this thread. Call once at
+/// start-up; does nothing elsewhere than glibc.
+void tune_allocator();
+
+/// `fused`: hand-written CPU layers for fp32 and fp64. `composite`: plain differentiable ATen
+/// operators, what every other device and type uses and what tests compare with.
+enum class ComputePath { fused, composite };
+/// Chooses the path where both are possible, for the whole process (`fused` at start). For tests
+/// and benchmarks.
+void set_compute_path(ComputePath path);
+ComputePath compute_path();
+
+/// Instruction set of the kernels in use: `avx512`, `avx2` or `portable`.
+const char* kernel_name();
+
+}  // namespace seawall

@@ -1,0 +1,270 @@
+#include "seawall/model/stack.hpp"
+
+#include <ATen/core/ivalue.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/silu.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/graph_task.h>
+
+#include <algorithm>
+
+#include "seawall/core/error.hpp"
+#include "seawall/model/blas.hpp"
+#include "seawall/model/layer.hpp"
+#include "seawall/model/runtime.hpp"
+
+namespace seawall {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// What the backward pass needs of one block; freed as soon as it has been used.
+struct SavedLayer {
+  Tensor x_in, qkv, attention, lse, x_mid, gate_up;
+};
+
+/// Everything one node keeps: inputs, intermediate values and the versions the weights had.
+struct SavedStack : torch::CustomClassHolder {
+  LlamaConfig config;
+  BatchPlan plan;
+  std::vector<Tensor> weights;
+  std::vector<std::int64_t> versions;
+  std::vector<SavedLayer> layers;
+};
+
+template <class Real>
+Real* at_offset(const Tensor& t, std::int64_t offset = 0) {
+  return t.defined() ? static_cast<Real*>(t.data_ptr()) + offset : nullptr;
+}
+
+template <class Real, class Pointer>
+cpu::LayerWeights<Pointer> weights_of(at::TensorList t, std::int64_t layer) {
+  auto p = [&](std::int64_t i) { return at_offset<Real>(t[layer * tensors_a_layer + i]); };
+  return {p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7), p(8)};
+}
+
+template <class Real>
+cpu::LayerState<Real> state_of(const SavedLayer& s, const Tensor& x_out, std::int64_t tokens,
+                               std::int64_t inner) {
+  return {at_offset<Real>(s.x_in),
+          at_offset<Real>(s.qkv),
+          at_offset<Real>(s.attention),
+          at_offset<Real>(s.lse),
+          at_offset<Real>(s.x_mid),
+          at_offset<Real>(s.gate_up),
+          at_offset<Real>(s.gate_up, tokens * inner),
+          at_offset<Real>(x_out)};
+}
+
+SavedLayer make_layer(const LlamaConfig& c, std::int64_t tokens, const at::TensorOptions& options,
+                      bool keep) {
+  const AttentionShape shape{c.heads, c.kv_heads, c.head_dim};
+  SavedLayer s;
+  s.qkv = at::empty({tokens, shape.width()}, options);
+  s.attention = at::empty({tokens, c.heads * c.head_dim}, options);
+  s.lse = at::empty({c.heads, tokens}, options);
+  if (keep) s.x_mid = at::empty({tokens, c.hidden_size}, options);
+  s.gate_up = at::empty({2, tokens, c.intermediate_size}, options);
+  return s;
+}
+
+template <class Real>
+cpu::LayerMath<Real> math_of(const LlamaConfig& c, const BatchPlan& plan) {
+  return {c, plan.tokens, plan.positions.const_data_ptr<std::int64_t>(),
+          plan.attention->last_position + 1};
+}
+
+struct Scratch {
+  Tensor normed, inner, d_wide, d_heads;
+  Scratch(const LlamaConfig& c, std::int64_t tokens, const at::TensorOptions& options,
+          bool backward) {
+    const AttentionShape shape{c.heads, c.kv_heads, c.head_dim};
+    normed = at::empty({tokens, c.hidden_size}, options);
+    inner = at::empty({tokens, c.intermediate_size}, options);
+    if (!backward) return;
+    d_wide = at::empty({tokens, std::max(c.intermediate_size, shape.width())}, options);
+    d_heads = at::empty({tokens, c.heads * c.head_dim}, options);
+  }
+  template <class Real>
+  cpu::LayerScratch<Real> pointers() const {
+    return {at_offset<Real>(normed), at_offset<Real>(inner), at_offset<Real>(d_wide),
+            at_offset<Real>(d_heads)};
+  }
+};
+
+/// Runs the blocks; fills `saved` where a backward pass will follow.
+template <class Real>
+Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList weights,
+                   SavedStack* saved) {
+  const auto& c = call.config;
+  const auto tokens = call.plan.tokens,
+             layers = static_cast<std::int64_t>(weights.size()) / tensors_a_layer;
+  const auto options = input.options();
+  const auto math = math_of<Real>(c, call.plan);
+  const Scratch scratch(c, tokens, options, false);
+  Tensor x = input.contiguous();
+  SavedLayer layer;
+  for (std::int64_t l = 0; l < layers; ++l) {
+    if (saved || l == 0) layer = make_layer(c, tokens, options, saved != nullptr);
+    layer.x_in = x;
+    // Where nothing is kept the blocks work in place, on a copy of the input.
+    const Tensor x_out = saved || l == 0 ? at::empty({tokens, c.hidden_size}, options) : x;
+    auto state = state_of<Real>(layer, x_out, tokens, c.intermediate_size);
+    if (!saved) state.x_mid = state.x_out;
+    math.forward(*call.plan.attention, weights_of<Real, const Real>(weights, l), state,
+                 scratch.pointers<Real>());
+    if (saved) saved->layers.push_back(layer);
+    x = x_out;
+    if (call.after) call.after(call.first_layer + l, x);
+  }
+  return x;
+}
+
+/// Gradients of x (first) and of the weights; undefined where not wanted.
+template <class Real>
+variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::vector<bool>& wanted,
+                           bool keep) {
+  const auto tokens = saved.plan.tokens, layers = static_cast<std::int64_t>(saved.layers.size());
+  const auto inner = saved.config.intermediate_size;
+  const auto math = math_of<Real>(saved.config, saved.plan);
+  const Scratch scratch(saved.config, tokens, d_out.options(), true);
+  variable_list grads(saved.weights.size() + 1);
+  Tensor dx = d_out.clone(at::MemoryFormat::Contiguous);
+  for (auto l = layers - 1; l >= 0; --l) {
+    bool below = wanted[0];  // does anything in this block or under it want a gradient?
+    for (std::int64_t i = 0; i < (l + 1) * tensors_a_layer; ++i) below = below || wanted[i + 1];
+    if (!below) break;
+    for (std::int64_t i = l * tensors_a_layer; i < (l + 1) * tensors_a_layer; ++i)
+      if (wanted[i + 1]) grads[i + 1] = at::empty_like(saved.weights[i]);
+    SavedLayer layer = keep ? saved.layers[l] : std::move(saved.layers[l]);
+    if (keep) layer.gate_up = layer.gate_up.clone();
+    math.backward(*saved.plan.attention, weights_of<Real, const Real>(saved.weights, l),
+                  state_of<Real>(layer, {}, tokens, inner), scratch.pointers<Real>(),
+                  at_offset<Real>(dx), weights_of<Real, Real>(at::TensorList(grads).slice(1), l));
+  }
+  if (wanted[0]) grads[0] = dx;
+  return grads;
+}
+
+struct StackFunction : torch::autograd::Function<StackFunction> {
+  static Tensor forward(AutogradContext* ctx, const StackCall* call, bool keep, const Tensor& x,
+                        at::TensorList weights) {
+    const bool single = x.scalar_type() == at::kFloat;
+    if (!keep)
+      return single ? run_forward<float>(*call, x, weights, nullptr)
+                    : run_forward<double>(*call, x, weights, nullptr);
+    auto saved = c10::make_intrusive<SavedStack>();
+    saved->config = call->config;
+    saved->plan = call->plan;
+    saved->weights = weights.vec();
+    for (const auto& w : saved->weights) saved->versions.push_back(w._version());
+    auto out = single ? run_forward<float>(*call, x, weights, saved.get())
+                      : run_forward<double>(*call, x, weights, saved.get());
+    ctx->saved_data["stack"] = c10::IValue::make_capsule(saved);
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& d_out) {
+    if (at::GradMode::is_enabled())
+      throw RunError(
+          "decoder: second derivatives are not implemented in the fused layers; call backward "
+          "without create_graph, or "
+          "set_compute_path(ComputePath::composite)");
+    const auto capsule = ctx->saved_data.at("stack").toCapsule();
+    auto& saved = static_cast<SavedStack&>(*capsule);
+    if (saved.layers.empty() || !saved.layers.back().qkv.defined())
+      throw RunError(
+          "decoder: backward ran twice through one forward pass; ask for retain_graph the first "
+          "time");
+    for (std::size_t i = 0; i < saved.weights.size(); ++i)
+      if (static_cast<std::int64_t>(saved.weights[i]._version()) != saved.versions[i])
+        throw RunError("decoder: weight " + std::to_string(i % tensors_a_layer) + " of layer " +
+                       std::to_string(i / tensors_a_layer) +
+                       " was changed in place between forward and backward");
+    std::vector<bool> wanted(saved.weights.size() + 1);
+    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = ctx->needs_input_grad(i);
+    const bool keep = torch::autograd::get_current_graph_task_keep_graph();
+    auto grads = d_out[0].scalar_type() == at::kFloat
+                     ? run_backward<float>(saved, d_out[0], wanted, keep)
+                     : run_backward<double>(saved, d_out[0], wanted, keep);
+    grads.insert(grads.begin(), 2, Tensor());  // call, keep
+    return grads;
+  }
+};
+
+bool any_grad(const Tensor& x, at::TensorList weights) {
+  return at::GradMode::is_enabled() &&
+         (x.requires_grad() || std::any_of(weights.begin(), weights.end(),
+                                           [](const Tensor& w) { return w.requires_grad(); }));
+}
+
+}  // namespace
+
+bool can_fuse(at::TensorList weights) {
+  return blas::available() && compute_path() == ComputePath::fused &&
+         std::all_of(weights.begin(), weights.end(), [&](const Tensor& w) {
+           return w.is_cpu() && w.is_contiguous() && w.scalar_type() == weights[0].scalar_type() &&
+                  (w.scalar_type() == at::kFloat || w.scalar_type() == at::kDouble);
+         });
+}
+
+Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
+  return StackFunction::apply(&call, any_grad(x, weights), x, weights);
+}
+
+Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps) {
+  const bool narrow = x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf;
+  const Tensor wide = narrow ? x.to(at::kFloat) : x;
+  return w * (wide * (wide.pow(2).mean(-1, true) + eps).rsqrt()).to(x.scalar_type());
+}
+
+Angles rotary_angles(const LlamaConfig& c, const Tensor& positions, const Tensor& like) {
+  const auto wide = like.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const auto options = like.options().dtype(wide);
+  const Tensor frequency = at::pow(c.rope_theta, at::arange(0, c.head_dim, 2, options) / c.head_dim)
+                               .reciprocal();                        // [D/2]
+  const Tensor angle = positions.to(wide).unsqueeze(1) * frequency;  // [T,D/2]
+  const Tensor both = at::cat({angle, angle}, 1).unsqueeze(1);       // [T,1,D]
+  return {both.cos().to(like.scalar_type()), both.sin().to(like.scalar_type())};
+}
+
+static Tensor rotated(const Tensor& x, const Angles& angles) {  // [T,heads,D]
+  const auto half = x.size(2) / 2;
+  return x * angles.cos + at::cat({-x.narrow(2, half, half), x.narrow(2, 0, half)}, 2) * angles.sin;
+}
+
+Tensor composite_block(
+    const LlamaConfig& c, const Tensor& x, at::TensorList w, const Angles& angles,
+    const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend) {
+  const Tensor normed = composite_rms_norm(x, w[0], c.rms_norm_eps);
+  auto heads = [&](const Tensor& weight, std::int64_t count) {
+    return at::linear(normed, weight).view({x.size(0), count, c.head_dim});  // [T,heads,D]
+  };
+  const Tensor mixed = attend(rotated(heads(w[1], c.heads), angles),
+                              rotated(heads(w[2], c.kv_heads), angles), heads(w[3], c.kv_heads));
+  const Tensor middle = x + at::linear(mixed, w[4]);
+  const Tensor again = composite_rms_norm(middle, w[5], c.rms_norm_eps);
+  return middle + at::linear(at::silu(at::linear(again, w[6])) * at::linear(again, w[7]), w[8]);
+}
+
+Tensor composite_stack(const StackCall& call, const Tensor& input, at::TensorList weights) {
+  const auto layers = static_cast<std::int64_t>(weights.size()) / tensors_a_layer;
+  const auto angles = rotary_angles(call.config, call.plan.positions, input);
+  Tensor x = input;
+  for (std::int64_t l = 0; l < layers; ++l) {
+    x = composite_block(call.config, x, weights.slice(l * tensors_a_layer, tensors_a_layer), angles,
+                        [&](const Tensor& q, const Tensor& k, const Tensor& v) {
+                          return tree_attention(q, k, v, call.plan);
+                        });
+    if (call.after) call.after(call.first_layer + l, x);
+  }
+  return x;
+}
+
+}  // namespace seawall

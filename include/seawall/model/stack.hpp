@@ -1,0 +1,50 @@
+#pragma once
+// The decoder's blocks as differentiable operations: one autograd node for a run of blocks on the
+// CPU, plain ATen elsewhere.
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "seawall/core/tensor.hpp"
+#include "seawall/model/batch_plan.hpp"
+#include "seawall/model/config.hpp"
+
+namespace seawall {
+
+/// Tensors of one block in the order of LlamaConfig::parameter_shapes:
+/// input_layernorm, q, k, v, o, post_attention_layernorm, gate, up, down.
+constexpr std::int64_t tensors_a_layer = 9;
+
+/// A run of consecutive blocks and who looks on.
+struct StackCall {
+  const LlamaConfig& config;
+  const BatchPlan& plan;
+  std::int64_t first_layer = 0;
+  /// Called with the residual stream after each block; may be empty.
+  std::function<void(std::int64_t layer, const Tensor& x)> after = {};
+};
+
+/// True where the hand-written layers can take `weights`.
+bool can_fuse(at::TensorList weights);
+
+/// Runs the blocks whose weights are given (9 a block). Shapes: x [T,C] -> [T,C].
+/// Errors: RunError where a second derivative is asked for, or a weight was changed between forward
+/// and backward.
+Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
+/// The same as plain differentiable operators.
+Tensor composite_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
+
+/// cos and sin of rotary positions. Shapes: positions [T] -> [T,1,D] each, in the type of `like`.
+struct Angles {
+  Tensor cos, sin;
+};
+Angles rotary_angles(const LlamaConfig& config, const Tensor& positions, const Tensor& like);
+/// One block as plain operators; `attend` turns rotated q [T,H,D], k and v [T,KV,D] into [T,H*D].
+Tensor composite_block(
+    const LlamaConfig& config, const Tensor& x, at::TensorList weights, const Angles& angles,
+    const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend);
+
+/// RMSNorm as plain operators, in fp32 for narrower types. Shapes: x [...,C], w [C].
+Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps);
+
+}  // namespace seawall

@@ -1,0 +1,145 @@
+#pragma once
+// Small decoders and the plain padded reference that the model tests compare with.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <random>
+#include <vector>
+
+#include "seawall/model/decoder.hpp"
+#include "seawall/model/runtime.hpp"
+
+namespace seawall::testing {
+
+/// Runs a scope on the composite path.
+struct Composite {
+  Composite() { set_compute_path(ComputePath::composite); }
+  ~Composite() { set_compute_path(ComputePath::fused); }
+};
+
+inline LlamaConfig small_config(std::int64_t heads = 4, std::int64_t kv_heads = 2,
+                                bool tied = true) {
+  LlamaConfig c;
+  c.vocab_size = 61;
+  c.hidden_size = 24;
+  c.intermediate_size = 40;
+  c.layers = 3;
+  c.heads = heads;
+  c.kv_heads = kv_heads;
+  c.head_dim = 6;
+  c.max_position_embeddings = 512;
+  c.rms_norm_eps = 1e-5;
+  c.tie_word_embeddings = tied;
+  return c;
+}
+
+/// Weights large enough that every path matters; norms away from 1.
+inline NamedTensors lively_weights(const LlamaConfig& config, at::ScalarType type,
+                                   std::uint64_t seed = 1) {
+  auto weights = random_weights(config, seed);
+  for (auto& w : weights) {
+    w.tensor = w.tensor.to(type);
+    if (w.tensor.dim() == 2)
+      w.tensor.mul_(8);
+    else
+      w.tensor.add_(at::linspace(-0.3, 0.4, w.tensor.numel(), w.tensor.options()));
+  }
+  return weights;
+}
+
+inline Decoder small_decoder(const LlamaConfig& config, at::ScalarType type = at::kDouble) {
+  at::set_num_threads(1);  // threads that wait by spinning make small tests slow on a busy machine
+  return {config, lively_weights(config, type)};
+}
+
+/// A row of random ids after `prefix`, with the last `targets` tokens as targets.
+inline Sequence random_row(std::mt19937& random, std::vector<std::int32_t> prefix, int more,
+                           int vocab = 61) {
+  std::uniform_int_distribution<std::int32_t> id(0, vocab - 1);
+  for (int i = 0; i < more; ++i) prefix.push_back(id(random));
+  Sequence row{prefix, std::vector<std::uint8_t>(prefix.size(), 0)};
+  std::bernoulli_distribution target(0.6);
+  for (std::size_t t = 1; t < prefix.size(); ++t) row.loss[t] = target(random);
+  if (prefix.size() > 1) row.loss.back() = 1;
+  return row;
+}
+
+/// Hidden states of one row alone, written out in the plainest way. Shapes: -> [T,C].
+inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::int32_t>& ids) {
+  const auto& c = decoder.config();
+  const auto type = decoder.dtype();
+  const auto t = static_cast<std::int64_t>(ids.size());
+  std::map<std::string, Tensor> w;
+  for (const auto& p : decoder.parameters()) w[p.name] = p.tensor;
+  auto norm = [&](const Tensor& x, const Tensor& weight) {
+    return x / at::sqrt(x.pow(2).mean(-1, true) + c.rms_norm_eps) * weight;
+  };
+  auto rope = [&](const Tensor& x) {  // [heads,T,D]
+    Tensor out = at::empty_like(x);
+    const auto half = c.head_dim / 2;
+    std::vector<Tensor> parts;
+    const Tensor frequency =
+        at::pow(c.rope_theta, -at::arange(0, half, at::TensorOptions(type)) * 2 / c.head_dim);
+    const Tensor angle =
+        at::arange(0, t, at::TensorOptions(type)).unsqueeze(1) * frequency;  // [T,D/2]
+    const Tensor a = x.slice(2, 0, half), b = x.slice(2, half);
+    return at::cat({a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()}, 2);
+  };
+  std::vector<std::int64_t> wide(ids.begin(), ids.end());
+  Tensor x = w.at("model.embed_tokens.weight").index_select(0, at::tensor(wide, at::kLong));
+  for (std::int64_t l = 0; l < c.layers; ++l) {
+    const auto name = "model.layers." + std::to_string(l) + ".";
+    auto weight = [&](const std::string& n) { return w.at(name + n + ".weight"); };
+    const Tensor n1 = norm(x, weight("input_layernorm"));
+    auto heads = [&](const std::string& n, std::int64_t count) {
+      return at::matmul(n1, weight("self_attn." + n).t())
+          .view({t, count, c.head_dim})
+          .transpose(0, 1);
+    };
+    const auto group = c.heads / c.kv_heads;
+    const Tensor q = rope(heads("q_proj", c.heads));
+    const Tensor k = rope(heads("k_proj", c.kv_heads)).repeat_interleave(group, 0);
+    const Tensor v = heads("v_proj", c.kv_heads).repeat_interleave(group, 0);
+    const Tensor mask = at::ones({t, t}, at::kBool).triu(1);
+    const Tensor scores =
+        (at::matmul(q, k.transpose(1, 2)) / std::sqrt(static_cast<double>(c.head_dim)))
+            .masked_fill(mask, -INFINITY);
+    const Tensor mixed =
+        at::matmul(scores.softmax(-1), v).transpose(0, 1).reshape({t, c.heads * c.head_dim});
+    x = x + at::matmul(mixed, weight("self_attn.o_proj").t());
+    const Tensor n2 = norm(x, weight("post_attention_layernorm"));
+    const Tensor gate = at::matmul(n2, weight("mlp.gate_proj").t());
+    x = x + at::matmul(gate * gate.sigmoid() * at::matmul(n2, weight("mlp.up_proj").t()),
+                       weight("mlp.down_proj").t());
+  }
+  return x;
+}
+
+/// Losses of all targets of all rows, each row alone, in the order of BatchPlan::targets. Shapes:
+/// -> [N].
+inline Tensor reference_losses(const Decoder& decoder, const std::vector<Sequence>& rows) {
+  std::vector<Tensor> losses;
+  for (const auto& row : rows) {
+    const Tensor logits = decoder.logits(reference_hidden(decoder, row.ids)).log_softmax(-1);
+    for (std::size_t t = 1; t < row.ids.size(); ++t)
+      if (!row.loss.empty() && row.loss[t])
+        losses.push_back(-logits[static_cast<std::int64_t>(t) - 1][row.ids[t]]);
+  }
+  return at::stack(losses);
+}
+
+inline double largest_difference(const Tensor& a, const Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+/// Gradients of all parameters of `loss`, in order.
+inline std::vector<Tensor> gradients(Decoder& decoder, const std::function<Tensor()>& loss) {
+  for (const auto& p : decoder.parameters()) p.tensor.mutable_grad() = Tensor();
+  decoder.set_requires_grad(true);
+  loss().backward();
+  std::vector<Tensor> out;
+  for (const auto& p : decoder.parameters()) out.push_back(p.tensor.grad());
+  return out;
+}
+
+}  // namespace seawall::testing
