@@ -104,7 +104,10 @@ TEST(Options, BadValuesNamePolicyOptionRangeAndWhatCame) {
 TEST(Options, AnUnknownNameAnswersWithTheNamesThereAre) {
   Knobs k;
   EXPECT_EQ(message_of([&] { set_option(k, "drift", "lamda", "1"); }),
-            "--drift.lamda: no such option; drift has lambda, count, shuffled, per, free");
+            "--drift.lamda: no such option; did you mean lambda? drift has lambda, count, "
+            "shuffled, per, free");
+  EXPECT_EQ(message_of([&] { set_option(k, "drift", "zzzzzzzz", "1"); }),
+            "--drift.zzzzzzzz: no such option; drift has lambda, count, shuffled, per, free");
 }
 
 TEST(Options, CheckFindsValuesSetInCode) {

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "seawall/core/suggest.hpp"
+
 namespace seawall::detail {
 namespace {
 
@@ -96,8 +98,9 @@ std::string range_text(const OptionInfo& info) {
 void unknown_option(std::string_view policy, std::string_view name,
                     const std::vector<std::string>& known) {
   std::string what = "--";
-  what.append(policy).append(".").append(name).append(": no such option; ").append(policy);
-  what += known.empty() ? " has none" : " has";
+  what.append(policy).append(".").append(name).append(": no such option; ");
+  if (const auto near = nearest_name(name, known)) what += "did you mean " + *near + "? ";
+  what.append(policy).append(known.empty() ? " has none" : " has");
   for (const auto& option : known) what.append(&option == known.data() ? " " : ", ").append(option);
   throw UsageError(what);
 }

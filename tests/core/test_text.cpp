@@ -1,0 +1,76 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/json.hpp"
+#include "seawall/core/suggest.hpp"
+#include "seawall/core/text.hpp"
+
+namespace seawall {
+namespace {
+
+TEST(Utf8, AcceptsWhatUnicodeDefines) {
+  // The first and the last code point of each length, and the neighbours of the surrogates.
+  for (const char* text :
+       {"", "\x7f", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
+        "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+    EXPECT_EQ(find_invalid_utf8(text), std::nullopt) << shown(text);
+  }
+  EXPECT_EQ(find_invalid_utf8(std::string_view("a\0b", 3)), std::nullopt);
+}
+
+TEST(Utf8, FindsTheFirstByteThatIsWrong) {
+  // Stray, over-long, a surrogate, above U+10FFFF, cut at the end.
+  for (const char* bad :
+       {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xC2", "\xE2\x82", "\xF0\x9F\x98",
+        "\xC2"
+        "a"}) {
+    EXPECT_EQ(find_invalid_utf8(std::string("é") + bad), 2u) << shown(bad);
+  }
+}
+
+TEST(Shown, KeepsOneLineOfPrintableText) {
+  EXPECT_EQ(shown("plain text"), "plain text");
+  EXPECT_EQ(shown("a\nb\x1b[0mé"), "a\\x0ab\\x1b[0m\\xc3\\xa9");
+  EXPECT_EQ(shown("abcdef", 3), "abc...");
+  EXPECT_EQ(shown("abc", 3), "abc");
+}
+
+std::string error_of(std::string_view text) {
+  try {
+    parse_json(text, "f.json");
+  } catch (const DataError& e) {
+    return e.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Json, ReadsAndNamesTheFirstPlaceThatIsWrong) {
+  EXPECT_EQ(parse_json(R"({"a": [1, "é"]})", "f")["a"][1], "é");
+  EXPECT_EQ(error_of("[1,]"), "f.json: not valid JSON (UTF-8) at column 4");
+  EXPECT_EQ(error_of("{\n  \"a\": x\n}"), "f.json: not valid JSON (UTF-8) at line 2, column 8");
+  EXPECT_NE(error_of("[\"\xff\"]").find("not valid JSON (UTF-8)"), std::string::npos);
+  EXPECT_NE(error_of("").find("f.json: not valid JSON"), std::string::npos);
+  EXPECT_EQ(error_of("1e999"), "f.json: not valid JSON: a number is out of range");
+  EXPECT_EQ(error_of("[\"secret words\" x]").find("secret"), std::string::npos);
+}
+
+TEST(Json, DepthIsLimitedAndNeverExhaustsTheStack) {
+  const auto nested = [](std::size_t n) { return std::string(n, '[') + std::string(n, ']'); };
+  EXPECT_NO_THROW(parse_json(nested(max_json_depth), "f"));
+  EXPECT_EQ(error_of(nested(1000000)), "f.json: JSON nested deeper than 64 levels");
+}
+
+TEST(NearestName, FindsSlipsOfTheHandAlone) {
+  const std::vector<std::string> known{"weight-drift", "safety-mixing", "none"};
+  EXPECT_EQ(nearest_name("weigth-drift", known), "weight-drift");
+  EXPECT_EQ(nearest_name("saftey-mixing", known), "safety-mixing");
+  EXPECT_EQ(nearest_name("nine", known), "none");
+  EXPECT_EQ(nearest_name("zzzzzzzzzzzz", known), std::nullopt);
+  EXPECT_EQ(nearest_name("x", {}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace seawall
