@@ -21,10 +21,9 @@ namespace seawall::store_test {
 /// A folder that is removed with the object; its name has a space and is not ASCII.
 class Folder {
  public:
-  Folder() {
+  explicit Folder(std::filesystem::path parent = std::filesystem::temp_directory_path()) {
     static int count = 0;
-    path = std::filesystem::temp_directory_path() /
-           ("seawall störe " + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    path = parent / ("seawall störe " + std::to_string(::getpid()) + "-" + std::to_string(count++));
     std::filesystem::create_directories(path);
   }
   ~Folder() {

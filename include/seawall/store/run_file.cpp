@@ -45,8 +45,19 @@ std::string utc_now() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-int open_metrics(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+void append(int file, std::string_view text, const std::filesystem::path& path) {
+  while (!text.empty()) {
+    const auto written = ::write(file, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0)
+      throw IoError(path.string() + ": cannot write the metrics: " + std::strerror(errno));
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+/// Opens the metrics for appending; `mode` may empty them first.
+int open_metrics(const std::filesystem::path& path, int mode) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | mode, 0644);
   if (file < 0) throw IoError(path.string() + ": cannot open the metrics: " + std::strerror(errno));
   return file;
 }
@@ -74,8 +85,8 @@ RunFile::RunFile(const std::filesystem::path& path, RunInfo info, RunSwitches sw
   data_.info = std::move(info);
   remove_temporaries(paths_.file);
   remove_temporaries(paths_.metrics);
-  write_file_atomically(paths_.metrics, header);
-  metrics_ = open_metrics(paths_.metrics);
+  metrics_ = open_metrics(paths_.metrics, O_CREAT | O_TRUNC);
+  append(metrics_, header, paths_.metrics);
 }
 
 RunFile RunFile::resume(const std::filesystem::path& path, RunInfo info, std::int64_t step,
@@ -106,7 +117,7 @@ RunFile RunFile::resume(const std::filesystem::path& path, RunInfo info, std::in
   ::close(run.metrics_);
   run.metrics_ = -1;
   write_file_atomically(paths.metrics, metrics);
-  run.metrics_ = open_metrics(paths.metrics);
+  run.metrics_ = open_metrics(paths.metrics, 0);
   return run;
 }
 
@@ -131,15 +142,7 @@ void RunFile::on_step(const StepRecord& record) {
     throw RunError("step " + std::to_string(record.step) + ": want the drift of " +
                    std::to_string(width) + " parameters, got " +
                    std::to_string(record.param_drift.size()));
-  const auto line = metrics_line(record);
-  for (std::size_t done = 0; done < line.size();) {
-    const auto written = ::write(metrics_, line.data() + done, line.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0)
-      throw IoError(paths_.metrics.string() + ": cannot write step " + std::to_string(record.step) +
-                    ": " + std::strerror(errno));
-    done += static_cast<std::size_t>(written);
-  }
+  append(metrics_, metrics_line(record), paths_.metrics);
   data_.steps.push_back(record);
 }
 
