@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "dataset_support.hpp"
 
 namespace seawall {

@@ -1,5 +1,7 @@
 #include "seawall/text/chat_template.hpp"
 
+#include <algorithm>
+
 #include "text_support.hpp"
 
 namespace seawall {
