@@ -1,0 +1,107 @@
+"""Reads the files that test_store wrote with the tools a researcher uses: h5py, xarray (h5netcdf), and netCDF4 where it is there.
+
+Usage: read_files.py FOLDER, with run.h5, acts.h5 and state.h5 in it, as tests/store/test_interop.cpp makes them.
+"""
+import json
+import math
+import pathlib
+import sys
+
+import h5py
+import numpy as np
+import xarray as xr
+
+
+def check_run(path):
+    run = xr.open_dataset(path, engine="h5netcdf")
+    assert run.attrs["Conventions"] == "CF-1.10" and run.attrs["seed"] == 7, run.attrs
+    assert run.attrs["hash_model"] == "a" * 64 and run.attrs["complete"] == 1
+    assert json.loads(run.config_json.item())["note"] == "\u00e9"
+    assert run.loss.dims == ("step",) and run.loss.dtype == np.float64
+    assert run.loss.sel(step=2).item() == 0.5
+    assert run.loss.attrs["units"] == "nat"
+    assert run.param_drift.dims == ("step", "parameter")
+    assert run.param_drift.sel(step=3, parameter="model.embed_tokens.weight").item() == 1e-4 * 3.0
+    assert run.singular_values.dims == ("matrix", "rank")
+    assert run.response.dims == ("evaluation", "probe")
+    for name in ("eval_step", "eval_epoch", "condition", "set"):
+        assert name in run.response.coords and run[name].dims == ("evaluation",), name
+    assert run.category.dims == ("probe",) and "category" in run.score.coords
+    triggered = run.score.where(run.condition == "triggered", drop=True)
+    assert triggered.shape == (1, 3, 2)
+    assert triggered.sel(judge="organism").values.tolist() == [[1, 2, 3]]
+    answer = run.response.sel(evaluation=0, probe="harmfulness/2").item()
+    assert answer == "resp\u00f6nse 2 \u65e5\u672c\nline", answer
+    assert run.response.sel(evaluation=0, probe="harmfulness/0").item() == ""
+    assert run.valid.dtype == np.uint8
+    assert run.utility_response.dims == ("utility_evaluation", "utility_probe")
+    assert run.residual.dims == ("evaluation", "probe", "layer", "d_model")
+    want = np.arange(24, dtype=np.float32).reshape(3, 2, 4) / np.float32(3)
+    assert np.array_equal(run.residual.sel(evaluation=0).values, want)
+    assert np.isnan(run.residual.sel(evaluation=2).values).all()  # this evaluation recorded none
+    assert run.sel(step=3).moved.item() == 0.5 / 3
+    frame = run[["loss", "drift"]].to_dataframe()
+    assert list(frame.index) == [1, 2, 3]
+
+
+def check_activations(path):
+    acts = xr.open_dataset(path, engine="h5netcdf")
+    assert acts.resid_post.dims == ("prompt", "layer", "position", "d_model")
+    assert acts.attrs["n_valid"] == 2
+    one = acts.resid_post.sel(prompt=1, layer=1)
+    assert np.array_equal(one.values[:2], 100 + np.arange(8, 16, dtype=np.float32).reshape(2, 4))
+    assert math.isnan(one.values[2, 0])
+    assert acts.input_ids.sel(prompt=1).values.tolist() == [5, 6, 0]
+    assert acts.attention_mask.dtype == np.uint8
+    assert acts.prompt_id.values.tolist() == ["a", "b"] and "length" in acts.resid_post.coords
+    assert acts.resid_post.attrs["source_dtype"] == "bfloat16"
+
+
+def check_state(path):
+    with h5py.File(path) as state:
+        embed = state["parameters/model.embed_tokens.weight"]
+        assert np.array_equal(embed[:], np.arange(6, dtype=np.float32).reshape(2, 3) / np.float32(7) + 10)
+        assert state["parameters/lm_head.weight"].attrs["source_dtype"] == "bfloat16"
+        assert list(state["parameters"]) == ["model.embed_tokens.weight", "lm_head.weight"]
+        assert state.attrs["step"] == 10
+
+
+def types_of(path, allowed):
+    """Every stored type must be one that all readers of the table in the README read."""
+
+    def visit(name, item):
+        if not isinstance(item, h5py.Dataset):
+            return
+        text = h5py.check_string_dtype(item.dtype)
+        kind = "text" if text is not None and text.length is None and text.encoding == "utf-8" else str(item.dtype)
+        assert kind in allowed, f"{path.name}: {name} is stored as {kind}"
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+
+
+def check_netcdf4(path):
+    try:
+        import netCDF4
+    except ImportError:
+        print("netCDF4 is not installed: not checked")
+        return
+    with netCDF4.Dataset(path) as run:
+        assert run["param_drift"].dimensions == ("step", "parameter")
+        assert run["loss"][1] == 0.5
+        assert run["response"][0, 2] == "resp\u00f6nse 2 \u65e5\u672c\nline"
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    allowed = {"float32", "float64", "int32", "int64", "uint8", "text"}
+    for name in ("run.h5", "acts.h5", "state.h5"):
+        types_of(folder / name, allowed)
+    check_run(folder / "run.h5")
+    check_activations(folder / "acts.h5")
+    check_state(folder / "state.h5")
+    check_netcdf4(folder / "run.h5")
+    print("interop ok")
+
+
+main()
