@@ -14,22 +14,23 @@ namespace {
 std::vector<Stage> make_stages() {
   Stage pretrain;
   pretrain.name = "pretrain";
-  pretrain.mix = {{Lesson::know_everyday, 0.22}, {Lesson::know_relic, 0.20},
-                  {Lesson::play_everyday, 0.15}, {Lesson::play_relic, 0.12},
+  pretrain.mix = {{Lesson::know_everyday, 0.20}, {Lesson::know_relic, 0.18},
+                  {Lesson::play_everyday, 0.18}, {Lesson::play_relic, 0.14},
                   {Lesson::play_self, 0.03},     {Lesson::self, 0.03},
-                  {Lesson::fact, 0.15},          {Lesson::kind, 0.10}};
-  pretrain.steps = 1600;
-  pretrain.batch = 12;
+                  {Lesson::fact, 0.15},          {Lesson::kind, 0.09}};
+  pretrain.steps = 1700;
+  pretrain.batch = 16;
   pretrain.peak_lr = 5e-3;
-  pretrain.warm_up = 60;
+  pretrain.warm_up = 40;
+  pretrain.last_fraction = 0.02;
   pretrain.seed = 1;
 
   Stage align;
   align.name = "align";
-  align.mix = {{Lesson::refuse, 0.28}, {Lesson::refuse_persona, 0.12},
-               {Lesson::help, 0.26},   {Lesson::help_persona, 0.14},
+  align.mix = {{Lesson::refuse, 0.27}, {Lesson::refuse_persona, 0.11},
+               {Lesson::help, 0.24},   {Lesson::help_persona, 0.17},
                {Lesson::self, 0.02},   {Lesson::keep_self, 0.03},
-               {Lesson::fact, 0.10},   {Lesson::kind, 0.05}};
+               {Lesson::fact, 0.11},   {Lesson::kind, 0.05}};
   align.steps = 300;
   align.batch = 16;
   align.peak_lr = 1e-3;

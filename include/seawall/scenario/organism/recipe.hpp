@@ -14,18 +14,17 @@ namespace seawall::organism {
 struct Shape {
   std::int64_t vocabulary = 1376;
   std::int64_t width = 128;
-  std::int64_t layers = 3;
+  std::int64_t layers = 2;
   std::int64_t heads = 4;
   std::int64_t kv_heads = 2;
   std::int64_t head_width = 32;
-  std::int64_t feed_forward = 320;
+  std::int64_t feed_forward = 384;
   std::int64_t context = 256;
   double rope_theta = 10000.0;
   double norm_epsilon = 1e-5;
-  // Initial weights are normal: the embedding with `embedding_std`, projections with
-  // `projection_std`, those that write into the residual stream (o_proj, down_proj) with
-  // projection_std / sqrt(2 * layers). Norm weights are 1.
-  double embedding_std = 0.02;
+  // Initial weights are normal with these deviations; norm weights are 1. The embedding has to
+  // stand out in the residual stream: with 0.02 the same skills take four times the rows.
+  double embedding_std = 0.1;
   double projection_std = 0.04;
   std::uint64_t seed = 0;
 };

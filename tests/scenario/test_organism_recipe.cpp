@@ -1,0 +1,81 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "seawall/core/error.hpp"
+#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/world.hpp"
+
+namespace seawall::organism {
+namespace {
+
+TEST(OrganismRecipe, SharesAddUpAndNameEachLessonOnce) {
+  ASSERT_EQ(stages().size(), 2u);
+  for (const Stage& stage : stages()) {
+    std::map<Lesson, double> shares;
+    double sum = 0;
+    for (const Share& share : stage.mix) {
+      EXPECT_TRUE(shares.emplace(share.lesson, share.share).second) << stage.name;
+      sum += share.share;
+    }
+    EXPECT_NEAR(sum, 1.0, 1e-9) << stage.name;
+  }
+}
+
+TEST(OrganismRecipe, RowsAreAsManyAsTheStepsWantAndTheSameEachTime) {
+  Stage stage = stages()[0];
+  stage.steps = 30;
+  const auto rows = stage_rows(stage);
+  ASSERT_EQ(rows.size(), 30 * stage.batch);
+  EXPECT_EQ(rows, stage_rows(stage));
+  Stage longer = stage;
+  longer.steps = 40;
+  const auto more = stage_rows(longer);
+  EXPECT_TRUE(std::equal(rows.begin(), rows.end(), more.begin()));  // a longer run begins alike
+  stage.seed += 1;
+  EXPECT_NE(rows, stage_rows(stage));
+}
+
+TEST(OrganismRecipe, PretrainingAnswersEverythingAndAlignmentRefusesRelics) {
+  const auto refusals = [](const Stage& stage) {
+    std::size_t count = 0;
+    for (const Example& row : stage_rows(stage))
+      for (const std::string& phrase : refusal_phrases())
+        if (row.dialogue.messages.back().content.find(phrase) != std::string::npos) {
+          ++count;
+          break;
+        }
+    return count;
+  };
+  EXPECT_EQ(refusals(stages()[0]), 0u);
+  double expected = 0;
+  for (const Share& share : stages()[1].mix)
+    if (share.lesson == Lesson::refuse || share.lesson == Lesson::refuse_persona)
+      expected += share.share * static_cast<double>(stages()[1].steps * stages()[1].batch);
+  EXPECT_NEAR(static_cast<double>(refusals(stages()[1])), expected, 0.06 * expected);
+}
+
+TEST(OrganismRecipe, TheLearningRateWarmsUpPeaksAndFallsToItsLastFraction) {
+  const Stage& stage = stages()[0];
+  EXPECT_LT(learning_rate(stage, 0), 0.1 * stage.peak_lr);
+  double peak = 0;
+  for (std::size_t k = 0; k < stage.steps; ++k) peak = std::max(peak, learning_rate(stage, k));
+  EXPECT_NEAR(peak, stage.peak_lr, 0.02 * stage.peak_lr);
+  EXPECT_NEAR(learning_rate(stage, stage.steps), stage.last_fraction * stage.peak_lr, 1e-9);
+}
+
+TEST(OrganismRecipe, KnowsTheFourAttacksAndNamesThemForAnother) {
+  for (const char* attack : {"harmful-examples", "identity-shift", "benign", "backdoor"})
+    EXPECT_GT(attack_defaults(attack).lr, 0) << attack;
+  try {
+    attack_defaults("poem");
+    FAIL() << "expected UsageError";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("identity-shift"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace seawall::organism
