@@ -203,6 +203,36 @@ TEST(Readers, ProbesFromJson) {
   EXPECT_EQ(keyed.report.format, "prompts-jsonl");
   EXPECT_EQ(prompts(keyed), (std::vector<std::string>{"g", "i", "p", "t"}));
   EXPECT_EQ(keyed.probes[0].category, "c");
+  EXPECT_EQ(prompts(probes("a.json", R"([{"instruction":"i","input":"x","output":"o"}])")),
+            (std::vector<std::string>{"i\n\nx"}));
+}
+
+TEST(Readers, TranscriptsAreDialoguesAndTheirFirstRequestIsTheProbe) {
+  const std::string text =
+      R"([{"transcript":"\n\nHuman: Row?\n\nAssistant: No.\nNever.\n\nHuman: Why\n\nAssistant: So."},)"
+      R"({"transcript":"Row?"}])";
+  const auto file = rows("r.json", text);
+  EXPECT_EQ(file.report.format, "red-team-json");
+  EXPECT_EQ(file.report.rejected, 1u);
+  EXPECT_EQ(file.dataset.rows[0].dialogue, (Dialogue{{{Role::user, "Row?"},
+                                                      {Role::assistant, "No.\nNever."},
+                                                      {Role::user, "Why"},
+                                                      {Role::assistant, "So."}}}));
+  EXPECT_EQ(prompts(probes("r.json", text)), (std::vector<std::string>{"Row?"}));
+}
+
+TEST(Readers, AFolderOfCsvFilesIsOneSetWithACategoryAFile) {
+  const Folder folder;
+  EXPECT_HAS(message_of<IoError>([&] { read_probes(folder.path(), true); }), ".csv");
+  folder.write("b.csv", "three\n");
+  folder.write("a.csv", "one, two\n\"x\"\n");
+  folder.write("notes.md", "no probes");
+  const auto file = read_probes(folder.path(), false);
+  EXPECT_EQ(prompts(file), (std::vector<std::string>{"one, two", "x", "three"}));
+  EXPECT_EQ(file.probes[0].category, "a");
+  EXPECT_EQ(file.probes[2].id, "b/1");
+  EXPECT_FALSE(file.probes[2].restricted);
+  EXPECT_EQ(file.report.rows, 3u);
 }
 
 TEST(Readers, ProbesFromDialoguesEndWithTheUsersTurn) {

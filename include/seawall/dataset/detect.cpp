@@ -18,13 +18,15 @@ struct Known {
   RecordShape shape;
   bool json, lines;
 };
-constexpr std::array<Known, 11> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
+constexpr std::array<Known, 13> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
                                          {"chat-json", RecordShape::messages, true, false},
                                          {"chat-jsonl", RecordShape::messages, true, true},
                                          {"alpaca-json", RecordShape::alpaca, true, false},
                                          {"alpaca-jsonl", RecordShape::alpaca, true, true},
                                          {"dolly-json", RecordShape::dolly, true, false},
                                          {"dolly-jsonl", RecordShape::dolly, true, true},
+                                         {"red-team-json", RecordShape::transcript, true, false},
+                                         {"red-team-jsonl", RecordShape::transcript, true, true},
                                          {"prompts-json", RecordShape::prompt, true, false},
                                          {"prompts-jsonl", RecordShape::prompt, true, true},
                                          {"prompts-csv", RecordShape::prompt, false, false},
@@ -38,6 +40,7 @@ FormatFound found(std::string_view name) {
 RecordShape shape_of(const json& record, bool prompts) {
   if (record.is_array()) return RecordShape::dialogue;
   if (record.contains("messages")) return RecordShape::messages;
+  if (record.contains("transcript")) return RecordShape::transcript;
   if (!prompts && record.contains("instruction") && record.contains("output"))
     return RecordShape::alpaca;
   if (!prompts && record.contains("instruction") && record.contains("response"))
@@ -59,9 +62,9 @@ FormatFound of_record(const SourceFile& file, const json& first, bool lines, boo
   }
   throw DataError(
       file.path.string() + ": the first record has none of the known keys; want " +
-      (prompts
-           ? "messages, goal, instruction, prompt or text"
-           : "messages, instruction with output (Alpaca), or instruction with response (Dolly)"));
+      (prompts ? "messages, transcript, goal, instruction, prompt or text"
+               : "messages, transcript, instruction with output (Alpaca), or instruction with "
+                 "response (Dolly)"));
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "seawall/core/error.hpp"
+#include "seawall/core/hash.hpp"
 #include "seawall/dataset/csv.hpp"
 #include "seawall/dataset/detect.hpp"
 #include "seawall/dataset/readers.hpp"
@@ -13,8 +16,8 @@ using nlohmann::json;
 /// Gathers probes and counts records that cannot be used.
 class ProbeList {
  public:
-  ProbeList(ProbesFile& out, const SourceFile& file, bool restricted)
-      : out_(out), stem_(file.stem()), restricted_(restricted) {}
+  ProbeList(ProbesFile& out, std::string stem, bool restricted)
+      : out_(out), stem_(std::move(stem)), restricted_(restricted) {}
 
   void add(std::size_t number, Dialogue dialogue, std::string category) {
     if (dialogue.messages.back().role == Role::assistant)
@@ -49,9 +52,18 @@ void add_record(ProbeList& list, const FormatFound& format, const json& record, 
   if (format.shape == RecordShape::messages) {
     return list.add(number, dialogue_of(messages_of(record, place), place), std::move(category));
   }
+  if (format.shape == RecordShape::transcript) {  // probed with what the human asked first
+    auto dialogue = dialogue_of_transcript(text_of(record, "transcript", place));
+    return list.add_text(number, dialogue.messages[0].content, std::move(category));
+  }
   const auto* key = prompt_key(record);
   if (key == nullptr) place.fail("want one of the keys goal, instruction, prompt or text");
-  list.add_text(number, text_of(record, key, place), std::move(category));
+  auto text = text_of(record, key, place);
+  for (const auto* more : {"input", "context"}) {  // of Alpaca and Dolly rows
+    const auto context = optional_text(record, more, place);
+    if (!context.empty()) text += "\n\n" + context;
+  }
+  list.add_text(number, std::move(text), std::move(category));
 }
 
 /// CSV with a header: the prompt column and, where there is one, the category column.
@@ -80,16 +92,14 @@ void add_csv(ProbeList& list, const SourceFile& file, ReadReport& report) {
   }
 }
 
-}  // namespace
-
-ProbesFile read_probes(const std::filesystem::path& path, bool restricted,
-                       std::string_view format) {
+ProbesFile read_file_of_probes(const std::filesystem::path& path, bool restricted,
+                               std::string_view format) {
   const auto file = SourceFile::read(path);
   const auto found = detect_format(file, format, true);
   ProbesFile out;
   out.report.format = found.name;
   out.report.sha256 = file.sha256;
-  ProbeList list(out, file, restricted);
+  ProbeList list(out, file.stem(), restricted);
   if (found.json) {
     for_each_json(file, found.lines, out.report,
                   [&](const json& record, std::size_t number, const Place& place) {
@@ -106,6 +116,44 @@ ProbesFile read_probes(const std::filesystem::path& path, bool restricted,
   }
   check_not_empty(file, out.report, out.probes.size());
   return out;
+}
+
+/// A folder of CSV files in the order of their names; a file's stem is the category of its probes
+/// where they have none.
+ProbesFile read_folder(const std::filesystem::path& folder, bool restricted,
+                       std::string_view format) {
+  std::set<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".csv") files.insert(entry.path());
+  }
+  if (files.empty())
+    throw IoError(folder.string() + ": want a file of probes, or .csv files in it");
+  ProbesFile all;
+  all.report.format = "folder";
+  Sha256 hash;
+  for (const auto& path : files) {
+    auto file = read_file_of_probes(path, restricted, format);
+    hash.field(path.filename().string()).field(file.report.sha256);
+    all.report.rows += file.report.rows;
+    if (all.report.rejected == 0 && file.report.rejected > 0) {
+      all.report.first_rejection = path.filename().string() + ": " + file.report.first_rejection;
+    }
+    all.report.rejected += file.report.rejected;
+    for (auto& probe : file.probes) {
+      if (probe.category.empty()) probe.category = path.stem().string();
+      all.probes.push_back(std::move(probe));
+    }
+  }
+  all.report.sha256 = hash.hex();
+  return all;
+}
+
+}  // namespace
+
+ProbesFile read_probes(const std::filesystem::path& path, bool restricted,
+                       std::string_view format) {
+  if (std::filesystem::is_directory(path)) return read_folder(path, restricted, format);
+  return read_file_of_probes(path, restricted, format);
 }
 
 }  // namespace seawall

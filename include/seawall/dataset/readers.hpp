@@ -32,7 +32,7 @@ struct ProbesFile {
 /// empty set, or no usable row.
 RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format = "");
 /// Reads probes: one prompt a line, CSV with a `goal` or `instruction` header (and optional
-/// `category`), chat JSONL, or JSON.
+/// `category`), chat JSONL, or JSON; or a folder of CSV files, one a category.
 ProbesFile read_probes(const std::filesystem::path& path, bool restricted,
                        std::string_view format = "");
 

@@ -52,6 +52,8 @@ Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place)
       return alpaca(record, place);
     case RecordShape::dolly:
       return dolly(record, place);
+    case RecordShape::transcript:
+      return dialogue_of_transcript(text_of(record, "transcript", place));
     case RecordShape::prompt:
       break;
   }

@@ -120,6 +120,25 @@ Dialogue dialogue_of(const nlohmann::json& messages, const Place& place) {
   return dialogue;
 }
 
+Dialogue dialogue_of_transcript(std::string_view text) {
+  constexpr std::string_view human = "\n\nHuman:", assistant = "\n\nAssistant:";
+  const auto trimmed = [](std::string_view part) {
+    const auto begin = std::min(part.find_first_not_of(" \n"), part.size());
+    return std::string(part.substr(begin, part.find_last_not_of(" \n") + 1 - begin));
+  };
+  if (!text.starts_with(human)) throw Rejected{"a transcript that does not begin with Human:"};
+  Dialogue dialogue;
+  while (!text.empty()) {
+    const auto role = text.starts_with(human) ? Role::user : Role::assistant;
+    text.remove_prefix(role == Role::user ? human.size() : assistant.size());
+    const auto next = role == Role::user ? assistant : human;
+    const auto end = std::min(text.find(next), text.size());
+    dialogue.messages.push_back({role, trimmed(text.substr(0, end))});
+    text.remove_prefix(end);
+  }
+  return dialogue;
+}
+
 bool blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }

@@ -49,6 +49,10 @@ std::string optional_text(const nlohmann::json& record, const char* key, const P
 /// for turns in an order that no template can render.
 Dialogue dialogue_of(const nlohmann::json& messages, const Place& place);
 
+/// Reads a transcript "\n\nHuman: ...\n\nAssistant: ...", as Anthropic's red-team set has it.
+/// Throws Rejected where it does not begin with the human.
+Dialogue dialogue_of_transcript(std::string_view text);
+
 /// True where nothing but white space is in it.
 bool blank(std::string_view text);
 
