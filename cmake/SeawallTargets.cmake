@@ -104,6 +104,8 @@ function(seawall_programs folder)
       set(target ${name})
     endif()
     seawall_executable(${target} PCH ${arg_PCH} SOURCES ${source} LINK ${arg_LINK})
-    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+    # Installed, a program still finds the libtorch that it was linked with.
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
+                                               INSTALL_RPATH_USE_LINK_PATH ON)
   endforeach()
 endfunction()

@@ -24,7 +24,7 @@ if(NOT text MATCHES "factor")
   message(FATAL_ERROR "my_seawall describe shrink: want its option factor, got\n${text}")
 endif()
 # The program that ships does not know the plug-in: the framework holds no list of its own.
-execute_process(COMMAND ${build}/seawall describe shrink RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE text)
+execute_process(COMMAND ${prefix}/bin/seawall describe shrink RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE text)
 if(NOT status EQUAL 2)
   message(FATAL_ERROR "seawall describe shrink: want exit 2, got ${status}\n${text}")
 endif()
