@@ -218,9 +218,9 @@ Movement AdamW::step_fused(double lr) {
     if (kahan) {
       first_[i].copy_(m);
       second_[i].copy_(v);
-      if (!weights_.keeps_master()) weights_.split(i, moving);
+      weights_.split(i, moving);  // again by publish, where hooks move the master
     }
-    const Tensor after = kahan && !weights_.keeps_master() ? weights_.stored(i) : moving;
+    const Tensor after = kahan ? weights_.stored(i) : moving;
     facts.push_back(at::ne(before, after).sum().to(at::kDouble));
     facts.push_back(square_sum(after.sub(param.start)));
   }
