@@ -7,6 +7,18 @@ namespace seawall::kernels {
 
 using Index = std::int64_t;
 
+/// Operands of `Table::multiply`; strides in values.
+template <class Real>
+struct Product {
+  const Real* a;
+  Index a_stride;
+  const Real* packed;
+  Real* c;
+  Index c_stride;
+  Index m, n, k;
+  bool add;
+};
+
 /// The kernels for one type, chosen once for the machine's instructions. Rows are contiguous unless
 /// a stride is named.
 template <class Real>
@@ -38,10 +50,16 @@ struct Table {
   void (*scaled_exp)(Real* x, Real lse, Real scale, Index n);
   /// First index of the largest value; NaN never wins.
   Index (*argmax)(const Real* x, Index n);
-  /// One query group against keys and values of one head, streaming: adds to a running softmax.
-  /// Shapes: q [g,d] scaled, k and v [m,d]; state: out [g,d], top and sum [g].
-  void (*attend)(const Real* q, const Real* k, const Real* v, Index m, Index g, Index d,
-                 Real* scratch, Real* out, Real* top, Real* sum);
+  /// out[t] = q . k[:,t] for t < m. Keys lie transposed, `stride` apart; both arrays are read or
+  /// written up to `panel` places beyond m. Shapes: q [d], k [d,stride], out [m].
+  void (*scores)(const Real* q, const Real* k, Index stride, Index m, Index d, Real* out);
+  /// out += p v. Shapes: p [m], v [m,d], out [d].
+  void (*weigh)(const Real* p, const Real* v, Index m, Index d, Real* out);
+  /// Columns of a panel of `multiply`.
+  Index panel;
+  /// c = a b (+ c where `add`) over consecutive panels of a packed matrix: [panels, k, panel], the
+  /// last one padded. Shapes: a [m,k], c [m,n].
+  void (*multiply)(const Product<Real>& product);
 };
 
 template <class Real>

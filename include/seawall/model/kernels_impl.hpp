@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "seawall/model/kernels.hpp"
 
@@ -38,9 +39,12 @@ struct Kernels {
     for (Index i = 0; i < n; ++i) p[i] = v[i];
   }
   static Real total(V v) {
-    Real s = 0;
-    for (Index i = 0; i < W; ++i) s += v[i];
-    return s;
+    Real part[W];
+    store(part, v);
+#pragma GCC unroll 4
+    for (Index half = W / 2; half > 0; half /= 2)
+      for (Index i = 0; i < half; ++i) part[i] += part[i + half];
+    return part[0];
   }
   static V larger(V a, V b) { return a > b ? a : b; }
   static Real largest(V v) {
@@ -223,48 +227,128 @@ struct Kernels {
     return 0;
   }
 
-  static void attend(const Real* q, const Real* k, const Real* v, Index m, Index g, Index d,
-                     Real* scratch, Real* out, Real* top, Real* sum) {
-    for (Index t = 0; t < m; ++t)
-      for (Index j = 0; j < g; ++j) scratch[j * m + t] = sum_of_products(q + j * d, k + t * d, d);
-    for (Index j = 0; j < g; ++j) {
-      Real* s = scratch + j * m;
-      const Real seen = maximum(s, m), now = seen > top[j] ? seen : top[j];
-      V add{};
-      sweep(m, -std::numeric_limits<Real>::infinity(), [&](Index, auto get, auto put) {
-        const V e = exponential(get(s) - now);
-        add += e;
-        put(s, e);
-      });
-      const Real keep = sum[j] > 0 ? exponential(fill(top[j] - now))[0] : Real(0);
-      sum[j] = sum[j] * keep + total(add);
-      top[j] = now;
-      Real* o = out + j * d;
-      sweep(d, 0, [&](Index, auto get, auto put) { put(o, get(o) * keep); });
-    }
-    for (Index j = 0; j < g; ++j) {
-      const Real* p = scratch + j * m;
-      Real* o = out + j * d;
-      Index c = 0;
-      for (; c + 2 * W <= d; c += 2 * W) {
-        V a = load(o + c), b = load(o + c + W);
-        for (Index t = 0; t < m; ++t) {
-          a += p[t] * load(v + t * d + c);
-          b += p[t] * load(v + t * d + c + W);
-        }
-        store(o + c, a);
-        store(o + c + W, b);
+  static void scores(const Real* q, const Real* k, Index stride, Index m, Index d, Real* out) {
+    for (Index t = 0; t < m; t += 2 * W) {
+      V a0{}, a1{}, b0{}, b1{};  // two chains each, to hide the latency of the sum
+      Index i = 0;
+      const Real* column = k + t;
+      for (; i + 2 <= d; i += 2, column += 2 * stride) {
+        const V even = fill(q[i]), odd = fill(q[i + 1]);
+        a0 += even * load(column);
+        a1 += even * load(column + W);
+        b0 += odd * load(column + stride);
+        b1 += odd * load(column + stride + W);
       }
-      for (; c < d; ++c)
-        for (Index t = 0; t < m; ++t) o[c] += p[t] * v[t * d + c];
+      if (i < d) {
+        a0 += q[i] * load(column);
+        a1 += q[i] * load(column + W);
+      }
+      store(out + t, a0 + b0);
+      store(out + t + W, a1 + b1);
     }
   }
 
+  template <int Vectors>
+  static void weigh_columns(const Real* p, const Real* v, Index m, Index d, Real* out) {
+    V even[Vectors], odd[Vectors];
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; ++j) {
+      even[j] = load(out + j * W);
+      odd[j] = V{};
+    }
+    Index t = 0;
+    for (; t + 2 <= m; t += 2) {
+      const V p0 = fill(p[t]), p1 = fill(p[t + 1]);
+#pragma GCC unroll 4
+      for (int j = 0; j < Vectors; ++j) {
+        even[j] += p0 * load(v + t * d + j * W);
+        odd[j] += p1 * load(v + (t + 1) * d + j * W);
+      }
+    }
+    for (; t < m; ++t)
+#pragma GCC unroll 4
+      for (int j = 0; j < Vectors; ++j) even[j] += p[t] * load(v + t * d + j * W);
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; ++j) store(out + j * W, even[j] + odd[j]);
+  }
+
+  static void weigh(const Real* p, const Real* v, Index m, Index d, Real* out) {
+    Index c = 0;
+    for (; c + 4 * W <= d; c += 4 * W) weigh_columns<4>(p, v + c, m, d, out + c);
+    for (; c + 2 * W <= d; c += 2 * W) weigh_columns<2>(p, v + c, m, d, out + c);
+    for (; c + W <= d; c += W) weigh_columns<1>(p, v + c, m, d, out + c);
+    for (; c < d; ++c)
+      for (Index t = 0; t < m; ++t) out[c] += p[t] * v[t * d + c];
+  }
+
+  static constexpr Index panel = 2 * W;
+  // Two vectors a row fill the registers: 32 of AVX-512, 16 elsewhere.
+  static constexpr int tile_rows = Bytes == 64 ? 14 : 6;
+
+  template <int Rows>
+  static void multiply_tile(const Product<Real>& p, const Real* a, const Real* b, Real* c,
+                            Index columns) {
+    V left[Rows], right[Rows];
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) left[r] = right[r] = V{};
+    for (Index i = 0; i < p.k; ++i, b += panel) {
+      const V b0 = load(b), b1 = load(b + W);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        const V x = fill(a[r * p.a_stride + i]);
+        left[r] += x * b0;
+        right[r] += x * b1;
+      }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r, c += p.c_stride) {
+      if (columns == panel) {
+        store(c, p.add ? load(c) + left[r] : left[r]);
+        store(c + W, p.add ? load(c + W) + right[r] : right[r]);
+        continue;
+      }
+      Real row[panel];
+      store(row, left[r]);
+      store(row + W, right[r]);
+      for (Index j = 0; j < columns; ++j) c[j] = p.add ? c[j] + row[j] : row[j];
+    }
+  }
+
+  using Tile = void (*)(const Product<Real>&, const Real*, const Real*, Real*, Index);
+  template <int... R>
+  static Tile tile_of(Index rows, std::integer_sequence<int, R...>) {
+    static constexpr Tile all[] = {multiply_tile<R + 1>...};
+    return all[rows - 1];
+  }
+
+  static void multiply(const Product<Real>& p) {
+    const Index tiles = (p.m + tile_rows - 1) / tile_rows;
+    for (Index n = 0; n < p.n; n += panel)
+      for (Index i = 0; i < tiles; ++i) {  // tiles of nearly equal height
+        const Index begin = p.m * i / tiles, rows = p.m * (i + 1) / tiles - begin;
+        const auto tile = tile_of(rows, std::make_integer_sequence<int, tile_rows>{});
+        tile(p, p.a + begin * p.a_stride, p.packed + n * p.k, p.c + begin * p.c_stride + n,
+             p.n - n < panel ? p.n - n : panel);
+      }
+  }
+
   static constexpr Table<Real> table(const char* name) {
-    return {
-        name,    rms_norm,         rms_norm_backward, rope,        silu_mul,   silu_mul_backward,
-        softmax, softmax_backward, sum_of_products,   log_sum_exp, scaled_exp, argmax,
-        attend};
+    return {name,
+            rms_norm,
+            rms_norm_backward,
+            rope,
+            silu_mul,
+            silu_mul_backward,
+            softmax,
+            softmax_backward,
+            sum_of_products,
+            log_sum_exp,
+            scaled_exp,
+            argmax,
+            scores,
+            weigh,
+            panel,
+            multiply};
   }
 };
 
