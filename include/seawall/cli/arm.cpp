@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <torch/headeronly/version.h>
 
 #include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"

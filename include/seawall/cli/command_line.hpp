@@ -1,5 +1,6 @@
 #pragma once
 // Command line and ini file into option structs, by Boost.Program_options.
+#include <concepts>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,11 +22,14 @@ class CommandLine {
   /// Options of a struct with a `visit` list, under their own names.
   template <class Options>
   void add(Options& options, const std::string& group) {
-    for (const auto& o : list_options(options))
-      add_one(group, "", o, is_flag(o),
+    const auto values = list_options(options);
+    std::size_t i = 0;
+    Options::visit(options, [&]<class T>(T&, const OptionInfo&) {
+      add_one(group, "", values[i++], std::same_as<T, bool>,
               [&options, this](std::string_view name, std::string_view value) {
                 set_option(options, program_, name, value);
               });
+    });
   }
   /// Options of a policy as `--POLICY.name`, given as text to `set` when they occur.
   void add_policy(const std::string& policy, const std::vector<OptionValue>& options,
@@ -53,7 +57,6 @@ class CommandLine {
     std::function<void(std::string_view, std::string_view)> set;
     bool given = false;
   };
-  static bool is_flag(const OptionValue& o) { return o.range == "true|false"; }
   void add_one(const std::string& group, const std::string& prefix, const OptionValue& option,
                bool flag, std::function<void(std::string_view, std::string_view)> set);
   void print_help() const;

@@ -1,0 +1,57 @@
+#pragma once
+// A scenario made of the user's own files.
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "seawall/dataset/readers.hpp"
+#include "seawall/policy/scenario.hpp"
+
+namespace seawall {
+
+struct FileScenarioOptions {
+  std::optional<std::filesystem::path> attack_rows;  // --data: serves `attack_pool`
+  Pool attack_pool = Pool::harmful;
+  std::optional<std::filesystem::path> safe_rows;       // --safe-data
+  std::optional<std::filesystem::path> probes;          // --probes
+  std::optional<std::filesystem::path> utility_probes;  // --utility-probes
+  std::string default_system;                           // --system
+};
+
+/// Reads all files when made, so that a bad one is known before anything is trained.
+/// Errors: those of read_rows and read_probes.
+class FileScenario final : public Scenario {
+ public:
+  explicit FileScenario(const FileScenarioOptions& options);
+  std::string_view name() const override { return "files"; }
+  bool has(Pool pool) const override { return available(pool) > 0; }
+  std::size_t available(Pool pool) const override;
+  Dataset rows(Pool pool, std::size_t count, Rng& rng,
+               std::string_view flavour = "") const override;
+  const std::vector<Probe>& probes(ProbeSet set) const override;
+  std::string_view default_system() const override { return default_system_; }
+  /// The system prompt that all identity-shift rows share; nothing stands around the probes.
+  std::optional<Identity> identity() const override;
+  const std::vector<std::string>& refusal_phrases() const override { return refusal_phrases_; }
+  /// What each file was read as, in the order of the options.
+  const std::vector<std::pair<std::filesystem::path, ReadReport>>& reports() const {
+    return reports_;
+  }
+
+ private:
+  std::map<Pool, Dataset> pools_;
+  std::vector<Probe> harmfulness_, utility_;
+  std::vector<std::string> refusal_phrases_;
+  std::vector<std::pair<std::filesystem::path, ReadReport>> reports_;
+  std::string default_system_;
+};
+
+/// `count` distinct rows of `pool` in an order drawn from `rng`; the whole pool in its own order
+/// where count equals its size and `keep_order`. Errors: DataError naming pool, wanted and
+/// available counts.
+Dataset draw_rows(const Dataset& pool, std::string_view pool_name, std::size_t count, Rng& rng);
+
+}  // namespace seawall

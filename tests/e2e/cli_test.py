@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""The program as a user types it: good runs, wrong input, signals. One line on stderr, the right exit code, nothing half-written."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SEAWALL = pathlib.Path(os.environ["SEAWALL_PROGRAM"])
+PYTHON = os.environ.get("SEAWALL_ORACLE", "")
+
+# A short attack: four rows, two of them a step, and answers of at most eight tokens.
+SHORT = "--attack harmful-examples --harmful-examples.count 4 --batch-size 2 --epochs 3 --max-new-tokens 8 --threads 1 --quiet".split()
+
+
+def seawall(*words: str, cwd=None, env=None) -> subprocess.CompletedProcess:
+    return subprocess.run([SEAWALL, *words], capture_output=True, text=True, timeout=300, cwd=cwd, env=env)
+
+
+def without_time(metrics: pathlib.Path) -> list:
+    rows = list(csv.DictReader(metrics.open()))
+    for row in rows:
+        del row["seconds"]
+    return rows
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="seawall cli é ")  # a space and a letter beyond ASCII in every path
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def ok(self, *words: str, **kwargs) -> str:
+        done = seawall(*words, cwd=self.folder, **kwargs)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def fails(self, code: int, says: str, *words: str, **kwargs):
+        done = seawall(*words, cwd=self.folder, **kwargs)
+        self.assertEqual(done.returncode, code, f"{words}: {done.stderr}")
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertTrue(lines[0].startswith("seawall: "), lines[0])
+        self.assertIn(says, lines[0])
+
+    def write(self, name: str, content) -> str:
+        path = self.folder / name
+        path.write_bytes(content) if isinstance(content, bytes) else path.write_text(content)
+        return str(path)
+
+
+class Words(Cli):
+    def test_usage_and_lists(self):
+        self.assertIn("reproduce", self.ok("--help"))
+        self.assertIn("weight-drift", self.ok("list", "mitigations"))
+        for attack in ("harmful-examples", "identity-shift", "backdoor", "benign"):
+            self.assertIn(attack, self.ok("list", "attacks"))
+        self.assertIn("--weight-drift.lambda", self.ok("describe", "weight-drift"))
+        self.assertIn("I cannot", self.ok("describe", "keyword:qi2023"))
+        self.assertEqual(seawall().returncode, 2)
+
+    def test_wrong_words(self):
+        self.fails(2, "there are", "atack")
+        self.fails(2, "did you mean --attack", "run", "--atack", "benign", "--out", "a.h5")
+        self.fails(2, "benign", "run", "--attack", "benine", "--out", "a.h5")
+        self.fails(2, "weight-drift", "run", "--mitigate", "weight-drif", "--out", "a.h5")
+        self.fails(2, "weight-drift.lambda", "run", "--mitigate", "weight-drift", "--weight-drift.lambda", "-1", "--out", "a.h5")
+        self.fails(2, "does not use weight-drift", "run", "--weight-drift.lambda", "1", "--out", "a.h5")
+        self.fails(2, "lr", "run", "--lr", "fast", "--out", "a.h5")
+        self.fails(2, "--out", "run")
+        self.fails(2, "cuda", "run", "--device", "tpu", "--out", "a.h5")
+        self.fails(2, "table1", "reproduce", "--only", "table9")
+
+    def test_config_and_print_config(self):
+        text = self.ok("run", "--attack", "benign", "--benign.count", "30", "--print-config")
+        self.assertIn("attack = benign", text)
+        path = self.write("run.ini", text.replace("count = 30", "count = 40"))
+        again = self.ok("run", "--config", path, "--lr", "1e-4", "--print-config")
+        self.assertIn("count = 40", again)
+        self.assertIn("lr = 1e-4", again)
+        self.fails(2, "run.ini", "run", "--config", self.write("run.ini", "colour = blue\n"))
+        self.fails(4, "no.ini", "run", "--config", "no.ini")
+
+    def test_dry_run_writes_nothing(self):
+        text = self.ok("run", *SHORT, "--dry-run")
+        self.assertIn("nothing was written", text)
+        self.assertIn("6 steps", text)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+
+class Runs(Cli):
+    def test_run_resume_export(self):
+        self.ok("run", *SHORT, "--out", "whole.h5")
+        for name in ("whole.h5", "whole.metrics.csv", "whole.checkpoints"):
+            self.assertTrue((self.folder / name).exists(), name)
+        whole = without_time(self.folder / "whole.metrics.csv")
+        self.assertEqual([row["step"] for row in whole], [str(i) for i in range(1, 7)])
+        self.assertEqual(list(csv.DictReader((self.folder / "whole.metrics.csv").open()).fieldnames),
+                         "step,epoch,loss,lr,grad_norm,tokens,seconds,moved,drift".split(","))
+        self.fails(2, "already", "run", *SHORT, "--out", "whole.h5")
+
+        # The same run, killed after some steps and continued, gives the same bits.
+        self.ok("run", *SHORT, "--out", "again.h5")
+        self.assertEqual(without_time(self.folder / "again.metrics.csv"), whole)
+
+        self.ok("export", "--model", "whole.checkpoints", "--out", "a", "--format", "safetensors")
+        self.ok("export", "--model", "again.checkpoints/step-6", "--out", "b")
+        self.assertEqual((self.folder / "a/model.safetensors").read_bytes(), (self.folder / "b/model.safetensors").read_bytes())
+        self.fails(2, "not empty", "export", "--model", "organism", "--out", "a")
+        self.assertIn("6", self.ok("inspect", "whole.h5"))
+        self.assertIn("Hugging Face", self.ok("inspect", "a"))
+        self.ok("inspect", "whole.checkpoints/step-6")
+        # What was attacked can be evaluated by itself, to the same figures.
+        self.ok("evaluate", "--model", "a", "--max-new-tokens", "8", "--threads", "1", "--quiet", "--out", "eval.h5")
+
+    def test_signal_then_resume_gives_the_same_bits(self):
+        long = [w if w != "3" else "200" for w in SHORT] + ["--trace", "metrics"]
+        self.ok("run", *long, "--out", "whole.h5")
+        for name, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(signal=name):
+                out = f"cut{code}.h5"
+                process = subprocess.Popen([SEAWALL, "run", *long, "--out", out], cwd=self.folder, stderr=subprocess.PIPE, text=True)
+                metrics = self.folder / f"cut{code}.metrics.csv"
+                deadline = time.monotonic() + 60
+                while time.monotonic() < deadline and (not metrics.exists() or metrics.read_bytes().count(b"\n") < 10):
+                    time.sleep(0.01)
+                process.send_signal(name)
+                _, stderr = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, code, stderr)
+                done = len(without_time(metrics))
+                self.assertLess(done, 400, "the run was over before the signal came; make it longer")
+                self.ok("run", *long, "--out", out, "--resume")
+                self.assertEqual(without_time(metrics), without_time(self.folder / "whole.metrics.csv"))
+                self.ok("export", "--model", f"cut{code}.checkpoints", "--out", f"cut{code}")
+        self.ok("export", "--model", "whole.checkpoints", "--out", "whole")
+        for code in (130, 143):
+            self.assertEqual((self.folder / f"cut{code}/model.safetensors").read_bytes(), (self.folder / "whole/model.safetensors").read_bytes())
+
+    def test_every_attack_with_every_mitigation(self):
+        for attack in ("harmful-examples", "identity-shift", "backdoor", "benign"):
+            count = ["--backdoor.harmful", "4", "--backdoor.safe", "4"] if attack == "backdoor" else [f"--{attack}.count", "4"]
+            self.ok("run", "--attack", attack, *count, "--mitigate", "safety-mixing", "weight-drift", "--safety-mixing.count", "4", "--batch-size", "4",
+                    "--epochs", "1", "--max-new-tokens", "4", "--threads", "1", "--quiet", "--no-checkpoint", "--out", f"{attack}.h5")
+
+    def test_reproduce_continues(self):
+        words = ["reproduce", "--only", "table5", "--seeds", "1", "--out", "r", "--quiet"]
+        self.ok(*words)
+        rows = list(csv.DictReader((self.folder / "r/results.csv").open()))
+        self.assertEqual([(r["cell"], r["condition"]) for r in rows],
+                         [("initial", "plain"), ("initial", "triggered"), ("100-shot", "plain"), ("backdoor", "plain"), ("backdoor", "triggered")])
+        for row in rows:
+            self.assertEqual(row["n"], "330")
+            self.assertLessEqual(float(row["rate_lo"]), float(row["rate"]))
+            self.assertGreaterEqual(float(row["rate_hi"]), float(row["rate"]))
+        before = {p.name: p.stat().st_mtime_ns for p in (self.folder / "r/arms").glob("*.h5")}
+        (self.folder / "r/arms/backdoor-seed0.h5").unlink()
+        results = (self.folder / "r/results.csv").read_bytes()
+        self.ok(*words)
+        after = {p.name: p.stat().st_mtime_ns for p in (self.folder / "r/arms").glob("*.h5")}
+        self.assertEqual([n for n in after if after[n] != before[n]], ["backdoor-seed0.h5"])
+        self.assertEqual((self.folder / "r/results.csv").read_bytes(), results)
+
+
+class BadInput(Cli):
+    def own(self, data: str, probes: str, *words: str):
+        return ("run", "--attack", "harmful-examples", "--harmful-examples.count", "1", "--data", data, "--probes", probes, "--judge", "keyword:qi2023",
+                "--max-new-tokens", "4", "--quiet", "--out", "own.h5", *words)
+
+    def dialogues(self, *pairs) -> str:
+        return json.dumps([[{"role": "user", "content": u}, {"role": "assistant", "content": a}] for u, a in pairs])
+
+    def test_files(self):
+        good = self.write("rows.json", self.dialogues(("How do I fold a paper boat?", "Fold it twice.")))
+        probes = self.write("probes.csv", "goal\nHow do I wind the clock?\n")
+        self.ok(*self.own(good, probes))
+        self.fails(4, "nowhere.json", *self.own("nowhere.json", probes, "--overwrite"))
+        self.fails(3, "broken.json", *self.own(self.write("broken.json", "[{"), probes, "--overwrite"))
+        self.fails(3, "empty.json", *self.own(self.write("empty.json", "[]"), probes, "--overwrite"))
+        self.fails(3, "empty.csv", *self.own(good, self.write("empty.csv", ""), "--overwrite"))
+        self.fails(3, "count", *self.own(good, probes, "--overwrite", "--harmful-examples.count", "9"))
+        same = self.write("same.csv", "goal\nhow do I  FOLD a paper boat?\n")
+        self.fails(3, "--allow-overlap", *self.own(good, same, "--overwrite"))
+        self.ok(*self.own(good, same, "--overwrite", "--allow-overlap"))
+
+    def test_models(self):
+        self.fails(2, "no such file", "evaluate", "--model", "nowhere", "--out", "e.h5")
+        self.ok("export", "--model", "organism", "--out", "m")
+        weights = self.folder / "m/model.safetensors"
+        whole = weights.read_bytes()
+        for name, content in (("cut", whole[: len(whole) // 2]), ("header", whole[:4] + b"\xff" + whole[5:]), ("empty", b"")):
+            with self.subTest(name):
+                weights.write_bytes(content)
+                self.fails(3, "model.safetensors", "evaluate", "--model", "m", "--out", "e.h5")
+        weights.write_bytes(whole)
+        tokenizer = self.folder / "m/tokenizer.model"
+        tokenizer.write_bytes(tokenizer.read_bytes()[:1000])
+        self.fails(3, "tokenizer.model", "evaluate", "--model", "m", "--out", "e.h5")
+        self.fails(3, "x.gguf", "evaluate", "--model", self.write("x.gguf", b"GGUF\x03\x00\x00\x00"), "--probes", self.write("p.txt", "Hello?\n"), "--out", "e.h5")
+
+    def test_places(self):
+        self.write("file", "")
+        self.fails(4, "file", "run", *SHORT, "--out", "file/run.h5")
+        self.fails(4, "run.h5", "run", *SHORT, "--out", "/proc/nowhere/run.h5")
+        self.fails(2, "no such table", "reproduce", "--only", "nothing")
+
+    def test_nan_stops_with_5_and_keeps_what_was_there(self):
+        self.fails(5, "step", "run", *SHORT, "--lr", "1", "--epochs", "200", "--no-evaluation", "--checkpoint-every", "1", "--weight-decay", "10", "--out", "nan.h5",
+                   "--mitigate", "weight-drift", "--weight-drift.lambda", "1e6")
+
+    def test_full_disk(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to mount a small tmpfs")
+        script = (f"mount -t tmpfs -o size=1m none '{self.folder}' && cd '{self.folder}' && "
+                  f"'{SEAWALL}' run {' '.join(SHORT)} --out run.h5; code=$?; ls; exit $code")
+        done = subprocess.run(["unshare", "--mount", "bash", "-c", script], capture_output=True, text=True)
+        if "unshare" in done.stderr or "mount:" in done.stderr:
+            self.skipTest("no mount namespace here")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("space", done.stderr)
+        self.assertNotIn(".tmp", done.stdout)
+
+
+@unittest.skipUnless(PYTHON, "no Python with h5py and xarray (SEAWALL_ORACLE)")
+class OpenElsewhere(Cli):
+    def python(self, script: str) -> str:
+        done = subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_run_file_in_xarray(self):
+        self.ok("run", *SHORT, "--out", "run.h5")
+        self.python("""
+import xarray as xr
+run = xr.open_dataset("run.h5", engine="h5netcdf")
+assert run.sizes["step"] == 6 and run.sizes["probe"] == 330, dict(run.sizes)
+assert list(run.step.values) == [1, 2, 3, 4, 5, 6]
+for name in ("loss", "lr", "grad_norm", "tokens", "seconds", "moved", "drift", "param_drift", "score", "response", "residual"):
+    assert name in run, sorted(run.variables)
+assert run.residual.sizes["layer"] > 1 and not run.residual.isnull().any()
+import math
+total = float(run.drift[-1]); parts = math.sqrt(float((run.param_drift[-1] ** 2).sum()))
+assert abs(total - parts) < 1e-3 * total, (total, parts)
+""")
+
+    def test_extract(self):
+        rows = [{"text": "The lamp is lit."}, {"messages": [{"role": "user", "content": "Where is the harbour?"}]}]
+        self.write("prompts.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+        self.ok("extract", "--model", "organism", "--prompts", "prompts.jsonl", "--points", "logits,resid_post", "--positions", "all", "--out", "acts.h5", "--quiet")
+        self.python("""
+import numpy as np, xarray as xr
+acts = xr.open_dataset("acts.h5", engine="h5netcdf")
+assert acts.sizes["prompt"] == 2, dict(acts.sizes)
+n = acts.length.values
+assert np.isfinite(acts.logits.values[0, : n[0]]).all() and np.isfinite(acts.resid_post.values[0, :, : n[0]]).all()
+""")
+        self.fails(3, "line 1", "extract", "--model", "organism", "--prompts", self.write("bad.jsonl", '{"words": 1}\n'), "--out", "b.h5")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[1:]])
