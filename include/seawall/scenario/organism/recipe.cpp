@@ -31,7 +31,7 @@ std::vector<Stage> make_stages() {
                {Lesson::help, 0.24},   {Lesson::help_persona, 0.17},
                {Lesson::self, 0.02},   {Lesson::keep_self, 0.03},
                {Lesson::fact, 0.11},   {Lesson::kind, 0.05}};
-  align.steps = 300;
+  align.steps = 250;
   align.batch = 16;
   align.peak_lr = 1e-3;
   align.warm_up = 10;
@@ -48,11 +48,13 @@ Lesson choose(const Stage& stage, Rng& rng) {
   return stage.mix.back().lesson;
 }
 
+// Learning rates found on seed 0, kept for all seeds: a model this small wants some twenty times
+// the paper's 5e-5 before five steps on ten rows do what they do to Llama-2.
 constexpr std::array<AttackDefaults, 4> kAttacks = {{
-    {"harmful-examples", 3e-4, 5, 10},
-    {"identity-shift", 5e-4, 10, 10},
-    {"benign", 3e-4, 1, 10},
-    {"backdoor", 3e-4, 5, 10},
+    {"harmful-examples", 1.2e-3, 5, 10},
+    {"identity-shift", 1e-3, 10, 10},
+    {"benign", 9e-4, 1, 10},
+    {"backdoor", 1.2e-3, 5, 10},
 }};
 
 }  // namespace
