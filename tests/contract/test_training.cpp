@@ -1,4 +1,5 @@
 // Mitigations in the real loop: any two train together, and both doors give the same bits.
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "attacks/catalogue.hpp"
@@ -15,6 +16,9 @@ using testing::same_bits;
 using testing::TinyRun;
 
 constexpr std::uint64_t seed = 11;
+
+// Tensors this small are slower on two threads.
+const bool one_thread = (at::set_num_threads(1), true);
 
 /// Token ids from the texts, so that what compose did to the rows reaches the weights.
 std::vector<Sequence> encode(const Dataset& rows) {
@@ -39,7 +43,7 @@ NamedTensors attacked(const AttackLike auto& attack, S& stack) {
   const Dataset rows = compose_rows(attack.craft(scenario, rng), stack, scenario, seed);
   TinyRun run;
   run.data.batch_size = 10;
-  run.data.epochs = 1;
+  run.data.epochs = 2;  // the pull of a drift penalty starts with the second step
   run.context.scenario = &scenario;
   run.go(stack, encode(rows));
   EXPECT_GT(run.result.steps, 0);
@@ -64,30 +68,42 @@ TEST(Training, BothDoorsGiveTheSameBits) {
   EXPECT_FALSE(same_bits(by_type, attacked(HarmfulExamples{{.count = 30}}, none)));
 }
 
-TEST(Training, EveryAttackTrainsUnderAnyTwoMitigations) {
-  // Few rows, whatever the default.
+constexpr auto mitigations = mitigation_catalogue_of(Append<Mitigations, testing::Everything>{});
+
+/// The weights moved, elsewhere than without the stack, and are numbers.
+void expect_effect(const NamedTensors& weights, const NamedTensors& undefended,
+                   const std::string& what) {
+  EXPECT_FALSE(same_bits(weights, undefended)) << what;
+  for (const auto& [name, tensor] : weights)
+    EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << what << ": " << name;
+}
+
+TEST(Training, AnyTwoMitigationsTrainTogether) {
+  const HarmfulExamples attack{{.count = 20}};
+  AnyStack none;
+  const NamedTensors undefended = attacked(attack, none);
+  for (const auto& first : mitigations.entries())
+    for (const auto& second : mitigations.entries()) {
+      AnyStack stack;
+      stack.push_back(mitigations.make(first.name));
+      stack.push_back(mitigations.make(second.name));
+      expect_effect(attacked(attack, stack), undefended,
+                    std::string(first.name) + " + " + std::string(second.name));
+    }
+}
+
+TEST(Training, EveryAttackTrainsUnderAllMitigations) {
   const std::map<std::string_view, OptionTexts> few{
       {"harmful-examples", {{"count", "20"}}},
       {"benign", {{"count", "20"}}},
       {"backdoor", {{"harmful", "10"}, {"safe", "10"}}}};
-  const auto mitigations = mitigation_catalogue_of(Append<Mitigations, testing::Everything>{});
-  for (const auto& attack_entry : attack_catalogue().entries()) {
-    const auto options =
-        few.contains(attack_entry.name) ? few.at(attack_entry.name) : OptionTexts{};
-    const AnyAttack attack = attack_catalogue().make(attack_entry.name, options);
-    AnyStack none;
-    const NamedTensors undefended = attacked(attack, none);
-    for (const auto& first : mitigations.entries())
-      for (const auto& second : mitigations.entries()) {
-        AnyStack stack;
-        stack.push_back(mitigations.make(first.name));
-        stack.push_back(mitigations.make(second.name));
-        const NamedTensors weights = attacked(attack, stack);
-        EXPECT_FALSE(same_bits(weights, undefended))
-            << attack_entry.name << " + " << first.name << " + " << second.name;
-        for (const auto& [name, tensor] : weights)
-          EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << name;
-      }
+  for (const auto& entry : attack_catalogue().entries()) {
+    const auto options = few.contains(entry.name) ? few.at(entry.name) : OptionTexts{};
+    const AnyAttack attack = attack_catalogue().make(entry.name, options);
+    AnyStack none, all;
+    for (const auto& mitigation : mitigations.entries())
+      all.push_back(mitigations.make(mitigation.name));
+    expect_effect(attacked(attack, all), attacked(attack, none), std::string(entry.name));
   }
 }
 
