@@ -15,7 +15,7 @@ using std::chrono::steady_clock;
 
 /// `m:ss`, or `h:mm:ss` from an hour on.
 std::string clock_text(double seconds) {
-  const auto s = static_cast<long long>(seconds + 0.5);
+  const auto s = std::llround(seconds);
   char text[48];
   if (s >= 3600) {
     std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
