@@ -91,6 +91,20 @@ TEST(Signals, AnEvaluationThatWasDueIsMadeUpForOnResume) {
   EXPECT_EQ(rest.evaluated, (std::vector<std::int64_t>{6, 9}));
 }
 
+TEST(Signals, AnEvaluationMayStopByItself) {
+  SignalRun stopped(0, SIGTERM);
+  stopped.run.context.evaluate = [](std::int64_t, std::int64_t) {
+    throw Interrupted(ExitCode::terminated, "in the middle of an evaluation");
+  };
+  EXPECT_THROW(stopped.go(), Interrupted);
+  ASSERT_EQ(stopped.states.size(), 1u);
+  EXPECT_EQ(stopped.states[0].step, 3);
+  SignalRun rest(0, SIGTERM);
+  rest.run.context.resume = &stopped.states[0];
+  rest.go();
+  EXPECT_EQ(rest.evaluated, (std::vector<std::int64_t>{3, 6, 9}));
+}
+
 TEST(Signals, UserSignalSavesAndGoesOn) {
   const SignalGuard guard;
   SignalRun run(4, SIGUSR1);

@@ -254,7 +254,12 @@ void Session::between_steps(const std::function<void(const OpenStateOut&)>& save
   stop_if_asked(evaluate);
   if (evaluate) {
     at::NoGradGuard no_grad;
-    context_.evaluate(next_, next_ / source_.steps_per_epoch());
+    try {
+      context_.evaluate(next_, next_ / source_.steps_per_epoch());
+    } catch (const Interrupted&) {  // an evaluation may take long, so it may stop by itself
+      if (context_.checkpoint && !checkpointed_) checkpoint(save_policies, true);
+      throw;
+    }
   }
   const bool requested = checkpoint_requests() != requests_seen_;
   const bool due = options_.checkpoint_every > 0 && next_ % options_.checkpoint_every == 0;

@@ -50,7 +50,8 @@ struct TrainContext {
   const Scenario* scenario = nullptr;  // asked for the data that the stack needs
   /// After the last step of each epoch and every `evaluate_every` steps, without gradients; the
   /// last call sees the weights after on_finish. `step` is the number of updates, `epochs` of whole
-  /// epochs done.
+  /// epochs done. Where it throws Interrupted, the state is saved first, and a resume calls it
+  /// again.
   std::function<void(std::int64_t step, std::int64_t epochs)> evaluate;
   /// Must have written the state when it returns. Tensors are the trainer's own.
   std::function<void(CheckpointState)> checkpoint;
