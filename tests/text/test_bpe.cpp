@@ -33,14 +33,14 @@ TEST(Bpe, AddedTokensThatAreNotControlMatchInAnyText) {
   auto spec = bpe_spec();
   spec.added_ids.push_back(static_cast<std::int32_t>(spec.tokens.size()));
   spec.tokens.emplace_back("[[tab]]");
-  const auto tokenizer = make_bpe_tokenizer(std::move(spec));
+  const auto tokenizer = make_bpe_tokenizer(spec);
   EXPECT_EQ(tokenizer->encode("a[[tab]]"), (TokenIds{'a', 266}));
 }
 
 TEST(Bpe, BytesWithoutATokenAreDroppedAsInHuggingFace) {
   auto spec = bpe_spec();
   spec.tokens[4] = "[UNUSED4]";
-  const auto tokenizer = make_bpe_tokenizer(std::move(spec));
+  const auto tokenizer = make_bpe_tokenizer(spec);
   EXPECT_EQ(tokenizer->encode("h\x04"
                               "e"),
             (TokenIds{'h', 'e'}));
@@ -118,7 +118,7 @@ TEST(Bpe, ThreadsShareATokenizerAndTokenizersShareAThread) {
   const auto one = make_bpe_tokenizer(bpe_spec());
   auto spec = bpe_spec();
   spec.merges.clear();
-  const auto other = make_bpe_tokenizer(std::move(spec));
+  const auto other = make_bpe_tokenizer(spec);
   const auto work = [&] {
     for (int i = 0; i < 50; ++i) {
       EXPECT_EQ(one->encode("hello"), (TokenIds{259}));
@@ -134,7 +134,7 @@ TEST(Bpe, WrongSpecsAreRefusedByName) {
   const auto refuse = [](auto&& change) {
     auto spec = bpe_spec();
     change(spec);
-    return message_of<DataError>([&] { make_bpe_tokenizer(std::move(spec)); });
+    return message_of<DataError>([&] { make_bpe_tokenizer(spec); });
   };
   EXPECT_HAS(refuse([](BpeSpec& s) { s.merges[3] = "hell x y"; }), "merge 3");
   EXPECT_HAS(refuse([](BpeSpec& s) { s.merges[3] = "hello"; }), "merge 3");

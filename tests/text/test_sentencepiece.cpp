@@ -3,6 +3,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "seawall/text/sentencepiece_proto.hpp"
 #include "text_support.hpp"
 
 namespace seawall {
@@ -60,6 +61,37 @@ TEST(SentencePiece, SavesWhatTransformersReads) {
   EXPECT_EQ(config["legacy"], true);
   EXPECT_EQ(config["bos_token"], "<s>");
   EXPECT_EQ(config["eos_token"], "</s>");
+}
+
+TEST(SentencePiece, IsRebuiltFromThePiecesThatGgufHolds) {
+  const auto whole = make_sentencepiece(spm_model(), "m.model");
+  PieceSpec spec;
+  for (std::int64_t id = 0; id < whole->vocab_size(); ++id) {
+    spec.types.push_back(id == 0 ? 2 : id < 6 ? 3 : id < 262 ? 6 : 1);
+    spec.scores.push_back(id < 262 ? 0 : 261.0 - static_cast<double>(id));
+  }
+  const auto pieces = check_sentencepiece(spm_model(), "m.model").pieces;
+  for (const auto& piece : pieces) spec.tokens.push_back(piece.text);
+  const auto rebuilt = make_sentencepiece(spec, "m.gguf");
+  for (const auto* text : {"hello the hell", "  a  é\n", "<s>the", ""}) {
+    EXPECT_EQ(rebuilt->encode(text), whole->encode(text)) << text;
+    EXPECT_EQ(rebuilt->encode(text, true), whole->encode(text, true)) << text;
+  }
+  EXPECT_EQ(rebuilt->bos_id(), 1);
+  EXPECT_EQ(rebuilt->eos_id(), 2);
+  auto without_prefix = spec;
+  without_prefix.space_prefix = false;
+  EXPECT_EQ(make_sentencepiece(without_prefix, "m.gguf")->encode("hello").size(), 1u);
+  EXPECT_NE(make_sentencepiece(without_prefix, "m.gguf")->encode("hello"), whole->encode("hello"));
+  const auto refuse = [&](auto&& change) {
+    auto wrong = spec;
+    change(wrong);
+    return message_of<DataError>([&] { make_sentencepiece(wrong, "m.gguf"); });
+  };
+  EXPECT_HAS(refuse([](PieceSpec& s) { s.scores.pop_back(); }), "m.gguf: 284 tokens, 283 scores");
+  EXPECT_HAS(refuse([](PieceSpec& s) { s.types[9] = 0; }), "has type 0, want 1 to 6");
+  EXPECT_HAS(refuse([](PieceSpec& s) { s.bos = 284; }), "bos id 284");
+  EXPECT_HAS(refuse([](PieceSpec& s) { s.scores[300 - 30] = INFINITY; }), "score");
 }
 
 TEST(SentencePiece, PiecesOutsideTheBoundsAreRefused) {

@@ -97,7 +97,7 @@ class Parser {
   std::string text() {
     const auto length = number<std::uint64_t>();
     if (length > max_text || length > file_.size() - at_) {
-      fail("a text of " + std::to_string(length) + " bytes");
+      fail("a text of " + std::to_string(length) + " bytes, longer than the file or 64 MiB");
     }
     std::string value(file_.substr(at_, length));
     at_ += length;

@@ -74,10 +74,11 @@ bool redundant(const std::string& name, const LlamaConfig& config) {
 
 /// The weights in the config's order. Errors: DataError naming a missing, surplus or wrongly shaped
 /// tensor.
-NamedTensors in_order(NamedTensors weights, const LlamaConfig& config, const std::string& where) {
+NamedTensors in_order(const NamedTensors& weights, const LlamaConfig& config,
+                      const std::string& where) {
   std::unordered_map<std::string, Tensor> by_name;
-  for (auto& [name, tensor] : weights) {
-    if (!by_name.emplace(name, std::move(tensor)).second) {
+  for (const auto& [name, tensor] : weights) {
+    if (!by_name.emplace(name, tensor).second) {
       throw DataError(where + ": tensor '" + shown(name) + "' stands in two files");
     }
   }

@@ -148,7 +148,7 @@ class BpeTokenizer final : public Tokenizer {
       const auto id = static_cast<std::int32_t>(i);
       auto bytes = bytes_from_alphabet(token);
       if (bytes && bytes->size() == 1) byte_ids_[static_cast<unsigned char>((*bytes)[0])] = id;
-      bytes_.push_back(bytes ? std::move(*bytes) : token);
+      bytes_.push_back(std::move(bytes).value_or(token));
       // An empty name is an id that nothing uses.
       if (!token.empty() && !ids_.emplace(token, id).second) {
         throw DataError("tokenizer: token '" + shown(token) + "' stands there twice, as id " +

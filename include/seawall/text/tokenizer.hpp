@@ -58,4 +58,15 @@ std::unique_ptr<Tokenizer> load_sentencepiece(const std::filesystem::path& file)
 std::unique_ptr<Tokenizer> make_sentencepiece(std::string serialized_model,
                                               const std::string& where);
 
+/// A byte-pair SentencePiece model as GGUF metadata hold it (tokenizer.ggml.model = llama).
+struct PieceSpec {
+  std::vector<std::string> tokens;  // index = id
+  std::vector<double> scores;       // as many as tokens
+  std::vector<std::int64_t> types;  // SentencePiece's numbers: 1 normal, 2 unknown, 3 control, ...
+  bool space_prefix = true;         // a space goes before the text
+  std::int32_t bos = 1, eos = 2;
+};
+/// Errors: DataError naming `where` and the piece.
+std::unique_ptr<Tokenizer> make_sentencepiece(const PieceSpec& spec, const std::string& where);
+
 }  // namespace seawall
