@@ -141,7 +141,7 @@ fs::path save_checkpoint(const fs::path& folder, const CheckpointState& state, i
   prepare_folder(folder);
   remove_all_temporaries(folder);
   const auto name = "step-" + std::to_string(state.step);
-  const auto target = folder / name;
+  auto target = folder / name;
   const auto temporary = folder / (name + ".tmp-" + std::to_string(::getpid()));
   try {
     prepare_folder(temporary);
