@@ -39,19 +39,19 @@ class Clock(transformers.TrainerCallback):
     """Seconds and loss of every step."""
 
     def __init__(self):
-        self.seconds, self.losses, self.grad_norms, self.rates = [], [], [], []
+        self.seconds, self.cpu_seconds, self.losses, self.grad_norms = [], [], [], []
 
     def on_step_begin(self, args, state, control, **kwargs):
-        self.started = time.perf_counter()
+        self.started, self.cpu = time.perf_counter(), time.process_time()
 
     def on_step_end(self, args, state, control, **kwargs):
         self.seconds.append(time.perf_counter() - self.started)
+        self.cpu_seconds.append(time.process_time() - self.cpu)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if "loss" in logs:
             self.losses.append(float(logs["loss"]))
             self.grad_norms.append(float(logs["grad_norm"]))
-            self.rates.append(float(logs["learning_rate"]))
 
 
 def train(model, pad, rows, *, steps, lr, decay, clip, batch, out, fused=True):
@@ -135,6 +135,7 @@ def main():
         losses=clock.losses,
         grad_norms=clock.grad_norms,
         step_seconds=clock.seconds,
+        step_cpu_seconds=clock.cpu_seconds,
         tokens_per_second=per_step * len(timed) / sum(timed),
         peak_bytes=peer_env.peak_memory(),
     )
