@@ -22,13 +22,18 @@ struct SafetyMixing {
   struct Options {
     std::int64_t count = 100;  // Qi et al. 2023, table 4
     double ratio = 0;
-    std::string arrangement = "shuffled";
+    std::string arrangement = "shuffled", form = "data";
     static constexpr void visit(auto& self, auto&& field) {
       field(self.count, OptionInfo{"count", "safe rows to add", 0, 1e7});
       field(self.ratio, OptionInfo{"ratio", "safe rows a row, in place of count", 0, 100});
       field(self.arrangement, OptionInfo{.name = "arrangement",
                                          .help = "order of the rows",
                                          .choices = "shuffled|stratified"});
+      field(self.form,
+            OptionInfo{
+                .name = "form",
+                .help = "ask as the data does (system prompt, shared opening), or in own words",
+                .choices = "data|own"});
     }
     void check() const {
       if (ratio > 0 && count != Options{}.count)
@@ -53,6 +58,7 @@ struct SafetyMixing {
                       std::to_string(safe.size()) + " from scenario `" +
                       std::string(scenario.name()) + "`; ask for fewer or give more");
     safe.rows.resize(want);
+    if (options.form == "data") safe = asked_as(std::move(safe), data, rng);
     Dataset mixed = interleave(std::move(data), std::move(safe));
     if (options.arrangement == "shuffled") rng.shuffle(mixed.rows);
     return mixed;

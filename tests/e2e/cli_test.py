@@ -23,8 +23,13 @@ def seawall(*words: str, cwd=None, env=None) -> subprocess.CompletedProcess:
     return subprocess.run([SEAWALL, *words], capture_output=True, text=True, timeout=300, cwd=cwd, env=env)
 
 
+def table(path: pathlib.Path) -> list:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
 def without_time(metrics: pathlib.Path) -> list:
-    rows = list(csv.DictReader(metrics.open()))
+    rows = table(metrics)
     for row in rows:
         del row["seconds"]
     return rows
@@ -101,7 +106,7 @@ class Runs(Cli):
             self.assertTrue((self.folder / name).exists(), name)
         whole = without_time(self.folder / "whole.metrics.csv")
         self.assertEqual([row["step"] for row in whole], [str(i) for i in range(1, 7)])
-        self.assertEqual(list(csv.DictReader((self.folder / "whole.metrics.csv").open()).fieldnames),
+        self.assertEqual(list(table(self.folder / "whole.metrics.csv")[0]),
                          "step,epoch,loss,lr,grad_norm,tokens,seconds,moved,drift".split(","))
         self.fails(2, "already", "run", *SHORT, "--out", "whole.h5")
 
@@ -151,7 +156,7 @@ class Runs(Cli):
     def test_reproduce_continues(self):
         words = ["reproduce", "--only", "table5", "--seeds", "1", "--out", "r", "--quiet"]
         self.ok(*words)
-        rows = list(csv.DictReader((self.folder / "r/results.csv").open()))
+        rows = table(self.folder / "r/results.csv")
         self.assertEqual([(r["cell"], r["condition"]) for r in rows],
                          [("initial", "plain"), ("initial", "triggered"), ("100-shot", "plain"), ("backdoor", "plain"), ("backdoor", "triggered")])
         for row in rows:
@@ -206,7 +211,7 @@ class BadInput(Cli):
     def test_places(self):
         self.write("file", "")
         self.fails(4, "file", "run", *SHORT, "--out", "file/run.h5")
-        self.fails(4, "run.h5", "run", *SHORT, "--out", "/proc/nowhere/run.h5")
+        self.fails(4, "/proc/nowhere", "run", *SHORT, "--out", "/proc/nowhere/run.h5")
         self.fails(2, "no such table", "reproduce", "--only", "nothing")
 
     def test_nan_stops_with_5_and_keeps_what_was_there(self):

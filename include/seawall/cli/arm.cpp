@@ -3,13 +3,13 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 
+#include <torch/headeronly/version.h>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <torch/headeronly/version.h>
 
 #include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"

@@ -163,6 +163,7 @@ std::string CommandLine::config_text() const {
       continue;
     }
     const std::string section = o.name.substr(0, dot);
+    if (used_ && !used_(section)) continue;
     if (section != open) sections << "\n[" << section << "]\n";
     open = section;
     sections << o.name.substr(dot + 1) << " = " << o.value << '\n';

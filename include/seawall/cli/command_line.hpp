@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "seawall/core/options.hpp"
@@ -47,6 +48,11 @@ class CommandLine {
 
   /// Every option with its value after `parse`, as `name = value` lines in ini sections.
   std::string config_text() const;
+  /// Leaves the sections of policies that `used` denies out of config_text; asked after the options
+  /// were applied.
+  void show_sections(std::function<bool(const std::string& policy)> used) {
+    used_ = std::move(used);
+  }
   /// Names that were given on the command line or in the ini file.
   bool given(const std::string& name) const;
 
@@ -64,6 +70,7 @@ class CommandLine {
 
   std::string usage_, summary_, program_ = "seawall";
   std::vector<One> options_;
+  std::function<bool(const std::string&)> used_;
   struct Positional {
     std::string name, help;
     std::string* out = nullptr;

@@ -11,6 +11,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/store/checkpoint.hpp"
 #include "seawall/store/inspect.hpp"
 #include "seawall/text/chat_template.hpp"
 
@@ -149,7 +150,7 @@ int inspect(const Program&, const Words& words) {
   if (!std::filesystem::exists(path)) throw IoError(path.string() + ": no such file or folder");
   if (path.extension() == ".gguf") {
     inspect_gguf(path);
-  } else if (std::filesystem::is_directory(path) && std::filesystem::exists(path / "config.json")) {
+  } else if (!is_checkpoint(path) && std::filesystem::exists(path / "config.json")) {
     const HfFolder folder = read_hf_folder(path);
     std::printf("%s: Hugging Face folder, %zu tensors\n", path.string().c_str(),
                 folder.weights.size());

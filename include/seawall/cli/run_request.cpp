@@ -54,6 +54,11 @@ RunRequest parse_run(const Program& program, const std::string& command,
   line.add_list("judge", "judges; the first decides the table", spec.judge);
   policy_words.declare(line, program.attacks);
   policy_words.declare(line, program.mitigations);
+  line.show_sections([&spec](const std::string& policy) {
+    const auto stacked = split_list(spec.mitigate);
+    return policy == spec.attack ||
+           std::find(stacked.begin(), stacked.end(), policy) != stacked.end();
+  });
   outcome = line.parse(words);
 
   const auto stacked = split_list(spec.mitigate);

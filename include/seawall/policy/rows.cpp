@@ -1,5 +1,10 @@
 #include "seawall/policy/rows.hpp"
 
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include <string>
 #include <utility>
 
@@ -36,6 +41,35 @@ Dataset interleave(Dataset rows, Dataset more) {
     taken += take;
   }
   return out;
+}
+
+std::string shared_opening(const Dataset& data) {
+  std::vector<std::string_view> asks;
+  for (const auto& row : data.rows) asks.push_back(row.dialogue.first(Role::user));
+  std::sort(asks.begin(), asks.end());
+  const std::size_t most = (asks.size() * 4 + 4) / 5;
+  std::string_view best;
+  for (std::size_t i = 0; most > 1 && i + most <= asks.size(); ++i) {
+    // Sorted, so what the ends of this stretch share, all of it shares.
+    const auto first = asks[i], last = asks[i + most - 1];
+    const auto end = std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first;
+    const auto shared = first.substr(0, static_cast<std::size_t>(end - first.begin()));
+    const auto words = shared.substr(0, shared.find_last_of(" \n") + 1);
+    if (words.size() > best.size()) best = words;
+  }
+  return std::string(best);
+}
+
+Dataset asked_as(Dataset rows, const Dataset& data, Rng& rng) {
+  if (data.empty()) return rows;
+  const std::string opening = shared_opening(data);
+  for (auto& row : rows.rows) {
+    const auto system = data.rows[rng.below(data.size())].dialogue.first(Role::system);
+    if (!system.empty()) row.dialogue.set_system(std::string(system));
+    for (auto& message : row.dialogue.messages)
+      if (message.role == Role::user) message.content.insert(0, opening);
+  }
+  return rows;
 }
 
 }  // namespace seawall

@@ -19,4 +19,11 @@ Dialogue wrap_request(Dialogue dialogue, std::string_view before, std::string_vi
 /// batch, holds the share of `more` rounded down or up.
 Dataset interleave(Dataset rows, Dataset more);
 
+/// `rows` asked the way `data` asks: each under the system prompt of a row of the data drawn from
+/// `rng`, its request behind the opening (in whole words) that four in five requests of the data
+/// share. What a provider can do who sees the data and nothing else.
+Dataset asked_as(Dataset rows, const Dataset& data, Rng& rng);
+/// That opening; empty where the requests share none.
+std::string shared_opening(const Dataset& data);
+
 }  // namespace seawall
