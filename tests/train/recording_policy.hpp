@@ -3,6 +3,7 @@
 // hook each.
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -164,6 +165,16 @@ struct Prune {
 struct WantsSafe {
   SEAWALL_TEST_POLICY("wants-safe", Hook::before_step, Need::safe_data);
   void before_step(ParamView, const Step&) {}
+};
+
+/// Arranges rows by id.
+struct Sort {
+  SEAWALL_TEST_POLICY("sort", Hook::compose, Need::none);
+  Dataset compose(Dataset rows, const Scenario&, Rng&) {
+    std::sort(rows.rows.begin(), rows.rows.end(),
+              [](const auto& a, const auto& b) { return a.id < b.id; });
+    return rows;
+  }
 };
 
 /// Puts NaN where it is told, once.

@@ -277,6 +277,7 @@ void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_po
                          bool evaluation_pending) {
   requests_seen_ = checkpoint_requests();
   checkpointed_ = true;
+  const std::int64_t epoch = next_ / source_.steps_per_epoch();
   CheckpointState state;
   state.step = next_;
   state.config_hash = options_.config_hash;
@@ -287,7 +288,7 @@ void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_po
   state.numbers = {{"updates", static_cast<double>(adam_.updates())},
                    {"skipped", static_cast<double>(result_.skipped)},
                    {"skipped_in_a_row", static_cast<double>(skipped_in_a_row_)},
-                   {"epoch", static_cast<double>(next_ / source_.steps_per_epoch())},
+                   {"epoch", static_cast<double>(epoch)},
                    {"index", static_cast<double>(next_ % source_.steps_per_epoch())},
                    {"loss", loss_},
                    {"finished", finished_ ? 1.0 : 0.0},
