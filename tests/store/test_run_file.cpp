@@ -34,7 +34,9 @@ void expect_same(const EvaluationRecord& a, const EvaluationRecord& b) {
     }
   }
   ASSERT_EQ(a.residual.defined(), b.residual.defined());
-  if (a.residual.defined()) EXPECT_TRUE(at::equal(a.residual, b.residual));
+  if (a.residual.defined()) {
+    EXPECT_TRUE(at::equal(a.residual, b.residual));
+  }
 }
 
 TEST(RunFile, ReadsBackWhatWasRecorded) {
