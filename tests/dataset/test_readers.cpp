@@ -208,9 +208,9 @@ TEST(Readers, ProbesFromJson) {
 }
 
 TEST(Readers, TranscriptsAreDialoguesAndTheirFirstRequestIsTheProbe) {
-  const std::string text =
-      R"([{"transcript":"\n\nHuman: Row?\n\nAssistant: No.\nNever.\n\nHuman: Why\n\nAssistant: So."},)"
-      R"({"transcript":"Row?"}])";
+  const std::string text = R"([{"transcript":"\n\nHuman: Row?\n\nAssistant: No.\nNever.)"
+                           R"(\n\nHuman: Why\n\nAssistant: So."},)"
+                           R"({"transcript":"Row?"}])";
   const auto file = rows("r.json", text);
   EXPECT_EQ(file.report.format, "red-team-json");
   EXPECT_EQ(file.report.rejected, 1u);
