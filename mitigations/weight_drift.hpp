@@ -1,9 +1,7 @@
 #pragma once
 // Weight drift (L2-SP): pulls the weights back to where the aligned model started.
 // Source: Li, Grandvalet and Davoine 2018, "Explicit inductive bias for transfer learning", eq. 4.
-#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_lerp.h>
-#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/stack.h>
 
 #include "seawall/policy/layer_weights.hpp"
@@ -33,6 +31,10 @@ struct WeightDrift {
     }
     void check() const { LayerWeights("weight-drift.layers", layers); }
   } options;
+  Hook active() const {
+    const Hook coupled = Hook::penalty | Hook::before_step;
+    return Hook::on_start | (options.form == "coupled" ? coupled : Hook::after_step);
+  }
 
   void on_start(ParamView params) {
     groups = LayerWeights("weight-drift.layers", options.layers).groups(params);
@@ -40,30 +42,27 @@ struct WeightDrift {
   // Value and gradient apart: half of what autograd takes for the same, and no tensor is kept.
   Tensor penalty(ParamView params, const Step&) {
     Tensor sum;
-    for (const auto& [weight, places] : in("coupled")) {
-      const Tensor norms = at::stack(at::_foreach_norm(drifts(params, places))).to(at::kFloat);
-      const Tensor term = norms.square().sum().mul(options.lambda * weight / 2);
+    for (const auto& [weight, places] : groups) {
+      std::vector<Tensor> norms;
+      for (const auto i : places) norms.push_back(drift_of(params[i]).norm());
+      const Tensor squares = at::stack(norms).to(at::kFloat).square();
+      const Tensor term = squares.sum().mul(options.lambda * weight / 2);
       sum = sum.defined() ? sum.add(term) : term;
     }
     return sum;
   }
   void before_step(ParamView params, const Step&) {
-    for (const auto& [weight, places] : in("coupled"))
-      at::_foreach_add_(gradients(params, places), drifts(params, places), options.lambda * weight);
+    for (const auto& [weight, places] : groups)
+      for (const auto i : places)
+        gradient_of(params[i]).add_(drift_of(params[i]), options.lambda * weight);
   }
   void after_step(ParamView params, const Step& step) {
-    for (const auto& [weight, places] : in("decoupled"))
+    for (const auto& [weight, places] : groups)
       at::_foreach_lerp_(masters(params, places), starts(params, places),
                          step.lr * options.lambda * weight);
   }
 
   std::map<double, Places> groups;  // by w_i
-
- private:
-  const std::map<double, Places>& in(std::string_view form) const {
-    static const std::map<double, Places> none;
-    return options.form == form ? groups : none;
-  }
 };
 static_assert(explain<WeightDrift>());
 

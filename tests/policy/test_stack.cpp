@@ -190,7 +190,40 @@ TEST(Stack, AMissingHookLeavesThingsAsTheyAre) {
   check(empty);
   check(quiet);
   check(any);
-  static_assert(Stack<Quiet>::uses(Hook::on_finish) && !Stack<Quiet>::uses(Hook::edit));
+  EXPECT_TRUE(quiet.uses(Hook::on_finish));
+}
+
+struct Switch {
+  static constexpr std::string_view name = "switch", summary = "One hook or the other.";
+  static constexpr Hook hooks = Hook::before_step | Hook::after_step;
+  static constexpr Need needs = Need::none;
+  struct Options {
+    bool after = false;
+    static constexpr void visit(auto& self, auto&& field) {
+      field(self.after, OptionInfo{.name = "after", .help = "which hook is on"});
+    }
+  } options;
+  Hook active() const { return options.after ? Hook::after_step : Hook::before_step; }
+  void before_step(ParamView, const Step&) { calls().push_back("before"); }
+  void after_step(ParamView, const Step&) { calls().push_back("after"); }
+};
+
+TEST(Stack, HooksThatOptionsSwitchOffAreNotThere) {
+  const auto check = [](auto& stack, const char* wanted) {
+    FakeParams params;
+    calls().clear();
+    stack.before_step(params.view(), Step{});
+    stack.after_step(params.view(), Step{});
+    EXPECT_EQ(calls(), Calls{wanted});
+    EXPECT_EQ(stack.uses(Hook::before_step), std::string_view(wanted) == "before");
+    EXPECT_EQ(stack.uses(Hook::after_step), std::string_view(wanted) == "after");
+  };
+  for (const bool after : {false, true}) {
+    Stack typed{Switch{{.after = after}}};
+    AnyStack any({AnyMitigation(Switch{{.after = after}})});
+    check(typed, after ? "after" : "before");
+    check(any, after ? "after" : "before");
+  }
 }
 
 TEST(Stack, OptionsOutOfRangeNeverGetIn) {

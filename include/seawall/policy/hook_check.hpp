@@ -152,6 +152,15 @@ consteval void explain_common() {
       "policy: want a struct that can be copied, since each arm of a grid works on its own copy");
 }
 
+/// The hooks in use: all, or those that `active` says for its options.
+template <class M>
+Hook hooks_of(const M& policy) {
+  if constexpr (requires { policy.active(); })
+    return M::hooks & policy.active();
+  else
+    return M::hooks;
+}
+
 /// Ranges, and what `Options::check` says. Errors: UsageError.
 template <class P>
 void check_policy(const P& policy) {

@@ -59,6 +59,9 @@ enum class Hook : std::uint32_t {
 constexpr Hook operator|(Hook a, Hook b) {
   return static_cast<Hook>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
+constexpr Hook operator&(Hook a, Hook b) {
+  return static_cast<Hook>(static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b));
+}
 constexpr bool has(Hook set, Hook one) {
   return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;
 }

@@ -13,7 +13,8 @@
 //
 // `options` comes first, so that `WeightDrift{{.lambda = 1e-3}}` reads. Options may have `void
 // check() const` for what a range cannot say; it throws UsageError and is called when a Stack or an
-// AnyMitigation is made.
+// AnyMitigation is made. Where options switch hooks off, `Hook active() const` says which are left,
+// and the others cost nothing.
 #include "seawall/policy/hook_check.hpp"
 
 namespace seawall {
@@ -113,6 +114,12 @@ consteval bool explain() {
               requires { &Both<M>::save; } && requires { &Both<M>::load; }),
       "hook state: save or load is defined, but not declared; add Hook::state to `hooks`");
 
+  if constexpr (requires(const M& m) { m.active(); })
+    static_assert(
+        requires(const M& m) {
+          { m.active() } -> std::same_as<Hook>;
+        },
+        "policy active: defined with another signature; want `Hook active() const`");
   static_assert(M::hooks != Hook::none, "policy: `hooks` is empty, so the policy would do nothing");
   static_assert(!detail::has_near_miss<M>,
                 "policy: a member has a name that is close to a hook's, such as onStart or "

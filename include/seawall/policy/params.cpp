@@ -1,8 +1,9 @@
 #include "seawall/policy/params.hpp"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/_foreach_sub.h>
 #include <ATen/ops/zeros_like.h>
+
+#include <numeric>
 
 namespace seawall {
 namespace {
@@ -14,26 +15,31 @@ Tensors list(ParamView params, const Places& places, auto&& pick) {
 }
 }  // namespace
 
-Tensors masters(ParamView params, const Places& places) {
-  return list(params, places, [](const Param& p) { return p.master; });
+Tensor gradient_of(const Param& param) {
+  if (!param.value.grad().defined())
+    param.value.mutable_grad() = at::zeros_like(param.value.detach());
+  return param.value.grad();
 }
 
-Tensors gradients(ParamView params, const Places& places) {
-  return list(params, places, [](const Param& p) {
-    if (!p.value.grad().defined()) p.value.mutable_grad() = at::zeros_like(p.value.detach());
-    return p.value.grad();
-  });
+Tensor drift_of(const Param& param) {
+  at::NoGradGuard no_grad;
+  return param.value.sub(param.start.to(param.value.scalar_type()));
+}
+
+Places everywhere(ParamView params) {
+  Places places(params.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  return places;
+}
+
+Tensors masters(ParamView params, const Places& places) {
+  return list(params, places, [](const Param& p) { return p.master; });
 }
 
 Tensors starts(ParamView params, const Places& places) {
   return list(params, places, [](const Param& p) { return p.start.to(p.master.scalar_type()); });
 }
 
-Tensors drifts(ParamView params, const Places& places) {
-  at::NoGradGuard no_grad;
-  return at::_foreach_sub(
-      list(params, places, [](const Param& p) { return p.value; }),
-      list(params, places, [](const Param& p) { return p.start.to(p.value.scalar_type()); }));
-}
+Tensors drifts(ParamView params, const Places& places) { return list(params, places, drift_of); }
 
 }  // namespace seawall

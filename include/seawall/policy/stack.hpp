@@ -52,8 +52,11 @@ class Stack : public detail::Joined<Stack<Ms...>> {
     each<Hook::none>([](auto& m, std::size_t) { detail::check_policy(m); });
   }
 
-  /// True where a policy has the hook.
-  static constexpr bool uses(Hook hook) { return (has(Ms::hooks, hook) || ...); }
+  /// True where a policy has the hook, and its options leave it on.
+  bool uses(Hook hook) const {
+    return std::apply([&](const auto&... m) { return (has(detail::hooks_of(m), hook) || ...); },
+                      policies_);
+  }
   static constexpr Need needs() { return (Need::none | ... | Ms::needs); }
   static constexpr std::size_t size() { return sizeof...(Ms); }
 
@@ -85,7 +88,10 @@ class Stack : public detail::Joined<Stack<Ms...>> {
  private:
   template <Hook hook, std::size_t I, class M, class F>
   static void visit_one(M& m, F& f) {
-    if constexpr (hook == Hook::none || has(M::hooks, hook)) f(m, I);
+    if constexpr (hook == Hook::none)
+      f(m, I);
+    else if constexpr (has(std::remove_const_t<M>::hooks, hook))
+      if (has(detail::hooks_of(m), hook)) f(m, I);
   }
   template <Hook hook, class Tuple, class F, std::size_t... I>
   static void visit(Tuple& policies, F& f, std::index_sequence<I...>) {
