@@ -12,7 +12,7 @@
 #include <cstring>
 #include <map>
 
-#include "seawall/model/blas.hpp"
+#include "seawall/model/gemm.hpp"
 #include "seawall/model/kernels.hpp"
 
 namespace seawall {
@@ -153,13 +153,12 @@ void attention_forward(const BatchPlan::Attention& plan, const AttentionShape& s
       for (std::int64_t i0 = 0; i0 < item.length; i0 += block_rows) {
         const auto n = std::min(block_rows, item.length - i0), seen = item.ancestors + i0 + n,
                    t0 = item.begin + i0;
-        blas::gemm<Real>(false, true, {n, seen, d}, 1, {qkv + t0 * width + h * d, width}, {k, d}, 0,
-                         {s, seen});
+        gemm<Real>(false, true, {n, seen, d}, {qkv + t0 * width + h * d, width}, {k, d}, {s, seen});
         for (std::int64_t i = 0; i < n; ++i)
           lse[h * tokens + t0 + i] =
               kernel.softmax(s + i * seen, scale, item.ancestors + i0 + i + 1, seen);
-        blas::gemm<Real>(false, false, {n, d, seen}, 1, {s, seen}, {v, d}, 0,
-                         {out + t0 * out_width + h * d, out_width});
+        gemm<Real>(false, false, {n, d, seen}, {s, seen}, {v, d},
+                   {out + t0 * out_width + h * d, out_width});
       }
   });
 }
@@ -189,20 +188,20 @@ void attention_backward(const BatchPlan::Attention& plan, const AttentionShape& 
       for (std::int64_t i0 = 0; i0 < item.length; i0 += block_rows) {
         const auto n = std::min(block_rows, item.length - i0), seen = item.ancestors + i0 + n,
                    t0 = item.begin + i0;
-        const blas::View<const Real> q{grad.qkv + t0 * width + h * d, width};
-        const blas::View<const Real> d_out{grad.d_out + t0 * out_width + h * d, out_width};
-        blas::gemm<Real>(false, true, {n, seen, d}, 1, q, {k, d}, 0, {s, seen});
-        blas::gemm<Real>(false, true, {n, seen, d}, 1, d_out, {v, d}, 0, {ds, seen});
+        const View<const Real> q{grad.qkv + t0 * width + h * d, width};
+        const View<const Real> d_out{grad.d_out + t0 * out_width + h * d, out_width};
+        gemm<Real>(false, true, {n, seen, d}, q, {k, d}, {s, seen});
+        gemm<Real>(false, true, {n, seen, d}, d_out, {v, d}, {ds, seen});
         for (std::int64_t i = 0; i < n; ++i) {
           const auto row = (t0 + i) * out_width + h * d;
           const Real delta = kernel.dot(grad.out + row, grad.d_out + row, d);
           kernel.softmax_backward(s + i * seen, ds + i * seen, scale, grad.lse[h * tokens + t0 + i],
                                   delta, item.ancestors + i0 + i + 1, seen);
         }
-        blas::gemm<Real>(true, false, {seen, d, n}, 1, {s, seen}, d_out, 1, {dv, d});
-        blas::gemm<Real>(true, false, {seen, d, n}, 1, {ds, seen}, q, 1, {dk, d});
-        blas::gemm<Real>(false, false, {n, d, seen}, 1, {ds, seen}, {k, d}, 0,
-                         {grad.d_qkv + t0 * width + h * d, width});
+        gemm<Real>(true, false, {seen, d, n}, {s, seen}, d_out, {dv, d}, Store::add);
+        gemm<Real>(true, false, {seen, d, n}, {ds, seen}, q, {dk, d}, Store::add);
+        gemm<Real>(false, false, {n, d, seen}, {ds, seen}, {k, d},
+                   {grad.d_qkv + t0 * width + h * d, width});
       }
   });
   const auto kv_begin = shape.heads * d;  // the k and v columns follow the queries

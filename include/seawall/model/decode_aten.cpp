@@ -1,5 +1,6 @@
 // Decoding with plain ATen operators, for every device and type: padded keys and values, one
 // attention call a layer.
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -97,6 +98,12 @@ class AtenEngine : public DecodeEngine {
       x = edited({TapPoint::Kind::resid_post, l}, x, false);
     }
     return x;
+  }
+
+  std::vector<std::int64_t> choose(const Tensor& x) override {
+    const Tensor best = decoder_.logits(x).argmax(1).to(at::kCPU);  // [M]
+    const auto* ids = best.const_data_ptr<std::int64_t>();
+    return {ids, ids + best.numel()};
   }
 
  private:

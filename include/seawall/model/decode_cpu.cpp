@@ -7,18 +7,26 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
+#include <numeric>
 
 #include "seawall/core/error.hpp"
 #include "seawall/model/decode_engine.hpp"
 #include "seawall/model/kernels.hpp"
 #include "seawall/model/layer.hpp"
+#include "seawall/model/packed.hpp"
 #include "seawall/model/stack.hpp"
 
 namespace seawall {
 namespace {
 
-constexpr std::int64_t page_tokens = 32;
+constexpr std::int64_t page_tokens = 16;     // a whole number of vectors of every kernel
+constexpr std::int64_t prefill_rows = 1024;  // rows of the MLP at once: its wide values stay small
+
+/// One block's weights, packed for few rows.
+template <class Real>
+struct PackedLayer {
+  cpu::PackedLinear<Real> qkv, o, gate_up, down;
+};
 
 template <class Real>
 class CpuEngine : public DecodeEngine {
@@ -27,113 +35,132 @@ class CpuEngine : public DecodeEngine {
       : decoder_(decoder),
         config_(decoder.config()),
         plan_(std::move(plan)),
-        options_(std::move(options)),
+        hooks_(std::move(options)),
         weights_(decoder.layer_weights()),
         shape_{config_.heads, config_.kv_heads, config_.head_dim},
-        math_(config_, plan_.tokens, plan_.positions.const_data_ptr<std::int64_t>(),
-              plan_.attention->last_position + 1 + options_.max_new_tokens),
+        positions_end_(plan_.attention->last_position + 1 + hooks_.max_new_tokens),
+        rotary_(config_, positions_end_),
         prompt_(config_.layers),
         pages_(config_.layers),
-        grown_(plan_.rows, 0) {
-    options_tensor_ = decoder.embedding().options().requires_grad(false);
-  }
+        grown_(plan_.rows, 0),
+        fresh_options_(decoder.embedding().options().requires_grad(false)) {}
 
+  /// The last block runs on the rows' last tokens only: nothing else of it is read again but its
+  /// keys and values.
   Tensor prefill() override {
-    const auto t = plan_.tokens, c = config_.hidden_size, d = config_.head_dim;
-    Tensor x = edited({TapPoint::Kind::embed, -1},
-                      decoder_.embedding().index_select(0, plan_.ids));  // [T,C]
-    const Tensor qkv = fresh(t * shape_.width()), attention = fresh(t * config_.heads * d),
+    const auto t = plan_.tokens, c = config_.hidden_size;
+    const auto block = std::min(t, prefill_rows);
+    const auto* positions = plan_.positions.template const_data_ptr<std::int64_t>();
+    cpu::LayerMath<Real> math(config_, t, positions, positions_end_);
+    Tensor x = edited(embed_point, decoder_.embedding().index_select(0, plan_.ids));  // [T,C]
+    const Tensor qkv = fresh(t * shape_.width()), mixed = fresh(t * q_width()),
                  lse = fresh(t * config_.heads);
-    const Tensor gate_up = fresh(2 * t * config_.intermediate_size), normed = fresh(t * c),
-                 inner = fresh(t * config_.intermediate_size);
+    const Tensor normed = fresh(t * c), gate = fresh(block * inner()), up = fresh(block * inner());
+    const cpu::LayerScratch<Real> scratch{at(normed), at(gate), nullptr,
+                                          nullptr};  // silu(gate) * up in place
     for (std::int64_t l = 0; l < config_.layers; ++l) {
-      const auto w = layer(l);
-      const cpu::LayerState<Real> state{at(x),
-                                        at(qkv),
-                                        at(attention),
-                                        at(lse),
-                                        at(x),
-                                        at(gate_up),
-                                        at(gate_up) + t * config_.intermediate_size,
-                                        at(x)};
-      math_.forward(*plan_.attention, w, state, {at(normed), at(inner), nullptr, nullptr});
+      const bool last = l + 1 == config_.layers;
+      auto w = layer(l);
+      if (last) w.q = nullptr;
+      math.resize(t, positions);
+      math.project(w, {at(x), at(qkv), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr},
+                   scratch);
       keep_prompt(l, at(qkv));
+      if (last) break;
+      cpu::attention_forward(*plan_.attention, shape_, at(qkv), at(mixed), at(lse), t);
+      for (std::int64_t begin = 0; begin < t; begin += block) {
+        math.resize(std::min(block, t - begin), positions + begin);
+        Real* rows = at(x) + begin * c;
+        math.finish(
+            w,
+            {rows, nullptr, at(mixed) + begin * q_width(), nullptr, rows, at(gate), at(up), rows},
+            scratch);
+      }
       x = edited({TapPoint::Kind::resid_post, l}, x);
     }
-    return x.index_select(0, plan_.last_token);
+    std::vector<std::int64_t> slots(plan_.rows);
+    std::iota(slots.begin(), slots.end(), std::int64_t{0});
+    x = x.index_select(0, plan_.last_token);  // [B,C]
+    run_layer(config_.layers - 1, slots, at(x), false);
+    return edited({TapPoint::Kind::resid_post, config_.layers - 1}, x, Rows::last_of_prompts);
   }
 
   Tensor step(const std::vector<std::int64_t>& slots,
               const std::vector<std::int64_t>& ids) override {
-    const auto m = static_cast<std::int64_t>(slots.size()), c = config_.hidden_size,
-               d = config_.head_dim;
-    std::vector<std::int64_t> positions;
-    for (auto slot : slots) positions.push_back(context(slot) + grown_[slot]);
-    math_.resize(m, positions.data());
-    const Tensor index = at::from_blob(const_cast<std::int64_t*>(ids.data()), {m}, at::kLong);
-    Tensor x = edited({TapPoint::Kind::embed, -1}, decoder_.embedding().index_select(0, index),
-                      false);  // [M,C]
-    const Tensor qkv = fresh(m * shape_.width()), attention = fresh(m * config_.heads * d);
-    const Tensor gate_up = fresh(2 * m * config_.intermediate_size), normed = fresh(m * c),
-                 inner = fresh(m * config_.intermediate_size);
+    const Tensor index = at::from_blob(const_cast<std::int64_t*>(ids.data()),
+                                       {static_cast<std::int64_t>(ids.size())}, at::kLong);
+    Tensor x = edited(embed_point, decoder_.embedding().index_select(0, index),
+                      Rows::new_tokens);  // [M,C]
     for (std::int64_t l = 0; l < config_.layers; ++l) {
-      const cpu::LayerState<Real> state{at(x),
-                                        at(qkv),
-                                        at(attention),
-                                        nullptr,
-                                        at(x),
-                                        at(gate_up),
-                                        at(gate_up) + m * config_.intermediate_size,
-                                        at(x)};
-      const cpu::LayerScratch<Real> scratch{at(normed), at(inner), nullptr, nullptr};
-      math_.project(layer(l), state, scratch);
-      append(l, slots, at(qkv));
-      attend(l, slots, at(qkv), at(attention));
-      math_.finish(layer(l), state, scratch);
-      x = edited({TapPoint::Kind::resid_post, l}, x, false);
+      run_layer(l, slots, at(x), true);
+      x = edited({TapPoint::Kind::resid_post, l}, x, Rows::new_tokens);
     }
     for (auto slot : slots) ++grown_[slot];
     return x;
   }
 
+  std::vector<std::int64_t> choose(const Tensor& x) override {
+    if (!head_)
+      head_ = std::make_unique<cpu::PackedLinear<Real>>(std::vector<Tensor>{decoder_.head()});
+    const Tensor normed = fresh(x.numel());
+    norm(at(normed), at(x), at(decoder_.final_norm()), x.size(0));
+    return head_->argmax(at(normed), x.size(0));
+  }
+
  private:
-  using Page = std::vector<Real>;  // [B, KV, k|v, page_tokens, D]
+  static constexpr TapPoint embed_point{TapPoint::Kind::embed, -1};
+  enum class Rows { prompts, last_of_prompts, new_tokens };
+  using Page = std::vector<Real>;  // [B, KV, (D, page_tokens) keys | (page_tokens, D) values]
   struct PromptCache {
-    std::vector<Real> k, v;  // [KV,T,D]
+    std::vector<Real> k, v;  // [KV,D,T] transposed, padded by a panel; [KV,T,D]
   };
 
   static Real* at(const Tensor& t) { return static_cast<Real*>(t.data_ptr()); }
-  Tensor fresh(std::int64_t n) const { return at::empty({n}, options_tensor_); }
+  Tensor fresh(std::int64_t n) const { return at::empty({n}, fresh_options_); }
+  std::int64_t q_width() const { return config_.heads * config_.head_dim; }
+  std::int64_t inner() const { return config_.intermediate_size; }
   std::int64_t context(std::int64_t slot) const {
     const auto& leaf = plan_.segments[plan_.leaf_of[slot]];
     return leaf.position + leaf.length;
   }
-
+  const Tensor& weight(std::int64_t l, std::int64_t i) const {
+    return weights_[l * tensors_a_layer + i];
+  }
   cpu::LayerWeights<const Real> layer(std::int64_t l) const {
-    auto p = [&](std::int64_t i) {
-      return static_cast<const Real*>(weights_[l * tensors_a_layer + i].const_data_ptr());
-    };
+    auto p = [&](std::int64_t i) { return static_cast<const Real*>(at(weight(l, i))); };
     return {p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7), p(8)};
   }
 
-  Tensor edited(const TapPoint& point, Tensor x, bool prompt = true) const {
-    if (options_.edit) x = options_.edit(point, x).contiguous();
-    if (x.dim() != 2 || x.size(1) != config_.hidden_size ||
-        x.scalar_type() != options_tensor_.dtype())
-      throw UsageError("generate: edit hook must keep the shape and type of its input");
-    if (prompt && options_.take) options_.take(point, x.index_select(0, plan_.last_token));
+  Tensor edited(const TapPoint& point, Tensor x, Rows rows = Rows::prompts) const {
+    if (hooks_.edit) {
+      const auto sizes = x.sizes().vec();
+      x = hooks_.edit(point, x).contiguous();
+      if (x.sizes() != at::IntArrayRef(sizes) || x.dtype() != fresh_options_.dtype())
+        throw UsageError("generate: the edit hook must keep the shape and type of its input");
+    }
+    if (hooks_.take && rows == Rows::prompts)
+      hooks_.take(point, x.index_select(0, plan_.last_token));
+    if (hooks_.take && rows == Rows::last_of_prompts) hooks_.take(point, x);
     return x;
+  }
+
+  void norm(Real* y, const Real* x, const Real* w, std::int64_t rows) const {
+    const auto c = config_.hidden_size;
+    at::parallel_for(0, rows, 32, [&](std::int64_t begin, std::int64_t end) {
+      kernels::table<Real>().rms_norm(y + begin * c, x + begin * c, w, end - begin, c,
+                                      static_cast<Real>(config_.rms_norm_eps));
+    });
   }
 
   void keep_prompt(std::int64_t l, const Real* qkv) {
     const auto t = plan_.tokens, d = config_.head_dim, width = shape_.width();
     auto& cache = prompt_[l];
-    cache.k.resize(config_.kv_heads * t * d);
+    cache.k.resize(config_.kv_heads * t * d + kernels::table<Real>().panel);
     cache.v.resize(config_.kv_heads * t * d);
     for (std::int64_t kv = 0; kv < config_.kv_heads; ++kv)
       for (std::int64_t i = 0; i < t; ++i) {
         const Real* key = qkv + i * width + (config_.heads + kv) * d;
-        std::memcpy(cache.k.data() + (kv * t + i) * d, key, d * sizeof(Real));
+        for (std::int64_t j = 0; j < d; ++j) cache.k[(kv * d + j) * t + i] = key[j];
         std::memcpy(cache.v.data() + (kv * t + i) * d, key + config_.kv_heads * d,
                     d * sizeof(Real));
       }
@@ -144,51 +171,107 @@ class CpuEngine : public DecodeEngine {
            (slot * config_.kv_heads + kv) * 2 * page_tokens * config_.head_dim;
   }
 
-  void append(std::int64_t l, const std::vector<std::int64_t>& slots, const Real* qkv) {
+  /// Packs a block's weights the first time they are needed.
+  const PackedLayer<Real>& packed(std::int64_t l) {
+    for (auto next = static_cast<std::int64_t>(packed_.size()); next < config_.layers; ++next) {
+      auto stack = [&](std::initializer_list<std::int64_t> which) {
+        std::vector<Tensor> all;
+        for (auto i : which) all.push_back(weight(next, i));
+        return cpu::PackedLinear<Real>(all);
+      };
+      packed_.push_back({stack({1, 2, 3}), stack({4}), stack({6, 7}), stack({8})});
+    }
+    return packed_[l];
+  }
+
+  /// One block on one row a slot, in place. `append`: the rows are new tokens; else they are the
+  /// prompts' last ones, whose keys and values are kept already. Shapes: x [M,C].
+  void run_layer(std::int64_t l, const std::vector<std::int64_t>& slots, Real* x, bool append) {
+    const auto& kernel = kernels::table<Real>();
+    const auto& w = packed(l);
+    const auto m = static_cast<std::int64_t>(slots.size()), width = shape_.width();
+    const Tensor normed = fresh(m * config_.hidden_size), qkv = fresh(m * width),
+                 mixed = fresh(m * q_width());
+    norm(at(normed), x, at(weight(l, 0)), m);
+    w.qkv.apply(at(normed), m, at(qkv), false);
+    const auto half = config_.head_dim / 2;
+    for (std::int64_t r = 0; r < m; ++r) {
+      const auto position = context(slots[r]) + (append ? grown_[slots[r]] : -1);
+      kernel.rope(at(qkv) + r * width, rotary_.cos.data() + position * half,
+                  rotary_.sin.data() + position * half, config_.heads + config_.kv_heads,
+                  config_.head_dim, 1);
+    }
+    if (append) keep_new(l, slots, at(qkv));
+    attend(l, slots, at(qkv), at(mixed), append);
+    w.o.apply(at(mixed), m, x, true);
+
+    const Tensor gate_up = fresh(2 * m * inner()), act = fresh(m * inner());
+    norm(at(normed), x, at(weight(l, 5)), m);
+    w.gate_up.apply(at(normed), m, at(gate_up), false);
+    at::parallel_for(0, m, 8, [&](std::int64_t begin, std::int64_t end) {
+      for (auto r = begin; r < end; ++r) {
+        const Real* gate = at(gate_up) + 2 * r * inner();
+        kernel.silu_mul(at(act) + r * inner(), gate, gate + inner(), inner());
+      }
+    });
+    w.down.apply(at(act), m, x, true);
+  }
+
+  void keep_new(std::int64_t l, const std::vector<std::int64_t>& slots, const Real* qkv) {
     const auto d = config_.head_dim, width = shape_.width();
     for (std::size_t r = 0; r < slots.size(); ++r) {
-      const auto at = grown_[slots[r]], page = at / page_tokens;
+      const auto now = grown_[slots[r]], page = now / page_tokens, place = now % page_tokens;
       while (static_cast<std::int64_t>(pages_[l].size()) <= page)
         pages_[l].emplace_back(plan_.rows * config_.kv_heads * 2 * page_tokens * d);
       for (std::int64_t kv = 0; kv < config_.kv_heads; ++kv) {
         const Real* key = qkv + r * width + (config_.heads + kv) * d;
-        Real* to = page_at(l, page, slots[r], kv) + (at % page_tokens) * d;
-        std::memcpy(to, key, d * sizeof(Real));
-        std::memcpy(to + page_tokens * d, key + config_.kv_heads * d, d * sizeof(Real));
+        Real* to = page_at(l, page, slots[r], kv);
+        for (std::int64_t j = 0; j < d; ++j) to[j * page_tokens + place] = key[j];
+        std::memcpy(to + d * page_tokens + place * d, key + config_.kv_heads * d, d * sizeof(Real));
       }
     }
   }
 
   /// Rows run within a head, so that a shared prefix stays in the cache from one row to the next.
-  void attend(std::int64_t l, const std::vector<std::int64_t>& slots, Real* qkv, Real* out) {
+  void attend(std::int64_t l, const std::vector<std::int64_t>& slots, const Real* qkv, Real* out,
+              bool appended) {
     const auto& kernel = kernels::table<Real>();
-    const auto m = static_cast<std::int64_t>(slots.size()), d = config_.head_dim,
-               group = config_.heads / config_.kv_heads;
+    const auto m = static_cast<std::int64_t>(slots.size()), d = config_.head_dim, t = plan_.tokens;
+    const auto group = config_.heads / config_.kv_heads;
     const Real scale = 1 / std::sqrt(static_cast<Real>(d));
     at::parallel_for(0, m * config_.kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<Real> scores(group * std::max(page_tokens, plan_.attention->longest_context)),
-          top(group), sum(group);
-      for (auto p = begin; p < end; ++p) {
-        const auto kv = p / m, r = p % m, slot = slots[r];
-        Real* q = qkv + r * shape_.width() + kv * group * d;  // [group,D]
-        Real* o = out + (r * config_.heads + kv * group) * d;
-        for (std::int64_t i = 0; i < group * d; ++i) q[i] *= scale;
-        std::fill_n(o, group * d, Real(0));
-        std::fill(top.begin(), top.end(), -std::numeric_limits<Real>::infinity());
-        std::fill(sum.begin(), sum.end(), Real(0));
-        for (const auto& run : plan_.attention->items[plan_.leaf_of[slot]].context) {
-          const auto first = (kv * plan_.tokens + run.begin) * d;
-          kernel.attend(q, prompt_[l].k.data() + first, prompt_[l].v.data() + first, run.length,
-                        group, d, scores.data(), o, top.data(), sum.data());
+      std::vector<Real> p(plan_.attention->longest_context + hooks_.max_new_tokens + 1 +
+                          2 * kernel.panel);
+      for (auto pair = begin; pair < end; ++pair) {
+        const auto kv = pair / m, r = pair % m, slot = slots[r],
+                   grown = appended ? grown_[slot] + 1 : 0;
+        const auto& runs = plan_.attention->items[plan_.leaf_of[slot]].context;
+        for (auto h = kv * group; h < (kv + 1) * group; ++h) {
+          const Real* q = qkv + r * shape_.width() + h * d;
+          Real* s = p.data();
+          for (const auto& run : runs) {
+            kernel.scores(q, prompt_[l].k.data() + kv * d * t + run.begin, t, run.length, d, s);
+            s += run.length;
+          }
+          for (std::int64_t i = 0; i < grown; i += page_tokens) {
+            const auto count = std::min(page_tokens, grown - i);
+            kernel.scores(q, page_at(l, i / page_tokens, slot, kv), page_tokens, count, d, s);
+            s += count;
+          }
+          kernel.softmax(p.data(), scale, s - p.data(), s - p.data());
+          Real* o = out + r * q_width() + h * d;
+          std::fill_n(o, d, Real(0));
+          s = p.data();
+          for (const auto& run : runs) {
+            kernel.weigh(s, prompt_[l].v.data() + (kv * t + run.begin) * d, run.length, d, o);
+            s += run.length;
+          }
+          for (std::int64_t i = 0; i < grown; i += page_tokens) {
+            const auto count = std::min(page_tokens, grown - i);
+            kernel.weigh(s, page_at(l, i / page_tokens, slot, kv) + d * page_tokens, count, d, o);
+            s += count;
+          }
         }
-        const auto grown = grown_[slot] + 1;
-        for (std::int64_t t = 0; t < grown; t += page_tokens) {
-          const Real* k = page_at(l, t / page_tokens, slot, kv);
-          kernel.attend(q, k, k + page_tokens * d, std::min(page_tokens, grown - t), group, d,
-                        scores.data(), o, top.data(), sum.data());
-        }
-        for (std::int64_t h = 0; h < group; ++h)
-          for (std::int64_t i = 0; i < d; ++i) o[h * d + i] /= sum[h];
       }
     });
   }
@@ -196,14 +279,17 @@ class CpuEngine : public DecodeEngine {
   const Decoder& decoder_;
   const LlamaConfig& config_;
   BatchPlan plan_;
-  DecodeOptions options_;
+  DecodeOptions hooks_;
   std::vector<Tensor> weights_;
   AttentionShape shape_;
-  cpu::LayerMath<Real> math_;
+  std::int64_t positions_end_;
+  cpu::Rotary<Real> rotary_;
   std::vector<PromptCache> prompt_;
   std::vector<std::vector<Page>> pages_;
   std::vector<std::int64_t> grown_;  // new tokens a row
-  at::TensorOptions options_tensor_;
+  std::vector<PackedLayer<Real>> packed_;
+  std::unique_ptr<cpu::PackedLinear<Real>> head_;
+  at::TensorOptions fresh_options_;
 };
 
 }  // namespace

@@ -97,8 +97,7 @@ class Batch {
  private:
   /// Greedy choice for every active row; finished rows leave `active`. Returns the ids of the rest.
   std::vector<std::int64_t> take_tokens(std::vector<std::int64_t>& active, const Tensor& x) {
-    const Tensor best = decoder_.logits(x).argmax(1).to(at::kCPU);  // [M]
-    const auto* chosen = best.const_data_ptr<std::int64_t>();
+    const auto chosen = engine_->choose(x);
     std::vector<std::int64_t> rest, ids;
     for (std::size_t i = 0; i < active.size(); ++i) {
       auto& row = rows_[active[i]];

@@ -19,6 +19,22 @@ struct Product {
   bool add;
 };
 
+/// c = a b (+ c where `add`): a stored [m,k] ([k,m] transposed), b [k,n] ([n,k] transposed);
+/// strides in values.
+template <class Real>
+struct Gemm {
+  const Real* a;
+  Index a_stride;
+  bool a_transposed;
+  const Real* b;
+  Index b_stride;
+  bool b_transposed;
+  Real* c;
+  Index c_stride;
+  Index m, n, k;
+  bool add;
+};
+
 /// The kernels for one type, chosen once for the machine's instructions. Rows are contiguous unless
 /// a stride is named.
 template <class Real>
@@ -51,7 +67,7 @@ struct Table {
   /// First index of the largest value; NaN never wins.
   Index (*argmax)(const Real* x, Index n);
   /// out[t] = q . k[:,t] for t < m. Keys lie transposed, `stride` apart; both arrays are read or
-  /// written up to `panel` places beyond m. Shapes: q [d], k [d,stride], out [m].
+  /// written in whole vectors, up to 15 places beyond m. Shapes: q [d], k [d,stride], out [m].
   void (*scores)(const Real* q, const Real* k, Index stride, Index m, Index d, Real* out);
   /// out += p v. Shapes: p [m], v [m,d], out [d].
   void (*weigh)(const Real* p, const Real* v, Index m, Index d, Real* out);
@@ -60,6 +76,10 @@ struct Table {
   /// c = a b (+ c where `add`) over consecutive panels of a packed matrix: [panels, k, panel], the
   /// last one padded. Shapes: a [m,k], c [m,n].
   void (*multiply)(const Product<Real>& product);
+  /// Values of scratch that `gemm` needs.
+  Index (*gemm_scratch)(const Gemm<Real>& gemm);
+  /// A matrix product on one thread.
+  void (*gemm)(const Gemm<Real>& gemm, Real* scratch);
 };
 
 template <class Real>

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "seawall/model/blas.hpp"
+#include "seawall/model/gemm.hpp"
 #include "seawall/model/kernels.hpp"
 
 namespace seawall::cpu {
@@ -50,14 +50,15 @@ void LayerMath<Real>::resize(std::int64_t tokens, const std::int64_t* positions)
 }
 
 template <class Real>
-void LayerMath<Real>::rotate(Real* qkv, Real sign) const {
+void LayerMath<Real>::rotate(Real* qkv, Real sign, bool queries) const {
   const auto& kernel = kernels::table<Real>();
-  const auto half = shape_.head_dim / 2;
+  const auto half = shape_.head_dim / 2, skipped = queries ? 0 : shape_.heads;
+  const auto heads = shape_.heads + shape_.kv_heads - skipped;
   at::parallel_for(0, tokens_, row_grain, [&](std::int64_t begin, std::int64_t end) {
     for (auto t = begin; t < end; ++t) {
       const auto angle = positions_[t] * half;
-      kernel.rope(qkv + t * shape_.width(), rotary_.cos.data() + angle, rotary_.sin.data() + angle,
-                  shape_.heads + shape_.kv_heads, shape_.head_dim, sign);
+      kernel.rope(qkv + t * shape_.width() + skipped * shape_.head_dim, rotary_.cos.data() + angle,
+                  rotary_.sin.data() + angle, heads, shape_.head_dim, sign);
     }
   });
 }
@@ -101,70 +102,69 @@ void LayerMath<Real>::project(const LayerWeights<const Real>& w, const LayerStat
   const auto t = tokens_, width = shape_.width(), q_width = shape_.heads * shape_.head_dim;
   const auto kv_width = shape_.kv_heads * shape_.head_dim;
   norm(scratch.normed, s.x_in, w.norm1);
-  const blas::View<const Real> normed{scratch.normed, c_};
-  blas::linear<Real>({t, q_width, c_}, normed, w.q, 0, {s.qkv, width});
-  blas::linear<Real>({t, kv_width, c_}, normed, w.k, 0, {s.qkv + q_width, width});
-  blas::linear<Real>({t, kv_width, c_}, normed, w.v, 0, {s.qkv + q_width + kv_width, width});
-  rotate(s.qkv, 1);
+  const View<const Real> normed{scratch.normed, c_};
+  if (w.q) linear<Real>({t, q_width, c_}, normed, w.q, {s.qkv, width});
+  linear<Real>({t, kv_width, c_}, normed, w.k, {s.qkv + q_width, width});
+  linear<Real>({t, kv_width, c_}, normed, w.v, {s.qkv + q_width + kv_width, width});
+  rotate(s.qkv, 1, w.q != nullptr);
 }
 
 template <class Real>
 void LayerMath<Real>::finish(const LayerWeights<const Real>& w, const LayerState<Real>& s,
                              const LayerScratch<Real>& scratch) const {
   const auto t = tokens_, q_width = shape_.heads * shape_.head_dim;
-  const blas::View<const Real> normed{scratch.normed, c_};
+  const View<const Real> normed{scratch.normed, c_};
   if (s.x_mid != s.x_in) std::copy_n(s.x_in, t * c_, s.x_mid);
-  blas::linear<Real>({t, c_, q_width}, {s.attention, q_width}, w.o, 1, {s.x_mid, c_});
+  linear<Real>({t, c_, q_width}, {s.attention, q_width}, w.o, {s.x_mid, c_}, Store::add);
 
   norm(scratch.normed, s.x_mid, w.norm2);
-  blas::linear<Real>({t, inner_, c_}, normed, w.gate, 0, {s.gate, inner_});
-  blas::linear<Real>({t, inner_, c_}, normed, w.up, 0, {s.up, inner_});
+  linear<Real>({t, inner_, c_}, normed, w.gate, {s.gate, inner_});
+  linear<Real>({t, inner_, c_}, normed, w.up, {s.up, inner_});
   at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
     kernels::table<Real>().silu_mul(scratch.inner + begin, s.gate + begin, s.up + begin,
                                     end - begin);
   });
   if (s.x_out != s.x_mid) std::copy_n(s.x_mid, t * c_, s.x_out);
-  blas::linear<Real>({t, c_, inner_}, {scratch.inner, inner_}, w.down, 1, {s.x_out, c_});
+  linear<Real>({t, c_, inner_}, {scratch.inner, inner_}, w.down, {s.x_out, c_}, Store::add);
 }
 
 template <class Real>
 void LayerMath<Real>::backward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
                                const LayerState<Real>& s, const LayerScratch<Real>& scratch,
                                Real* dx, const LayerWeights<Real>& dw) const {
-  using In = blas::View<const Real>;
+  using In = View<const Real>;
   const auto t = tokens_, width = shape_.width(), q_width = shape_.heads * shape_.head_dim;
   const auto kv_width = shape_.kv_heads * shape_.head_dim;
   // MLP: x_out = x_mid + down(silu(gate) * up)
-  blas::grad_input<Real>({t, c_, inner_}, {dx, c_}, w.down, 0, {scratch.d_wide, inner_});
+  grad_input<Real>({t, c_, inner_}, {dx, c_}, w.down, {scratch.d_wide, inner_});
   at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
     kernels::table<Real>().silu_mul_backward(s.gate + begin, s.up + begin, scratch.d_wide + begin,
                                              scratch.inner + begin, end - begin);
   });
-  if (dw.down)
-    blas::grad_weight<Real>({t, c_, inner_}, In{dx, c_}, In{scratch.inner, inner_}, dw.down);
+  if (dw.down) grad_weight<Real>({t, c_, inner_}, In{dx, c_}, In{scratch.inner, inner_}, dw.down);
   if (dw.gate || dw.up) norm(scratch.normed, s.x_mid, w.norm2);
   const In gate{s.gate, inner_}, up{s.up, inner_}, normed{scratch.normed, c_};
-  if (dw.gate) blas::grad_weight<Real>({t, inner_, c_}, gate, normed, dw.gate);
-  if (dw.up) blas::grad_weight<Real>({t, inner_, c_}, up, normed, dw.up);
+  if (dw.gate) grad_weight<Real>({t, inner_, c_}, gate, normed, dw.gate);
+  if (dw.up) grad_weight<Real>({t, inner_, c_}, up, normed, dw.up);
   Real* d_normed = scratch.normed;  // its contents have been used
-  blas::grad_input<Real>({t, inner_, c_}, gate, w.gate, 0, {d_normed, c_});
-  blas::grad_input<Real>({t, inner_, c_}, up, w.up, 1, {d_normed, c_});
+  grad_input<Real>({t, inner_, c_}, gate, w.gate, {d_normed, c_});
+  grad_input<Real>({t, inner_, c_}, up, w.up, {d_normed, c_}, Store::add);
   norm_backward(dx, dw.norm2, d_normed, s.x_mid, w.norm2);
 
   // Attention: x_mid = x_in + o(attention(rope(q), rope(k), v))
-  blas::grad_input<Real>({t, c_, q_width}, {dx, c_}, w.o, 0, {scratch.d_heads, q_width});
-  if (dw.o) blas::grad_weight<Real>({t, c_, q_width}, In{dx, c_}, In{s.attention, q_width}, dw.o);
+  grad_input<Real>({t, c_, q_width}, {dx, c_}, w.o, {scratch.d_heads, q_width});
+  if (dw.o) grad_weight<Real>({t, c_, q_width}, In{dx, c_}, In{s.attention, q_width}, dw.o);
   Real* d_qkv = scratch.d_wide;
   attention_backward<Real>(plan, shape_, {s.qkv, s.attention, s.lse, scratch.d_heads, d_qkv}, t);
-  rotate(d_qkv, -1);
+  rotate(d_qkv, -1, true);
   if (dw.q || dw.k || dw.v) norm(scratch.normed, s.x_in, w.norm1);
   const In dq{d_qkv, width}, dk{d_qkv + q_width, width}, dv{d_qkv + q_width + kv_width, width};
-  if (dw.q) blas::grad_weight<Real>({t, q_width, c_}, dq, normed, dw.q);
-  if (dw.k) blas::grad_weight<Real>({t, kv_width, c_}, dk, normed, dw.k);
-  if (dw.v) blas::grad_weight<Real>({t, kv_width, c_}, dv, normed, dw.v);
-  blas::grad_input<Real>({t, q_width, c_}, dq, w.q, 0, {d_normed, c_});
-  blas::grad_input<Real>({t, kv_width, c_}, dk, w.k, 1, {d_normed, c_});
-  blas::grad_input<Real>({t, kv_width, c_}, dv, w.v, 1, {d_normed, c_});
+  if (dw.q) grad_weight<Real>({t, q_width, c_}, dq, normed, dw.q);
+  if (dw.k) grad_weight<Real>({t, kv_width, c_}, dk, normed, dw.k);
+  if (dw.v) grad_weight<Real>({t, kv_width, c_}, dv, normed, dw.v);
+  grad_input<Real>({t, q_width, c_}, dq, w.q, {d_normed, c_});
+  grad_input<Real>({t, kv_width, c_}, dk, w.k, {d_normed, c_}, Store::add);
+  grad_input<Real>({t, kv_width, c_}, dv, w.v, {d_normed, c_}, Store::add);
   norm_backward(dx, dw.norm1, d_normed, s.x_in, w.norm1);
 }
 

@@ -47,7 +47,7 @@ class LayerMath {
   /// Fewer rows or other positions for the same tables.
   void resize(std::int64_t tokens, const std::int64_t* positions);
 
-  /// x_in -> qkv, rotated.
+  /// x_in -> qkv, rotated. Where `w.q` is null only keys and values are made.
   void project(const LayerWeights<const Real>& w, const LayerState<Real>& s,
                const LayerScratch<Real>& scratch) const;
   /// attention and x_in -> x_mid -> x_out. May run in place (x_in = x_mid = x_out).
@@ -65,7 +65,7 @@ class LayerMath {
   const AttentionShape& shape() const { return shape_; }
 
  private:
-  void rotate(Real* qkv, Real sign) const;
+  void rotate(Real* qkv, Real sign, bool queries) const;
   void norm(Real* y, const Real* x, const Real* w) const;
   void norm_backward(Real* dx, Real* dw, const Real* dy, const Real* x, const Real* w) const;
 

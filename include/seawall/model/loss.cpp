@@ -1,18 +1,21 @@
 #include "seawall/model/loss.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/logsumexp.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
 
 #include "seawall/core/error.hpp"
+#include "seawall/model/gemm.hpp"
 #include "seawall/model/kernels.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/model/stack.hpp"
@@ -76,6 +79,25 @@ Tensor cross_entropy_aten(const Tensor& logits, const Tensor& targets, const Ten
       .to(logits.scalar_type());
 }
 
+enum class Layout { plain, transposed_left, transposed_right };
+
+template <class Real>
+void cpu_product(const Tensor& c, const Tensor& a, const Tensor& b, Layout layout, bool add) {
+  const bool left = layout == Layout::transposed_left, right = layout == Layout::transposed_right;
+  cpu::gemm<Real>(left, right, {c.size(0), c.size(1), left ? a.size(0) : a.size(1)},
+                  {a.const_data_ptr<Real>(), a.stride(0)}, {b.const_data_ptr<Real>(), b.stride(0)},
+                  {c.data_ptr<Real>(), c.stride(0)}, add ? cpu::Store::add : cpu::Store::set);
+}
+
+/// c = a b (+ c). Operands have contiguous rows.
+void product(Tensor& c, const Tensor& a, const Tensor& b, Layout layout, bool add) {
+  if (can_fuse({a, b}))
+    return c.scalar_type() == at::kFloat ? cpu_product<float>(c, a, b, layout, add)
+                                         : cpu_product<double>(c, a, b, layout, add);
+  at::addmm_out(c, c, layout == Layout::transposed_left ? a.t() : a,
+                layout == Layout::transposed_right ? b.t() : b, add ? 1 : 0, 1);
+}
+
 struct HeadGradients {
   Tensor hidden, norm, head;
 };
@@ -100,7 +122,7 @@ HeadGradients head_pass(const HeadInputs& in, const BatchPlan& plan, const Tenso
     const auto count = std::min(step, n - begin);
     auto part = [&](const Tensor& t) { return t.narrow(0, begin, count); };
     Tensor logits = buffer.narrow(0, 0, count);  // [R,V]
-    at::mm_out(logits, part(normed), in.head.t());
+    product(logits, part(normed), in.head, Layout::transposed_right, false);
     const Tensor factor = wanted.any() ? part(scale) : Tensor();
     if (fused && rows.scalar_type() == at::kFloat)
       cross_entropy_rows<float>(logits, part(plan.targets), part(losses), factor);
@@ -110,9 +132,9 @@ HeadGradients head_pass(const HeadInputs& in, const BatchPlan& plan, const Tenso
       logits = cross_entropy_aten(logits, part(plan.targets), part(losses), factor);
     if (d_normed.defined()) {
       auto to = part(d_normed);
-      at::mm_out(to, logits, in.head);
+      product(to, logits, in.head, Layout::plain, false);
     }
-    if (wanted.head) at::addmm_out(out.head, out.head, logits.t(), part(normed), begin ? 1 : 0, 1);
+    if (wanted.head) product(out.head, logits, part(normed), Layout::transposed_left, begin > 0);
   }
   if (!d_normed.defined()) return out;
   // Through the norm: with s = 1/rms, dx = s g - s^3 x (g.x)/C for g = d_normed * w.

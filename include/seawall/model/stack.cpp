@@ -1,9 +1,11 @@
 #include "seawall/model/stack.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/ivalue.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/silu.h>
@@ -14,7 +16,7 @@
 #include <algorithm>
 
 #include "seawall/core/error.hpp"
-#include "seawall/model/blas.hpp"
+#include "seawall/model/gemm.hpp"
 #include "seawall/model/layer.hpp"
 #include "seawall/model/runtime.hpp"
 
@@ -207,7 +209,7 @@ bool any_grad(const Tensor& x, at::TensorList weights) {
 }  // namespace
 
 bool can_fuse(at::TensorList weights) {
-  return blas::available() && compute_path() == ComputePath::fused &&
+  return compute_path() == ComputePath::fused &&
          std::all_of(weights.begin(), weights.end(), [&](const Tensor& w) {
            return w.is_cpu() && w.is_contiguous() && w.scalar_type() == weights[0].scalar_type() &&
                   (w.scalar_type() == at::kFloat || w.scalar_type() == at::kDouble);
