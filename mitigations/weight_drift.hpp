@@ -43,10 +43,12 @@ struct WeightDrift {
   Tensor penalty(ParamView params, const Step&) {
     Tensor sum;
     for (const auto& [weight, places] : groups) {
-      std::vector<Tensor> norms;
-      for (const auto i : places) norms.push_back(drift_of(params[i]).norm());
-      const Tensor squares = at::stack(norms).to(at::kFloat).square();
-      const Tensor term = squares.sum().mul(options.lambda * weight / 2);
+      std::vector<Tensor> squares;
+      for (const auto i : places) {
+        const Tensor drift = drift_of(params[i]).flatten();
+        squares.push_back(drift.dot(drift));
+      }
+      const Tensor term = at::stack(squares).to(at::kFloat).sum().mul(options.lambda * weight / 2);
       sum = sum.defined() ? sum.add(term) : term;
     }
     return sum;

@@ -1,28 +1,10 @@
 #include "seawall/policy/catalogue.hpp"
 
-#include <algorithm>
-#include <numeric>
-
 #include "seawall/core/error.hpp"
+#include "seawall/core/suggest.hpp"
 
 namespace seawall {
 namespace {
-
-/// Levenshtein distance.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 template <class Flag>
 std::vector<std::string_view> flag_names(Flag set,
@@ -40,13 +22,8 @@ namespace detail {
 void unknown_policy(std::string_view kind, std::string_view name,
                     const std::vector<std::string_view>& known) {
   std::string text = "unknown " + std::string(kind) + " `" + std::string(name) + "`";
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
-    return distance(a, name) < distance(b, name);
-  });
-  // Beyond half of what was typed, a guess is noise.
-  if (nearest != known.end() &&
-      distance(*nearest, name) <= std::max<std::size_t>(2, name.size() / 2))
-    text += "; did you mean `" + std::string(*nearest) + "`?";
+  if (const auto near = nearest_name(name, {known.begin(), known.end()}))
+    text += "; did you mean `" + *near + "`?";
   text += "; there are:";
   for (const auto& other : known)
     text += (&other == &known.front() ? " " : ", ") + std::string(other);
