@@ -28,13 +28,16 @@ void forward(benchmark::State& state) {
   const auto qkv = at::randn({plan.tokens, kShape.width()});            // [T,width]
   auto out = at::empty({plan.tokens, kShape.heads * kShape.head_dim});  // [T,H*D]
   auto lse = at::empty({kShape.heads, plan.tokens});                    // [H,T]
+  Timer time(state);
   for (auto _ : state)
-    cpu::attention_forward<float>(*plan.attention, kShape, qkv.const_data_ptr<float>(),
-                                  out.mutable_data_ptr<float>(), lse.mutable_data_ptr<float>(),
-                                  plan.tokens);
-  report_flops(state, flop(plan, 2));
+    time([&] {
+      cpu::attention_forward<float>(*plan.attention, kShape, qkv.const_data_ptr<float>(),
+                                    out.mutable_data_ptr<float>(), lse.mutable_data_ptr<float>(),
+                                    plan.tokens);
+    });
+  time.report_flops(flop(plan, 2));
 }
-BENCHMARK(forward)->ArgName("rows")->Arg(10)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(forward)->ArgName("rows")->Arg(10)->Unit(benchmark::kMillisecond)->UseManualTime();
 
 void forward_backward(benchmark::State& state) {
   const auto plan = separate_rows(state.range(0));
@@ -43,19 +46,26 @@ void forward_backward(benchmark::State& state) {
   auto lse = at::empty({kShape.heads, plan.tokens});
   const auto d_out = at::randn({plan.tokens, kShape.heads * kShape.head_dim});
   auto d_qkv = at::empty_like(qkv);
+  Timer time(state);
   for (auto _ : state) {
-    cpu::attention_forward<float>(*plan.attention, kShape, qkv.const_data_ptr<float>(),
-                                  out.mutable_data_ptr<float>(), lse.mutable_data_ptr<float>(),
-                                  plan.tokens);
-    cpu::attention_backward<float>(
-        *plan.attention, kShape,
-        {qkv.const_data_ptr<float>(), out.const_data_ptr<float>(), lse.const_data_ptr<float>(),
-         d_out.const_data_ptr<float>(), d_qkv.mutable_data_ptr<float>()},
-        plan.tokens);
+    time([&] {
+      cpu::attention_forward<float>(*plan.attention, kShape, qkv.const_data_ptr<float>(),
+                                    out.mutable_data_ptr<float>(), lse.mutable_data_ptr<float>(),
+                                    plan.tokens);
+      cpu::attention_backward<float>(
+          *plan.attention, kShape,
+          {qkv.const_data_ptr<float>(), out.const_data_ptr<float>(), lse.const_data_ptr<float>(),
+           d_out.const_data_ptr<float>(), d_qkv.mutable_data_ptr<float>()},
+          plan.tokens);
+    });
   }
-  report_flops(state, flop(plan, 6));  // the scores that backward makes again do not count
+  time.report_flops(flop(plan, 6));  // the scores that backward makes again do not count
 }
-BENCHMARK(forward_backward)->ArgName("rows")->Arg(10)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(forward_backward)
+    ->ArgName("rows")
+    ->Arg(10)
+    ->Unit(benchmark::kMillisecond)
+    ->UseManualTime();
 
 void flash_forward_backward(benchmark::State& state) {
   const auto rows = state.range(0);
@@ -65,18 +75,21 @@ void flash_forward_backward(benchmark::State& state) {
   const auto k = at::randn({rows, kShape.kv_heads, 207, kShape.head_dim});  // [B,KV,T,D]
   const auto v = at::randn({rows, kShape.kv_heads, 207, kShape.head_dim});
   const auto d_out = at::randn({rows, kShape.heads, 207, kShape.head_dim});
+  Timer time(state);
   for (auto _ : state) {
-    const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0, true);
-    benchmark::DoNotOptimize(at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        d_out, q, k, v, out, lse, 0, true));
+    time([&] {
+      const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0, true);
+      benchmark::DoNotOptimize(at::_scaled_dot_product_flash_attention_for_cpu_backward(
+          d_out, q, k, v, out, lse, 0, true));
+    });
   }
-  report_flops(state, flop(plan, 6));
+  time.report_flops(flop(plan, 6));
 }
 BENCHMARK(flash_forward_backward)
     ->ArgName("rows")
     ->Arg(10)
     ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+    ->UseManualTime();
 
 }  // namespace
 }  // namespace seawall::bench

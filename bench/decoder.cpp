@@ -36,24 +36,22 @@ void training_step(benchmark::State& state) {
   auto& decoder = decoder_of(state.range(0));
   decoder.set_requires_grad(true);
   const auto plan = plan_batch(workload(state.range(0), decoder.config()), at::kCPU);
+  Timer time(state);
   for (auto _ : state) {
     for (const auto& [name, tensor] : decoder.parameters()) tensor.mutable_grad() = Tensor();
-    const Tensor loss = decoder.loss(decoder.hidden(plan), plan, LossMode::fused);
-    loss.backward();
-    benchmark::DoNotOptimize(loss.item<float>());
+    time([&] { decoder.loss(decoder.hidden(plan), plan, LossMode::fused).backward(); });
   }
   decoder.set_requires_grad(false);
   for (const auto& [name, tensor] : decoder.parameters()) tensor.mutable_grad() = Tensor();
-  report_flops(state, 3 * forward_flop(decoder.config(), plan, plan.targets.numel()));
-  state.counters["real_tokens/s"] = benchmark::Counter(
-      static_cast<double>(plan.real_tokens), benchmark::Counter::kIsIterationInvariantRate);
+  time.report_flops(3 * forward_flop(decoder.config(), plan, plan.targets.numel()));
+  time.rate("real_tokens/s", static_cast<double>(plan.real_tokens));
 }
 BENCHMARK(training_step)
     ->ArgName("smollm2")
     ->Arg(organism_size)
     ->Arg(smollm2_size)
     ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+    ->UseManualTime();
 
 void decoding_step(benchmark::State& state) {
   const auto& decoder = decoder_of(state.range(0));
@@ -67,22 +65,21 @@ void decoding_step(benchmark::State& state) {
   for (std::int64_t r = 0; r < rows; ++r) slots.push_back(r);
   std::unique_ptr<DecodeEngine> engine;
   std::int64_t left = 0;
+  Timer time(state);
   for (auto _ : state) {
     if (left == 0) {
-      state.PauseTiming();
       engine =
           make_decode_engine(decoder, plan_batch(prompts, at::kCPU), {.max_new_tokens = kLength});
       engine->prefill();
       left = kLength;
-      state.ResumeTiming();
     }
     --left;
-    benchmark::DoNotOptimize(decoder.logits(engine->step(slots, ids)));
+    time([&] { benchmark::DoNotOptimize(decoder.logits(engine->step(slots, ids))); });
   }
   const double weights =
       block_parameters(c) + static_cast<double>(c.vocab_size) * static_cast<double>(c.hidden_size);
-  report_flops(state, 2 * weights * static_cast<double>(rows));
-  report_bytes(state, 4 * weights);  // fp32 weights read once a step
+  time.report_flops(2 * weights * static_cast<double>(rows));
+  time.report_bytes(4 * weights);  // fp32 weights read once a step
   state.counters["new_tokens/s"] =
       benchmark::Counter(static_cast<double>(rows), benchmark::Counter::kIsIterationInvariantRate);
 }
@@ -93,24 +90,25 @@ BENCHMARK(decoding_step)
     ->Args({smollm2_size, 1})
     ->Args({smollm2_size, 50})
     ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+    ->UseManualTime();
 
 void prefill(benchmark::State& state) {
   const auto& decoder = decoder_of(state.range(0));
   const c10::NoGradGuard no_grad;
   const auto plan = plan_batch(rows_of(50, 24, 16, 0, decoder.config().vocab_size), at::kCPU);
+  Timer time(state);
   for (auto _ : state) {
     auto engine = make_decode_engine(decoder, plan, {.max_new_tokens = 1});
-    benchmark::DoNotOptimize(engine->prefill());
+    time([&] { benchmark::DoNotOptimize(engine->prefill()); });
   }
-  report_flops(state, forward_flop(decoder.config(), plan, 0));
+  time.report_flops(forward_flop(decoder.config(), plan, 0));
 }
 BENCHMARK(prefill)
     ->ArgName("smollm2")
     ->Arg(organism_size)
     ->Arg(smollm2_size)
     ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+    ->UseManualTime();
 
 }  // namespace
 }  // namespace seawall::bench

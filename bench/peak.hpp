@@ -52,18 +52,35 @@ inline double memory_peak() {
   return peak;
 }
 
-/// Reports `flop` an iteration as GF/s and as share of the GEMM peak.
-inline void report_flops(benchmark::State& state, double flop) {
-  using benchmark::Counter;
-  state.counters["GF/s"] = Counter(flop / 1e9, Counter::kIsIterationInvariantRate);
-  state.counters["of_gemm"] = Counter(flop / gemm_peak(), Counter::kIsIterationInvariantRate);
-}
+/// Runs the iterations of a benchmark under its own clock, so that a share can be computed.
+class Timer {
+ public:
+  explicit Timer(benchmark::State& state) : state_(state) {}
+  /// Times one iteration.
+  void operator()(const auto& work) {
+    const double seconds = seconds_of(work);
+    state_.SetIterationTime(seconds);
+    total_ += seconds;
+    ++count_;
+  }
+  /// `flop` an iteration, as GF/s and as share of the GEMM peak.
+  void report_flops(double flop) const {
+    rate("GF/s", flop / 1e9);
+    rate("of_gemm", flop / gemm_peak());
+  }
+  /// `bytes` read and written an iteration, as GB/s and as share of the memory peak.
+  void report_bytes(double bytes) const {
+    rate("GB/s", bytes / 1e9);
+    rate("of_memory", bytes / memory_peak());
+  }
+  void rate(const char* name, double an_iteration) const {
+    state_.counters[name] = an_iteration * static_cast<double>(count_) / total_;
+  }
 
-/// Reports `bytes` read and written an iteration as GB/s and as share of the memory peak.
-inline void report_bytes(benchmark::State& state, double bytes) {
-  using benchmark::Counter;
-  state.counters["GB/s"] = Counter(bytes / 1e9, Counter::kIsIterationInvariantRate);
-  state.counters["of_memory"] = Counter(bytes / memory_peak(), Counter::kIsIterationInvariantRate);
-}
+ private:
+  benchmark::State& state_;
+  double total_ = 0;
+  std::int64_t count_ = 0;
+};
 
 }  // namespace seawall::bench
