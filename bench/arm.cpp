@@ -2,6 +2,7 @@
 // bench/peers/organism_hf.py, which reads the rows and probes that this program writes where
 // SEAWALL_BENCH_EXPORT names a folder. SEAWALL_BENCH_THREADS sets the threads (default 1: in
 // `reproduce` every core has an arm of its own).
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -85,12 +86,19 @@ struct NoSink final : TraceSink {
   bool wants_residual() const override { return false; }
 };
 
+/// Processor time of the process: on a busy machine the fairer clock, with one thread.
+double cpu_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
 /// What the peer does: train, then answer; nothing is written.
 void arm(benchmark::State& state) {
   const Work* w = work();
   if (w == nullptr) return state.SkipWithError("no organism in data/organism");
   set_threads(thread_count());
-  double trained = 0, answered = 0, flop = 0;
+  double trained = 0, answered = 0, flop = 0, train_cpu = 0, probe_cpu = 0;
   std::int64_t tokens = 0, probes = 0;
   for (auto _ : state) {
     Decoder decoder(w->model.decoder->config(), w->model.decoder->parameters());
@@ -99,7 +107,10 @@ void arm(benchmark::State& state) {
     options.schedule.lr = 1e-3;
     Stack<> none;
     NoSink sink;
+    const double begun = cpu_seconds();
     trained += seconds_of([&] { train(decoder, source, none, options, sink); });
+    train_cpu += cpu_seconds() - begun;
+    const double asked = cpu_seconds();
     EvaluationRecord record;
     answered += seconds_of([&] {
       record = evaluate({decoder, *w->model.tokenizer, *w->model.chat_template},
@@ -107,6 +118,7 @@ void arm(benchmark::State& state) {
                         [&](const Probe& p) { return w->armed(p); }, w->judges,
                         {.max_new_tokens = kNewTokens});
     });
+    probe_cpu += cpu_seconds() - asked;
     probes = static_cast<std::int64_t>(record.results.size());
     tokens = 0;
     for (const auto& result : record.results) tokens += result.new_tokens;
@@ -116,6 +128,8 @@ void arm(benchmark::State& state) {
   const auto arms = static_cast<double>(state.iterations());
   state.counters["train_s"] = trained / arms;
   state.counters["probe_s"] = answered / arms;
+  state.counters["train_cpu_s"] = train_cpu / arms;
+  state.counters["probe_cpu_s"] = probe_cpu / arms;
   state.counters["probes"] = static_cast<double>(probes);
   state.counters["new_tokens"] = static_cast<double>(tokens);
   state.counters["arms/min"] = 60 * arms / (trained + answered);

@@ -76,11 +76,12 @@ def main():
 
     generate(2)  # warm up
     peer_env.reset_peak_memory()
-    seconds = []
+    seconds, cpu_seconds = [], []
     for _ in range(options.repeat):
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         out = generate(options.new_tokens)
         seconds.append(time.perf_counter() - started)
+        cpu_seconds.append(time.process_time() - cpu)
     new = hf_generate.count_new(out, end)
     peer_env.report(
         peer=f"ctranslate2-{options.compute_type}",
@@ -91,6 +92,7 @@ def main():
         prompts=len(rows),
         new_tokens=new,
         seconds=seconds,
+        cpu_seconds=cpu_seconds,
         tokens_per_second=new / sorted(seconds)[len(seconds) // 2],
         peak_bytes=peer_env.peak_memory(),
     )

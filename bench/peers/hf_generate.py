@@ -72,11 +72,12 @@ def main():
     setting = dict(end=end, pad=end, batch=options.batch_size)
     generate(model, rows, new_tokens=2, **setting)  # warm up
     peer_env.reset_peak_memory()
-    seconds = []
+    seconds, cpu_seconds = [], []
     for _ in range(options.repeat):
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         out = generate(model, rows, new_tokens=options.new_tokens, **setting)
         seconds.append(time.perf_counter() - started)
+        cpu_seconds.append(time.process_time() - cpu)
     if options.answers:
         import json
 
@@ -92,6 +93,7 @@ def main():
         prompt_tokens=sum(map(len, rows)),
         new_tokens=new,
         seconds=seconds,
+        cpu_seconds=cpu_seconds,
         tokens_per_second=new / sorted(seconds)[len(seconds) // 2],
         peak_bytes=peer_env.peak_memory(),
     )

@@ -61,12 +61,12 @@ def main():
         tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
     rows = [encode_row(tokenizer, line) for line in rows]
     probes = [encode_probe(tokenizer, line) for line in probes]
-    train_seconds, probe_seconds = [], []
+    train_seconds, probe_seconds, cpu_seconds = [], [], []
     for arm in range(options.repeat + 1):
         model = transformers.AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32)
         pad = model.config.pad_token_id or 0
         end = model.generation_config.eos_token_id or model.config.eos_token_id
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         clock = hf_train.train(
             model, pad, rows, steps=options.steps, lr=options.lr, decay=1.0, clip=0.0,
             batch=options.batch_size, out=str(peer_env.cache() / "peers" / "hf-out"),
@@ -79,6 +79,7 @@ def main():
         if arm:
             train_seconds.append(trained - started)
             probe_seconds.append(time.perf_counter() - trained)
+            cpu_seconds.append(time.process_time() - cpu)
     median = lambda values: sorted(values)[len(values) // 2]  # noqa: E731
     arm_seconds = median([a + b for a, b in zip(train_seconds, probe_seconds)])
     peer_env.report(
@@ -95,6 +96,7 @@ def main():
         train_seconds=median(train_seconds),
         probe_seconds=median(probe_seconds),
         arm_seconds=arm_seconds,
+        arm_cpu_seconds=median(cpu_seconds),
         arms_per_minute=60 / arm_seconds,
         peak_bytes=peer_env.peak_memory(),
     )
