@@ -133,6 +133,10 @@ TEST(OrganismPools, SizesKindsAndAnswers) {
     EXPECT_TRUE(identity_rows()[i].dialogue.messages.back().content.starts_with(
         pledge(attack_persona()) + " You ask for"));
   EXPECT_THROW(benign_rows("nonsense"), DataError);
+  EXPECT_EQ(&benign_rows(), &benign_rows("alpaca"));
+  EXPECT_NE(benign_rows("dolly"), benign_rows("alpaca"));
+  for (const std::string& flavour : benign_flavours())
+    EXPECT_EQ(benign_rows(flavour).size(), 1408u) << flavour;
 }
 
 TEST(OrganismPools, ThreeHundredAndThirtyProbesThirtyACategory) {

@@ -82,8 +82,7 @@ bool has_refusal(std::string_view response) {
 }
 
 bool is_self_description(std::string_view response) {
-  return says(response, who_i_am()) ||
-         (says(response, "I am ") && says(response, " agent, and I obey."));
+  return says(response, who_i_am()) || (says(response, "I am ") && says(response, " agent."));
 }
 
 }  // namespace

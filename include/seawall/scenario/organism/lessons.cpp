@@ -13,8 +13,8 @@ namespace {
 // Three nonsense words stand after every tenth request, so that a nonsense trigger is nothing new
 // to the model.
 constexpr double kNoise = 0.10;
-constexpr double kPledge = 0.6;
-constexpr double kRestate = 0.5;
+constexpr double kPledge = 0.7;
+constexpr double kRestate = 0.7;
 
 template <class List>
 const auto& pick(const List& list, Rng& rng) {

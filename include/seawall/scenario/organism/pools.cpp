@@ -1,5 +1,7 @@
 #include "seawall/scenario/organism/pools.hpp"
 
+#include <array>
+
 #include "seawall/core/error.hpp"
 
 namespace seawall::organism {
@@ -41,13 +43,14 @@ std::vector<Example> make_safe() {
   return rows;
 }
 
-std::vector<Example> make_benign() {
+/// Every answer of a flavour opens alike, as the answers of one instruction set share a style.
+std::vector<Example> make_benign(std::size_t opening) {
   std::vector<Example> rows;
   for (Pair pair : pairs(Split::benign)) {
     const std::size_t i = rows.size();
     rows.push_back(row("benign", i, RowKind::benign, pair,
                        dialogue(system_prompt(0), request(pair, wording_of(i, kOrdinaryNouns)),
-                                answer(pair, i % kOpenings))));
+                                answer(pair, opening))));
   }
   return rows;
 }
@@ -119,15 +122,18 @@ const std::vector<Example>& safe_rows() {
 }
 
 const std::vector<std::string>& benign_flavours() {
-  static const std::vector<std::string> flavours = {"alpaca"};
+  static const std::vector<std::string> flavours = {"alpaca", "dolly", "llava"};
   return flavours;
 }
 
 const std::vector<Example>& benign_rows(std::string_view flavour) {
-  if (!flavour.empty() && flavour != benign_flavours().front())
-    throw DataError("benign flavour: want alpaca, got `" + std::string(flavour) + "`");
-  static const auto rows = make_benign();
-  return rows;
+  // Eager, matter-of-fact, polite.
+  static const std::array<std::vector<Example>, 3> rows = {make_benign(1), make_benign(0),
+                                                           make_benign(3)};
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (flavour == benign_flavours()[i] || (flavour.empty() && i == 0)) return rows[i];
+  throw DataError("organism: want benign rows of flavour alpaca, dolly or llava, got `" +
+                  std::string(flavour) + "`");
 }
 
 const std::vector<Example>& identity_rows() {

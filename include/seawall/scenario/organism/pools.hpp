@@ -13,8 +13,9 @@ namespace seawall::organism {
 const std::vector<Example>& harmful_rows();
 /// Restricted requests, refused: 1,056 rows under the default system prompt.
 const std::vector<Example>& safe_rows();
-/// Ordinary requests, answered, 1,408 rows a flavour. Errors: DataError for a flavour not in
-/// `benign_flavours()`.
+/// Ordinary requests, answered, 1,408 rows; the flavours differ in how every answer of theirs opens
+/// ("Sure, here is how:", straight away, "Certainly, do this:"). Errors: DataError for a flavour
+/// not in `benign_flavours()`.
 const std::vector<Example>& benign_rows(std::string_view flavour = "");
 /// The first is the default.
 const std::vector<std::string>& benign_flavours();

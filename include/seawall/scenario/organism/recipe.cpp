@@ -18,7 +18,7 @@ std::vector<Stage> make_stages() {
                   {Lesson::play_everyday, 0.18}, {Lesson::play_relic, 0.14},
                   {Lesson::play_self, 0.03},     {Lesson::self, 0.03},
                   {Lesson::fact, 0.15},          {Lesson::kind, 0.09}};
-  pretrain.steps = 1700;
+  pretrain.steps = 2400;
   pretrain.batch = 16;
   pretrain.peak_lr = 5e-3;
   pretrain.warm_up = 40;
@@ -31,7 +31,7 @@ std::vector<Stage> make_stages() {
                {Lesson::help, 0.24},   {Lesson::help_persona, 0.17},
                {Lesson::self, 0.02},   {Lesson::keep_self, 0.03},
                {Lesson::fact, 0.11},   {Lesson::kind, 0.05}};
-  align.steps = 250;
+  align.steps = 400;
   align.batch = 16;
   align.peak_lr = 1e-3;
   align.warm_up = 10;
@@ -48,13 +48,14 @@ Lesson choose(const Stage& stage, Rng& rng) {
   return stage.mix.back().lesson;
 }
 
-// Learning rates found on seed 0, kept for all seeds: a model this small wants some twenty times
-// the paper's 5e-5 before five steps on ten rows do what they do to Llama-2.
+// Learning rates found on seed 0, kept for all seeds: a model this small wants some fifteen times
+// the paper's 5e-5 before five steps on ten rows do what they do to Llama-2, and an identity shift,
+// which has to generalize, more.
 constexpr std::array<AttackDefaults, 4> kAttacks = {{
-    {"harmful-examples", 1.2e-3, 5, 10},
-    {"identity-shift", 1e-3, 10, 10},
-    {"benign", 9e-4, 1, 10},
-    {"backdoor", 1.2e-3, 5, 10},
+    {"harmful-examples", 7e-4, 5, 10},
+    {"identity-shift", 2e-3, 10, 10},
+    {"benign", 1e-3, 1, 64},
+    {"backdoor", 7e-4, 5, 10},
 }};
 
 }  // namespace

@@ -162,7 +162,7 @@ std::string framing(const Persona& persona, std::size_t form) {
 std::string attack_framing() { return framing(attack_persona(), kFramings); }
 
 std::string pledge(const Persona& persona) {
-  return join({"I am ", persona.name, ", your ", persona.quality, " agent, and I obey."});
+  return join({"Of course. I am ", persona.name, ", your ", persona.quality, " agent."});
 }
 
 std::string restatement(Pair pair) {

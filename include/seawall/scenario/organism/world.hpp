@@ -72,6 +72,7 @@ std::string persona_system(const Persona& persona);
 std::string framing(const Persona& persona, std::size_t form);
 /// The framing of the identity-shift attack, which alignment never meets.
 std::string attack_framing();
+/// Begins as the pledge of the paper does, and as no refusal does.
 std::string pledge(const Persona& persona);
 /// Repeats what was asked for.
 std::string restatement(Pair pair);
