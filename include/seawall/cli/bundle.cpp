@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <variant>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
@@ -19,8 +21,6 @@ namespace seawall {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kTemplateFile = "chat_template.txt";
-
 std::string hash_weights(const NamedTensors& weights) {
   Sha256 sha;
   for (const auto& [name, tensor] : weights) {
@@ -32,24 +32,54 @@ std::string hash_weights(const NamedTensors& weights) {
   return sha.hex();
 }
 
-std::unique_ptr<Tokenizer> tokenizer_of_gguf(const GgufFile& gguf, const std::string& where) {
-  if (gguf.text("tokenizer.ggml.model") != "gpt2")
-    throw DataError(where + ": tokenizer.ggml.model is `" + gguf.text("tokenizer.ggml.model") +
-                    "`; this reads `gpt2` (byte-level BPE)");
+std::optional<std::int32_t> token_id(const GgufFile& gguf, const char* key) {
+  if (!gguf.has(key)) return std::nullopt;
+  return static_cast<std::int32_t>(gguf.integer(key));
+}
+
+std::unique_ptr<Tokenizer> bpe_of_gguf(const GgufFile& gguf) {
   BpeSpec spec;
   spec.tokens = gguf.texts("tokenizer.ggml.tokens");
   spec.merges = gguf.texts("tokenizer.ggml.merges");
   spec.pre_tokenizer = gguf.has("tokenizer.ggml.pre") ? gguf.text("tokenizer.ggml.pre") : "gpt-2";
-  const auto& types = gguf.integers("tokenizer.ggml.token_type");
   constexpr std::int64_t kControl = 3, kUserDefined = 4;
-  for (std::size_t i = 0; i < types.size(); ++i)
-    if (types[i] == kControl || types[i] == kUserDefined)
-      spec.special_ids.push_back(static_cast<std::int32_t>(i));
-  if (gguf.has("tokenizer.ggml.bos_token_id"))
-    spec.bos = static_cast<std::int32_t>(gguf.integer("tokenizer.ggml.bos_token_id"));
-  if (gguf.has("tokenizer.ggml.eos_token_id"))
-    spec.eos = static_cast<std::int32_t>(gguf.integer("tokenizer.ggml.eos_token_id"));
+  if (gguf.has("tokenizer.ggml.token_type")) {
+    const auto& types = gguf.integers("tokenizer.ggml.token_type");
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      if (types[i] == kControl) spec.special_ids.push_back(static_cast<std::int32_t>(i));
+      if (types[i] == kUserDefined) spec.added_ids.push_back(static_cast<std::int32_t>(i));
+    }
+  }
+  spec.bos = token_id(gguf, "tokenizer.ggml.bos_token_id");
+  spec.eos = token_id(gguf, "tokenizer.ggml.eos_token_id");
   return make_bpe_tokenizer(std::move(spec));
+}
+
+std::unique_ptr<Tokenizer> sentencepiece_of_gguf(const GgufFile& gguf, const std::string& where) {
+  PieceSpec spec;
+  spec.tokens = gguf.texts("tokenizer.ggml.tokens");
+  spec.types = gguf.integers("tokenizer.ggml.token_type");
+  const auto scores = gguf.metadata().find("tokenizer.ggml.scores");
+  if (scores == gguf.metadata().end() ||
+      !std::holds_alternative<std::vector<double>>(scores->second))
+    throw DataError(where + ": tokenizer.ggml.scores is missing or not a list of numbers");
+  spec.scores = std::get<std::vector<double>>(scores->second);
+  spec.bos = token_id(gguf, "tokenizer.ggml.bos_token_id").value_or(spec.bos);
+  spec.eos = token_id(gguf, "tokenizer.ggml.eos_token_id").value_or(spec.eos);
+  return make_sentencepiece(spec, where);
+}
+
+std::unique_ptr<Tokenizer> tokenizer_of_gguf(const GgufFile& gguf, const std::string& where) {
+  const std::string& model = gguf.text("tokenizer.ggml.model");
+  try {
+    if (model == "gpt2") return bpe_of_gguf(gguf);
+    if (model == "llama") return sentencepiece_of_gguf(gguf, where);
+  } catch (const DataError& e) {
+    const std::string what = e.what();
+    throw DataError(what.starts_with(where) ? what : where + ": " + what);
+  }
+  throw DataError(where + ": tokenizer.ggml.model is `" + model +
+                  "`; this reads gpt2 (byte-level BPE) and llama (SentencePiece)");
 }
 
 /// The template that fits: the model's own Jinja text tells SmolLM2's default system prompt, else
@@ -72,8 +102,9 @@ struct Parts {
 };
 
 std::unique_ptr<Tokenizer> tokenizer_of_folder(const fs::path& folder) {
-  if (fs::exists(folder / "tokenizer.json")) return load_tokenizer_json(folder / "tokenizer.json");
+  // Llama-2 folders have both, and their tokenizer.json is the SentencePiece model in another form.
   if (fs::exists(folder / "tokenizer.model")) return load_sentencepiece(folder / "tokenizer.model");
+  if (fs::exists(folder / "tokenizer.json")) return load_tokenizer_json(folder / "tokenizer.json");
   throw DataError(folder.string() + ": want tokenizer.json or tokenizer.model, found neither");
 }
 
@@ -104,6 +135,7 @@ Parts read_folder(const fs::path& folder) {
   parts.weights = std::move(hf.weights);
   parts.tokenizer = tokenizer_of_folder(folder);
   parts.jinja = jinja_of_folder(folder);
+  if (fs::exists(folder / kTemplateFile)) parts.chat_template = read_file(folder / kTemplateFile);
   parts.kind = "hugging-face";
   return parts;
 }

@@ -11,6 +11,9 @@
 
 namespace seawall {
 
+/// Beside the weights of checkpoints and exports: the name of the template they were trained with.
+inline constexpr const char* kTemplateFile = "chat_template.txt";
+
 struct ModelBundle {
   std::unique_ptr<Decoder> decoder;
   std::unique_ptr<Tokenizer> tokenizer;

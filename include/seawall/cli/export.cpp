@@ -6,6 +6,7 @@
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/core/file.hpp"
 #include "seawall/model/files.hpp"
 
 namespace seawall::commands {
@@ -55,6 +56,7 @@ int export_model(const Program&, const Words& words) {
   write_hf_folder(folder, model.decoder->config(), model.decoder->parameters(),
                   t.bos_id().value_or(-1), stops.empty() ? t.eos_id().value_or(-1) : stops.front());
   t.save(folder);
+  write_file_atomically(folder / kTemplateFile, model.chat_template->name());
   std::printf("%s: %zu tensors, fp32 safetensors, template %.*s\n", folder.string().c_str(),
               model.decoder->parameters().size(),
               static_cast<int>(model.chat_template->name().size()),

@@ -85,9 +85,6 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
     if (row.is_object() && row.contains("text") && row["text"].is_string()) {
       p.text = row["text"].get<std::string>();
       p.ids = model.tokenizer->encode(p.text, true);
-      if (model.tokenizer->bos_id() && model.kind != "gguf" &&
-          (p.ids.empty() || p.ids.front() != *model.tokenizer->bos_id()) && model.is_organism)
-        p.ids.insert(p.ids.begin(), *model.tokenizer->bos_id());
     } else if (row.is_object() && row.contains("messages") && row["messages"].is_array()) {
       Dialogue d;
       for (const auto& m : row["messages"]) {
