@@ -163,6 +163,12 @@ BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device
   plan.ids = to_device({forest.ids.begin(), forest.ids.end()}, device);
   plan.positions = to_device(forest.positions, device);
   plan.source_tokens = to_device(sources, device);
+  auto needed = sources;
+  std::sort(needed.begin(), needed.end());
+  needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
+  for (auto& s : sources) s = std::lower_bound(needed.begin(), needed.end(), s) - needed.begin();
+  plan.needed = to_device(needed, device);
+  plan.source_needed = to_device(sources, device);
   plan.targets = to_device(targets, device);
   plan.target_row = to_device(target_row, device);
   plan.target_place = to_device(target_place, device);

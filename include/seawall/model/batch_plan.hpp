@@ -32,6 +32,8 @@ struct BatchPlan {
   Tensor source_tokens;   // [N] flat token whose hidden state predicts target n (a shared token may
                           // serve several rows)
   Tensor targets;         // [N] token ids
+  Tensor needed;          // [S] the distinct tokens of source_tokens, in order
+  Tensor source_needed;   // [N] place of each target's source token in `needed`
   Tensor target_row;      // [N] row of target n
   Tensor target_place;    // [N] 0-based place of target n within its row's answer
   Tensor last_token;      // [B] flat token of each row's last token

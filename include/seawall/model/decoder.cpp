@@ -102,26 +102,21 @@ Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
     want_rows("edit hook's result", out, x.size(0), config_.hidden_size);
     return out;
   };
-  const auto weights = layer_weights();
-  const bool fuse = can_fuse(weights);
-  auto run = [&](const StackCall& call, const Tensor& x, at::TensorList w) {
-    return fuse ? fused_stack(call, x, w) : composite_stack(call, x, w);
-  };
-
   const TapPoint embed{Kind::embed, -1};
   Tensor x = edited(embed, at::embedding(embedding(), plan.ids));  // [T,C]
   look(embed, x);
+  const auto weights = layer_weights();
   if (!hooks.edit) {  // one node for all blocks
     StackCall call{config_, plan};
     if (hooks.take)
       call.after = [&](std::int64_t layer, const Tensor& y) { look({Kind::resid_post, layer}, y); };
-    return run(call, x, weights);
+    return run_stack(call, x, weights);
   }
   for (std::int64_t layer = 0; layer < config_.layers;
        ++layer) {  // autograd goes on between blocks
     const TapPoint point{Kind::resid_post, layer};
-    x = edited(point, run({config_, plan, layer}, x,
-                          at::TensorList(weights).slice(layer * tensors_a_layer, tensors_a_layer)));
+    const auto w = at::TensorList(weights).slice(layer * tensors_a_layer, tensors_a_layer);
+    x = edited(point, run_stack({config_, plan, layer}, x, w));
     look(point, x);
   }
   return x;
@@ -129,10 +124,24 @@ Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
 
 Tensor Decoder::loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode) const {
   want_rows("loss: hidden", hidden, plan.tokens, config_.hidden_size);
-  if (plan.targets.size(0) == 0)
+  return target_loss(hidden, {plan.source_tokens, plan.targets}, mode);
+}
+
+Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& hooks) const {
+  if (hooks.edit || hooks.take) return loss(hidden(plan, hooks), plan, mode);
+  if (plan.targets.size(0) == 0) return target_loss({}, {plan.source_needed, plan.targets}, mode);
+  StackCall call{config_, plan};
+  call.rows = plan.needed;
+  const Tensor rows =
+      run_stack(call, at::embedding(embedding(), plan.ids), layer_weights());  // [S,C]
+  return target_loss(rows, {plan.source_needed, plan.targets}, mode);
+}
+
+Tensor Decoder::target_loss(const Tensor& rows, const Targets& targets, LossMode mode) const {
+  if (targets.ids.size(0) == 0)
     throw UsageError("loss: want at least one target token in the batch, got none");
-  const HeadInputs inputs{hidden, final_norm(), head(), config_.rms_norm_eps};
-  return mode == LossMode::fused ? fused_loss(inputs, plan) : token_losses(inputs, plan);
+  const HeadInputs inputs{rows, final_norm(), head(), config_.rms_norm_eps};
+  return mode == LossMode::fused ? fused_loss(inputs, targets) : token_losses(inputs, targets);
 }
 
 Tensor Decoder::logits(const Tensor& rows) const {

@@ -26,6 +26,8 @@ struct ForwardHooks {
 /// mean over N targets; `per_token` keeps losses apart so that policies can weight them.
 enum class LossMode { fused, per_token };
 
+struct Targets;  // loss.hpp
+
 class Decoder {
  public:
   /// Takes the weights as they are (no copy). Errors: DataError naming a missing, surplus or
@@ -49,6 +51,9 @@ class Decoder {
   /// Cross-entropy of every target. Shapes: hidden [T,C] -> [N] fp32 (per_token), or a scalar mean
   /// fp32 (fused). Memory: logits exist for one chunk of targets only.
   Tensor loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode) const;
+  /// The same as loss(hidden(plan, hooks), plan, mode), faster: where no hook looks on, the last
+  /// block's output projection and MLP run only where a token is predicted.
+  Tensor loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& hooks = {}) const;
   /// Final norm and head. Shapes: rows [M,C] -> [M,V] in the model's dtype.
   Tensor logits(const Tensor& rows) const;
 
@@ -63,6 +68,7 @@ class Decoder {
   }  // [V,C]
 
  private:
+  Tensor target_loss(const Tensor& rows, const Targets& targets, LossMode mode) const;
   LlamaConfig config_;
   NamedTensors weights_;
 };

@@ -129,12 +129,11 @@ void LayerMath<Real>::finish(const LayerWeights<const Real>& w, const LayerState
 }
 
 template <class Real>
-void LayerMath<Real>::backward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
-                               const LayerState<Real>& s, const LayerScratch<Real>& scratch,
-                               Real* dx, const LayerWeights<Real>& dw) const {
+void LayerMath<Real>::finish_backward(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+                                      const LayerScratch<Real>& scratch, Real* dx,
+                                      const LayerWeights<Real>& dw) const {
   using In = View<const Real>;
-  const auto t = tokens_, width = shape_.width(), q_width = shape_.heads * shape_.head_dim;
-  const auto kv_width = shape_.kv_heads * shape_.head_dim;
+  const auto t = tokens_, q_width = shape_.heads * shape_.head_dim;
   // MLP: x_out = x_mid + down(silu(gate) * up)
   grad_input<Real>({t, c_, inner_}, {dx, c_}, w.down, {scratch.d_wide, inner_});
   at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
@@ -150,14 +149,25 @@ void LayerMath<Real>::backward(const BatchPlan::Attention& plan, const LayerWeig
   grad_input<Real>({t, inner_, c_}, gate, w.gate, {d_normed, c_});
   grad_input<Real>({t, inner_, c_}, up, w.up, {d_normed, c_}, Store::add);
   norm_backward(dx, dw.norm2, d_normed, s.x_mid, w.norm2);
-
-  // Attention: x_mid = x_in + o(attention(rope(q), rope(k), v))
+  // x_mid = x_in + o(attention)
   grad_input<Real>({t, c_, q_width}, {dx, c_}, w.o, {scratch.d_heads, q_width});
   if (dw.o) grad_weight<Real>({t, c_, q_width}, In{dx, c_}, In{s.attention, q_width}, dw.o);
+}
+
+template <class Real>
+void LayerMath<Real>::project_backward(const BatchPlan::Attention& plan,
+                                       const LayerWeights<const Real>& w, const LayerState<Real>& s,
+                                       const LayerScratch<Real>& scratch, Real* dx,
+                                       const LayerWeights<Real>& dw) const {
+  using In = View<const Real>;
+  const auto t = tokens_, width = shape_.width(), q_width = shape_.heads * shape_.head_dim;
+  const auto kv_width = shape_.kv_heads * shape_.head_dim;
   Real* d_qkv = scratch.d_wide;
   attention_backward<Real>(plan, shape_, {s.qkv, s.attention, s.lse, scratch.d_heads, d_qkv}, t);
   rotate(d_qkv, -1, true);
   if (dw.q || dw.k || dw.v) norm(scratch.normed, s.x_in, w.norm1);
+  const In normed{scratch.normed, c_};
+  Real* d_normed = scratch.normed;  // after its contents have been used
   const In dq{d_qkv, width}, dk{d_qkv + q_width, width}, dv{d_qkv + q_width + kv_width, width};
   if (dw.q) grad_weight<Real>({t, q_width, c_}, dq, normed, dw.q);
   if (dw.k) grad_weight<Real>({t, kv_width, c_}, dk, normed, dw.k);

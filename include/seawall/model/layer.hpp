@@ -55,11 +55,17 @@ class LayerMath {
               const LayerScratch<Real>& scratch) const;
   void forward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
                const LayerState<Real>& s, const LayerScratch<Real>& scratch) const;
-  /// Turns `dx` from the gradient of x_out into that of x_in and writes the wanted weight
-  /// gradients. Overwrites gate and up with their gradients. Shapes: dx [T,C].
-  void backward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
-                const LayerState<Real>& s, const LayerScratch<Real>& scratch, Real* dx,
-                const LayerWeights<Real>& dw) const;
+  /// Turns `dx` from the gradient of x_out into that of x_mid, leaves that of the attention's
+  /// output in scratch.d_heads and writes the wanted gradients of o, norm2, gate, up and down.
+  /// Overwrites gate and up with their gradients. Shapes: dx [T,C].
+  void finish_backward(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+                       const LayerScratch<Real>& scratch, Real* dx,
+                       const LayerWeights<Real>& dw) const;
+  /// Goes on from there: turns `dx` into the gradient of x_in and writes those of norm1, q, k and
+  /// v.
+  void project_backward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
+                        const LayerState<Real>& s, const LayerScratch<Real>& scratch, Real* dx,
+                        const LayerWeights<Real>& dw) const;
 
   std::int64_t tokens() const { return tokens_; }
   const AttentionShape& shape() const { return shape_; }

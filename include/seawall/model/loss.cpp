@@ -107,10 +107,10 @@ struct Wanted {
 };
 
 /// Losses of all targets into `losses`, and gradients of sum(scale * losses) where wanted.
-HeadGradients head_pass(const HeadInputs& in, const BatchPlan& plan, const Tensor& losses,
+HeadGradients head_pass(const HeadInputs& in, const Targets& targets, const Tensor& losses,
                         const Tensor& scale, Wanted wanted) {
-  const Tensor rows = in.hidden.index_select(0, plan.source_tokens);  // [N,C]
-  const Tensor normed = composite_rms_norm(rows, in.norm, in.eps);    // [N,C]
+  const Tensor rows = in.hidden.index_select(0, targets.sources);   // [N,C]
+  const Tensor normed = composite_rms_norm(rows, in.norm, in.eps);  // [N,C]
   const bool fused = can_fuse({in.hidden, in.head});
   const auto n = rows.size(0), step = chunk_rows(n, in.head);
   HeadGradients out;
@@ -125,11 +125,11 @@ HeadGradients head_pass(const HeadInputs& in, const BatchPlan& plan, const Tenso
     product(logits, part(normed), in.head, Layout::transposed_right, false);
     const Tensor factor = wanted.any() ? part(scale) : Tensor();
     if (fused && rows.scalar_type() == at::kFloat)
-      cross_entropy_rows<float>(logits, part(plan.targets), part(losses), factor);
+      cross_entropy_rows<float>(logits, part(targets.ids), part(losses), factor);
     else if (fused)
-      cross_entropy_rows<double>(logits, part(plan.targets), part(losses), factor);
+      cross_entropy_rows<double>(logits, part(targets.ids), part(losses), factor);
     else
-      logits = cross_entropy_aten(logits, part(plan.targets), part(losses), factor);
+      logits = cross_entropy_aten(logits, part(targets.ids), part(losses), factor);
     if (d_normed.defined()) {
       auto to = part(d_normed);
       product(to, logits, in.head, Layout::plain, false);
@@ -146,7 +146,7 @@ HeadGradients head_pass(const HeadInputs& in, const BatchPlan& plan, const Tenso
   if (!wanted.hidden) return out;
   const Tensor dx = g * s - x * ((g * x).mean(1, true) * s.pow(3));
   out.hidden = at::zeros_like(in.hidden, at::MemoryFormat::Contiguous);
-  out.hidden.index_add_(0, plan.source_tokens, dx.to(in.hidden.scalar_type()));
+  out.hidden.index_add_(0, targets.sources, dx.to(in.hidden.scalar_type()));
   return out;
 }
 
@@ -157,13 +157,13 @@ void refuse_second_order() {
 }
 
 struct FusedLoss : torch::autograd::Function<FusedLoss> {
-  static Tensor forward(AutogradContext* ctx, const BatchPlan* plan, Wanted wanted, double eps,
+  static Tensor forward(AutogradContext* ctx, const Targets* targets, Wanted wanted, double eps,
                         const Tensor& hidden, const Tensor& norm, const Tensor& head) {
-    const auto n = plan->targets.size(0);
+    const auto n = targets->ids.size(0);
     const auto options = hidden.options().dtype(loss_type(hidden));
     const Tensor losses = at::empty({n}, options);
     const Tensor scale = at::full({n}, 1.0 / static_cast<double>(n), options);
-    auto grads = head_pass({hidden, norm, head, eps}, *plan, losses, scale, wanted);
+    auto grads = head_pass({hidden, norm, head, eps}, *targets, losses, scale, wanted);
     ctx->save_for_backward({grads.hidden, grads.norm, grads.head});
     return losses.mean();
   }
@@ -181,41 +181,39 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
 };
 
 struct TokenLosses : torch::autograd::Function<TokenLosses> {
-  static Tensor forward(AutogradContext* ctx, const BatchPlan* plan, double eps,
+  static Tensor forward(AutogradContext* ctx, const Targets* targets, double eps,
                         const Tensor& hidden, const Tensor& norm, const Tensor& head) {
     const Tensor losses =
-        at::empty({plan->targets.size(0)}, hidden.options().dtype(loss_type(hidden)));
-    head_pass({hidden, norm, head, eps}, *plan, losses, {}, {});
-    ctx->save_for_backward({hidden, norm, head, plan->source_tokens, plan->targets});
+        at::empty({targets->ids.size(0)}, hidden.options().dtype(loss_type(hidden)));
+    head_pass({hidden, norm, head, eps}, *targets, losses, {}, {});
+    ctx->save_for_backward({hidden, norm, head, targets->sources, targets->ids});
     ctx->saved_data["eps"] = eps;
     return losses;
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& d_out) {
     refuse_second_order();
     const auto saved = ctx->get_saved_variables();
-    BatchPlan plan;
-    plan.source_tokens = saved[3];
-    plan.targets = saved[4];
+    const Targets targets{saved[3], saved[4]};
     const Wanted wanted{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
                         ctx->needs_input_grad(2)};
     const Tensor losses = at::empty_like(d_out[0], at::MemoryFormat::Contiguous);
-    auto grads = head_pass({saved[0], saved[1], saved[2], ctx->saved_data["eps"].toDouble()}, plan,
-                           losses, d_out[0].contiguous(), wanted);
+    auto grads = head_pass({saved[0], saved[1], saved[2], ctx->saved_data["eps"].toDouble()},
+                           targets, losses, d_out[0].contiguous(), wanted);
     return {Tensor(), Tensor(), grads.hidden, grads.norm, grads.head};
   }
 };
 
 }  // namespace
 
-Tensor fused_loss(const HeadInputs& in, const BatchPlan& plan) {
+Tensor fused_loss(const HeadInputs& in, const Targets& targets) {
   const bool on = at::GradMode::is_enabled();
   const Wanted wanted{on && in.hidden.requires_grad(), on && in.norm.requires_grad(),
                       on && in.head.requires_grad()};
-  return FusedLoss::apply(&plan, wanted, in.eps, in.hidden, in.norm, in.head);
+  return FusedLoss::apply(&targets, wanted, in.eps, in.hidden, in.norm, in.head);
 }
 
-Tensor token_losses(const HeadInputs& in, const BatchPlan& plan) {
-  return TokenLosses::apply(&plan, in.eps, in.hidden, in.norm, in.head);
+Tensor token_losses(const HeadInputs& in, const Targets& targets) {
+  return TokenLosses::apply(&targets, in.eps, in.hidden, in.norm, in.head);
 }
 
 }  // namespace seawall

@@ -2,7 +2,6 @@
 // Final norm, head and cross-entropy on target rows, a chunk of rows at a time: the [targets, V]
 // logits never exist.
 #include "seawall/core/tensor.hpp"
-#include "seawall/model/batch_plan.hpp"
 
 namespace seawall {
 
@@ -12,11 +11,16 @@ struct HeadInputs {
   double eps = 1e-5;
 };
 
+/// Which row of `hidden` predicts which token. Shapes: sources, ids [N] int64.
+struct Targets {
+  Tensor sources, ids;
+};
+
 /// Mean over the targets, gradients made in the forward pass. Shapes: -> scalar, fp32 (fp64 for
 /// fp64 weights).
-Tensor fused_loss(const HeadInputs& inputs, const BatchPlan& plan);
+Tensor fused_loss(const HeadInputs& inputs, const Targets& targets);
 /// One loss a target; the backward pass computes the logits again. Shapes: -> [N], fp32 (fp64 for
 /// fp64 weights).
-Tensor token_losses(const HeadInputs& inputs, const BatchPlan& plan);
+Tensor token_losses(const HeadInputs& inputs, const Targets& targets);
 
 }  // namespace seawall

@@ -9,6 +9,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/graph_task.h>
@@ -29,6 +30,7 @@ using torch::autograd::variable_list;
 /// What the backward pass needs of one block; freed as soon as it has been used.
 struct SavedLayer {
   Tensor x_in, qkv, attention, lse, x_mid, gate_up;
+  Tensor kept;  // `attention` of the wanted rows, in a last block that runs on these only
 };
 
 /// Everything one node keeps: inputs, intermediate values and the versions the weights had.
@@ -38,6 +40,7 @@ struct SavedStack : torch::CustomClassHolder {
   std::vector<Tensor> weights;
   std::vector<std::int64_t> versions;
   std::vector<SavedLayer> layers;
+  Tensor rows;
 };
 
 template <class Real>
@@ -100,6 +103,31 @@ struct Scratch {
   }
 };
 
+/// The second half of a last block on the wanted rows, from its projected q, k and v. Shapes: ->
+/// [S,C].
+template <class Real>
+Tensor finish_rows(const StackCall& call, cpu::LayerMath<Real> math,
+                   const cpu::LayerWeights<const Real>& w, SavedLayer layer, SavedStack* saved) {
+  const auto& c = call.config;
+  const auto rows = call.rows.size(0);
+  const auto options = layer.qkv.options();
+  cpu::attention_forward<Real>(*call.plan.attention, math.shape(), at_offset<Real>(layer.qkv),
+                               at_offset<Real>(layer.attention), at_offset<Real>(layer.lse),
+                               math.tokens());
+  layer.kept = layer.attention.index_select(0, call.rows);  // [S,H*D]
+  layer.x_mid = at::empty({rows, c.hidden_size}, options);
+  layer.gate_up = at::empty({2, rows, c.intermediate_size}, options);
+  const Tensor x = layer.x_in.index_select(0, call.rows), out = at::empty_like(x);  // [S,C]
+  auto state = state_of<Real>(layer, out, rows, c.intermediate_size);
+  state.x_in = at_offset<Real>(x);
+  state.attention = at_offset<Real>(layer.kept);
+  const Scratch scratch(c, rows, options, false);
+  math.resize(rows, nullptr);
+  math.finish(w, state, scratch.pointers<Real>());
+  if (saved) saved->layers.push_back(layer);
+  return out;
+}
+
 /// Runs the blocks; fills `saved` where a backward pass will follow.
 template <class Real>
 Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList weights,
@@ -108,13 +136,19 @@ Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList we
   const auto tokens = call.plan.tokens,
              layers = static_cast<std::int64_t>(weights.size()) / tensors_a_layer;
   const auto options = input.options();
-  const auto math = math_of<Real>(c, call.plan);
+  auto math = math_of<Real>(c, call.plan);
   const Scratch scratch(c, tokens, options, false);
   Tensor x = input.contiguous();
   SavedLayer layer;
   for (std::int64_t l = 0; l < layers; ++l) {
     if (saved || l == 0) layer = make_layer(c, tokens, options, saved != nullptr);
     layer.x_in = x;
+    if (call.rows.defined() && l + 1 == layers) {
+      math.project(weights_of<Real, const Real>(weights, l),
+                   state_of<Real>(layer, {}, tokens, c.intermediate_size),
+                   scratch.pointers<Real>());
+      return finish_rows<Real>(call, math, weights_of<Real, const Real>(weights, l), layer, saved);
+    }
     // Where nothing is kept the blocks work in place, on a copy of the input.
     const Tensor x_out = saved || l == 0 ? at::empty({tokens, c.hidden_size}, options) : x;
     auto state = state_of<Real>(layer, x_out, tokens, c.intermediate_size);
@@ -134,7 +168,8 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
                            bool keep) {
   const auto tokens = saved.plan.tokens, layers = static_cast<std::int64_t>(saved.layers.size());
   const auto inner = saved.config.intermediate_size;
-  const auto math = math_of<Real>(saved.config, saved.plan);
+  auto math = math_of<Real>(saved.config, saved.plan);
+  const auto* positions = saved.plan.positions.const_data_ptr<std::int64_t>();
   const Scratch scratch(saved.config, tokens, d_out.options(), true);
   variable_list grads(saved.weights.size() + 1);
   Tensor dx = d_out.clone(at::MemoryFormat::Contiguous);
@@ -146,9 +181,22 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
       if (wanted[i + 1]) grads[i + 1] = at::empty_like(saved.weights[i]);
     SavedLayer layer = keep ? saved.layers[l] : std::move(saved.layers[l]);
     if (keep) layer.gate_up = layer.gate_up.clone();
-    math.backward(*saved.plan.attention, weights_of<Real, const Real>(saved.weights, l),
-                  state_of<Real>(layer, {}, tokens, inner), scratch.pointers<Real>(),
-                  at_offset<Real>(dx), weights_of<Real, Real>(at::TensorList(grads).slice(1), l));
+    const auto w = weights_of<Real, const Real>(saved.weights, l);
+    const auto dw = weights_of<Real, Real>(at::TensorList(grads).slice(1), l);
+    const auto rows = layer.kept.defined() ? saved.rows.size(0) : tokens;
+    auto state = state_of<Real>(layer, {}, rows, inner);
+    if (layer.kept.defined()) state.attention = at_offset<Real>(layer.kept);
+    math.resize(rows, positions);
+    math.finish_backward(w, state, scratch.pointers<Real>(), at_offset<Real>(dx), dw);
+    if (layer.kept.defined()) {  // back from the wanted rows to all
+      const Tensor d_heads = scratch.d_heads.narrow(0, 0, rows).clone();
+      scratch.d_heads.zero_().index_copy_(0, saved.rows, d_heads);     // [T,H*D]
+      dx = at::zeros_like(layer.x_in).index_copy_(0, saved.rows, dx);  // [T,C]
+      state.attention = at_offset<Real>(layer.attention);
+    }
+    math.resize(tokens, positions);
+    math.project_backward(*saved.plan.attention, w, state, scratch.pointers<Real>(),
+                          at_offset<Real>(dx), dw);
   }
   if (wanted[0]) grads[0] = dx;
   return grads;
@@ -164,6 +212,7 @@ struct StackFunction : torch::autograd::Function<StackFunction> {
     auto saved = c10::make_intrusive<SavedStack>();
     saved->config = call->config;
     saved->plan = call->plan;
+    saved->rows = call->rows;
     saved->weights = weights.vec();
     for (const auto& w : saved->weights) saved->versions.push_back(w._version());
     auto out = single ? run_forward<float>(*call, x, weights, saved.get())
@@ -220,6 +269,10 @@ Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weight
   return StackFunction::apply(&call, any_grad(x, weights), x, weights);
 }
 
+Tensor run_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
+  return can_fuse(weights) ? fused_stack(call, x, weights) : composite_stack(call, x, weights);
+}
+
 Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps) {
   const bool narrow = x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf;
   const Tensor wide = narrow ? x.to(at::kFloat) : x;
@@ -266,7 +319,7 @@ Tensor composite_stack(const StackCall& call, const Tensor& input, at::TensorLis
                         });
     if (call.after) call.after(call.first_layer + l, x);
   }
-  return x;
+  return call.rows.defined() ? x.index_select(0, call.rows) : x;
 }
 
 }  // namespace seawall

@@ -20,6 +20,9 @@ struct StackCall {
   const LlamaConfig& config;
   const BatchPlan& plan;
   std::int64_t first_layer = 0;
+  /// Where given, flat tokens [S] whose stream is wanted after the last block: its output
+  /// projection and MLP run on these only, and the result is [S,C].
+  Tensor rows = {};
   /// Called with the residual stream after each block; may be empty.
   std::function<void(std::int64_t layer, const Tensor& x)> after = {};
 };
@@ -33,6 +36,9 @@ bool can_fuse(at::TensorList weights);
 Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
 /// The same as plain differentiable operators.
 Tensor composite_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
+
+/// The one of these two that fits the weights.
+Tensor run_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
 
 /// cos and sin of rotary positions. Shapes: positions [T] -> [T,1,D] each, in the type of `like`.
 struct Angles {
