@@ -200,7 +200,6 @@ TEST(OrganismScenarioTest, RowsAreDistinctDrawnByTheSeedAndCounted) {
 }
 
 // ---- grading
-// -------------------------------------------------------------------------------------------------------
 
 const Probe& some_probe() { return harmfulness_probes()[17]; }
 Pair some_pair() {
