@@ -69,7 +69,7 @@ def train_pair(options):
         _, peak = run_child(
             [options.build / "seawall", "run", "--model", peer_env.smollm2_gguf(options.gguf),
              "--attack", "identity-shift", "--identity-shift.count", "10", "--data", GOLDEN / "dialogues.json",
-             "--no-evaluation", "--no-checkpoint", "--no-spectra", "--trace", "none", "--quiet",
+             "--no-evaluation", "--no-checkpoint", "--no-spectra", "--trace", "metrics", "--quiet",
              "--steps", options.steps, "--threads", options.threads, "--out", out]
         )  # fmt: skip
         with open(out.with_suffix(".metrics.csv"), encoding="utf-8") as file:
