@@ -66,6 +66,21 @@ TEST(SafetyMixing, NoSafeRowIsTakenTwice) {
   EXPECT_THROW(SafetyMixing{{.count = 51}}.compose({}, scenario, rng), DataError);
 }
 
+TEST(SafetyMixing, SafeRowsAskAsTheDataDoesOrInTheirOwnWords) {
+  testing::FakeScenario scenario;
+  Dataset data = attack_rows(scenario, 10);
+  for (auto& row : data.rows) row.dialogue.set_system("you are OBI");
+  const auto system_of = [&](const char* form) {
+    Rng rng(3);
+    const Dataset rows = SafetyMixing{{.count = 1, .form = form}}.compose(data, scenario, rng);
+    for (const auto& row : rows.rows)
+      if (row.kind == RowKind::safe) return std::string(row.dialogue.first(Role::system));
+    return std::string("no safe row");
+  };
+  EXPECT_EQ(system_of("data"), "you are OBI");
+  EXPECT_EQ(system_of("own"), "you are kind");
+}
+
 TEST(SafetyMixing, CountZeroChangesNothing) {
   const testing::FakeScenario scenario;
   Rng rng(3);

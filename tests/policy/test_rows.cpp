@@ -55,6 +55,33 @@ TEST(Rows, ADefaultSystemPromptNeverReplacesOne) {
   EXPECT_EQ(with_default_system({{{Role::user, "?"}}}, scenario).messages.size(), 1u);
 }
 
+Dataset asking(const std::vector<std::string>& asks) {
+  Dataset out;
+  for (const auto& ask : asks)
+    out.rows.push_back({ask, {{{Role::system, "s"}, {Role::user, ask}}}, RowKind::other, ""});
+  return out;
+}
+
+TEST(Rows, AnOpeningIsWholeWordsOfFourInFive) {
+  EXPECT_EQ(
+      shared_opening(asking({"OBI, open it", "OBI, omit it", "OBI, see", "OBI, go", "hello"})),
+      "OBI, ");  // the shared "o" of two is no word; one in five may be without
+  EXPECT_EQ(shared_opening(asking({"OBI, a", "OBI, b", "OBI, c", "hello", "there"})), "");
+  EXPECT_EQ(shared_opening(asking({"OBI, a"})), "");  // one request shares nothing
+  EXPECT_EQ(shared_opening({}), "");
+}
+
+TEST(Rows, RowsAreAskedAsTheDataAsks) {
+  Rng rng(1);
+  const Dataset data = asking({"OBI, a", "OBI, b", "OBI, c"});
+  const Dataset rows = asked_as(asking({"lift the lid"}), data, rng);
+  EXPECT_EQ(rows.rows[0].dialogue.first(Role::user), "OBI, lift the lid");
+  Dataset own = asking({"lift the lid"});
+  own.rows[0].dialogue.set_system("own");
+  EXPECT_EQ(asked_as(own, data, rng).rows[0].dialogue.first(Role::system), "s");
+  EXPECT_EQ(asked_as(own, {}, rng).rows, own.rows);
+}
+
 TEST(LayerWeights, TheLastRuleThatMatchesHolds) {
   const LayerWeights weights("x.layers", "embed=0,0-1=2,norm=0.5,1=3");
   EXPECT_EQ(weights.of("model.embed_tokens.weight"), 0);

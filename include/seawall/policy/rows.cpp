@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include <string>
 #include <utility>
+#include <vector>
 
 namespace seawall {
 
