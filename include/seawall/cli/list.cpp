@@ -45,7 +45,7 @@ void describe_entry(const CatalogueEntry<Any>& entry, std::string_view kind) {
   for (const auto& o : entry.options()) {
     std::printf("  --%.*s.%-18s default %-10s %s%s\n", static_cast<int>(entry.name.size()),
                 entry.name.data(), o.name.c_str(), o.value.empty() ? "(empty)" : o.value.c_str(),
-                o.help.c_str(), o.range.empty() ? "" : (" [" + o.range + "]").c_str());
+                o.help.c_str(), o.range.empty() ? "" : (" " + o.range).c_str());
   }
 }
 

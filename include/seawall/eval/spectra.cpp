@@ -1,5 +1,6 @@
 #include "seawall/eval/spectra.hpp"
 
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/sub.h>
 
 #include <Eigen/Dense>
@@ -14,11 +15,10 @@ namespace {
 /// Singular values of `difference`, largest first, from the Gram matrix of the smaller side: exact
 /// enough for a spectrum (values under 1e-8 of the largest are rounding), and O(C^2) memory.
 Eigen::VectorXd singular_values(const Tensor& difference) {
-  using Map =
-      Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
-  const Map d(difference.const_data_ptr<double>(), difference.size(0), difference.size(1));
-  const Eigen::MatrixXd gram = d.rows() <= d.cols() ? Eigen::MatrixXd(d * d.transpose())
-                                                    : Eigen::MatrixXd(d.transpose() * d);
+  const Tensor d = difference.size(0) <= difference.size(1) ? difference : difference.t();
+  const Tensor product = at::matmul(d, d.t()).contiguous();  // [n,n] fp64, n the smaller side
+  using Map = Eigen::Map<const Eigen::MatrixXd>;
+  const Map gram(product.const_data_ptr<double>(), product.size(0), product.size(1));
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram, Eigen::EigenvaluesOnly);
   Eigen::VectorXd values = solver.eigenvalues().reverse();
   const double floor = values.size() > 0 ? values[0] * 1e-15 : 0;
