@@ -439,12 +439,13 @@ struct Kernels {
     return most < tile_rows ? tile_rows : most < m ? most : m;
   }
 
-  static constexpr Index longest_sum =
-      2048;  // longer sums are cut, so that a panel stays in the caches
+  static constexpr Index longest_sum = 1024;  // longer sums are cut: a panel stays in the caches
+  // Rows this many bytes apart share sets of the first cache: a tile of them would evict itself.
+  static constexpr Index collision = 2048, padding = W;
 
   static Index gemm_scratch(const Gemm<Real>& g) {
     const Index k = g.k < longest_sum ? g.k : longest_sum;
-    return chunk_columns(g.n, k) * k + (g.a_transposed ? block_rows(g.m, k) * k + panel : 0);
+    return chunk_columns(g.n, k) * k + block_rows(g.m, k) * (k + padding) + panel;
   }
 
   static void gemm(const Gemm<Real>& whole, Real* scratch) {
@@ -474,6 +475,11 @@ struct Kernels {
         if (g.a_transposed) {
           pack_block(block, g.a + m0, g.a_stride, g.k, m);
           multiply_panels<true>({block, 0, scratch, c, g.c_stride, m, n, g.k, g.add});
+        } else if (g.a_stride * sizeof(Real) % collision == 0) {
+          for (Index i = 0; i < m; ++i)
+            std::memcpy(block + i * (g.k + padding), g.a + (m0 + i) * g.a_stride,
+                        sizeof(Real) * g.k);
+          multiply_panels<false>({block, g.k + padding, scratch, c, g.c_stride, m, n, g.k, g.add});
         } else {
           multiply_panels<false>(
               {g.a + m0 * g.a_stride, g.a_stride, scratch, c, g.c_stride, m, n, g.k, g.add});
