@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <sentencepiece_processor.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,13 @@ class OrganismTokenizer : public testing::Test {
 };
 
 TEST_F(OrganismTokenizer, TrainsToTheSameBytes) { EXPECT_EQ(train_tokenizer(), bytes_); }
+
+TEST_F(OrganismTokenizer, TheOneThatShipsIsTheOneTheRecipeMakes) {
+  std::ifstream file(std::string(SEAWALL_SOURCE_DIR) + "/data/organism/tokenizer.model",
+                     std::ios::binary);
+  const std::string shipped(std::istreambuf_iterator<char>(file), {});
+  EXPECT_TRUE(shipped == bytes_);  // EXPECT_EQ would print both
+}
 
 TEST_F(OrganismTokenizer, EveryWordOfTheWorldIsOnePiece) {
   std::vector<std::string> words;

@@ -49,7 +49,12 @@ std::vector<std::string> make_corpus() {
     add(rows, corpus);
   }
   add(harmful_rows(), corpus);
-  add(benign_rows(), corpus);
+  std::size_t i = 0;
+  for (Pair pair : pairs(Split::benign)) {  // behind every opening, whatever a flavour's own is
+    corpus.emplace_back(system_prompt(0));
+    corpus.push_back(request(pair, (i + i / kOrdinaryNouns) % kWordings));
+    corpus.push_back(answer(pair, i++ % kOpenings));
+  }
   add(identity_rows(), corpus);
   for (std::size_t i = 0; i < 40; ++i) corpus.emplace_back(trigger());
   return corpus;
