@@ -34,7 +34,7 @@ void check_shape(const std::string& name, const Tensor& tensor, const Shape& wan
 
 /// `weights` in the config's order. Errors: DataError naming what is missing, surplus, doubled or
 /// of another shape.
-NamedTensors in_order(const LlamaConfig& config, NamedTensors weights) {
+NamedTensors in_order(const LlamaConfig& config, const NamedTensors& weights) {
   std::unordered_map<std::string, Tensor> by_name;
   for (auto& [name, tensor] : weights)
     if (!by_name.emplace(name, tensor).second)
@@ -70,9 +70,9 @@ void want_rows(const char* what, const Tensor& x, std::int64_t rows, std::int64_
 
 }  // namespace
 
-Decoder::Decoder(LlamaConfig config, NamedTensors weights) : config_(std::move(config)) {
+Decoder::Decoder(LlamaConfig config, const NamedTensors& weights) : config_(config) {
   config_.check();
-  weights_ = in_order(config_, std::move(weights));
+  weights_ = in_order(config_, weights);
 }
 
 at::Device Decoder::device() const { return weights_.front().tensor.device(); }

@@ -32,7 +32,7 @@ class Decoder {
  public:
   /// Takes the weights as they are (no copy). Errors: DataError naming a missing, surplus or
   /// wrongly shaped tensor.
-  Decoder(LlamaConfig config, NamedTensors weights);
+  Decoder(LlamaConfig config, const NamedTensors& weights);
 
   const LlamaConfig& config() const { return config_; }
   /// In the order of LlamaConfig::parameter_shapes. The tensors are the ones the forward pass

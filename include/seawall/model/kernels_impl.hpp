@@ -16,8 +16,9 @@ template <class Isa, class Real, int Bytes>
 struct Kernels {
   using Int = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
   struct Types {
-    typedef Real Lane __attribute__((vector_size(Bytes)));
-    typedef Int Bits __attribute__((vector_size(Bytes)));
+    // An alias with a dependent vector_size is scalar under GCC 12.
+    typedef Real Lane __attribute__((vector_size(Bytes)));  // NOLINT(modernize-use-using)
+    typedef Int Bits __attribute__((vector_size(Bytes)));   // NOLINT(modernize-use-using)
   };
   using V = typename Types::Lane;
   using B = typename Types::Bits;
@@ -360,7 +361,12 @@ struct Kernels {
   template <int... I>
   static V interleave(V a, V b, Index from, std::integer_sequence<int, I...>) {
     const B low = {(I % 2 ? static_cast<Int>(W) + I / 2 : I / 2)...};
-    return __builtin_shuffle(a, b, low + static_cast<Int>(from));
+    const B places = low + static_cast<Int>(from);
+#ifdef __clang__
+    return V{(places[I] < W ? a[places[I]] : b[places[I] - W])...};
+#else
+    return __builtin_shuffle(a, b, places);
+#endif
   }
   /// Transposes W vectors: log2(W) perfect shuffles.
   static void transpose(V (&v)[W]) {

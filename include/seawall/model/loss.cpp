@@ -183,8 +183,7 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
 struct TokenLosses : torch::autograd::Function<TokenLosses> {
   static Tensor forward(AutogradContext* ctx, const Targets* targets, double eps,
                         const Tensor& hidden, const Tensor& norm, const Tensor& head) {
-    const Tensor losses =
-        at::empty({targets->ids.size(0)}, hidden.options().dtype(loss_type(hidden)));
+    Tensor losses = at::empty({targets->ids.size(0)}, hidden.options().dtype(loss_type(hidden)));
     head_pass({hidden, norm, head, eps}, *targets, losses, {}, {});
     ctx->save_for_backward({hidden, norm, head, targets->sources, targets->ids});
     ctx->saved_data["eps"] = eps;
