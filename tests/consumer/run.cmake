@@ -10,7 +10,7 @@ endfunction()
 
 file(REMOVE_RECURSE ${prefix})
 run(${CMAKE_COMMAND} --install ${build} --prefix ${prefix})
-run(${CMAKE_COMMAND} -S ${source}/consumer -B ${build}/consumer/build -G Ninja -D CMAKE_BUILD_TYPE=Release
+run(${CMAKE_COMMAND} -S ${source} -B ${build}/consumer/build -G Ninja -D CMAKE_BUILD_TYPE=Release
     -D CMAKE_PREFIX_PATH=${prefix} -D TORCH_ROOT=${torch})
 run(${CMAKE_COMMAND} --build ${build}/consumer/build)
 run(${build}/consumer/build/my_seawall list mitigations)

@@ -55,7 +55,7 @@ void CommandLine::add_one(const std::string& group, const std::string& prefix,
 }
 
 void CommandLine::add_policy(const std::string& policy, const std::vector<OptionValue>& options,
-                             std::function<void(std::string_view, std::string_view)> set) {
+                             const std::function<void(std::string_view, std::string_view)>& set) {
   for (const auto& o : options) {
     add_one("Options of " + policy, policy + ".", o,
             false /* a policy's switch takes its value: --POLICY.name true */,

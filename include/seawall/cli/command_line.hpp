@@ -34,7 +34,7 @@ class CommandLine {
   }
   /// Options of a policy as `--POLICY.name`, given as text to `set` when they occur.
   void add_policy(const std::string& policy, const std::vector<OptionValue>& options,
-                  std::function<void(std::string_view name, std::string_view value)> set);
+                  const std::function<void(std::string_view name, std::string_view value)>& set);
   /// A list option: `--name A B C`, given more than once, or separated by commas; joined by commas.
   void add_list(const std::string& name, const std::string& help, std::string& out);
   /// The single argument without dashes; required unless it has a default already.
