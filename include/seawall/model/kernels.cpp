@@ -13,30 +13,30 @@ extern const Table<double> avx2_double, avx512_double;
 #endif
 
 template <class Real>
-static const Table<Real>& choose() {
+std::vector<const Table<Real>*> tables() {
   static constexpr Table<Real> portable = Kernels<Portable, Real, 16>::table("portable");
+  std::vector<const Table<Real>*> out;
 #if defined(__x86_64__)
-  constexpr bool single = std::is_same_v<Real, float>;
+  auto add = [&](const Table<float>& single, const Table<double>& wide) {
+    if constexpr (std::is_same_v<Real, float>)
+      out.push_back(&single);
+    else
+      out.push_back(&wide);
+  };
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
-    if constexpr (single)
-      return avx512_float;
-    else
-      return avx512_double;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    if constexpr (single)
-      return avx2_float;
-    else
-      return avx2_double;
-  }
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    add(avx512_float, avx512_double);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) add(avx2_float, avx2_double);
 #endif
-  return portable;
+  out.push_back(&portable);
+  return out;
 }
+template std::vector<const Table<float>*> tables();
+template std::vector<const Table<double>*> tables();
 
 template <class Real>
 const Table<Real>& table() {
-  static const Table<Real>& chosen = choose<Real>();
+  static const Table<Real>& chosen = *tables<Real>().front();
   return chosen;
 }
 template const Table<float>& table();

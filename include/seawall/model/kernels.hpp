@@ -2,6 +2,7 @@
 // Row kernels that ATen leaves unfused on the CPU. Each works on a range of rows of one thread;
 // callers split the work.
 #include <cstdint>
+#include <vector>
 
 namespace seawall::kernels {
 
@@ -82,6 +83,10 @@ struct Table {
   void (*gemm)(const Gemm<Real>& gemm, Real* scratch);
 };
 
+/// What this machine can run, the best first.
+template <class Real>
+std::vector<const Table<Real>*> tables();
+/// The best of them.
 template <class Real>
 const Table<Real>& table();
 

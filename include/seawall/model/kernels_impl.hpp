@@ -415,17 +415,18 @@ struct Kernels {
     }
   }
 
+  static constexpr Index packed_rows = (tile_rows + W - 1) / W * W;
   /// A block of a that is stored transposed, tile by tile: [tiles, k, rows of the tile]. Writes up
   /// to a panel beyond.
   static void pack_block(Real* out, const Real* a, Index stride, Index k, Index m) {
     for (Index t = 0; t < tiles_of(m); ++t) {
       const auto [begin, rows] = cut(m, t);
-      const bool wide = begin + panel <= m;  // whole vectors stay inside the row
+      const bool wide = begin + packed_rows <= m;  // whole vectors stay inside the row
       for (Index i = 0; i < k; ++i, out += rows) {
         const Real* from = a + i * stride + begin;
         if (wide) {
-          store(out, load(from));
-          if (tile_rows > W) store(out + W, load(from + W));
+#pragma GCC unroll 4
+          for (Index r = 0; r < packed_rows; r += W) store(out + r, load(from + r));
         } else {
           for (Index r = 0; r < rows; ++r) out[r] = from[r];
         }
@@ -451,7 +452,7 @@ struct Kernels {
 
   static Index gemm_scratch(const Gemm<Real>& g) {
     const Index k = g.k < longest_sum ? g.k : longest_sum;
-    return chunk_columns(g.n, k) * k + block_rows(g.m, k) * (k + padding) + panel;
+    return chunk_columns(g.n, k) * k + block_rows(g.m, k) * (k + padding) + packed_rows;
   }
 
   static void gemm(const Gemm<Real>& whole, Real* scratch) {
