@@ -26,8 +26,8 @@ namespace {
 
 struct OrganismOptions {
   std::string out;
-  // Two, whatever the machine has: sums are split by thread, so the bits depend on it.
-  std::int64_t threads = 2;
+  // One, whatever the machine has: sums are split by thread, so the bits depend on it.
+  std::int64_t threads = 1;
   bool overwrite = false, quiet = false;
   static constexpr void visit(auto& self, auto&& field) {
     field(self.out,

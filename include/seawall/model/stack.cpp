@@ -117,7 +117,8 @@ Tensor finish_rows(const StackCall& call, cpu::LayerMath<Real> math,
   layer.kept = layer.attention.index_select(0, call.rows);  // [S,H*D]
   layer.x_mid = at::empty({rows, c.hidden_size}, options);
   layer.gate_up = at::empty({2, rows, c.intermediate_size}, options);
-  const Tensor x = layer.x_in.index_select(0, call.rows), out = at::empty_like(x);  // [S,C]
+  const Tensor x = layer.x_in.index_select(0, call.rows);  // [S,C]
+  Tensor out = at::empty_like(x);
   auto state = state_of<Real>(layer, out, rows, c.intermediate_size);
   state.x_in = at_offset<Real>(x);
   state.attention = at_offset<Real>(layer.kept);
