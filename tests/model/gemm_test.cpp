@@ -59,6 +59,7 @@ TEST(Gemm,
      BlocksInEveryDirection) {  // more than one chunk of columns, block of rows and part of the sum
   expect_products<float>(300, 700, 2500);
   expect_products<double>(200, 150, 2049);
+  expect_products<float>(700, 1400, 1597);  // parts shorter than the longest, in wider chunks
 }
 
 TEST(Gemm, SameBitsOnTwoThreads) {

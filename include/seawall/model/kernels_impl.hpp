@@ -446,20 +446,26 @@ struct Kernels {
     return most < tile_rows ? tile_rows : most < m ? most : m;
   }
 
-  // Longer sums are cut, so that a panel stays in the caches. The organism's longest is its
-  // vocabulary, 1,376: in one piece, as when the checkpoint that ships was made; another cut gives
-  // other bits.
+  // Longer sums are cut. The organism's longest, 1,376, is not: the bits that ship rely on it.
   static constexpr Index longest_sum = 1536;
   // Rows this many bytes apart share sets of the first cache: a tile of them would evict itself.
   static constexpr Index collision = 2048, padding = W;
 
-  static Index gemm_scratch(const Gemm<Real>& g) {
-    const Index k = g.k < longest_sum ? g.k : longest_sum;
+  static Index parts_of(Index k) {
+    return k > longest_sum ? (k + longest_sum - 1) / longest_sum : 1;
+  }
+  static Index part_scratch(const Gemm<Real>& g, Index k) {
     return chunk_columns(g.n, k) * k + block_rows(g.m, k) * (k + padding) + packed_rows;
+  }
+  /// Parts differ by one in length, and a shorter one may take a wider chunk.
+  static Index gemm_scratch(const Gemm<Real>& g) {
+    const Index k = g.k / parts_of(g.k), short_part = part_scratch(g, k);
+    const Index long_part = part_scratch(g, k + (g.k % parts_of(g.k) != 0));
+    return short_part > long_part ? short_part : long_part;
   }
 
   static void gemm(const Gemm<Real>& whole, Real* scratch) {
-    const Index parts = (whole.k + longest_sum - 1) / longest_sum;
+    const Index parts = parts_of(whole.k);
     for (Index i = 0; i < parts; ++i) {
       const Index begin = whole.k * i / parts;
       Gemm<Real> g = whole;
