@@ -102,7 +102,7 @@ double bare(const NamedTensors& start, FixedRows& source) {
   for (std::int64_t step = 0; step < kSteps; ++step) {
     const auto batch = source.batch(step);
     const BatchPlan& plan = batch.micro[0]->plan;
-    decoder.loss(decoder.hidden(plan), plan, LossMode::fused).backward();
+    decoder.loss(plan, LossMode::fused).backward();
     at::NoGradGuard no_grad;
     std::vector<Tensor> g;
     for (auto& tensor : w) g.push_back(tensor.grad());

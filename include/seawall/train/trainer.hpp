@@ -35,11 +35,10 @@ Tensor micro_loss(const Decoder& decoder, MicroBatch& micro, S& stack, Session& 
   ForwardHooks hooks;
   if (stack.uses(Hook::edit))
     hooks.edit = [&stack](const TapPoint& point, const Tensor& x) { return stack.edit(point, x); };
-  const Tensor hidden = decoder.hidden(micro.plan, hooks);  // [T,C]
-  if (!stack.uses(Hook::token_weights)) return decoder.loss(hidden, micro.plan, LossMode::fused);
+  if (!stack.uses(Hook::token_weights)) return decoder.loss(micro.plan, LossMode::fused, hooks);
 
   TokenLosses tokens;
-  tokens.loss = decoder.loss(hidden, micro.plan, LossMode::per_token);  // [N]
+  tokens.loss = decoder.loss(micro.plan, LossMode::per_token, hooks);  // [N]
   tokens.row = micro.plan.target_row;
   tokens.place = micro.plan.target_place;
   if (has(stack.needs(), Need::reference_logprobs)) tokens.reference = session.reference(micro);
