@@ -47,6 +47,8 @@ add_library(seawall::torch_headers INTERFACE IMPORTED)
 target_include_directories(seawall::torch_headers SYSTEM INTERFACE ${seawall_torch_dir}/include
                                                                    ${seawall_torch_dir}/include/torch/csrc/api/include)
 target_compile_definitions(seawall::torch_headers INTERFACE AT_PER_OPERATOR_HEADERS)
+# at::parallel_for is a template on OpenMP: without the flag it compiles, and runs everything on one thread.
+target_link_libraries(seawall::torch_headers INTERFACE OpenMP::OpenMP_CXX)
 
 add_library(seawall::c10 SHARED IMPORTED)
 set_target_properties(seawall::c10 PROPERTIES IMPORTED_LOCATION ${seawall_torch_dir}/lib/libc10.so IMPORTED_NO_SONAME ON)

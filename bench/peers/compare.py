@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """Ours and a peer on the same work, alternately, pair by pair; prints medians and ratios.
 
-    bench/peers/compare.py --build build [train] [generate] [ct2] [arm] [--pairs 5] [--threads 2]
+    bench/peers/compare.py --build build [train] [generate] [ct2] [arm] [cores] [--pairs 5] [--threads 2]
 
 train     SmolLM2 full fine-tuning, fp32, batch of 10: `seawall run` against the Hugging Face Trainer
 generate  50 prompts x 48 new tokens, greedy: bench_generate against Hugging Face generate
 ct2       the same against CTranslate2, float32, with its shared static prompt where that is faster
 arm       one organism arm, 50 steps x 10 rows and 330 probes: bench_arm against Trainer + generate
+cores     arms a minute on all --threads cores: ours one arm a core, the peer one arm a core or one on
+          all of them, whichever is faster
 
 Each side runs in a process of its own. `--python FILE` gives an interpreter that has the peers.
 """
 
 import argparse
+import concurrent.futures
+import copy
 import csv
 import json
 import os
@@ -115,11 +119,41 @@ def arm_pair(options):
     return ours, theirs
 
 
+def cores_pair(options):
+    """Arms on the same cores: several processes of one thread, started together."""
+    cores = options.threads
+    single = copy.copy(options)
+    single.threads = 1
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(cores) as pool:
+        google_benchmark(single, "bench_arm", "^arm/real_time", {"SEAWALL_BENCH_EXPORT": folder})
+        model = pathlib.Path(folder) / "model"
+        run_child([options.build / "seawall", "export", "--model", "organism", "--out", model])
+        words = ["--model", model, "--rows", f"{folder}/rows.jsonl", "--probes", f"{folder}/probes.jsonl",
+                 "--new-tokens", 64]  # fmt: skip
+
+        def together(work):
+            found = list(pool.map(lambda _: work(), range(cores)))
+            return dict(found[0], arms_per_minute=sum(f["arms_per_minute"] for f in found),
+                        peak_bytes=sum(f["peak_bytes"] for f in found))  # fmt: skip
+
+        def mine():
+            found, peak = google_benchmark(single, "bench_arm", "^arm/real_time")
+            return {"arms_per_minute": found["arms/min"], "peak_bytes": peak}
+
+        ours = together(mine)
+        apart = together(lambda: peer("organism_hf.py", single, *words))
+        whole = peer("organism_hf.py", options, *words)
+    print(f"  peer: {apart['arms_per_minute']:.1f} arms a minute one a core, {whole['arms_per_minute']:.1f} on all cores",
+          file=sys.stderr)  # fmt: skip
+    return ours, max(apart, whole, key=lambda figures: figures["arms_per_minute"])
+
+
 JOBS = {
     "train": (train_pair, "tokens_per_second"),
     "generate": (generate_pair, "tokens_per_second"),
     "ct2": (ct2_pair, "tokens_per_second"),
     "arm": (arm_pair, "arms_per_minute"),
+    "cores": (cores_pair, "arms_per_minute"),
 }
 
 
