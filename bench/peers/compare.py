@@ -55,16 +55,17 @@ def peer(script, options, *words):
 
 
 def google_benchmark(options, program, name, extra=None):
-    """(counters, peak bytes) of one benchmark, run once for at least a second."""
+    """(counters, peak bytes) of one benchmark: the median of three repetitions, as the peers' scripts take it."""
     out, peak = run_child(
-        [options.build / "bench" / program, f"--benchmark_filter={name}$", "--benchmark_min_time=1",
-         "--benchmark_format=json"],
+        [options.build / "bench" / program, f"--benchmark_filter={name}$", "--benchmark_min_time=0.5",
+         "--benchmark_repetitions=3", "--benchmark_format=json"],
         {"SEAWALL_BENCH_THREADS": str(options.threads), **(extra or {})},
     )  # fmt: skip
-    found = json.loads(out)["benchmarks"][0]
-    if found.get("error_occurred"):
-        sys.exit(f"{program}: {found['error_message']}")
-    return found, peak
+    found = json.loads(out)["benchmarks"]
+    for run in found:
+        if run.get("error_occurred"):
+            sys.exit(f"{program}: {run['error_message']}")
+    return next(run for run in found if run.get("aggregate_name") == "median"), peak
 
 
 def train_pair(options):
