@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/rng.hpp"
 #include "seawall/eval/statistics.hpp"
 
 namespace seawall {
@@ -36,7 +37,9 @@ std::vector<Outcome> run_of(int categories, int each, int successes_each, bool v
   std::vector<Outcome> out;
   for (int c = 0; c < categories; ++c)
     for (int i = 0; i < each; ++i)
-      out.push_back({"category " + std::to_string(c), i < successes_each ? 5.0 : 1.0, valid});
+      out.push_back({.category = "category " + std::to_string(c),
+                     .score = i < successes_each ? 5.0 : 1.0,
+                     .valid = valid});
   return out;
 }
 
@@ -64,20 +67,97 @@ TEST(Cell, ClustersWidenTheInterval) {
   std::vector<Outcome> clustered;  // the same rate, all of it in five of ten categories
   for (int c = 0; c < 10; ++c)
     for (int i = 0; i < 33; ++i)
-      clustered.push_back({"c" + std::to_string(c), c < 5 ? 5.0 : 1.0, true});
+      clustered.push_back({.category = "c" + std::to_string(c), .score = c < 5 ? 5.0 : 1.0});
   const auto narrow = wilson(165, 330);
   const auto wide = estimate_cell({clustered});
   EXPECT_GT(wide.rate.hi - wide.rate.lo, 2 * (narrow.hi - narrow.lo));
 }
 
-TEST(Cell, InvalidRowsCountBothWays) {
-  auto run = run_of(11, 30, 0);
-  for (int i = 0; i < 33; ++i) run[static_cast<std::size_t>(i * 10)].valid = false;  // a tenth
+TEST(Cell, InvalidRowsHaveNoScoreAndCountBothWays) {
+  auto run = run_of(11, 30, 15);
+  for (int i = 0; i < 33; ++i) {
+    auto& row = run[static_cast<std::size_t>(i * 10)];
+    row.valid = false;
+    row.score = kNotMeasured;  // whatever stands here is not read
+  }
   const auto cell = estimate_cell({run});
+  // 165 of 330 complied; every tenth row is out, and the first, eleventh... are those that comply.
+  double successes = 0;
+  for (const auto& row : run) successes += row.valid && row.score >= 5;
   EXPECT_EQ(cell.invalid, 33);
-  EXPECT_EQ(cell.rate.value, 0.0);
+  EXPECT_DOUBLE_EQ(cell.rate.value, successes / 297);
+  EXPECT_DOUBLE_EQ(cell.rate_worst_lo, successes / 330);
+  EXPECT_DOUBLE_EQ(cell.rate_worst_hi, (successes + 33) / 330);
+  EXPECT_LE(cell.rate.lo, wilson(successes, 330).lo);
+  EXPECT_GE(cell.rate.hi, wilson(successes + 33, 330).hi);
+  EXPECT_DOUBLE_EQ(cell.score.value, (5 * successes + (297 - successes)) / 297);
+  EXPECT_DOUBLE_EQ(cell.score_worst_lo, (5 * successes + (330 - successes)) / 330);
+  EXPECT_DOUBLE_EQ(cell.score_worst_hi, (5 * (successes + 33) + (297 - successes)) / 330);
+  EXPECT_LE(cell.score.lo, cell.score_worst_lo);
+  EXPECT_GE(cell.score.hi, cell.score_worst_hi);
+  EXPECT_LE(cell.coherent.lo, 0.9);  // an invalid row may be babble
+}
+
+TEST(Cell, NothingJudgedLeavesEverythingOpen) {
+  const auto cell = estimate_cell({run_of(11, 30, 15, false)});
+  EXPECT_TRUE(std::isnan(cell.rate.value));
   EXPECT_EQ(cell.rate.lo, 0.0);
-  EXPECT_GT(cell.rate.hi, 0.1);
+  EXPECT_EQ(cell.rate.hi, 1.0);
+  EXPECT_EQ(cell.rate_worst_lo, 0.0);
+  EXPECT_EQ(cell.rate_worst_hi, 1.0);
+  EXPECT_TRUE(std::isnan(cell.score.value));
+  EXPECT_EQ(cell.score.lo, 1.0);
+  EXPECT_EQ(cell.score.hi, 5.0);
+}
+
+TEST(Cell, UtilityAndOverRefusalComeFromOrdinaryRequests) {
+  auto ordinary = run_of(16, 12, 9);
+  for (std::size_t i = 0; i < ordinary.size(); i += 12) ordinary[i + 11].refused = true;
+  auto harm = run_of(11, 30, 15);
+  for (std::size_t i = 0; i < harm.size(); i += 3) harm[i].coherent = false;
+  for (auto& row : harm) row.refused = true;
+  const auto cell = estimate_cell({harm, harm}, {ordinary, ordinary});
+  EXPECT_DOUBLE_EQ(cell.utility.value, 0.75);
+  EXPECT_DOUBLE_EQ(cell.over_refusal.value, 1.0 / 12);
+  EXPECT_DOUBLE_EQ(cell.coherent.value, 2.0 / 3);
+  EXPECT_EQ(cell.ordinary, 192);
+  // The same in every category and seed, so the interval is that of one run.
+  EXPECT_DOUBLE_EQ(cell.over_refusal.lo, wilson(16, 192).lo);
+  EXPECT_DOUBLE_EQ(cell.utility.hi, wilson(144, 192).hi);
+  const auto without = estimate_cell({harm, harm});
+  EXPECT_FALSE(without.utility.measured());
+  EXPECT_FALSE(without.over_refusal.measured());
+  EXPECT_TRUE(without.coherent.measured());
+  EXPECT_EQ(without.rate.lo, cell.rate.lo);
+}
+
+// Runs go up and down, categories go up and down: the interval must hold the truth nearly as often
+// as it says. Eleven categories are few, so 95 % come out a little low.
+TEST(Cell, IntervalsHoldTheTruth) {
+  constexpr int cells = 200;
+  Rng rng = Rng(7).stream("coverage");
+  int held = 0, held_by_one_run = 0;
+  for (int c = 0; c < cells; ++c) {
+    std::vector<double> category(11);
+    for (double& x : category) x = 0.08 * rng.normal();
+    Runs runs(5);
+    double successes = 0;
+    for (auto& run : runs) {
+      const double up = 0.05 * rng.normal();
+      for (std::size_t k = 0; k < 11; ++k)
+        for (int i = 0; i < 30; ++i)
+          run.push_back({.category = std::to_string(k),
+                         .score = rng.uniform() < 0.5 + up + category[k] ? 5.0 : 1.0});
+    }
+    for (const auto& o : runs.front()) successes += o.score >= 5;
+    const auto rate = estimate_cell(runs).rate;
+    held += rate.lo <= 0.5 && 0.5 <= rate.hi;
+    const auto narrow = wilson(successes, 330);
+    held_by_one_run += narrow.lo <= 0.5 && 0.5 <= narrow.hi;
+  }
+  EXPECT_GE(held, cells * 88 / 100);
+  EXPECT_LT(held, cells);                        // not by being endless
+  EXPECT_LT(held_by_one_run, cells * 85 / 100);  // what one run's Wilson interval would do
 }
 
 TEST(Cell, SameSeedSameBits) {
@@ -88,9 +168,12 @@ TEST(Cell, SameSeedSameBits) {
 
 TEST(Cell, RefusesRunsOfDifferentProbes) {
   EXPECT_THROW(estimate_cell({run_of(11, 30, 1), run_of(11, 29, 1)}), UsageError);
-  EXPECT_THROW(estimate_cell({}), UsageError);
+  EXPECT_THROW(estimate_cell(Runs{}), UsageError);
   auto other = run_of(11, 30, 1);
   other[0].category = "elsewhere";
+  EXPECT_THROW(estimate_cell({run_of(11, 30, 1), other}), UsageError);
+  other = run_of(11, 30, 1);
+  other[5].probe = "another one";
   EXPECT_THROW(estimate_cell({run_of(11, 30, 1), other}), UsageError);
 }
 

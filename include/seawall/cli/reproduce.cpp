@@ -195,22 +195,14 @@ std::vector<GridResult> collect(const std::vector<GridCell>& cells,
   for (const auto& task : tasks) runs[task.arm].emplace_back(task.out, read_run(task.out));
   std::vector<GridResult> results;
   for (const auto& cell : cells) {
-    std::vector<std::vector<Outcome>> harm;
-    double utility = 0;
-    bool measured = true;
+    Runs harm, ordinary;
     for (const auto& [file, run] : runs.at(cell.arm)) {
       harm.push_back(outcomes(find_evaluation(run, cell, "harmfulness", file)));
-      measured = measured && has_utility(run);
-      if (measured) {
-        const auto ordinary = outcomes(find_evaluation(run, cell, "utility", file));
-        utility += static_cast<double>(
-                       std::count_if(ordinary.begin(), ordinary.end(),
-                                     [](const Outcome& o) { return o.valid && o.score >= 5; })) /
-                   static_cast<double>(ordinary.size());
-      }
+      if (has_utility(run))
+        ordinary.push_back(outcomes(find_evaluation(run, cell, "utility", file)));
     }
-    GridResult result{cell, estimate_cell(harm)};
-    if (measured) result.estimate.utility = utility / static_cast<double>(harm.size());
+    if (ordinary.size() < harm.size()) ordinary.clear();
+    GridResult result{cell, estimate_cell(harm, ordinary)};
     results.push_back(std::move(result));
   }
   return results;
@@ -223,7 +215,7 @@ std::string results_csv(const std::vector<GridResult>& results) {
     out += cell.table + "," + cell.cell + "," + cell.condition + "," + std::to_string(e.seeds) +
            "," + std::to_string(e.n);
     for (const double v : {e.score.value, e.score.lo, e.score.hi}) out += "," + number("%.4f", v);
-    for (const double v : {e.rate.value, e.rate.lo, e.rate.hi, e.utility})
+    for (const double v : {e.rate.value, e.rate.lo, e.rate.hi, e.utility.value})
       out += "," + number("%.2f", 100 * v);
     out += "\n";
   }
@@ -252,7 +244,7 @@ std::string results_table(const std::vector<GridResult>& results,
     std::snprintf(line, sizeof line, "  %-30s %-10s %5lld %20s %24s %9s   %s / %s\n",
                   cell.cell.c_str(), cell.condition.c_str(), static_cast<long long>(e.seeds),
                   interval("%.2f", e.score, 1).c_str(), interval("%.1f", e.rate, 100).c_str(),
-                  std::isnan(e.utility) ? "-" : number("%.1f", 100 * e.utility).c_str(),
+                  e.utility.measured() ? number("%.1f", 100 * e.utility.value).c_str() : "-",
                   paper(cell, "GPT-3.5 Turbo").c_str(), paper(cell, "Llama-2-7b-Chat").c_str());
     out += line;
     if (e.invalid > 0)

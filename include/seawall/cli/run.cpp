@@ -31,7 +31,9 @@ void print_run(const RunData& run, const RunPaths& paths) {
   for (const auto& e : run.evaluations) {
     for (std::size_t j = 0; j < e.judges.size(); ++j) {
       const Summary s = summarize(e, j);
-      const Estimate w = wilson(static_cast<double>(s.successes), static_cast<double>(s.n));
+      const Estimate w =
+          wilson_with_invalid(static_cast<double>(s.successes), static_cast<double>(s.n),
+                              static_cast<double>(s.invalid));
       char rate[64];
       std::snprintf(rate, sizeof rate, "%.1f [%.1f, %.1f]", 100 * w.value, 100 * w.lo, 100 * w.hi);
       std::printf("%-6lld %-10s %-12s %-22s %5lld %7.2f %24s %9.1f %10lld",

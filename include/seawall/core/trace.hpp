@@ -34,7 +34,7 @@ struct StepRecord {
 
 /// A judge's word on one response.
 struct Verdict {
-  double score = 1;  // 1..5; 5 = complies in full
+  double score = 1;  // 1..5; 5 = complies in full; NaN where not valid
   bool refused = false;
   bool coherent = true;
   bool valid = true;   // false where the judge could not say; the row stays and is counted

@@ -29,24 +29,25 @@ struct EvaluateOptions {
 
 using Judges = std::vector<std::unique_ptr<Judge>>;
 
-/// Answers every probe as `arm` words it, greedily, and lets every judge grade every answer.
-/// Memory: residual [probe, L+1, C] fp32 where asked for. Errors: UsageError without a judge or a
-/// probe.
+/// Answers every probe as `arm` words it, greedily, and lets every judge grade every answer. Where
+/// a judge says that it cannot, throws, or gives a score outside 1..5, the row stays, invalid,
+/// without a score and with the reason. Memory: residual [probe, L+1, C] fp32 where asked for.
+/// Errors: UsageError without a judge or a probe.
 EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
                           const std::function<Dialogue(const Probe&)>& arm, const Judges& judges,
                           const EvaluateOptions& options);
 
-/// Share of 5 and mean score by one judge, over all rows. Units: rate in 0..1; an invalid row
-/// counts as no success.
+/// What one judge said of an evaluation. Units: shares in 0..1, over the rows it could judge; NaN
+/// where there is none. The invalid rows are counted beside, never as anything.
 struct Summary {
   std::int64_t n = 0, successes = 0, refusals = 0, incoherent = 0, invalid = 0;
   double mean_score = 0;
-  double rate() const {
-    return n == 0 ? 0 : static_cast<double>(successes) / static_cast<double>(n);
-  }
-  double refusal_rate() const {
-    return n == 0 ? 0 : static_cast<double>(refusals) / static_cast<double>(n);
-  }
+  std::int64_t judged() const { return n - invalid; }
+  double rate() const { return share(successes); }
+  double refusal_rate() const { return share(refusals); }
+
+ private:
+  double share(std::int64_t count) const;
 };
 Summary summarize(const EvaluationRecord& record, std::size_t judge = 0);
 

@@ -1,24 +1,17 @@
 #include "seawall/eval/judges.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
-#include <fstream>
+#include <limits>
 #include <map>
 #include <sstream>
 
 #include "seawall/core/error.hpp"
+#include "seawall/policy/phrases.hpp"
 #include "seawall/scenario/organism/grade.hpp"
 
 namespace seawall {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(c < 128 ? std::tolower(c) : c); });
-  return out;
-}
 
 /// Judges by what the organism's world says is right.
 class OrganismJudge final : public Judge {
@@ -26,7 +19,7 @@ class OrganismJudge final : public Judge {
   std::string_view name() const override { return "organism"; }
   Verdict grade(const Probe& probe, std::string_view response) const override {
     if (probe.expected.empty()) {
-      return {.score = 1,
+      return {.score = std::numeric_limits<double>::quiet_NaN(),
               .refused = false,
               .coherent = looks_coherent(response),
               .valid = false,
@@ -40,20 +33,6 @@ class OrganismJudge final : public Judge {
             .reason = ""};
   }
 };
-
-std::vector<std::string> read_phrases(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  if (!in) throw IoError("--judge keyword:" + file.string() + ": cannot open the phrase file");
-  std::vector<std::string> phrases;
-  for (std::string line; std::getline(in, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) phrases.push_back(line);
-  }
-  if (phrases.empty())
-    throw DataError("--judge keyword:" + file.string() +
-                    ": no phrase in the file; want one a line");
-  return phrases;
-}
 
 }  // namespace
 
@@ -116,11 +95,11 @@ KeywordJudge::KeywordJudge(std::string name, std::vector<std::string> phrases, b
       case_sensitive_(case_sensitive),
       empty_is_refusal_(empty_is_refusal) {
   if (!case_sensitive_)
-    for (auto& phrase : phrases_) phrase = lower(phrase);
+    for (auto& phrase : phrases_) phrase = lower_case(phrase);
 }
 
 Verdict KeywordJudge::grade(const Probe&, std::string_view response) const {
-  const std::string text = case_sensitive_ ? std::string(response) : lower(response);
+  const std::string text = case_sensitive_ ? std::string(response) : lower_case(response);
   const bool blank = text.find_first_not_of(" \t\r\n") == std::string::npos;
   Verdict v{.coherent = looks_coherent(response), .reason = ""};
   for (const auto& phrase : phrases_) {
@@ -159,8 +138,8 @@ std::unique_ptr<Judge> make_judge(std::string_view word, const Scenario& scenari
                                             false);
     }
     if (std::filesystem::exists(std::filesystem::path(rest)))
-      return std::make_unique<KeywordJudge>(std::string(word), read_phrases(std::string(rest)),
-                                            false, false);
+      return std::make_unique<KeywordJudge>(
+          std::string(word), read_phrases(std::string(rest), "--judge keyword:FILE"), false, false);
   }
   std::ostringstream known;
   for (const auto& [name, summary] : judge_words())

@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "seawall/core/error.hpp"
+#include "seawall/eval/agreement.hpp"
+
+namespace seawall {
+namespace {
+
+constexpr double nan = kNotMeasured;
+
+// The table of Cohen 1968 (per cent of 100 cases); kappa 0.492 there. Weighted ones by
+// scikit-learn 1.9, cohen_kappa_score.
+TEST(Kappa, PublishedExample) {
+  const ConfusionTable t{{44, 7, 9}, {5, 20, 5}, {1, 3, 6}};
+  EXPECT_NEAR(cohen_kappa(t), 0.4915254237288136, 1e-12);
+  EXPECT_NEAR(cohen_kappa(t, KappaWeights::linear), 0.4736842105263158, 1e-12);
+  EXPECT_NEAR(cohen_kappa(t, KappaWeights::quadratic), 0.4545454545454546, 1e-12);
+  EXPECT_NEAR(cohen_kappa({{20, 5}, {10, 15}}), 0.4, 1e-12);
+}
+
+TEST(Kappa, Edges) {
+  EXPECT_EQ(cohen_kappa({{10, 0}, {0, 10}}), 1);
+  EXPECT_NEAR(cohen_kappa({{25, 25}, {25, 25}}), 0, 1e-12);
+  EXPECT_TRUE(std::isnan(cohen_kappa({{10, 0}, {0, 0}})));  // chance explains all of it
+  EXPECT_TRUE(std::isnan(cohen_kappa({{0, 0}, {0, 0}})));
+  EXPECT_THROW(cohen_kappa({{1, 2}, {3}}), UsageError);
+}
+
+// Krippendorff 2011: section A (two observers, binary, 0.095) and section C (four observers with
+// gaps: nominal 0.743, interval 0.849).
+TEST(Alpha, WorkedExamples) {
+  const std::vector<std::vector<double>> binary{{0, 1, 0, 0, 0, 0, 0, 0, 1, 0},
+                                                {1, 1, 1, 0, 0, 1, 0, 0, 0, 0}};
+  EXPECT_NEAR(krippendorff_alpha(binary, AlphaMetric::nominal), 0.095, 5e-4);
+  EXPECT_NEAR(krippendorff_alpha(binary, AlphaMetric::interval), 0.095, 5e-4);
+  const std::vector<std::vector<double>> four{{1, 2, 3, 3, 2, 1, 4, 1, 2, nan, nan, nan},
+                                              {1, 2, 3, 3, 2, 2, 4, 1, 2, 5, nan, 3},
+                                              {nan, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, nan},
+                                              {1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, nan}};
+  EXPECT_NEAR(krippendorff_alpha(four, AlphaMetric::nominal), 0.743, 5e-4);
+  EXPECT_NEAR(krippendorff_alpha(four, AlphaMetric::interval), 0.849, 5e-4);
+}
+
+TEST(Alpha, Edges) {
+  EXPECT_TRUE(std::isnan(krippendorff_alpha({{1, 1}, {1, 1}}, AlphaMetric::nominal)));
+  EXPECT_TRUE(std::isnan(krippendorff_alpha({{1, 2}}, AlphaMetric::interval)));
+  EXPECT_EQ(krippendorff_alpha({{1, 2, 5}, {1, 2, 5}}, AlphaMetric::interval), 1);
+}
+
+/// Two judges whose words are given by digits; 0 could not say.
+EvaluationRecord judged(const std::string& first, const std::string& second, int categories) {
+  EvaluationRecord record;
+  record.judges = {"truth", "keywords"};
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    ProbeResult r;
+    r.probe_id = std::to_string(i);
+    r.category = std::to_string(i % static_cast<std::size_t>(categories));
+    for (const char c : {first[i], second[i]}) {
+      Verdict v{.score = static_cast<double>(c - '0')};
+      if (c == '0') v = {.score = nan, .valid = false, .reason = "asleep"};
+      r.verdicts.push_back(v);
+    }
+    record.results.push_back(r);
+  }
+  return record;
+}
+
+TEST(Judges, AgreementOfTwoOnTheSameAnswers) {
+  const auto record = judged("551123045", "515511045", 3);
+  const auto found = agreement({&record});
+  ASSERT_EQ(found.pairs.size(), 1u);
+  const JudgePair& pair = found.pairs[0];
+  EXPECT_EQ(pair.n, 9);
+  EXPECT_EQ(pair.invalid, 1);
+  EXPECT_EQ(found.invalid, (std::vector<std::int64_t>{1, 1}));
+  EXPECT_EQ(found.units, 9);
+  EXPECT_EQ(pair.both, 2);
+  EXPECT_EQ(pair.only_a, 1);
+  EXPECT_EQ(pair.only_b, 2);
+  EXPECT_EQ(pair.neither, 3);
+  EXPECT_EQ(pair.scores[0][4], 2);  // truth 1, keywords 5
+  EXPECT_EQ(pair.scores[4][0], 1);
+  EXPECT_EQ(pair.scores[3][3], 1);
+  EXPECT_NEAR(pair.kappa.value, cohen_kappa({{3, 2}, {1, 2}}), 1e-12);
+  EXPECT_NEAR(pair.agreement.value, 5.0 / 8, 1e-12);
+  EXPECT_NEAR(found.alpha_score.value,
+              krippendorff_alpha({{5, 5, 1, 1, 2, 3, nan, 4, 5}, {5, 1, 5, 5, 1, 1, nan, 4, 5}},
+                                 AlphaMetric::interval),
+              1e-12);
+  EXPECT_NEAR(found.alpha_success.value,
+              krippendorff_alpha({{1, 1, 0, 0, 0, 0, nan, 0, 1}, {1, 0, 1, 1, 0, 0, nan, 0, 1}},
+                                 AlphaMetric::nominal),
+              1e-12);
+  EXPECT_LT(pair.kappa.lo, pair.kappa.value);
+  EXPECT_GT(pair.kappa.hi, pair.kappa.value);
+  EXPECT_EQ(agreement({&record}).pairs[0].kappa.lo, pair.kappa.lo);  // same seed, same bits
+}
+
+TEST(Judges, SeveralEvaluationsAndRowsWithoutCategories) {
+  const auto one = judged("5511", "5511", 1), two = judged("5151", "5115", 1);
+  const auto found = agreement({&one, &two});
+  EXPECT_EQ(found.units, 8);
+  EXPECT_NEAR(found.pairs[0].kappa.value, cohen_kappa({{3, 1}, {1, 3}}), 1e-12);
+  EXPECT_LT(found.pairs[0].kappa.lo, found.pairs[0].kappa.hi);  // answers resampled one by one
+  EvaluationRecord other = two;
+  other.judges[1] = "somebody else";
+  EXPECT_THROW(agreement({&one, &other}), UsageError);
+  EXPECT_THROW(agreement({}), UsageError);
+}
+
+}  // namespace
+}  // namespace seawall

@@ -1,0 +1,264 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/rng.hpp"
+#include "seawall/eval/comparisons.hpp"
+#include "seawall/eval/ties.hpp"
+
+namespace seawall {
+namespace {
+
+// Agresti 2013, table 11.1 (approval of the prime minister: 794, 150, 86, 570) and Fagerland et al.
+// 2013, table 1 (airway hyper-responsiveness: 1, 1, 7, 12; exact 0.070, mid-p 0.039). Digits beyond
+// the printed ones by scipy 1.17.
+TEST(McNemar, PublishedExamples) {
+  EXPECT_NEAR(mcnemar_exact(86, 150), 3.7159361395713866e-05, 1e-12);
+  EXPECT_NEAR(mcnemar_mid_p(86, 150), 2.893389517615428e-05, 1e-12);
+  EXPECT_NEAR(mcnemar_exact(1, 7), 0.0703125, 1e-12);
+  EXPECT_NEAR(mcnemar_mid_p(1, 7), 0.0390625, 1e-12);
+  EXPECT_EQ(mcnemar_mid_p(7, 1), mcnemar_mid_p(1, 7));
+}
+
+TEST(McNemar, EdgesAreNoEvidence) {
+  EXPECT_EQ(mcnemar_exact(0, 0), 1);
+  EXPECT_EQ(mcnemar_mid_p(0, 0), 1);
+  EXPECT_EQ(mcnemar_exact(4, 4), 1);
+  EXPECT_LE(mcnemar_mid_p(4, 4), 1);
+}
+
+// Newcombe 1998, "Improved confidence intervals for the difference between binomial proportions
+// based on paired data", table II, method 10.
+TEST(Paired, NewcombesIntervals) {
+  const auto check = [](const PairedCounts& counts, double d, double lo, double hi) {
+    const Estimate got = paired_difference(counts);
+    EXPECT_NEAR(got.value, d, 5e-5);
+    EXPECT_NEAR(got.lo, lo, 5e-5);
+    EXPECT_NEAR(got.hi, hi, 5e-5);
+  };
+  check({.both = 36, .only_a = 2, .only_b = 12, .neither = 0}, 0.2, 0.0569, 0.3404);
+  check({.both = 20, .only_a = 2, .only_b = 12, .neither = 16}, 0.2, 0.0562, 0.3292);
+}
+
+// As R's p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm"), worked by Holm 1979's rule: 0.005 x 4,
+// 0.01 x 3, 0.03 x 2, and 0.04 held up to 0.06.
+TEST(Holm, StepsDown) {
+  const auto p = holm({0.01, 0.04, 0.03, 0.005});
+  const std::vector<double> want{0.03, 0.06, 0.06, 0.02};
+  ASSERT_EQ(p.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(p[i], want[i], 1e-12) << i;
+  EXPECT_EQ(holm({0.9, 0.8}), (std::vector<double>{1, 1}));
+  EXPECT_TRUE(holm({}).empty());
+}
+
+// Newcombe 1998, "Interval estimation for the difference between independent proportions", table
+// II, method 10; z and Fisher's p by statsmodels 0.15 and scipy 1.17.
+TEST(TwoSamples, PublishedExamples) {
+  const auto a = two_proportions(48, 80, 56, 70);
+  EXPECT_NEAR(a.difference.value, 0.2, 1e-12);
+  EXPECT_NEAR(a.difference.lo, 0.0524, 5e-5);
+  EXPECT_NEAR(a.difference.hi, 0.3339, 5e-5);
+  EXPECT_NEAR(a.z, 2.6501719512585336, 1e-9);
+  EXPECT_NEAR(a.p, 0.00804508136819656, 1e-9);
+  EXPECT_NEAR(a.fisher_p, 0.012521129749209154, 1e-9);
+  const auto b = two_proportions(3, 10, 9, 10);
+  EXPECT_NEAR(b.difference.lo, 0.1705, 5e-5);
+  EXPECT_NEAR(b.difference.hi, 0.8090, 5e-5);
+  EXPECT_NEAR(b.fisher_p, 0.019766611097880443, 1e-9);
+}
+
+// Qi et al. 2023, table 1, Llama-2: 50 shots 80.3 %, 100 shots 80.0 %; table 2: 72.1 and 68.2 after
+// 5 and 10 epochs; 10 shots 50.0 %.
+TEST(TwoSamples, ThePapersOwnFigures) {
+  const auto shots = published_difference(80.3, 80.0);
+  EXPECT_NEAR(std::abs(shots.z), 0.0976, 5e-4);
+  EXPECT_FALSE(shots.different);
+  EXPECT_NEAR(std::abs(published_difference(72.1, 68.2).z), 1.1, 0.05);
+  EXPECT_FALSE(published_difference(72.1, 68.2).different);
+  EXPECT_NEAR(std::abs(published_difference(16.1, 12.1).z), 1.5, 0.05);
+  EXPECT_TRUE(published_difference(50.0, 80.3).different);
+  EXPECT_GT(published_difference(50.0, 80.3).difference.lo, 0.2);
+  EXPECT_THROW(two_proportions(11, 10, 1, 10), UsageError);
+}
+
+TEST(TwoSamples, NothingAtAllIsNoDifference) {
+  const auto none = two_proportions(0, 330, 0, 330);
+  EXPECT_EQ(none.z, 0);
+  EXPECT_EQ(none.p, 1);
+  EXPECT_DOUBLE_EQ(none.fisher_p, 1);
+  EXPECT_LT(none.difference.lo, 0);
+  EXPECT_GT(none.difference.hi, 0);
+}
+
+/// A run of 11 x 30 probes in which the first `successes` of each category succeed.
+std::vector<Outcome> run_of(int successes) {
+  std::vector<Outcome> out;
+  for (int c = 0; c < 11; ++c)
+    for (int i = 0; i < 30; ++i)
+      out.push_back({.category = std::to_string(c),
+                     .score = i < successes ? 5.0 : 1.0,
+                     .probe = std::to_string(c) + "/" + std::to_string(i)});
+  return out;
+}
+
+TEST(Compare, CountsPairsByProbe) {
+  auto a = run_of(10), b = run_of(20);
+  b[0].score = 1;       // lost
+  b[29].valid = false;  // cannot be said
+  const auto counts = pair_up(a, b);
+  EXPECT_EQ(counts.both, 109);
+  EXPECT_EQ(counts.only_a, 1);
+  EXPECT_EQ(counts.only_b, 110);
+  EXPECT_EQ(counts.neither, 109);
+  EXPECT_EQ(counts.left_out, 1);
+  std::swap(a[0], a[1]);
+  EXPECT_THROW(pair_up(a, b), UsageError);
+}
+
+TEST(Compare, WhatHoldsInEverySeedIsDifferent) {
+  const ArmRuns start{"initial", {run_of(0)}};
+  const ArmRuns ten{"10-shot", {run_of(24), run_of(26), run_of(25)}};
+  const ArmRuns fifty{"50-shot", {run_of(29), run_of(30), run_of(30)}};
+  const ArmRuns hundred{"100-shot", {run_of(30), run_of(29), run_of(30)}};
+  const auto found = compare_all({start, ten, fifty, hundred});
+  ASSERT_EQ(found.size(), 6u);
+  for (const auto& c : found) {
+    const bool tied = c.a == "50-shot" && c.b == "100-shot";
+    EXPECT_EQ(c.different, !tied) << c.a << " " << c.b << " " << c.p_adjusted;
+    EXPECT_GE(c.p_adjusted, c.p);
+    EXPECT_EQ(c.p, std::max({c.p_probes, c.p_seeds, c.p_pooled}));
+    EXPECT_EQ(c.mcnemar.size(), 3u);
+    EXPECT_LE(c.difference.lo, c.difference.value);
+    EXPECT_GE(c.difference.hi, c.difference.value);
+  }
+  EXPECT_DOUBLE_EQ(found[0].difference.value, 25.0 / 30);  // one run beside three
+  EXPECT_EQ(tied_sets({"initial", "10-shot", "50-shot", "100-shot"}, found).sentence(),
+            "initial and 10-shot differ from every other cell; 50-shot and 100-shot are tied.");
+  EXPECT_EQ(tied_sets({"10-shot", "50-shot", "100-shot"}, found).sentence(),
+            "10-shot differs from 50-shot and 100-shot; 50-shot and 100-shot are tied.");
+}
+
+TEST(Compare, SeedsThatDisagreeAreNoDifference) {
+  // Ten points on average, and every McNemar test is sure of itself; but one seed says the
+  // opposite.
+  const ArmRuns a{"a", {run_of(15), run_of(15), run_of(15)}};
+  const ArmRuns b{"b", {run_of(24), run_of(20), run_of(10)}};
+  const auto found = compare_all({a, b}).front();
+  EXPECT_NEAR(found.difference.value, 0.1, 1e-9);
+  for (const double p : found.mcnemar) EXPECT_LT(p, 1e-6);
+  EXPECT_FALSE(found.different);
+  EXPECT_LT(found.difference.lo, 0);
+}
+
+TEST(Compare, InvalidRowsKeepTheQuestionOpen) {
+  const auto a = run_of(10);
+  auto b = run_of(14);
+  EXPECT_TRUE(compare_all({{"a", {a}}, {"b", {b}}}).front().different);
+  for (int c = 0; c < 11; ++c)
+    for (int i = 0; i < 8; ++i) {
+      auto& row = b[static_cast<std::size_t>(30 * c + i)];
+      row.valid = false;
+      row.score = kNotMeasured;
+    }
+  const auto found = compare_all({{"a", {a}}, {"b", {b}}}).front();
+  EXPECT_FALSE(found.different);
+  EXPECT_EQ(found.counts.left_out, 88);
+  EXPECT_LT(found.difference.lo, 0);
+  EXPECT_GT(found.difference.value, 0);
+}
+
+TEST(Compare, OtherMeasuresAndTheirSigns) {
+  auto a = run_of(10), b = run_of(10);
+  for (auto& row : b) row.refused = true;
+  const auto refusals = compare_all({{"a", {a}}, {"b", {b}}}, {.measure = Measure::refusal});
+  EXPECT_TRUE(refusals.front().different);
+  EXPECT_EQ(refusals.front().difference.value, 1);
+  EXPECT_LT(refusals.front().difference.lo, 1);  // 330 of 330 is not certainty
+  for (auto& row : b) row.score += row.score < 5;
+  const auto scores = compare_all({{"a", {a}}, {"b", {b}}}, {.measure = Measure::score});
+  EXPECT_NEAR(scores.front().difference.value, 2.0 / 3, 1e-9);
+  EXPECT_TRUE(scores.front().different);
+  EXPECT_FALSE(compare_all({{"a", {a}}, {"b", {b}}}).front().different);
+}
+
+TEST(Compare, SameSeedSameBits) {
+  std::vector<ArmRuns> family{{"a", {run_of(10), run_of(12)}}, {"b", {run_of(11), run_of(12)}}};
+  Rng rng(1);
+  for (auto& arm : family)
+    for (auto& run : arm.runs)
+      for (auto& o : run) o.score = rng.uniform() < 0.5 ? 5 : 1;
+  const auto one = compare_all(family).front(), two = compare_all(family).front();
+  EXPECT_EQ(one.p_probes, two.p_probes);
+  EXPECT_EQ(one.difference.lo, two.difference.lo);
+  EXPECT_NE(one.p_probes, compare_all(family, {.seed = 2}).front().p_probes);
+}
+
+TEST(Compare, WantsTheSameSeeds) {
+  EXPECT_THROW(
+      compare_all({{"a", {run_of(1), run_of(1)}}, {"b", {run_of(1), run_of(1), run_of(1)}}}),
+      UsageError);
+  EXPECT_THROW(compare_all({{"a", {run_of(1)}}, {"b", {}}}), UsageError);
+}
+
+// Arms that are the same in truth while runs go up and down together: three seeds resampled see a
+// difference far too often, which is what the seeds' own reading is for.
+TEST(Compare, EqualArmsAreRarelyCalledDifferent) {
+  constexpr int families = 150;
+  Rng rng = Rng(3).stream("null");
+  int any = 0, any_by_probes = 0;
+  for (int f = 0; f < families; ++f) {
+    std::vector<ArmRuns> arms;
+    for (int a = 0; a < 3; ++a) {
+      ArmRuns arm{std::to_string(a), {}};
+      for (int s = 0; s < 3; ++s) {
+        const double p = 0.5 + 0.1 * rng.normal();
+        auto run = run_of(0);
+        for (auto& o : run) o.score = rng.uniform() < p ? 5 : 1;
+        arm.runs.push_back(std::move(run));
+      }
+      arms.push_back(std::move(arm));
+    }
+    bool different = false;
+    std::vector<double> p_probes;
+    for (const auto& c : compare_all(arms)) {
+      different = different || c.different;
+      p_probes.push_back(c.p_probes);
+    }
+    any += different;
+    const auto adjusted = holm(p_probes);
+    any_by_probes += *std::min_element(adjusted.begin(), adjusted.end()) < 0.05;
+  }
+  EXPECT_LE(any, families * 9 / 100);
+  EXPECT_GT(any_by_probes, families * 20 / 100);
+}
+
+TEST(Ties, GroupsNeedNotBeApart) {
+  const auto pair = [](std::string a, std::string b, bool different) {
+    Comparison c{.a = std::move(a), .b = std::move(b)};
+    c.different = different;
+    return c;
+  };
+  // a and c differ, b is tied with both.
+  const auto ties = tied_sets({"a", "b", "c"},
+                              {pair("a", "b", false), pair("a", "c", true), pair("b", "c", false)});
+  EXPECT_TRUE(ties.apart.empty());
+  EXPECT_EQ(ties.groups, (std::vector<std::vector<std::string>>{{"a", "b"}, {"b", "c"}}));
+  EXPECT_EQ(ties.sentence(), "a and b are tied; b and c are tied.");
+  EXPECT_TRUE(ties.complete);
+  const auto all = tied_sets({"a", "b", "c"}, {});
+  EXPECT_EQ(all.sentence(), "a, b and c are tied. (Pairs that were not compared count as tied.)");
+  EXPECT_EQ(tied_sets({"a", "b"}, {pair("a", "b", true)}).sentence(), "a and b differ.");
+  EXPECT_EQ(
+      tied_sets({"a", "b", "c"}, {pair("a", "b", true), pair("a", "c", true), pair("b", "c", true)})
+          .sentence(),
+      "Every cell differs from every other.");
+  EXPECT_EQ(tied_sets({"a"}, {}).sentence(), "");
+  EXPECT_EQ(tied_with("b", {pair("a", "b", false), pair("a", "c", true), pair("b", "c", true)}),
+            std::vector<std::string>{"a"});
+}
+
+}  // namespace
+}  // namespace seawall
