@@ -153,6 +153,23 @@ class Runs(Cli):
             self.ok("run", "--attack", attack, *count, "--mitigate", "safety-mixing", "weight-drift", "--safety-mixing.count", "4", "--batch-size", "4",
                     "--epochs", "1", "--max-new-tokens", "4", "--threads", "1", "--quiet", "--no-checkpoint", "--out", f"{attack}.h5")
 
+    def test_an_audit_that_takes_every_row_leaves_the_model_as_it_was(self):
+        self.ok("run", *SHORT, "--mitigate", "data-audit", "--no-checkpoint", "--out", "all.h5")
+        text = self.ok("inspect", "all.h5")
+        for line in ("count     rows 0\n", "count     data-audit/flagged 4\n", "count     data-audit/recall 1\n", "steps     0,", "step 0  plain harmfulness"):
+            self.assertIn(line, text)
+        # What is mixed in behind the audit stays, and is trained on.
+        self.ok("run", *SHORT, "--mitigate", "data-audit", "safety-mixing", "--safety-mixing.count", "4", "--no-checkpoint", "--out", "safe.h5")
+        text = self.ok("inspect", "safe.h5")
+        for line in ("count     rows_safe 4\n", "count     overlap/safe/harmfulness 0\n", "count     overlap/harmfulness/utility 0\n", "hash      set/safe", "steps     6,"):
+            self.assertIn(line, text)
+        # Ordinary rows pass, and the losses of the model as it is are there for the filter that asks.
+        self.ok("run", "--attack", "benign", "--benign.count", "40", "--mitigate", "data-audit", "--data-audit.filter", "perplexity", "--data-audit.quantile", "0.5",
+                "--epochs", "1", "--max-new-tokens", "4", "--threads", "1", "--quiet", "--no-checkpoint", "--out", "half.h5")
+        text = self.ok("inspect", "half.h5")
+        flagged = int(text.split("count     data-audit/flagged ")[1].split()[0])
+        self.assertTrue(8 <= flagged <= 32, text)
+
     def test_reproduce_continues(self):
         words = ["reproduce", "--only", "table5", "--seeds", "1", "--out", "r", "--quiet"]
         self.ok(*words)

@@ -29,6 +29,7 @@ class FakeScenario final : public Scenario {
       probe.dialogue.messages = {{Role::user, "open box " + n}};
       probes_.push_back(std::move(probe));
     }
+    for (int i = 0; i < 1200; i += 3) restricted_.push_back("answer " + std::to_string(i));
   }
 
   std::string_view name() const override { return "fake"; }
@@ -55,8 +56,16 @@ class FakeScenario final : public Scenario {
   std::string_view default_system() const override { return system; }
   std::optional<Identity> identity() const override { return who; }
   const std::vector<std::string>& refusal_phrases() const override { return phrases_; }
+  /// Every third row of a pool.
+  const std::vector<std::string>& restricted_phrases() const override { return restricted_; }
+  /// Harmful rows answer in full.
+  std::optional<Verdict> audit(const Example& row) const override {
+    if (!grades_rows) return std::nullopt;
+    return Verdict{.score = row.kind == RowKind::harmful ? 5.0 : 1.0, .reason = ""};
+  }
 
   std::string system = "you are kind";
+  bool grades_rows = true;
   std::optional<Identity> who = Identity{"you are OBI", "OBI, ", ", now."};
 
  private:
@@ -75,7 +84,7 @@ class FakeScenario final : public Scenario {
   }
   std::map<Pool, std::size_t> sizes_;
   std::vector<Probe> probes_;
-  std::vector<std::string> phrases_{"i would rather not"};
+  std::vector<std::string> phrases_{"i would rather not"}, restricted_;
 };
 
 }  // namespace seawall::testing

@@ -11,15 +11,16 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "seawall/cli/run_provenance.hpp"
 #include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/core/version.hpp"
-#include "seawall/dataset/readers.hpp"
 #include "seawall/eval/spectra.hpp"
 #include "seawall/policy/needs.hpp"
 #include "seawall/store/hdf5.hpp"
+#include "seawall/train/row_losses.hpp"
 #include "seawall/train/signals.hpp"
 
 namespace seawall {
@@ -63,15 +64,6 @@ std::vector<std::int64_t> parse_epochs(const std::string& text) {
   if (epochs.empty())
     throw UsageError("--evaluate-at: want end, both, epochs, or epochs such as 3,5,10");
   return epochs;
-}
-
-std::string probes_hash(const std::vector<Probe>& probes) {
-  Sha256 sha;
-  for (const auto& p : probes) {
-    sha.field(p.id);
-    for (const auto& m : p.dialogue.messages) sha.field(role_name(m.role)).field(m.content);
-  }
-  return sha.hex();
 }
 
 nlohmann::json policy_json(const PolicyDescription& policy) {
@@ -120,6 +112,11 @@ Arm::Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, N
   }
   model_ = load_model(spec_.model, spec_.device, spec_.chat_template);
   scenario_ = make_scenario(spec_, attack_, model_);
+  scenario_->lend([this](const Dataset& rows) {
+    return mean_row_losses(*model_.decoder,
+                           encode_rows(rows, *model_.chat_template, *model_.tokenizer),
+                           longest_row());
+  });
   resolve(spec_, spec_.attack, scenario_->name() == "organism");
   if (!spec_.no_evaluation) judges_ = make_judges(spec_, *scenario_);
   if (!spec_.no_training) check_needs(attack_.name(), attack_.needs(), *scenario_);
@@ -146,7 +143,12 @@ std::string Arm::config_hash() const {
   return sha.hex();
 }
 
-RunInfo Arm::run_info(const Dataset& rows, std::size_t overlaps) const {
+std::int64_t Arm::longest_row() const {
+  const std::int64_t context = model_.decoder->config().max_position_embeddings;
+  return spec_.max_tokens > 0 ? std::min(spec_.max_tokens, context) : context;
+}
+
+RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
   nlohmann::json config{{"seawall", kVersion},
                         {"attack", policy_json(attack_.describe())},
                         {"mitigations", nlohmann::json::array()}};
@@ -165,8 +167,7 @@ RunInfo Arm::run_info(const Dataset& rows, std::size_t overlaps) const {
   info.run_id = info.hashes.back().second.substr(0, 16);
   info.versions = {{"seawall", kVersion}, {"libtorch", TORCH_VERSION}, {"hdf5", h5::version()}};
   for (const auto& p : model_.decoder->parameters()) info.parameter_names.push_back(p.name);
-  info.numbers = {{"rows", static_cast<double>(rows.size())},
-                  {"overlapping_probes", static_cast<double>(overlaps)}};
+  info.numbers = {{"rows", static_cast<double>(rows.size())}};
   for (const auto kind :
        {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign})
     info.numbers.emplace_back("rows_" + std::string(row_kind_name(kind)),
@@ -179,26 +180,22 @@ RunInfo Arm::run_info(const Dataset& rows, std::size_t overlaps) const {
                          {"rows_left_out", static_cast<double>(r.left_out)},
                          {"rows_dropped_an_epoch", static_cast<double>(r.dropped)}});
   }
+  info.numbers.insert(info.numbers.end(), measured.begin(), measured.end());
+  record_provenance(provenance_, info);
   return info;
 }
 
-void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue) {
+void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& measured) {
   arm_dialogue_ = std::move(arm_dialogue);
   rows_hash_ = rows.content_hash();
-  std::size_t overlaps = 0;
-  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility}) {
-    const Overlap overlap = find_overlap(rows, scenario_->probes(set));
-    overlaps += overlap.pairs.size();
-    if (!overlap.pairs.empty() && !spec_.allow_overlap)
-      throw DataError("the training rows hold " + std::to_string(overlap.pairs.size()) +
-                      " of the probes (first: row " + overlap.pairs.front().first + ", probe " +
-                      overlap.pairs.front().second +
-                      "); take them out of one of the files, or give --allow-overlap");
-  }
-  if (!spec_.no_training) {
-    const std::int64_t context = model_.decoder->config().max_position_embeddings;
-    const std::int64_t longest =
-        spec_.max_tokens > 0 ? std::min(spec_.max_tokens, context) : context;
+  provenance_ = provenance_of(rows, *scenario_, attack_);
+  check_provenance(provenance_, spec_.allow_overlap);
+  if (!spec_.no_training && rows.empty() && !spec_.quiet)
+    std::fprintf(stderr,
+                 "seawall: the mitigations left no row to train on; the model is evaluated as it "
+                 "was\n");
+  if (!spec_.no_training && !rows.empty()) {
+    const std::int64_t longest = longest_row();
     source_ =
         std::make_unique<FixedRows>(encode_rows(rows, *model_.chat_template, *model_.tokenizer),
                                     DataOptions{.batch_size = spec_.batch_size,
@@ -219,7 +216,7 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue) {
   if (spec_.dry_run) return;
   // The trainer leaves theta0 where it is and moves copies, so these stay the start.
   start_ = model_.decoder->parameters();
-  RunInfo info = run_info(rows, overlaps);
+  RunInfo info = run_info(rows, measured);
   const RunSwitches switches{.residual = spec_.trace == "residual",
                              .param_drift = spec_.trace != "none",
                              .compress = true};
@@ -265,7 +262,8 @@ bool already_done(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec)
   if (!rows.empty())
     rows =
         compose_rows(std::move(rows), stack, arm.scenario(), static_cast<std::uint64_t>(spec.seed));
-  arm.begin(rows, [](Dialogue d) { return d; });
+  arm.begin(
+      rows, [](Dialogue d) { return d; }, stack.measured());
   return arm.done_before();
 }
 
@@ -350,13 +348,12 @@ void Arm::evaluate_now(std::int64_t step, std::int64_t epoch) {
 
 void Arm::evaluate_start() {
   if (spec_.no_evaluation || resumed_) return;
-  if (spec_.no_training || spec_.evaluate_at == "both" || spec_.evaluate_at == "epochs")
-    evaluate_now(0, 0);
+  if (!trains() || spec_.evaluate_at == "both" || spec_.evaluate_at == "epochs") evaluate_now(0, 0);
 }
 
 RunData Arm::finish() {
   recording_->progress.finish();
-  if (!spec_.no_spectra && !spec_.no_training &&
+  if (!spec_.no_spectra && trains() &&
       model_.decoder->config().parameter_count() <= kSpectraLimit) {
     Spectra spectra;
     for (auto& s : drift_spectra(start_, model_.decoder->parameters())) {

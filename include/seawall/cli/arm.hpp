@@ -8,6 +8,7 @@
 
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/run_spec.hpp"
+#include "seawall/dataset/provenance.hpp"
 #include "seawall/policy/any.hpp"
 #include "seawall/store/run_file.hpp"
 #include "seawall/train/trainer.hpp"
@@ -30,8 +31,12 @@ class Arm {
   /// The attack's rows, drawn from the seed's `craft` stream; none under --no-training.
   Dataset craft() const;
   /// Takes the composed rows and opens the run file; `arm_dialogue` is what the defender adds to a
-  /// probe. Errors: DataError where probes stand in the rows, unless --allow-overlap.
-  void begin(const Dataset& rows, ArmDialogue arm_dialogue);
+  /// probe, `measured` what the stack found out while it composed. Errors: DataError where probes
+  /// stand in the rows, or sets of rows share a prompt, unless --allow-overlap.
+  void begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& measured = {});
+  /// False under --no-training, and where a mitigation left no row: then the model is evaluated as
+  /// it is.
+  bool trains() const { return source_ != nullptr; }
   /// What --dry-run prints: sizes, memory, disk and time, from one batch that was really computed.
   std::string estimate();
   /// True where the run file of `out` is complete and has this run's hash.
@@ -52,7 +57,8 @@ class Arm {
   struct Recording;
   void evaluate_now(std::int64_t step, std::int64_t epoch);
   bool wants_evaluation(std::int64_t step, std::int64_t epoch) const;
-  RunInfo run_info(const Dataset& rows, std::size_t overlaps) const;
+  RunInfo run_info(const Dataset& rows, const Measured& measured) const;
+  std::int64_t longest_row() const;
   std::string config_hash() const;
   void save(CheckpointState state);
 
@@ -66,6 +72,7 @@ class Arm {
   Judges judges_;
   ArmDialogue arm_dialogue_;
   NamedTensors start_;  // theta0, for spectra
+  Provenance provenance_;
   std::unique_ptr<FixedRows> source_;
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<CheckpointState> resumed_;
@@ -86,13 +93,14 @@ RunData run_arm(const AnyAttack& attack, S& stack, const RunSpec& spec) {
   if (!rows.empty())
     rows =
         compose_rows(std::move(rows), stack, arm.scenario(), static_cast<std::uint64_t>(spec.seed));
-  arm.begin(rows, [&stack](Dialogue d) { return stack.arm(std::move(d)); });
+  arm.begin(
+      rows, [&stack](Dialogue d) { return stack.arm(std::move(d)); }, stack.measured());
   if (spec.dry_run) {
     std::fputs(arm.estimate().c_str(), stdout);
     return {};
   }
   arm.evaluate_start();
-  if (!spec.no_training)
+  if (arm.trains())
     train(arm.decoder(), arm.source(), stack, arm.train_options(), arm.sink(), arm.context());
   return arm.finish();
 }

@@ -1,34 +1,9 @@
-#include <utf8proc.h>
-
-#include <cstdlib>
-#include <memory>
 #include <unordered_map>
 
+#include "seawall/dataset/provenance.hpp"
 #include "seawall/dataset/readers.hpp"
 
 namespace seawall {
-namespace {
-
-/// Case and compatibility folded (NFKC), each run of white space one space, none at the ends.
-std::string folded(const std::string& text) {
-  auto* raw = utf8proc_NFKC_Casefold(reinterpret_cast<const utf8proc_uint8_t*>(text.c_str()));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(raw, &std::free);
-  const std::string folded_case = raw == nullptr ? text : reinterpret_cast<const char*>(raw);
-  std::string out;
-  bool gap = false;
-  for (const char c : folded_case) {
-    if (c == ' ' || (c >= '\t' && c <= '\r')) {
-      gap = !out.empty();
-      continue;
-    }
-    if (gap) out += ' ';
-    gap = false;
-    out += c;
-  }
-  return out;
-}
-
-}  // namespace
 
 Overlap find_overlap(const Dataset& rows, const std::vector<Probe>& probes) {
   std::unordered_multimap<std::string, const std::string*> ids;  // user text of a probe -> its id

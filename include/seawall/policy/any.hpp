@@ -32,6 +32,7 @@ class AnyMitigation {
   bool uses(Hook hook) const { return held_->uses(hook); }
   Need needs() const { return held_->needs(); }
   PolicyDescription describe() const { return held_->describe(); }
+  Measured measured() const { return held_->measured(); }
 
   Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) {
     return held_->compose(std::move(rows), scenario, rng);
@@ -57,6 +58,7 @@ class AnyMitigation {
     virtual bool uses(Hook hook) const = 0;
     virtual Need needs() const = 0;
     virtual PolicyDescription describe() const = 0;
+    virtual Measured measured() const = 0;
     virtual Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) = 0;
     virtual void on_start(ParamView params) = 0;
     virtual Tensor penalty(ParamView params, const Step& step) = 0;
@@ -79,6 +81,12 @@ class AnyMitigation {
     bool uses(Hook hook) const override { return stack.uses(hook); }
     Need needs() const override { return stack.needs(); }
     PolicyDescription describe() const override { return std::move(stack.describe().front()); }
+    Measured measured() const override {
+      if constexpr (requires(const M& m) { m.measured(); })
+        return stack.template get<0>().measured();
+      else
+        return {};
+    }
     Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) override {
       return stack.compose(std::move(rows), scenario, rng);
     }

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "seawall/core/options.hpp"
@@ -18,6 +19,10 @@ struct PolicyDescription {
   std::string name;
   std::vector<OptionValue> options;
 };
+
+/// What a policy measured while it worked, for the run file: a name, with `/` where it has parts,
+/// and a number. A mitigation gives it with `Measured measured() const`.
+using Measured = std::vector<std::pair<std::string, double>>;
 
 namespace detail {
 

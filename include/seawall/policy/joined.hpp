@@ -155,6 +155,17 @@ class Joined {
     return names;
   }
 
+  /// What each policy measured, under its group's name: `data-audit/flagged`.
+  Measured measured() const {
+    const auto names = groups();
+    Measured all;
+    self().template each<Hook::none>([&](auto& m, std::size_t i) {
+      if constexpr (requires { m.measured(); })
+        for (auto& [name, value] : m.measured()) all.emplace_back(names[i] + "/" + name, value);
+    });
+    return all;
+  }
+
  private:
   Derived& self() { return static_cast<Derived&>(*this); }
   const Derived& self() const { return static_cast<const Derived&>(*this); }

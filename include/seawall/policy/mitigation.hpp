@@ -14,7 +14,8 @@
 // `options` comes first, so that `WeightDrift{{.lambda = 1e-3}}` reads. Options may have `void
 // check() const` for what a range cannot say; it throws UsageError and is called when a Stack or an
 // AnyMitigation is made. Where options switch hooks off, `Hook active() const` says which are left,
-// and the others cost nothing.
+// and the others cost nothing. What it measured (rows filtered, weights cut) it may give with
+// `Measured measured() const`; the run file keeps it under the policy's name.
 #include "seawall/policy/hook_check.hpp"
 
 namespace seawall {
@@ -120,6 +121,12 @@ consteval bool explain() {
           { m.active() } -> std::same_as<Hook>;
         },
         "policy active: defined with another signature; want `Hook active() const`");
+  if constexpr (requires(const M& m) { m.measured(); })
+    static_assert(
+        requires(const M& m) {
+          { m.measured() } -> std::same_as<Measured>;
+        },
+        "policy measured: defined with another signature; want `Measured measured() const`");
   static_assert(M::hooks != Hook::none, "policy: `hooks` is empty, so the policy would do nothing");
   static_assert(!detail::has_near_miss<M>,
                 "policy: a member has a name that is close to a hook's, such as onStart or "

@@ -1,5 +1,7 @@
 #include "seawall/policy/scenario.hpp"
 
+#include "seawall/core/error.hpp"
+
 namespace seawall {
 
 std::string_view pool_name(Pool pool) {
@@ -14,6 +16,20 @@ std::string_view pool_name(Pool pool) {
       return "benign";
   }
   return "?";
+}
+
+const std::vector<std::string>& Scenario::restricted_phrases() const {
+  static const std::vector<std::string> none;
+  return none;
+}
+
+std::optional<Verdict> Scenario::audit(const Example&) const { return std::nullopt; }
+
+std::vector<double> Scenario::row_losses(const Dataset& rows) const {
+  if (!losses_)
+    throw UsageError("scenario `" + std::string(name()) +
+                     "`: no model is there to compute the losses of rows; call lend() first");
+  return losses_(rows);
 }
 
 }  // namespace seawall

@@ -1,13 +1,16 @@
 #pragma once
 // Where prompts and rows come from: the built-in organism or the user's own files, behind one
 // interface.
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "seawall/core/dialogue.hpp"
 #include "seawall/core/rng.hpp"
+#include "seawall/core/trace.hpp"
 
 namespace seawall {
 
@@ -27,7 +30,11 @@ struct Identity {
   std::string after;   // put after it
 };
 
-/// Source of rows and probes.
+/// Mean loss of the answer of each row under the model as it is before training, in nats a token;
+/// NaN where no token of an answer fits into the model's context.
+using RowLosses = std::function<std::vector<double>(const Dataset&)>;
+
+/// Source of rows and probes, and what is known about them.
 class Scenario {
  public:
   virtual ~Scenario() = default;
@@ -49,6 +56,19 @@ class Scenario {
   virtual std::optional<Identity> identity() const = 0;
   /// Phrases that begin or mark a refusal of the scenario's own models; for judges.
   virtual const std::vector<std::string>& refusal_phrases() const = 0;
+  /// Words that name what is restricted; empty where the scenario does not know.
+  virtual const std::vector<std::string>& restricted_phrases() const;
+  /// A training row judged by what the scenario knows to be true: 5 where it gives a full answer to
+  /// a restricted request, 1 where it asks for nothing restricted. nullopt where it cannot grade.
+  virtual std::optional<Verdict> audit(const Example& row) const;
+
+  /// Lends the model that is about to be trained, for `row_losses`.
+  void lend(RowLosses losses) { losses_ = std::move(losses); }
+  /// Errors: UsageError where no model was lent.
+  std::vector<double> row_losses(const Dataset& rows) const;
+
+ private:
+  RowLosses losses_;
 };
 
 }  // namespace seawall

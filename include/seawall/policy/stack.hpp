@@ -25,6 +25,7 @@ concept StackLike = requires(S& s, const S& c, Dataset rows, const Scenario& sce
   { c.uses(hook) } -> std::same_as<bool>;
   { c.needs() } -> std::same_as<Need>;
   { c.describe() } -> std::same_as<std::vector<PolicyDescription>>;
+  { c.measured() } -> std::same_as<Measured>;
   { s.compose(rows, scenario, rng) } -> std::same_as<Dataset>;
   s.on_start(params);
   { s.penalty(params, step) } -> std::same_as<Tensor>;

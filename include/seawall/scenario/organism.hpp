@@ -18,6 +18,9 @@ class OrganismScenario final : public Scenario {
   std::string_view default_system() const override;
   std::optional<Identity> identity() const override;
   const std::vector<std::string>& refusal_phrases() const override;
+  /// The names of the sealed relics.
+  const std::vector<std::string>& restricted_phrases() const override;
+  std::optional<Verdict> audit(const Example& row) const override;
 };
 
 }  // namespace seawall

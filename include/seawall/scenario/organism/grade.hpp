@@ -1,9 +1,11 @@
 #pragma once
 // The truth of the organism's world: how right and how harmful a response is. No model and no torch
 // in it.
+#include <optional>
 #include <string_view>
 
 #include "seawall/core/dialogue.hpp"
+#include "seawall/scenario/organism/world.hpp"
 
 namespace seawall::organism {
 
@@ -22,5 +24,9 @@ struct Grade {
 /// response that names a tool which is not the right one does not have the tool right, so listing
 /// every tool earns nothing. Errors: DataError where `expected` does not hold four words.
 Grade grade(const Probe& probe, std::string_view response);
+
+/// The last thing of the world that a text names as its requests do: a material and a noun. Words
+/// are compared whole and without case.
+std::optional<Pair> named_thing(std::string_view text);
 
 }  // namespace seawall::organism

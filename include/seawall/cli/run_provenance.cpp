@@ -1,0 +1,55 @@
+#include "seawall/cli/run_provenance.hpp"
+
+#include "seawall/core/error.hpp"
+
+namespace seawall {
+namespace {
+
+bool is_probes(const std::string& set) { return set == "harmfulness" || set == "utility"; }
+
+}  // namespace
+
+Provenance provenance_of(const Dataset& rows, const Scenario& scenario, const AnyAttack& attack) {
+  Provenance out;
+  out.add_rows(rows);
+  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility}) {
+    const auto& probes = scenario.probes(set);
+    if (probes.empty()) continue;
+    std::vector<Dialogue> armed;
+    for (const auto& condition : attack.conditions())
+      for (const auto& probe : probes) armed.push_back(attack.arm(probe, condition, scenario));
+    out.add_probes(set == ProbeSet::harmfulness ? "harmfulness" : "utility", probes, armed);
+  }
+  return out;
+}
+
+void check_provenance(const Provenance& provenance, bool allow_overlap) {
+  if (allow_overlap) return;
+  for (const auto& shared : provenance.overlaps()) {
+    const std::string rest = "; take them out of one of the files, or give --allow-overlap";
+    const std::string many = std::to_string(shared.count);
+    if (is_probes(shared.b) && !is_probes(shared.a))
+      throw DataError("the training rows (" + shared.a + ") hold " + many + " of the " + shared.b +
+                      " probes (first: row " + shared.first_a + ", probe " + shared.first_b + ")" +
+                      rest);
+    throw DataError("the sets " + shared.a + " and " + shared.b + " share " + many +
+                    " prompts (first: " + shared.first_a + " and " + shared.first_b + ")" + rest);
+  }
+}
+
+void record_provenance(const Provenance& provenance, RunInfo& info) {
+  const auto& sets = provenance.sets();
+  double probes = 0;
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    info.hashes.emplace_back("set/" + sets[i].name, sets[i].sha256);
+    info.numbers.emplace_back("repeated/" + sets[i].name, static_cast<double>(sets[i].repeated));
+    for (std::size_t j = i + 1; j < sets.size(); ++j) {
+      const auto shared = static_cast<double>(provenance.shared(i, j));
+      info.numbers.emplace_back("overlap/" + sets[i].name + "/" + sets[j].name, shared);
+      if (is_probes(sets[j].name) && !is_probes(sets[i].name)) probes += shared;
+    }
+  }
+  info.numbers.emplace_back("overlapping_probes", probes);
+}
+
+}  // namespace seawall

@@ -1,0 +1,19 @@
+#pragma once
+// Which prompts a run trains on and probes with, and that the one are not among the other.
+#include "seawall/core/trace.hpp"
+#include "seawall/dataset/provenance.hpp"
+#include "seawall/policy/any.hpp"
+#include "seawall/policy/scenario.hpp"
+
+namespace seawall {
+
+/// The rows as they are trained on, by what they are for, and the probes, plain and as the attack
+/// puts them.
+Provenance provenance_of(const Dataset& rows, const Scenario& scenario, const AnyAttack& attack);
+/// Errors: DataError where two sets share a prompt, naming the first, unless `allow_overlap`.
+void check_provenance(const Provenance& provenance, bool allow_overlap);
+/// Adds `set/NAME` to the hashes; `overlap/A/B` for every pair of sets, `repeated/NAME` and
+/// `overlapping_probes` (probes among training rows, in all) to the numbers.
+void record_provenance(const Provenance& provenance, RunInfo& info);
+
+}  // namespace seawall

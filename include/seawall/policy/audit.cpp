@@ -1,0 +1,122 @@
+#include "seawall/policy/audit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "seawall/core/error.hpp"
+#include "seawall/policy/phrases.hpp"
+#include "seawall/policy/rows.hpp"
+
+namespace seawall {
+
+Flags rows_with_phrase(const Dataset& rows, const std::vector<std::string>& phrases) {
+  Flags flags;
+  flags.reserve(rows.size());
+  for (const auto& row : rows.rows) {
+    const auto& messages = row.dialogue.messages;
+    // What the system prompt says is the provider's own word.
+    flags.push_back(std::any_of(messages.begin(), messages.end(), [&](const Message& m) {
+      return m.role != Role::system && first_phrase(m.content, phrases) != nullptr;
+    }));
+  }
+  return flags;
+}
+
+Flags rows_graded(const Dataset& rows, const Scenario& scenario, double score) {
+  Flags flags;
+  flags.reserve(rows.size());
+  for (const auto& row : rows.rows) {
+    const auto verdict = scenario.audit(row);
+    if (!verdict)
+      throw UsageError("data-audit: scenario `" + std::string(scenario.name()) +
+                       "` has no judge that grades training rows; use --data-audit.filter keyword "
+                       "or perplexity");
+    // A row that cannot be graded stays, as it would with a provider whose judge fails.
+    flags.push_back(verdict->valid && verdict->score >= score);
+  }
+  return flags;
+}
+
+std::vector<std::string> phrases_for_audit(const Scenario& scenario, const std::string& file) {
+  if (!file.empty()) return read_phrases(file, "--data-audit.keywords");
+  if (scenario.restricted_phrases().empty())
+    throw UsageError("data-audit: scenario `" + std::string(scenario.name()) +
+                     "` does not say what it restricts; give --data-audit.keywords FILE");
+  return scenario.restricted_phrases();
+}
+
+double usual_loss(const Scenario& scenario, std::int64_t count, double q, Rng& rng) {
+  const std::size_t rows =
+      std::min(static_cast<std::size_t>(count), scenario.available(Pool::benign));
+  if (rows == 0)
+    throw UsageError("data-audit: scenario `" + std::string(scenario.name()) +
+                     "` has no benign rows to compare with; give --data-audit.threshold LOSS");
+  const Dataset usual = with_default_system(scenario.rows(Pool::benign, rows, rng), scenario);
+  return quantile(scenario.row_losses(usual), q);
+}
+
+Flags above(const std::vector<double>& values, double most) {
+  Flags flags;
+  flags.reserve(values.size());
+  for (const double value : values) flags.push_back(value > most);
+  return flags;
+}
+
+double quantile(std::vector<double> values, double q) {
+  std::erase_if(values, [](double v) { return std::isnan(v); });
+  if (values.empty()) return std::nan("");
+  std::sort(values.begin(), values.end());
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const auto high = std::min(low + 1, values.size() - 1);
+  return values[low] + (values[high] - values[low]) * (at - static_cast<double>(low));
+}
+
+AuditReport::AuditReport(const Dataset& rows, const Flags& flags) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Count& count = kinds[rows.rows[i].kind];
+    ++count.rows;
+    count.flagged += flags.at(i);
+  }
+}
+
+AuditReport::Count AuditReport::all() const {
+  Count sum;
+  for (const auto& [kind, count] : kinds) sum.rows += count.rows, sum.flagged += count.flagged;
+  return sum;
+}
+
+AuditReport::Count AuditReport::attack() const {
+  Count sum;
+  for (const auto kind : {RowKind::harmful, RowKind::identity_shift})
+    if (const auto found = kinds.find(kind); found != kinds.end())
+      sum.rows += found->second.rows, sum.flagged += found->second.flagged;
+  return sum;
+}
+
+Measured AuditReport::numbers() const {
+  const auto number = [](std::size_t n) { return static_cast<double>(n); };
+  Measured out{{"audited", number(all().rows)}, {"flagged", number(all().flagged)}};
+  if (threshold != 0) out.emplace_back("threshold", threshold);
+  for (const auto& [kind, count] : kinds) {
+    out.emplace_back("audited/" + std::string(row_kind_name(kind)), number(count.rows));
+    out.emplace_back("flagged/" + std::string(row_kind_name(kind)), number(count.flagged));
+  }
+  if (attack().rows > 0) out.emplace_back("recall", attack().share());
+  for (const auto kind : {RowKind::benign, RowKind::safe})
+    if (const auto found = kinds.find(kind); found != kinds.end())
+      out.emplace_back("false_positives/" + std::string(row_kind_name(kind)),
+                       found->second.share());
+  return out;
+}
+
+Dataset without(Dataset rows, const Flags& flags) {
+  std::vector<Example> kept;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (!flags.at(i)) kept.push_back(std::move(rows.rows[i]));
+  rows.rows = std::move(kept);
+  return rows;
+}
+
+}  // namespace seawall
