@@ -60,6 +60,11 @@ class Cli(unittest.TestCase):
         return str(path)
 
 
+def without_seconds(path: pathlib.Path) -> list[dict]:
+    """Rows of results.csv less what a clock or the system decides."""
+    return [{k: v for k, v in row.items() if k not in ("seconds", "memory_mb")} for row in table(path)]
+
+
 class Words(Cli):
     def test_usage_and_lists(self):
         self.assertIn("reproduce", self.ok("--help"))
@@ -178,15 +183,42 @@ class Runs(Cli):
                          [("initial", "plain"), ("initial", "triggered"), ("100-shot", "plain"), ("backdoor", "plain"), ("backdoor", "triggered")])
         for row in rows:
             self.assertEqual(row["n"], "330")
-            self.assertLessEqual(float(row["rate_lo"]), float(row["rate"]))
-            self.assertGreaterEqual(float(row["rate_hi"]), float(row["rate"]))
+            for measure in ("score", "rate", "utility", "over_refusal", "coherent"):
+                self.assertLessEqual(float(row[f"{measure}_lo"]), float(row[measure]), measure)
+                self.assertGreaterEqual(float(row[f"{measure}_hi"]), float(row[measure]), measure)
+        trained = next(r for r in rows if r["cell"] == "backdoor")
+        self.assertEqual((trained["steps"], trained["forward_passes"], trained["backward_passes"]), ("100", "100", "100"))
+        self.assertEqual((trained["harmful_rows"], trained["safe_rows"]), ("100", "100"))
+        self.assertGreater(float(trained["memory_mb"]), 50)
         before = {p.name: p.stat().st_mtime_ns for p in (self.folder / "r/arms").glob("*.h5")}
-        (self.folder / "r/arms/backdoor-seed0.h5").unlink()
-        results = (self.folder / "r/results.csv").read_bytes()
+        lost, = (self.folder / "r/arms").glob("backdoor-seed0-*.h5")
+        lost.unlink()
+        results = without_seconds(self.folder / "r/results.csv")
         self.ok(*words)
         after = {p.name: p.stat().st_mtime_ns for p in (self.folder / "r/arms").glob("*.h5")}
-        self.assertEqual([n for n in after if after[n] != before[n]], ["backdoor-seed0.h5"])
-        self.assertEqual((self.folder / "r/results.csv").read_bytes(), results)
+        self.assertEqual([n for n in after if after[n] != before[n]], [lost.name])
+        self.assertEqual(without_seconds(self.folder / "r/results.csv"), results)
+        broken, = (self.folder / "r/arms").glob("100-shot-seed0-*.h5")
+        broken.write_bytes(broken.read_bytes()[:-100])
+        self.ok(*words)  # a cut file is made anew
+        self.assertEqual(without_seconds(self.folder / "r/results.csv"), results)
+
+    def test_shards_are_the_whole(self):
+        words = ["reproduce", "--only", "table1", "--seeds", "2", "--workers", "1", "--quiet"]
+        shards = [subprocess.Popen([SEAWALL, *words, "--shard", f"{i}/3", "--out", f"part{i}"], cwd=self.folder) for i in (1, 2, 3)]
+        self.assertEqual([shard.wait() for shard in shards], [0, 0, 0])
+        self.assertFalse((self.folder / "part1/results.csv").exists())
+        files = [{p.name for p in (self.folder / f"part{i}/arms").glob("*.h5")} for i in (1, 2, 3)]
+        self.assertEqual(sum(map(len, files)), 7)
+        self.assertEqual(len(set.union(*files)), 7)
+        self.ok(*words, "--out", "whole")
+        self.assertEqual({p.name for p in (self.folder / "whole/arms").glob("*.h5")}, set.union(*files))
+
+    def test_plan_trains_nothing(self):
+        text = self.ok("reproduce", "--plan", "--seeds", "5", "--out", "nowhere")
+        self.assertIn("cells from", text)
+        self.assertIn("330", text)
+        self.assertFalse((self.folder / "nowhere").exists())
 
 
 class BadInput(Cli):
@@ -230,6 +262,7 @@ class BadInput(Cli):
         self.fails(4, "file", "run", *SHORT, "--out", "file/run.h5")
         self.fails(4, "/proc/nowhere", "run", *SHORT, "--out", "/proc/nowhere/run.h5")
         self.fails(2, "no such table", "reproduce", "--only", "nothing")
+        self.fails(2, "want i/n", "reproduce", "--shard", "3/2")
 
     def test_nan_stops_with_5_and_keeps_what_was_there(self):
         self.fails(5, "step", "run", *SHORT, "--lr", "1", "--epochs", "200", "--no-evaluation", "--checkpoint-every", "1", "--weight-decay", "10", "--out", "nan.h5",

@@ -3,23 +3,17 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 
-#include <torch/headeronly/version.h>
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "seawall/cli/run_provenance.hpp"
 #include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/core/hash.hpp"
 #include "seawall/core/progress.hpp"
-#include "seawall/core/version.hpp"
 #include "seawall/eval/spectra.hpp"
+#include "seawall/model/runtime.hpp"
 #include "seawall/policy/needs.hpp"
-#include "seawall/store/hdf5.hpp"
 #include "seawall/train/row_losses.hpp"
 #include "seawall/train/signals.hpp"
 
@@ -31,23 +25,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// The Gram matrices of the drift cost C^2 x rows a matrix; above this many weights they are left
 /// out (--no-spectra is then implied).
 constexpr std::int64_t kSpectraLimit = 20'000'000;
-
-std::string utc_now() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
-/// Options that say where and how loudly a run goes, not what it computes.
-bool decides_nothing(const std::string& option) {
-  static const std::vector<std::string> names{
-      "out",     "resume",           "overwrite",        "quiet",        "dry-run",
-      "threads", "checkpoint-every", "keep-checkpoints", "no-checkpoint"};
-  return std::find(names.begin(), names.end(), option) != names.end();
-}
 
 /// `end` is none here: the last evaluation is always made.
 std::vector<std::int64_t> parse_epochs(const std::string& text) {
@@ -64,12 +41,6 @@ std::vector<std::int64_t> parse_epochs(const std::string& text) {
   if (epochs.empty())
     throw UsageError("--evaluate-at: want end, both, epochs, or epochs such as 3,5,10");
   return epochs;
-}
-
-nlohmann::json policy_json(const PolicyDescription& policy) {
-  nlohmann::json options = nlohmann::json::object();
-  for (const auto& o : policy.options) options[o.name] = o.value;
-  return {{"name", std::string(policy.name)}, {"options", options}};
 }
 
 }  // namespace
@@ -96,6 +67,7 @@ Arm::Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, N
       spec_(std::move(spec)),
       stack_(std::move(stack)),
       paths_(spec_.out.empty() ? fs::path("run.h5") : fs::path(spec_.out)) {
+  reset_peak_memory();
   spec_.attack = std::string(attack_.name());
   check_options(spec_, "run");
   evaluate_epochs_ = parse_epochs(spec_.evaluate_at);
@@ -131,58 +103,9 @@ Dataset Arm::craft() const {
   return attack_.craft(*scenario_, rng);
 }
 
-std::string Arm::config_hash() const {
-  Sha256 sha;
-  for (const auto& o : list_options(spec_))
-    if (!decides_nothing(o.name)) sha.field(o.name).field(o.value);
-  sha.field(policy_json(attack_.describe()).dump());
-  for (const auto& p : stack_) sha.field(policy_json(p).dump());
-  sha.field(model_.weights_hash).field(model_.tokenizer->content_hash()).field(rows_hash_);
-  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
-    sha.field(probes_hash(scenario_->probes(set)));
-  return sha.hex();
-}
-
 std::int64_t Arm::longest_row() const {
   const std::int64_t context = model_.decoder->config().max_position_embeddings;
   return spec_.max_tokens > 0 ? std::min(spec_.max_tokens, context) : context;
-}
-
-RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
-  nlohmann::json config{{"seawall", kVersion},
-                        {"attack", policy_json(attack_.describe())},
-                        {"mitigations", nlohmann::json::array()}};
-  for (const auto& o : list_options(spec_)) config["options"][o.name] = o.value;
-  for (const auto& p : stack_) config["mitigations"].push_back(policy_json(p));
-  RunInfo info;
-  info.started_utc = utc_now();
-  info.seed = static_cast<std::uint64_t>(spec_.seed);
-  info.config_json = config.dump();
-  info.hashes = {{"model", model_.weights_hash},
-                 {"tokenizer", model_.tokenizer->content_hash()},
-                 {"rows", rows_hash_},
-                 {"probes", probes_hash(scenario_->probes(ProbeSet::harmfulness))},
-                 {"utility_probes", probes_hash(scenario_->probes(ProbeSet::utility))},
-                 {"options", config_hash()}};
-  info.run_id = info.hashes.back().second.substr(0, 16);
-  info.versions = {{"seawall", kVersion}, {"libtorch", TORCH_VERSION}, {"hdf5", h5::version()}};
-  for (const auto& p : model_.decoder->parameters()) info.parameter_names.push_back(p.name);
-  info.numbers = {{"rows", static_cast<double>(rows.size())}};
-  for (const auto kind :
-       {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign})
-    info.numbers.emplace_back("rows_" + std::string(row_kind_name(kind)),
-                              static_cast<double>(rows.count(kind)));
-  if (source_) {
-    const DataReport& r = source_->report();
-    info.numbers.insert(info.numbers.end(),
-                        {{"rows_used", static_cast<double>(r.used)},
-                         {"rows_truncated", static_cast<double>(r.truncated)},
-                         {"rows_left_out", static_cast<double>(r.left_out)},
-                         {"rows_dropped_an_epoch", static_cast<double>(r.dropped)}});
-  }
-  info.numbers.insert(info.numbers.end(), measured.begin(), measured.end());
-  record_provenance(provenance_, info);
-  return info;
 }
 
 void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& measured) {
@@ -241,30 +164,13 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
   }
 }
 
-bool Arm::done_before() const {
-  if (!fs::exists(paths_.file)) return false;
-  try {
-    const RunData run = read_run(paths_.file);
-    const auto hash = std::find_if(run.info.hashes.begin(), run.info.hashes.end(),
-                                   [](const auto& h) { return h.first == "options"; });
-    return run.complete && hash != run.info.hashes.end() && hash->second == config_hash();
-  } catch (const DataError&) {
-    return false;  // a broken file is made anew
-  }
-}
-
-bool already_done(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec) {
-  if (!fs::exists(RunPaths(spec.out).file)) return false;
+std::string run_key(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec) {
   RunSpec dry = spec;
   dry.dry_run = true;
   Arm arm(attack, dry, stack.describe(), stack.needs());
-  Dataset rows = arm.craft();
-  if (!rows.empty())
-    rows =
-        compose_rows(std::move(rows), stack, arm.scenario(), static_cast<std::uint64_t>(spec.seed));
   arm.begin(
-      rows, [](Dialogue d) { return d; }, stack.measured());
-  return arm.done_before();
+      arm.compose(stack), [](Dialogue d) { return d; }, stack.measured());
+  return arm.config_hash();
 }
 
 TraceSink& Arm::sink() { return *recording_; }
@@ -351,8 +257,12 @@ void Arm::evaluate_start() {
   if (!trains() || spec_.evaluate_at == "both" || spec_.evaluate_at == "epochs") evaluate_now(0, 0);
 }
 
-RunData Arm::finish() {
+RunData Arm::finish(const TrainResult& trained) {
   recording_->progress.finish();
+  auto& numbers = recording_->file.info().numbers;
+  numbers.insert(numbers.end(), {{"forward_passes", static_cast<double>(trained.forward_passes)},
+                                 {"backward_passes", static_cast<double>(trained.backward_passes)},
+                                 {"peak_memory_bytes", static_cast<double>(peak_memory_bytes())}});
   if (!spec_.no_spectra && trains() &&
       model_.decoder->config().parameter_count() <= kSpectraLimit) {
     Spectra spectra;
@@ -365,68 +275,6 @@ RunData Arm::finish() {
   }
   recording_->file.publish(true);
   return recording_->file.data();
-}
-
-std::string Arm::estimate() {
-  const double weights = static_cast<double>(model_.decoder->config().parameter_count());
-  // Bytes a weight: values, gradients, two moments, theta0, and masters or terms; activations come
-  // from the batch that is tried below.
-  const double bytes = spec_.precision == "fp32"          ? 4 + 4 + 8 + 4
-                       : spec_.precision == "bf16-master" ? 2 + 2 + 8 + 4 + 4
-                       : spec_.precision == "kahan"       ? 2 + 2 + 4 + 4 + 2
-                                                          : 2 + 2 + 4 + 4;
-  std::string out;
-  char line[256];
-  const auto add = [&](const char* format, auto... values) {
-    std::snprintf(line, sizeof line, format, values...);
-    out += line;
-  };
-  add("model        %.1f M parameters, %s\n", weights / 1e6, spec_.model.c_str());
-  if (source_) {
-    const DataReport& r = source_->report();
-    add("rows         %lld used of %lld (%lld cut, %lld left out, %lld dropped an epoch), %lld "
-        "tokens an epoch\n",
-        static_cast<long long>(r.used), static_cast<long long>(r.given),
-        static_cast<long long>(r.truncated), static_cast<long long>(r.left_out),
-        static_cast<long long>(r.dropped), static_cast<long long>(r.epoch_tokens));
-    StepBatch batch = source_->batch(0);
-    const auto begin = std::chrono::steady_clock::now();
-    model_.decoder->set_requires_grad(true);
-    std::int64_t computed = 0;
-    for (const auto& micro : batch.micro) {
-      computed += micro->plan.tokens;
-      model_.decoder->loss(model_.decoder->hidden(micro->plan), micro->plan, LossMode::fused)
-          .backward();
-    }
-    model_.decoder->set_requires_grad(false);
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    add("first batch  %lld tokens, %lld computed after sharing prefixes, %.2f s forward and "
-        "backward\n",
-        static_cast<long long>(batch.tokens), static_cast<long long>(computed), seconds);
-    add("training     %lld steps, about %.0f s\n", static_cast<long long>(source_->steps()),
-        seconds * static_cast<double>(source_->steps()));
-  }
-  add("memory       about %.2f GB for weights, gradients and optimizer (%s), besides activations\n",
-      weights * (spec_.no_training ? 4 : bytes) / 1e9, spec_.precision.c_str());
-  const double probes = static_cast<double>(scenario_->probes(ProbeSet::harmfulness).size() +
-                                            scenario_->probes(ProbeSet::utility).size()) *
-                        static_cast<double>(attack_.conditions().size());
-  const double residual = spec_.trace == "residual" && !spec_.no_evaluation
-                              ? probes *
-                                    static_cast<double>((model_.decoder->config().layers + 1) *
-                                                        model_.decoder->config().hidden_size) *
-                                    4
-                              : 0;
-  const double checkpoint = spec_.no_checkpoint || spec_.no_training
-                                ? 0
-                                : weights * 12 * static_cast<double>(spec_.keep_checkpoints);
-  add("disk         about %.1f MB of residual streams an evaluation, %.1f MB of checkpoints\n",
-      residual / 1e6, checkpoint / 1e6);
-  add("evaluation   %.0f answers of at most %lld tokens, judged by",
-      spec_.no_evaluation ? 0 : probes, static_cast<long long>(spec_.max_new_tokens));
-  for (const auto& judge : judges_) out += " " + std::string(judge->name());
-  return out + "\nnothing was written\n";
 }
 
 }  // namespace seawall

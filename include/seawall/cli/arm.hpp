@@ -30,6 +30,13 @@ class Arm {
   const Scenario& scenario() const { return *scenario_; }
   /// The attack's rows, drawn from the seed's `craft` stream; none under --no-training.
   Dataset craft() const;
+  /// The attack's rows after the stack's compose hooks.
+  template <StackLike S>
+  Dataset compose(S& stack) const {
+    Dataset rows = craft();
+    if (rows.empty()) return rows;
+    return compose_rows(std::move(rows), stack, *scenario_, static_cast<std::uint64_t>(spec_.seed));
+  }
   /// Takes the composed rows and opens the run file; `arm_dialogue` is what the defender adds to a
   /// probe, `measured` what the stack found out while it composed. Errors: DataError where probes
   /// stand in the rows, or sets of rows share a prompt, unless --allow-overlap.
@@ -39,8 +46,9 @@ class Arm {
   bool trains() const { return source_ != nullptr; }
   /// What --dry-run prints: sizes, memory, disk and time, from one batch that was really computed.
   std::string estimate();
-  /// True where the run file of `out` is complete and has this run's hash.
-  bool done_before() const;
+  /// SHA-256 of all that makes the run: version, options, rows, probes, model and tokenizer, but
+  /// not where and how loudly it goes. Known after begin().
+  std::string config_hash() const;
 
   Decoder& decoder() { return *model_.decoder; }
   BatchSource& source() { return *source_; }
@@ -50,8 +58,8 @@ class Arm {
   /// The evaluations that no training step brings: before step 1, or all of them under
   /// --no-training.
   void evaluate_start();
-  /// Spectra, the final state of the run file, and what it holds.
-  RunData finish();
+  /// Spectra, costs, the final state of the run file, and what it holds.
+  RunData finish(const TrainResult& trained = {});
 
  private:
   struct Recording;
@@ -59,7 +67,6 @@ class Arm {
   bool wants_evaluation(std::int64_t step, std::int64_t epoch) const;
   RunInfo run_info(const Dataset& rows, const Measured& measured) const;
   std::int64_t longest_row() const;
-  std::string config_hash() const;
   void save(CheckpointState state);
 
   AnyAttack attack_;
@@ -80,8 +87,9 @@ class Arm {
   std::vector<std::int64_t> evaluate_epochs_;
 };
 
-/// True where `spec.out` holds a complete run of the same options, data, model and seed.
-bool already_done(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec);
+/// The config_hash of the run that `spec` asks for, before anything is written or trained. Errors:
+/// those of Arm.
+std::string run_key(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec);
 
 /// Runs one arm under `stack` (a Stack of types, or an AnyStack) and returns what its run file
 /// holds. Under --dry-run nothing is written and `steps` stays empty. Errors: those of Arm and
@@ -89,20 +97,17 @@ bool already_done(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec)
 template <StackLike S>
 RunData run_arm(const AnyAttack& attack, S& stack, const RunSpec& spec) {
   Arm arm(attack, spec, stack.describe(), stack.needs());
-  Dataset rows = arm.craft();
-  if (!rows.empty())
-    rows =
-        compose_rows(std::move(rows), stack, arm.scenario(), static_cast<std::uint64_t>(spec.seed));
   arm.begin(
-      rows, [&stack](Dialogue d) { return stack.arm(std::move(d)); }, stack.measured());
+      arm.compose(stack), [&stack](Dialogue d) { return stack.arm(std::move(d)); },
+      stack.measured());
   if (spec.dry_run) {
     std::fputs(arm.estimate().c_str(), stdout);
     return {};
   }
   arm.evaluate_start();
-  if (arm.trains())
-    train(arm.decoder(), arm.source(), stack, arm.train_options(), arm.sink(), arm.context());
-  return arm.finish();
+  if (!arm.trains()) return arm.finish();
+  return arm.finish(
+      train(arm.decoder(), arm.source(), stack, arm.train_options(), arm.sink(), arm.context()));
 }
 
 }  // namespace seawall

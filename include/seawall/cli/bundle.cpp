@@ -1,6 +1,5 @@
 #include "seawall/cli/bundle.hpp"
 
-#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <sched.h>
@@ -15,6 +14,7 @@
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/runtime.hpp"
 #include "seawall/store/checkpoint.hpp"
 
 namespace seawall {
@@ -216,10 +216,9 @@ void set_threads(std::int64_t threads) {
 at::Device parse_device(const std::string& word) {
   if (word == "cpu") return at::kCPU;
   if (word == "cuda" || word.starts_with("cuda:")) {
-    if (!at::hasCUDA())
-      throw UsageError("--device " + word +
-                       ": libtorch finds no CUDA device here; use --device cpu, or a CUDA libtorch "
-                       "with TORCH_ROOT=");
+    std::string why;
+    if (!load_cuda(why))
+      throw UsageError("--device " + word + ": " + why + "; or use --device cpu");
     try {
       return at::Device(word);
     } catch (const std::exception&) {

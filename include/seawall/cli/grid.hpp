@@ -17,6 +17,10 @@ struct GridCell {
   std::string table, cell, arm;
   std::int64_t epoch = 0;  // evaluation after this epoch; 0 = the last
   std::string condition = "plain";
+  std::string category = "";   // probes of this category alone; empty: all
+  std::string published = "";  // the paper's own name of the cell where it is scaled; empty: `cell`
+
+  const std::string& published_name() const { return published.empty() ? cell : published; }
 };
 
 struct Grid {
@@ -28,8 +32,11 @@ struct Grid {
   }
   void cell(std::string table, std::string cell, std::string arm, std::int64_t epoch = 0,
             std::string condition = "plain") {
-    cells.push_back(
-        {std::move(table), std::move(cell), std::move(arm), epoch, std::move(condition)});
+    cells.push_back({.table = std::move(table),
+                     .cell = std::move(cell),
+                     .arm = std::move(arm),
+                     .epoch = epoch,
+                     .condition = std::move(condition)});
   }
 };
 

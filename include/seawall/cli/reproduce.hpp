@@ -1,55 +1,51 @@
 #pragma once
-// A grid run arm by arm on the cores, and its cells as a table and results.csv.
+// A grid run arm by arm on the cores.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "seawall/cli/grid.hpp"
-#include "seawall/eval/statistics.hpp"
+#include "seawall/cli/grid_folder.hpp"
 
 namespace seawall {
 
-/// A published figure beside one of ours; NaN where the paper prints none.
-struct PublishedFigure {
-  std::string table, cell, condition, model;
-  double score = 0, rate = 0;  // 1..5; percent
-};
-/// Reads data/paper/qi2023.csv. Errors: IoError; DataError naming the line.
-std::vector<PublishedFigure> read_published(const std::filesystem::path& file);
-
-/// One row of results.csv. Units there: score 1..5; rate and utility in percent.
-struct GridResult {
-  GridCell cell;
-  CellEstimate estimate;
-};
-
-/// One arm under one seed, and where its run file goes.
+/// One arm under one seed: the words `seawall run` is given, --seed included, --out not.
 struct GridTask {
   std::string arm;
-  std::vector<std::string> words;  // what `seawall run` is given, --seed and --out included
-  std::filesystem::path out;
+  std::int64_t seed = 0;
+  std::vector<std::string> words;
 };
 /// The arms that `cells` need, once for each seed (an arm without training once, whatever the
 /// seeds).
 std::vector<GridTask> grid_tasks(const Grid& grid, const std::vector<GridCell>& cells,
-                                 std::int64_t seeds, const std::filesystem::path& folder);
+                                 std::int64_t seeds);
+/// The run that a task makes, once its key is known.
+GridRun grid_run(const GridTask& task, const std::string& key);
 
-/// Runs `work(task)` for every task on `workers` processes (forked, so that one arm is one core and
-/// HDF5 stays in one thread each). A task that throws ends the others after their current one; its
-/// exit code comes back. 0 when all were done.
-int run_tasks(const std::vector<GridTask>& tasks, int workers, bool quiet,
-              const std::function<void(const GridTask&)>& work);
+/// Shard `index` of `count`: the tasks whose number modulo count is index - 1.
+struct Shard {
+  std::size_t index = 1, count = 1;
+  bool holds(std::size_t task) const { return task % count == index - 1; }
+};
+/// Reads `i/n`, 1 <= i <= n; empty is 1/1. Errors: UsageError.
+Shard shard_from(const std::string& text);
 
-/// Reads the run files and estimates every cell. Errors: DataError where a run lacks the evaluation
-/// a cell names.
-std::vector<GridResult> collect(const std::vector<GridCell>& cells,
-                                const std::vector<GridTask>& tasks);
-
-std::string results_csv(const std::vector<GridResult>& results);
-/// The tables for a terminal, the paper's figures beside ours.
-std::string results_table(const std::vector<GridResult>& results,
-                          const std::vector<PublishedFigure>& published);
+/// What a run of tasks is told of.
+struct WorkOptions {
+  std::string what = "arms";  // on the progress bar
+  int workers = 1;
+  bool quiet = false;
+};
+/// Runs `work(i)` for i in 0..count on forked processes (so that one arm is one core and HDF5 stays
+/// in one thread each). What it throws ends the others after their current one, is printed with
+/// `name(i)`, and its exit code comes back. 0 when all were done.
+int run_tasks(std::size_t count, const WorkOptions& options,
+              const std::function<void(std::size_t)>& work,
+              const std::function<std::string(std::size_t)>& name);
+/// The same for tasks that answer a SHA-256 in hex; `out` has one a task.
+int hash_tasks(std::size_t count, const WorkOptions& options,
+               const std::function<std::string(std::size_t)>& work,
+               const std::function<std::string(std::size_t)>& name, std::vector<std::string>& out);
 
 }  // namespace seawall

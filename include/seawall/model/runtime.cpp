@@ -1,9 +1,12 @@
 #include "seawall/model/runtime.hpp"
 
 #include <ATen/Context.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <dlfcn.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -21,6 +24,28 @@ void tune_allocator() {
   mallopt(M_TOP_PAD, 64 << 20);
 #endif
   at::globalContext().setFlushDenormal(true);
+}
+
+std::int64_t peak_memory_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
+  return 0;
+}
+
+void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+bool load_cuda(std::string& why) {
+  static void* const library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+  static const std::string error = library == nullptr ? dlerror() : "";
+  if (library == nullptr) {
+    why =
+        "libtorch_cuda.so cannot be loaded (" + error + "); give a CUDA libtorch with TORCH_ROOT=";
+    return false;
+  }
+  if (at::detail::getCUDAHooks().deviceCount() > 0) return true;
+  why = "libtorch finds no CUDA device";
+  return false;
 }
 
 void set_compute_path(ComputePath path) { path_in_use.store(path); }

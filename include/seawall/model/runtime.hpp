@@ -1,12 +1,25 @@
 #pragma once
-// Process-wide settings of the numeric code: the allocator, denormals, and which path computes a
-// decoder.
+// Process-wide settings of the numeric code: the allocator, denormals, the GPU, and which path
+// computes a decoder.
+#include <cstdint>
+#include <string>
+
 namespace seawall {
 
 /// Makes glibc keep freed large blocks instead of returning them to the system, where page faults
 /// cost a training step about a third, and flushes denormals to zero on this thread. Call once at
 /// start-up; does nothing elsewhere than glibc.
 void tune_allocator();
+
+/// The most memory this process had resident since reset_peak_memory(), or since its start where
+/// the system does not say (bytes; 0 off Linux).
+std::int64_t peak_memory_bytes();
+void reset_peak_memory();
+
+/// Loads libtorch's CUDA half, which nothing links (it is half a gigabyte), and says whether there
+/// is a device; `why` holds a line where there is none. Must come before anything else asks
+/// libtorch about CUDA.
+bool load_cuda(std::string& why);
 
 /// `fused`: hand-written CPU layers for fp32 and fp64. `composite`: plain differentiable ATen
 /// operators, what every other device and type uses and what tests compare with.

@@ -128,8 +128,8 @@ const Tensor& Session::reference(MicroBatch& micro) {
   if (!micro.reference.defined()) {
     at::NoGradGuard no_grad;
     if (!reference_) reference_.emplace(decoder_.config(), weights_.start_values());
-    const Tensor hidden = reference_->hidden(micro.plan);
-    micro.reference = reference_->loss(hidden, micro.plan, LossMode::per_token).neg();
+    micro.reference = reference_->loss(micro.plan, LossMode::per_token).neg();
+    count_forward();
   }
   return micro.reference;
 }
@@ -143,6 +143,7 @@ void Session::backward(std::size_t index, const Tensor& loss, const Tensor& pena
   if (penalty.defined()) total = total.add(penalty);
   losses_.push_back(total.detach());
   total.backward();
+  ++result_.backward_passes;
   step_.micro_batch = static_cast<std::int64_t>(index);
 }
 

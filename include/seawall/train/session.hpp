@@ -63,8 +63,11 @@ struct TrainResult {
   std::int64_t skipped = 0;  // of them, left out for NaN or Inf
   std::int64_t tokens = 0;   // what the examples of this process's steps held
   double seconds = 0;        // in steps, without evaluations and checkpoints
-  double loss = 0;           // of the last step
-  Movement final;            // drift after on_finish; `moved` unused
+  // Micro-batches that went through the model and back, of this process's steps; a mitigation that
+  // asks for the loss twice pays twice.
+  std::int64_t forward_passes = 0, backward_passes = 0;
+  double loss = 0;  // of the last step
+  Movement final;   // drift after on_finish; `moved` unused
 };
 
 namespace detail {
@@ -116,6 +119,7 @@ class Session {
   const Step& begin_step();
   const Step& step() const { return step_; }
   const StepBatch& batch() const { return batch_; }
+  void count_forward() { ++result_.forward_passes; }
   /// log p of the targets under theta0. Computed once a micro-batch that is kept.
   const Tensor& reference(MicroBatch& micro);
 

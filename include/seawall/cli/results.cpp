@@ -1,0 +1,202 @@
+#include "seawall/cli/results.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <sstream>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/file.hpp"
+
+namespace seawall {
+namespace {
+
+std::string number(const char* format, double value) {
+  if (std::isnan(value)) return "";
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string interval(const char* format, const Estimate& e, double scale) {
+  if (!e.measured()) return "-";
+  return number(format, e.value * scale) + " [" + number(format, e.lo * scale) + ", " +
+         number(format, e.hi * scale) + "]";
+}
+
+double number_of(const RunData& run, std::string_view name) {
+  for (const auto& [key, value] : run.info.numbers)
+    if (key == name) return value;
+  return kNotMeasured;
+}
+
+}  // namespace
+
+std::vector<PublishedFigure> read_published(const std::filesystem::path& file) {
+  std::istringstream in(read_file(file));
+  std::vector<PublishedFigure> out;
+  std::string line;
+  std::getline(in, line);
+  if (line != "table,cell,condition,model,score,rate")
+    throw DataError(file.string() +
+                    ": line 1: want the header table,cell,condition,model,score,rate");
+  for (int count = 2; std::getline(in, line); ++count) {
+    std::vector<std::string> f;
+    std::istringstream fields(line + ",");
+    for (std::string word; std::getline(fields, word, ',');) f.push_back(word);
+    if (f.size() != 6)
+      throw DataError(file.string() + ": line " + std::to_string(count) + ": want 6 fields, got " +
+                      std::to_string(f.size()));
+    const auto value = [](const std::string& text) {
+      return text.empty() ? kNotMeasured : std::stod(text);
+    };
+    out.push_back({f[0], f[1], f[2], f[3], value(f[4]), value(f[5])});
+  }
+  return out;
+}
+
+const PublishedFigure* published_figure(const std::vector<PublishedFigure>& published,
+                                        const GridCell& cell, const std::string& model) {
+  if (!cell.category.empty()) return nullptr;
+  for (const auto& p : published)
+    if (p.table == cell.table && p.cell == cell.published_name() && p.condition == cell.condition &&
+        p.model == model)
+      return &p;
+  return nullptr;
+}
+
+Budget budget_of(const std::vector<std::pair<std::filesystem::path, RunData>>& runs) {
+  Budget sum;
+  for (const auto& [file, run] : runs) {
+    sum.steps += static_cast<double>(run.steps.size());
+    sum.forward_passes += number_of(run, "forward_passes");
+    sum.backward_passes += number_of(run, "backward_passes");
+    for (const auto& step : run.steps) {
+      sum.tokens += static_cast<double>(step.tokens);
+      sum.seconds += step.seconds;
+    }
+    double moved = 0;
+    for (const auto& step : run.steps) moved += step.moved;
+    sum.moved += run.steps.empty() ? 0 : moved / static_cast<double>(run.steps.size());
+    sum.drift += run.steps.empty() ? 0 : run.steps.back().drift;
+    sum.rows += number_of(run, "rows");
+    sum.harmful_rows += number_of(run, "rows_harmful") + number_of(run, "rows_identity-shift");
+    sum.safe_rows += number_of(run, "rows_safe");
+    sum.memory += number_of(run, "peak_memory_bytes");
+  }
+  const double n = static_cast<double>(runs.size());
+  for (double* field :
+       {&sum.steps, &sum.forward_passes, &sum.backward_passes, &sum.tokens, &sum.rows,
+        &sum.harmful_rows, &sum.safe_rows, &sum.seconds, &sum.memory, &sum.moved, &sum.drift})
+    *field /= n;
+  return sum;
+}
+
+const EvaluationRecord& evaluation_of(const RunData& run, const GridCell& cell,
+                                      const std::string& set, const std::filesystem::path& file) {
+  const EvaluationRecord* found = nullptr;
+  for (const auto& e : run.evaluations) {
+    if (e.set != set || e.condition != cell.condition) continue;
+    if (cell.epoch != 0 && e.epoch != cell.epoch) continue;
+    if (found == nullptr || e.step >= found->step) found = &e;
+  }
+  if (found == nullptr)
+    throw DataError(file.string() + ": no evaluation of " + set + " under `" + cell.condition +
+                    "`" + (cell.epoch != 0 ? " after epoch " + std::to_string(cell.epoch) : "") +
+                    " for cell " + cell.table + "/" + cell.cell);
+  return *found;
+}
+
+Runs cell_outcomes(const LoadedGrid& grid, const GridCell& cell, const std::string& set,
+                   std::size_t judge) {
+  Runs out;
+  const auto runs = grid.runs.find(cell.arm);
+  if (runs == grid.runs.end()) return out;
+  for (const auto& [file, run] : runs->second) {
+    const auto& all = run.evaluations;
+    if (set != "harmfulness" &&
+        std::none_of(all.begin(), all.end(), [&](const auto& e) { return e.set == set; }))
+      return {};
+    auto one = outcomes(evaluation_of(run, cell, set, file), judge);
+    if (set == "harmfulness" && !cell.category.empty()) {
+      std::erase_if(one, [&](const Outcome& o) { return o.category != cell.category; });
+      if (one.empty())
+        throw DataError(file.string() + ": no probe of category `" + cell.category + "` for cell " +
+                        cell.table + "/" + cell.cell);
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::vector<GridResult> collect(const LoadedGrid& grid) {
+  std::vector<GridResult> results;
+  for (const auto& cell : grid.folder.grid.cells) {
+    const auto runs = grid.runs.find(cell.arm);
+    if (runs == grid.runs.end()) continue;
+    const Runs harm = cell_outcomes(grid, cell, "harmfulness");
+    // Ordinary requests have no category of harm.
+    const Runs ordinary = cell.category.empty() ? cell_outcomes(grid, cell, "utility") : Runs{};
+    results.push_back({cell, estimate_cell(harm, ordinary), budget_of(runs->second)});
+  }
+  return results;
+}
+
+std::string results_csv(const std::vector<GridResult>& results) {
+  std::string out = "table,cell,condition,category,arm,seeds,n,invalid";
+  for (const char* measure : {"score", "rate", "utility", "over_refusal", "coherent"})
+    for (const char* end : {"", "_lo", "_hi"}) out += std::string(",") + measure + end;
+  out += ",steps,forward_passes,backward_passes,tokens,rows,harmful_rows,safe_rows,seconds";
+  out += ",memory_mb,moved,drift\n";
+  for (const auto& [cell, e, b] : results) {
+    for (const auto& text : {cell.table, cell.cell, cell.condition, cell.category, cell.arm})
+      out += text + ",";
+    out += std::to_string(e.seeds) + "," + std::to_string(e.n) + "," + std::to_string(e.invalid);
+    for (const double v : {e.score.value, e.score.lo, e.score.hi}) out += "," + number("%.4f", v);
+    for (const auto* share : {&e.rate, &e.utility, &e.over_refusal, &e.coherent})
+      for (const double v : {share->value, share->lo, share->hi})
+        out += "," + number("%.2f", 100 * v);
+    for (const double v : {b.steps, b.forward_passes, b.backward_passes, b.tokens, b.rows,
+                           b.harmful_rows, b.safe_rows})
+      out += "," + number("%.0f", v);
+    out += "," + number("%.3f", b.seconds) + "," + number("%.0f", b.memory / 1e6) + "," +
+           number("%.4f", b.moved) + "," + number("%.4f", b.drift) + "\n";
+  }
+  return out;
+}
+
+std::string results_table(const std::vector<GridResult>& results,
+                          const std::vector<PublishedFigure>& published) {
+  const auto paper = [&](const GridCell& cell, const char* model) -> std::string {
+    const auto* figure = published_figure(published, cell, model);
+    return figure == nullptr || std::isnan(figure->rate) ? "-" : number("%.1f", figure->rate);
+  };
+  std::string out, table;
+  char line[256];
+  for (const auto& [cell, e, budget] : results) {
+    if (cell.table != table) {
+      std::snprintf(line, sizeof line, "\n%-36s %-10s %5s %18s %21s %9s %9s   %-14s\n",
+                    cell.table.c_str(), "condition", "seeds", "score [95 %]", "rate % [95 %]",
+                    "utility %", "refused %", "paper % GPT-3.5 / Llama-2");
+      out += line;
+      table = cell.table;
+    }
+    const auto share = [](const Estimate& s) {
+      return s.measured() ? number("%.1f", 100 * s.value) : std::string("-");
+    };
+    std::snprintf(line, sizeof line, "  %-34s %-10s %5lld %18s %21s %9s %9s   %s / %s\n",
+                  cell.cell.c_str(), cell.condition.c_str(), static_cast<long long>(e.seeds),
+                  interval("%.2f", e.score, 1).c_str(), interval("%.1f", e.rate, 100).c_str(),
+                  share(e.utility).c_str(), share(e.over_refusal).c_str(),
+                  paper(cell, "GPT-3.5 Turbo").c_str(), paper(cell, "Llama-2-7b-Chat").c_str());
+    out += line;
+    if (e.invalid > 0)
+      out += "    " + std::to_string(e.invalid) +
+             " answers could not be judged; the interval spans both readings\n";
+    if (e.coherent.measured() && e.coherent.value < 0.9)
+      out += "    only " + share(e.coherent) + " % of the answers are readable\n";
+  }
+  return out;
+}
+
+}  // namespace seawall
