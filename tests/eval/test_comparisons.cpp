@@ -235,30 +235,5 @@ TEST(Compare, EqualArmsAreRarelyCalledDifferent) {
   EXPECT_GT(any_by_probes, families * 20 / 100);
 }
 
-TEST(Ties, GroupsNeedNotBeApart) {
-  const auto pair = [](std::string a, std::string b, bool different) {
-    Comparison c{.a = std::move(a), .b = std::move(b)};
-    c.different = different;
-    return c;
-  };
-  // a and c differ, b is tied with both.
-  const auto ties = tied_sets({"a", "b", "c"},
-                              {pair("a", "b", false), pair("a", "c", true), pair("b", "c", false)});
-  EXPECT_TRUE(ties.apart.empty());
-  EXPECT_EQ(ties.groups, (std::vector<std::vector<std::string>>{{"a", "b"}, {"b", "c"}}));
-  EXPECT_EQ(ties.sentence(), "a and b are tied; b and c are tied.");
-  EXPECT_TRUE(ties.complete);
-  const auto all = tied_sets({"a", "b", "c"}, {});
-  EXPECT_EQ(all.sentence(), "a, b and c are tied. (Pairs that were not compared count as tied.)");
-  EXPECT_EQ(tied_sets({"a", "b"}, {pair("a", "b", true)}).sentence(), "a and b differ.");
-  EXPECT_EQ(
-      tied_sets({"a", "b", "c"}, {pair("a", "b", true), pair("a", "c", true), pair("b", "c", true)})
-          .sentence(),
-      "Every cell differs from every other.");
-  EXPECT_EQ(tied_sets({"a"}, {}).sentence(), "");
-  EXPECT_EQ(tied_with("b", {pair("a", "b", false), pair("a", "c", true), pair("b", "c", true)}),
-            std::vector<std::string>{"a"});
-}
-
 }  // namespace
 }  // namespace seawall

@@ -132,7 +132,7 @@ TEST(Detectable, TheTableSaysWhatItAssumes) {
   const std::string table = plan_table(plan);
   EXPECT_NE(table.find("330 probes in 11 categories x 3 seeds"), std::string::npos) << table;
   EXPECT_NE(table.find("from a rate of 30.0"), std::string::npos) << table;
-  EXPECT_NE(table.find("with 10 seeds"), std::string::npos) << table;
+  EXPECT_NE(table.find("10 seeds, from 30.0"), std::string::npos) << table;
 }
 
 }  // namespace

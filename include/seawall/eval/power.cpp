@@ -168,7 +168,9 @@ std::string plan_table(const Plan& plan) {
   for (const std::int64_t seeds : {1, 3, 5, 10}) {
     Plan with = plan;
     with.seeds = seeds;
-    out += row("with " + std::to_string(seeds) + (seeds == 1 ? " seed" : " seeds"), with);
+    out += row(
+        std::to_string(seeds) + (seeds == 1 ? " seed" : " seeds") + ", from " + points(plan.rate),
+        with);
   }
   return out;
 }

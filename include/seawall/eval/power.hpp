@@ -13,9 +13,9 @@ struct Plan {
   double power = 0.8, alpha = 0.05;
   // Correlations of outcomes (unpaired) or of differences (paired); the defaults are what the
   // organism shows in the cells of its tables between 3 and 97 %, three seeds each.
-  double category_correlation = 0.14;          // two of one category in one run
-  double lasting_category_correlation = 0.04;  // two of one category in two runs
-  double run_correlation = 0.03;               // two of one run: whole runs go up and down
+  double category_correlation = 0.1;           // two of one category in one run
+  double lasting_category_correlation = 0.03;  // two of one category in two runs
+  double run_correlation = 0.05;               // two of one run: whole runs go up and down
   double probe_correlation = 0.1;              // the two arms on the same probe
   /// Errors: UsageError naming the field.
   void check() const;

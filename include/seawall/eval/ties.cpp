@@ -3,7 +3,13 @@
 #include <algorithm>
 #include <boost/graph/adjacency_matrix.hpp>
 #include <boost/graph/bron_kerbosch_all_cliques.hpp>
-#include <iterator>
+#include <boost/math/distributions/normal.hpp>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <numeric>
+
+#include "seawall/core/error.hpp"
 
 namespace seawall {
 namespace {
@@ -28,7 +34,101 @@ std::string list(const std::vector<std::string>& names) {
   return out;
 }
 
+/// Mean of the judged rows.
+double rate_of(const std::vector<Outcome>& run, Measure measure) {
+  double sum = 0, n = 0;
+  for (const auto& o : run)
+    if (o.valid) sum += read(o, measure), n += 1;
+  return n > 0 ? sum / n : kNotMeasured;
+}
+
+/// Ranks from 1; equal values share the mean of theirs.
+std::vector<double> ranks(const std::vector<double>& values) {
+  std::vector<double> out;
+  for (const double v : values) {
+    const auto below = std::count_if(values.begin(), values.end(), [v](double x) { return x < v; });
+    const auto equal = std::count(values.begin(), values.end(), v);
+    out.push_back(static_cast<double>(below) + (static_cast<double>(equal) + 1) / 2);
+  }
+  return out;
+}
+
+/// Chance of an L of at least `l` where every order of every block is as likely; a half, which only
+/// ties give, is rounded down, to the safe side.
+double page_p(double l, std::size_t cells, std::size_t blocks) {
+  const auto m = static_cast<double>(cells), n = static_cast<double>(blocks);
+  if (cells > 8) {
+    const double mean = n * m * (m + 1) * (m + 1) / 4;
+    const double variance = n * m * m * (m * m - 1) * (m + 1) / 144;
+    return boost::math::cdf(
+        boost::math::complement(boost::math::normal(), (l - mean) / std::sqrt(variance)));
+  }
+  std::vector<int> order(cells);
+  std::iota(order.begin(), order.end(), 1);
+  std::map<int, double> one;  // L of a block -> chance
+  double orders = 0;
+  do {
+    int sum = 0;
+    for (std::size_t j = 0; j < cells; ++j) sum += static_cast<int>(j + 1) * order[j];
+    one[sum] += 1, orders += 1;
+  } while (std::next_permutation(order.begin(), order.end()));
+  std::map<int, double> all{{0, 1}};
+  for (std::size_t b = 0; b < blocks; ++b) {
+    std::map<int, double> next;
+    for (const auto& [sum, chance] : all)
+      for (const auto& [more, count] : one) next[sum + more] += chance * count / orders;
+    all = std::move(next);
+  }
+  double p = 0;
+  for (const auto& [sum, chance] : all)
+    if (sum >= std::floor(l)) p += chance;
+  return std::min(1.0, p);
+}
+
 }  // namespace
+
+std::string why_tied(const Comparison& c) {
+  if (c.different) return "";
+  char text[128];
+  std::snprintf(text, sizeof text, "%+.1f points, ", 100 * c.difference.value);
+  std::string out = c.a + " and " + c.b + ": " + text;
+  const char* reason = "but not once all pairs of the table are tested";
+  double p = c.p_adjusted;
+  if (c.p >= 0.05) {
+    p = c.p;
+    reason = c.p == c.p_pooled  ? "no more than chance flips"
+             : c.p == c.p_seeds ? "but not alike in all seeds"
+                                : "but not alike in all categories";
+  }
+  std::snprintf(text, sizeof text, "%s (p %.2g)", reason, p);
+  return out + text;
+}
+
+Trend page_trend(const std::vector<ArmRuns>& cells, Measure measure) {
+  if (cells.size() < 3)
+    throw UsageError("trend: want three cells or more, got " + std::to_string(cells.size()));
+  std::size_t blocks = 0;
+  for (const auto& cell : cells) blocks = std::max(blocks, cell.runs.size());
+  double up = 0, down = 0;
+  for (std::size_t b = 0; b < blocks; ++b) {
+    std::vector<double> rates;
+    for (const auto& cell : cells) {
+      if (cell.runs.size() != blocks && cell.runs.size() != 1)
+        throw UsageError("trend: " + cell.name + " has " + std::to_string(cell.runs.size()) +
+                         " runs, want " + std::to_string(blocks));
+      rates.push_back(rate_of(cell.runs[cell.runs.size() == 1 ? 0 : b], measure));
+    }
+    const auto rank = ranks(rates);
+    for (std::size_t j = 0; j < rank.size(); ++j) {
+      up += static_cast<double>(j + 1) * rank[j];
+      down += static_cast<double>(rank.size() - j) * rank[j];
+    }
+  }
+  Trend trend{.l = std::max(up, down), .rises = up >= down};
+  trend.p = std::min(1.0, 2 * page_p(trend.l, cells.size(), blocks));
+  trend.found = trend.p < 0.05;
+  return trend;
+}
 
 Ties tied_sets(const std::vector<std::string>& names, const std::vector<Comparison>& comparisons) {
   const auto place = [&names](const std::string& name) {
