@@ -83,6 +83,7 @@ Arm::Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, N
                        "replace it, or another --out");
   }
   model_ = load_model(spec_.model, spec_.device, spec_.chat_template);
+  set_threads(spec_.threads, model_);
   scenario_ = make_scenario(spec_, attack_, model_);
   scenario_->lend([this](const Dataset& rows) {
     return mean_row_losses(*model_.decoder,

@@ -213,6 +213,11 @@ void set_threads(std::int64_t threads) {
   at::set_num_threads(threads > 0 ? static_cast<int>(threads) : available_cores());
 }
 
+void set_threads(std::int64_t threads, const ModelBundle& model) {
+  constexpr std::int64_t small = 5'000'000;
+  set_threads(threads == 0 && model.decoder->config().parameter_count() < small ? 1 : threads);
+}
+
 at::Device parse_device(const std::string& word) {
   if (word == "cpu") return at::kCPU;
   if (word == "cuda" || word.starts_with("cuda:")) {

@@ -48,5 +48,9 @@ int available_cores();
 
 /// CPU threads of one operation; 0 takes every core this process may use.
 void set_threads(std::int64_t threads);
+/// The same once the model is known: 0 takes one thread for a small one (under 5 M parameters),
+/// whose operations are over before a second thread is awake, and which then has the same bits
+/// everywhere.
+void set_threads(std::int64_t threads, const ModelBundle& model);
 
 }  // namespace seawall

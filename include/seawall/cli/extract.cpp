@@ -188,6 +188,7 @@ int extract(const Program&, const Words& words) {
   set_threads(options.threads);
   at::NoGradGuard no_grad;
   const ModelBundle model = load_model(options.model, options.device, options.chat_template);
+  set_threads(options.threads, model);
   const auto prompts = read_prompts(options.prompts, model);
   const LlamaConfig& config = model.decoder->config();
 

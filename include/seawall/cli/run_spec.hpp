@@ -153,9 +153,11 @@ struct RunSpec {
               .name = "keep-checkpoints", .help = "the last so many stay", .min = 1, .max = 1e6});
     field(self.no_checkpoint, OptionInfo{.name = "no-checkpoint", .help = "write none at all"});
     field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"});
-    field(
-        self.threads,
-        OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
+    field(self.threads,
+          OptionInfo{.name = "threads",
+                     .help = "CPU threads; 0: all cores, one for a model under 5 M parameters",
+                     .min = 0,
+                     .max = 4096});
     field(self.out, OptionInfo{.name = "out", .help = "run file to write, e.g. run.h5"});
     field(self.resume,
           OptionInfo{.name = "resume", .help = "continue from the latest checkpoint of --out"});
