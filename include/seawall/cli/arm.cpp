@@ -169,8 +169,9 @@ std::string run_key(const AnyAttack& attack, AnyStack& stack, const RunSpec& spe
   RunSpec dry = spec;
   dry.dry_run = true;
   Arm arm(attack, dry, stack.describe(), stack.needs());
+  const Dataset rows = arm.compose(stack);
   arm.begin(
-      arm.compose(stack), [](Dialogue d) { return d; }, stack.measured());
+      rows, [](Dialogue d) { return d; }, stack.measured());
   return arm.config_hash();
 }
 

@@ -97,9 +97,9 @@ std::string run_key(const AnyAttack& attack, AnyStack& stack, const RunSpec& spe
 template <StackLike S>
 RunData run_arm(const AnyAttack& attack, S& stack, const RunSpec& spec) {
   Arm arm(attack, spec, stack.describe(), stack.needs());
+  const Dataset rows = arm.compose(stack);  // before the stack is asked what it measured
   arm.begin(
-      arm.compose(stack), [&stack](Dialogue d) { return stack.arm(std::move(d)); },
-      stack.measured());
+      rows, [&stack](Dialogue d) { return stack.arm(std::move(d)); }, stack.measured());
   if (spec.dry_run) {
     std::fputs(arm.estimate().c_str(), stdout);
     return {};
