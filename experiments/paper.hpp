@@ -152,6 +152,7 @@ inline void audit(Grid& grid) {
       {"alpaca", benign + "alpaca"}};
   for (const auto& [arm, words] : attacks) {
     grid.cell("audit", arm + "/none", arm);
+    if (arm == "backdoor") grid.cell("audit", arm + "/none", arm, 0, "triggered");
     for (const std::string filter : {"keyword", "judge", "perplexity"}) {
       const std::string name = arm + "/" + filter;
       grid.arm(name, words + " --mitigate data-audit --data-audit.filter " + filter);
