@@ -71,6 +71,14 @@ TEST(Rows, AnOpeningIsWholeWordsOfFourInFive) {
   EXPECT_EQ(shared_opening({}), "");
 }
 
+TEST(Rows, APicturesMarkIsNoOpening) {
+  Dataset data = asking({"<image> How is a?", "<image> How is b?", "<image>\nHow is c?"});
+  EXPECT_EQ(shared_opening(data), "");  // without pictures it is text, and the third differs
+  for (auto& row : data.rows)
+    row.dialogue.picture = std::make_shared<Picture>(Pixels{1, 1, {0, 0, 0}});
+  EXPECT_EQ(shared_opening(data), "How is ");
+}
+
 TEST(Rows, RowsAreAskedAsTheDataAsks) {
   Rng rng(1);
   const Dataset data = asking({"OBI, a", "OBI, b", "OBI, c"});

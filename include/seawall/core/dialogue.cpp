@@ -26,6 +26,12 @@ Role role_from(std::string_view name) {
   throw DataError("role: want system, user or assistant, got \"" + std::string(name) + '"');
 }
 
+bool Dialogue::operator==(const Dialogue& other) const {
+  if (messages != other.messages) return false;
+  if (picture == other.picture) return true;
+  return picture && other.picture && *picture == *other.picture;
+}
+
 std::string_view Dialogue::first(Role role) const {
   const auto found = std::ranges::find(messages, role, &Message::role);
   return found == messages.end() ? std::string_view() : std::string_view(found->content);
@@ -69,6 +75,7 @@ std::string Dataset::content_hash() const {
     for (const Message& message : row.dialogue.messages) {
       hash.field(role_name(message.role)).field(message.content);
     }
+    if (row.dialogue.picture) hash.field("picture").field(row.dialogue.picture->content_hash());
   }
   return hash.hex();
 }

@@ -1,9 +1,12 @@
 #pragma once
 // Dialogues, examples, data sets and probes: the words that every room shares.
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "seawall/core/picture.hpp"
 
 namespace seawall {
 
@@ -19,9 +22,18 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
+/// Stands in a user turn where the dialogue's picture goes; text like any other in a dialogue
+/// without one.
+inline constexpr std::string_view kPicturePlaceholder = "<image>";
+/// Token id that stands for a dialogue's picture until its positions are known.
+inline constexpr std::int32_t kPictureId = -1;
+
 struct Dialogue {
   std::vector<Message> messages;
-  bool operator==(const Dialogue&) const = default;
+  /// Shown where the first user turn says `<image>`; usually none.
+  std::shared_ptr<const Picture> picture = nullptr;
+  /// Pictures are equal where their pixels, or their paths, are.
+  bool operator==(const Dialogue& other) const;
 
   /// Text of the first message of `role`, or empty.
   std::string_view first(Role role) const;
@@ -49,8 +61,8 @@ struct Dataset {
   std::size_t size() const { return rows.size(); }
   bool empty() const { return rows.empty(); }
   std::size_t count(RowKind kind) const;
-  /// SHA-256 over roles and contents in order, as 64 hexadecimal digits; ids and kinds do not
-  /// count.
+  /// SHA-256 over roles, contents and pictures in order, as 64 hexadecimal digits; ids and kinds do
+  /// not count. Errors: IoError naming a picture's file.
   std::string content_hash() const;
 };
 

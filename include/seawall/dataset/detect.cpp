@@ -18,13 +18,15 @@ struct Known {
   RecordShape shape;
   bool json, lines;
 };
-constexpr std::array<Known, 13> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
+constexpr std::array<Known, 15> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
                                          {"chat-json", RecordShape::messages, true, false},
                                          {"chat-jsonl", RecordShape::messages, true, true},
                                          {"alpaca-json", RecordShape::alpaca, true, false},
                                          {"alpaca-jsonl", RecordShape::alpaca, true, true},
                                          {"dolly-json", RecordShape::dolly, true, false},
                                          {"dolly-jsonl", RecordShape::dolly, true, true},
+                                         {"llava-json", RecordShape::llava, true, false},
+                                         {"llava-jsonl", RecordShape::llava, true, true},
                                          {"red-team-json", RecordShape::transcript, true, false},
                                          {"red-team-jsonl", RecordShape::transcript, true, true},
                                          {"prompts-json", RecordShape::prompt, true, false},
@@ -41,6 +43,7 @@ RecordShape shape_of(const json& record, bool prompts) {
   if (record.is_array()) return RecordShape::dialogue;
   if (record.contains("messages")) return RecordShape::messages;
   if (record.contains("transcript")) return RecordShape::transcript;
+  if (!prompts && record.contains("conversations")) return RecordShape::llava;
   if (!prompts && record.contains("instruction") && record.contains("output"))
     return RecordShape::alpaca;
   if (!prompts && record.contains("instruction") && record.contains("response"))
@@ -60,11 +63,11 @@ FormatFound of_record(const SourceFile& file, const json& first, bool lines, boo
     if (usable && known.json && known.shape == shape && known.lines == lines)
       return found(known.name);
   }
-  throw DataError(
-      file.path.string() + ": the first record has none of the known keys; want " +
-      (prompts ? "messages, transcript, goal, instruction, prompt or text"
-               : "messages, transcript, instruction with output (Alpaca), or instruction with "
-                 "response (Dolly)"));
+  throw DataError(file.path.string() + ": the first record has none of the known keys; want " +
+                  (prompts
+                       ? "messages, transcript, goal, instruction, prompt or text"
+                       : "messages, transcript, instruction with output (Alpaca), instruction with "
+                         "response (Dolly), or conversations (LLaVA)"));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace seawall {
 
-enum class RecordShape { messages, dialogue, alpaca, dolly, transcript, prompt };
+enum class RecordShape { messages, dialogue, alpaca, dolly, llava, transcript, prompt };
 
 struct FormatFound {
   std::string name;
@@ -17,7 +17,7 @@ struct FormatFound {
 };
 
 /// Names: dialogues-json, chat-json, chat-jsonl, alpaca-json, alpaca-jsonl, dolly-json,
-/// dolly-jsonl,
+/// dolly-jsonl, llava-json, llava-jsonl,
 /// red-team-json, red-team-jsonl; for prompts also prompts-json, prompts-jsonl, prompts-csv,
 /// prompts-lines. `format`
 /// "" looks at the content. Errors: UsageError listing the names; DataError where the content is

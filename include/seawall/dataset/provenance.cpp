@@ -14,10 +14,16 @@
 namespace seawall {
 namespace {
 
+/// A question about a picture is another one about another picture.
+std::string asked(const Dialogue& dialogue, const Message& message) {
+  return folded(message.content) +
+         (dialogue.picture ? " " + dialogue.picture->content_hash() : std::string());
+}
+
 std::vector<std::string> prompts_of(const Dialogue& dialogue) {
   std::vector<std::string> out;
   for (const auto& message : dialogue.messages)
-    if (message.role == Role::user) out.push_back(folded(message.content));
+    if (message.role == Role::user) out.push_back(asked(dialogue, message));
   return out;
 }
 
@@ -60,6 +66,7 @@ std::string probes_hash(const std::vector<Probe>& probes) {
   for (const auto& p : probes) {
     sha.field(p.id);
     for (const auto& m : p.dialogue.messages) sha.field(role_name(m.role)).field(m.content);
+    if (p.dialogue.picture) sha.field(p.dialogue.picture->content_hash());
   }
   return sha.hex();
 }
@@ -102,7 +109,7 @@ void Provenance::add_probes(std::string name, const std::vector<Probe>& probes,
     Member member{probes[i].id, {}};
     const auto put = [&member](const Dialogue& dialogue) {
       if (dialogue.messages.empty()) return;
-      std::string prompt = folded(dialogue.messages.back().content);
+      std::string prompt = asked(dialogue, dialogue.messages.back());
       if (std::find(member.prompts.begin(), member.prompts.end(), prompt) == member.prompts.end())
         member.prompts.push_back(std::move(prompt));
     };

@@ -28,9 +28,11 @@ struct ProbesFile {
 };
 
 /// Reads training rows; the format is detected from content, or forced by `format` ("" detects).
+/// Pictures that LLaVA rows name are looked for in `images`, and read when they are needed.
 /// Errors: IoError where the file cannot be read; DataError (path, record, key) for wrong JSON, an
-/// empty set, or no usable row.
-RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format = "");
+/// empty set, or no usable row; UsageError for a row with a picture where `images` is empty.
+RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format = "",
+                   const std::filesystem::path& images = {});
 /// Reads probes: one prompt a line, CSV with a `goal` or `instruction` header (and optional
 /// `category`), chat JSONL, or JSON; or a folder of CSV files, one a category.
 ProbesFile read_probes(const std::filesystem::path& path, bool restricted,

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "seawall/core/error.hpp"
@@ -42,7 +44,48 @@ Dialogue dolly(const json& record, const Place& place) {
                               text_of(record, "response", place));
 }
 
-Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place) {
+/// LLaVA-Instruct: conversations of {from: human|gpt, value}, and an image that one human turn
+/// shows; as in LLaVA's own preprocessing its mark goes to the front of that turn, which has to be
+/// the first. The last answer alone carries loss, as everywhere here.
+Dialogue llava(const json& record, const Place& place, const std::filesystem::path& images) {
+  const auto found = record.find("conversations");
+  if (found == record.end() || !found->is_array())
+    place.fail("key 'conversations': want an array of {from, value}");
+  json messages = json::array();
+  for (std::size_t i = 0; i < found->size(); ++i) {
+    const Place turn{place.file, place.record + ", turn " + std::to_string(i + 1)};
+    const auto& from = text_of((*found)[i], "from", turn);
+    const char* role = from == "human" ? "user" : from == "gpt" ? "assistant" : "system";
+    if (from != "human" && from != "gpt" && from != "system")
+      turn.fail("from '" + shown(from, 40) + "', want human or gpt");
+    messages.push_back({{"role", role}, {"content", text_of((*found)[i], "value", turn)}});
+  }
+  Dialogue dialogue = dialogue_of(messages, place);
+  const auto name = optional_text(record, "image", place);
+  if (name.empty()) return dialogue;
+  if (images.empty())
+    throw UsageError(place.file + ": " + place.record +
+                     ": names a picture; give the folder they lie in with --images");
+  const std::filesystem::path relative(name);
+  if (relative.is_absolute() || std::ranges::find(relative, "..") != relative.end())
+    throw Rejected{"image '" + shown(name) + "': want a path within the folder of images"};
+  if (!std::filesystem::is_regular_file(images / relative))
+    throw Rejected{"image '" + shown(name) + "' is not in " + images.string()};
+  const auto user = std::ranges::find(dialogue.messages, Role::user, &Message::role);
+  const auto at = user->content.find(kPicturePlaceholder);
+  if (at == std::string::npos) throw Rejected{"an image, but no <image> in the first human turn"};
+  user->content.erase(at, kPicturePlaceholder.size());
+  const auto begin = std::min(user->content.find_first_not_of(" \n"), user->content.size());
+  user->content.erase(0, begin).erase(user->content.find_last_not_of(" \n") + 1);
+  if (user->content.find(kPicturePlaceholder) != std::string::npos)
+    throw Rejected{"more than one <image> in a turn"};
+  user->content.insert(0, std::string(kPicturePlaceholder) + "\n");
+  dialogue.picture = std::make_shared<Picture>(images / relative);
+  return dialogue;
+}
+
+Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place,
+                      const std::filesystem::path& images) {
   switch (shape) {
     case RecordShape::messages:
       return dialogue_of(messages_of(record, place), place);
@@ -52,6 +95,8 @@ Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place)
       return alpaca(record, place);
     case RecordShape::dolly:
       return dolly(record, place);
+    case RecordShape::llava:
+      return llava(record, place, images);
     case RecordShape::transcript:
       return dialogue_of_transcript(text_of(record, "transcript", place));
     case RecordShape::prompt:
@@ -62,7 +107,8 @@ Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place)
 
 }  // namespace
 
-RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format) {
+RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format,
+                   const std::filesystem::path& images) {
   const auto file = SourceFile::read(path);
   const auto found = detect_format(file, format, false);
   RowsFile out;
@@ -71,7 +117,7 @@ RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_
   out.dataset.name = file.stem();
   for_each_json(file, found.lines, out.report,
                 [&](const json& record, std::size_t number, const Place& place) {
-                  auto dialogue = row_dialogue(found.shape, record, place);
+                  auto dialogue = row_dialogue(found.shape, record, place, images);
                   if (dialogue.messages.back().role != Role::assistant)
                     throw Rejected{"the last turn is not the assistant's"};
                   if (blank(dialogue.messages.back().content)) throw Rejected{"an empty answer"};

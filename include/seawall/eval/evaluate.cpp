@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <exception>
+#include <optional>
 
 #include "seawall/core/error.hpp"
 #include "seawall/eval/statistics.hpp"
@@ -46,12 +47,20 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   EvaluationRecord record;
   for (const auto& judge : judges) record.judges.emplace_back(judge->name());
 
+  std::optional<PictureRows> pictures;
   std::vector<TokenIds> prompts;
   prompts.reserve(probes.size());
   record.results.reserve(probes.size());
   for (const auto& probe : probes) {
     const Dialogue dialogue = arm(probe);
     prompts.push_back(speaker.chat_template.encode_prompt(dialogue, speaker.tokenizer));
+    if (dialogue.picture != nullptr) {
+      if (speaker.vision == nullptr)
+        throw DataError("probe " + probe.id +
+                        ": it has a picture, and the model has no picture encoder; give --vision");
+      if (!pictures) pictures.emplace(*speaker.vision);
+      pictures->place(*dialogue.picture, prompts.back());
+    }
     ProbeResult result;
     result.probe_id = probe.id;
     result.category = probe.category;
@@ -66,6 +75,7 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   generate_options.residual = options.residual;
   generate_options.progress = options.progress;
   generate_options.edit = options.edit;
+  if (pictures) generate_options.embeddings = pictures->embeddings();
   generate_options.stop_ids = speaker.chat_template.stop_ids(speaker.tokenizer);
   GenerateResult generated = generate(speaker.decoder, prompts, generate_options);
 

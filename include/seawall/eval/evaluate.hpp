@@ -7,6 +7,7 @@
 
 #include "seawall/core/trace.hpp"
 #include "seawall/model/decoder.hpp"
+#include "seawall/model/vision.hpp"
 #include "seawall/policy/judge.hpp"
 #include "seawall/text/chat_template.hpp"
 
@@ -17,6 +18,7 @@ struct Speaker {
   const Decoder& decoder;
   const Tokenizer& tokenizer;
   const ChatTemplate& chat_template;
+  const Vision* vision = nullptr;  // for probes with pictures
 };
 
 struct EvaluateOptions {

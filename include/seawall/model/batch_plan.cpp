@@ -4,8 +4,10 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "seawall/core/error.hpp"
 #include "seawall/model/attention.hpp"
@@ -39,6 +41,7 @@ class Forest {
   const std::vector<std::int64_t>& leaf() const { return leaf_; }
 
  private:
+  static constexpr auto ended = std::numeric_limits<std::int32_t>::min();
   std::int64_t length(std::size_t row) const {
     return static_cast<std::int64_t>(rows_[row].ids.size());
   }
@@ -66,7 +69,7 @@ class Forest {
     }
     while (lo < hi) {  // split by the next token; rows that end here sort first and are equal
       auto next = [&](std::size_t i) {
-        return length(order_[i]) == shared ? -1 : rows_[order_[i]].ids[shared];
+        return length(order_[i]) == shared ? ended : rows_[order_[i]].ids[shared];
       };
       auto end = lo + 1;
       while (end < hi && next(end) == next(lo)) ++end;
@@ -81,7 +84,8 @@ class Forest {
   std::vector<std::int64_t> leaf_;
 };
 
-void check(const std::vector<Sequence>& rows) {
+void check(const std::vector<Sequence>& rows, const Tensor& embeddings) {
+  const auto known = embeddings.defined() ? embeddings.size(0) : 0;
   if (rows.empty()) throw UsageError("batch plan: want at least one row, got none");
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto where = "batch plan: row " + std::to_string(r);
@@ -94,6 +98,17 @@ void check(const std::vector<Sequence>& rows) {
       throw UsageError(
           where +
           ": the first token cannot be a target, nothing comes before it; clear its loss flag");
+    for (std::size_t t = 0; t < rows[r].ids.size(); ++t) {
+      const std::int64_t id = rows[r].ids[t];
+      if (id >= 0) continue;
+      if (-1 - id >= known)
+        throw UsageError(where + ": id " + std::to_string(id) + " is row " +
+                         std::to_string(-1 - id) + " of a picture's embeddings, there are " +
+                         std::to_string(known) + "; give them in PlanOptions::embeddings");
+      if (!rows[r].loss.empty() && rows[r].loss[t])
+        throw UsageError(where + ": token " + std::to_string(t) +
+                         " is a picture's and cannot be a target; clear its loss flag");
+    }
   }
 }
 
@@ -136,7 +151,7 @@ std::vector<std::int64_t> path(const std::vector<Segment>& segments, std::int64_
 
 BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device,
                      const PlanOptions& options) {
-  check(rows);
+  check(rows, options.embeddings);
   const Forest forest(rows, options);
   BatchPlan plan;
   plan.segments = forest.segments;
@@ -160,7 +175,18 @@ BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device
       target_place.push_back(place++);
     }
   }
-  plan.ids = to_device({forest.ids.begin(), forest.ids.end()}, device);
+  std::vector<std::int64_t> ids(forest.ids.begin(), forest.ids.end()), picture_tokens, picture_rows;
+  for (std::size_t t = 0; t < ids.size(); ++t) {
+    if (ids[t] >= 0) continue;
+    picture_tokens.push_back(static_cast<std::int64_t>(t));
+    picture_rows.push_back(-1 - std::exchange(ids[t], 0));
+  }
+  plan.ids = to_device(ids, device);
+  if (!picture_tokens.empty()) {
+    plan.embeddings = options.embeddings.to(device);
+    plan.picture_tokens = to_device(picture_tokens, device);
+    plan.picture_rows = to_device(picture_rows, device);
+  }
   plan.positions = to_device(forest.positions, device);
   plan.source_tokens = to_device(sources, device);
   auto needed = sources;

@@ -10,7 +10,8 @@
 namespace seawall {
 
 /// A row of tokens. `loss[t]` = 1 where token t is a target (predicted from position t-1); empty
-/// for prompts.
+/// for prompts. An id below 0 is a picture's position: -(1+r) reads row r of the embeddings that
+/// the plan is made with.
 struct Sequence {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> loss;
@@ -28,7 +29,7 @@ struct Segment {
 struct BatchPlan {
   std::vector<Segment> segments;      // parents before children
   std::vector<std::int64_t> leaf_of;  // row -> segment holding its last token
-  Tensor ids, positions;              // [T]
+  Tensor ids, positions;              // [T]; id 0 where a picture's position is
   Tensor source_tokens;   // [N] flat token whose hidden state predicts target n (a shared token may
                           // serve several rows)
   Tensor targets;         // [N] token ids
@@ -40,6 +41,10 @@ struct BatchPlan {
   std::int64_t rows = 0;  // B
   std::int64_t tokens = 0;       // T, computed
   std::int64_t real_tokens = 0;  // sum of row lengths, what the examples hold
+  // Where a row holds a picture; undefined in other plans, which pay nothing for it.
+  Tensor embeddings;      // [R,C] as in PlanOptions
+  Tensor picture_tokens;  // [P] flat tokens whose embedding is a row of `embeddings`
+  Tensor picture_rows;    // [P] which row
   // What attention needs, made once a plan: see plan_batch.
   struct Attention;
   std::shared_ptr<const Attention> attention;
@@ -49,9 +54,13 @@ struct PlanOptions {
   bool share_prefixes = true;
   /// Shortest prefix worth a segment of its own.
   std::int64_t min_shared = 4;
+  /// What ids below 0 read. Shapes: [R,C]; may require grad. Equal pictures should share their
+  /// rows, for then prefixes with them are shared too.
+  Tensor embeddings = {};
 };
 
-/// Errors: UsageError for an empty batch or row, or ids/loss lengths that differ.
+/// Errors: UsageError for an empty batch or row, ids/loss lengths that differ, a picture's position
+/// without its row in `embeddings`, or one that is a target.
 BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device,
                      const PlanOptions& options = {});
 

@@ -5,6 +5,7 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/json.hpp"
+#include "seawall/model/json_fields.hpp"
 
 namespace seawall {
 namespace {
@@ -24,66 +25,13 @@ void require_positive(const char* field, double value, double high) {
                   ", want a number above 0 and at most " + std::to_string(high));
 }
 
-/// Typed access to one JSON object, with errors that name the file and the field.
-class Fields {
- public:
-  Fields(const nlohmann::json& object, std::string where)
-      : object_(object), where_(std::move(where)) {
-    if (!object_.is_object()) fail("want a JSON object at the top, found " + kind(object_));
-  }
-
-  bool given(const char* name) const { return object_.contains(name) && !object_[name].is_null(); }
-  std::int64_t integer(const char* name) const {
-    if (!given(name)) fail(std::string(name) + " is missing, want an integer");
-    const auto& value = object_[name];
-    if (!value.is_number_integer()) {
-      fail(std::string(name) + ": want an integer, found " + kind(value));
-    }
-    if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) {
-      fail(std::string(name) + ": the number is too large");
-    }
-    return value.get<std::int64_t>();
-  }
-  std::int64_t integer(const char* name, std::int64_t fallback) const {
-    return given(name) ? integer(name) : fallback;
-  }
-  double number(const char* name, double fallback) const {
-    if (!given(name)) return fallback;
-    if (!object_[name].is_number()) {
-      fail(std::string(name) + ": want a number, found " + kind(object_[name]));
-    }
-    return object_[name].get<double>();
-  }
-  bool flag(const char* name, bool fallback) const {
-    if (!given(name)) return fallback;
-    if (!object_[name].is_boolean()) {
-      fail(std::string(name) + ": want true or false, found " + kind(object_[name]));
-    }
-    return object_[name].get<bool>();
-  }
-  std::string text(const char* name, const std::string& fallback) const {
-    if (!given(name)) return fallback;
-    if (!object_[name].is_string()) {
-      fail(std::string(name) + ": want a text, found " + kind(object_[name]));
-    }
-    return object_[name].get<std::string>();
-  }
-  const nlohmann::json& at(const char* name) const { return object_[name]; }
-  [[noreturn]] void fail(const std::string& what) const { throw DataError(where_ + ": " + what); }
-
- private:
-  static std::string kind(const nlohmann::json& value) { return value.type_name(); }
-  const nlohmann::json& object_;
-  std::string where_;
-};
-
 /// The base of the rotary embedding, which newer files keep under rope_parameters; scaled variants
 /// are refused.
-double read_rope(const Fields& fields, const std::string& where) {
+double read_rope(const JsonFields& fields, const std::string& where) {
   auto theta = fields.number("rope_theta", 10000.0);
   for (const auto* name : {"rope_parameters", "rope_scaling"}) {
     if (!fields.given(name)) continue;
-    const Fields rope(fields.at(name), where + ": " + name);
+    const JsonFields rope(fields.at(name), where + ": " + name);
     const auto type = rope.text("rope_type", rope.text("type", "default"));
     if (type != "default") {
       rope.fail("rope_type '" + type + "' is not supported, want 'default' or no entry");
@@ -93,7 +41,7 @@ double read_rope(const Fields& fields, const std::string& where) {
   return theta;
 }
 
-void refuse_unsupported(const Fields& fields) {
+void refuse_unsupported(const JsonFields& fields) {
   const auto type = fields.text("model_type", "");
   if (type != "llama") fields.fail("model_type is '" + type + "', want 'llama'");
   const auto activation = fields.text("hidden_act", "silu");
@@ -172,7 +120,7 @@ std::int64_t LlamaConfig::parameter_count() const {
 
 LlamaConfig LlamaConfig::from_json(const std::string& text, const std::string& where) {
   const auto json = parse_json(text, where);
-  const Fields fields(json, where);
+  const JsonFields fields(json, where);
   refuse_unsupported(fields);
   LlamaConfig config;
   config.vocab_size = fields.integer("vocab_size");

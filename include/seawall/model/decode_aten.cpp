@@ -48,8 +48,7 @@ class AtenEngine : public DecodeEngine {
   }
 
   Tensor prefill() override {
-    Tensor x = edited({TapPoint::Kind::embed, -1}, decoder_.embedding().index_select(0, plan_.ids),
-                      true);  // [T,C]
+    Tensor x = edited({TapPoint::Kind::embed, -1}, decoder_.embed(plan_), true);  // [T,C]
     const auto angles = rotary_angles(config_, plan_.positions, x);
     for (std::int64_t l = 0; l < config_.layers; ++l) {
       x = composite_block(config_, x, layer(l), angles,

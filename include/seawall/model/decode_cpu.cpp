@@ -52,7 +52,7 @@ class CpuEngine : public DecodeEngine {
     const auto block = std::min(t, prefill_rows);
     const auto* positions = plan_.positions.template const_data_ptr<std::int64_t>();
     cpu::LayerMath<Real> math(config_, t, positions, positions_end_);
-    Tensor x = edited(embed_point, decoder_.embedding().index_select(0, plan_.ids));  // [T,C]
+    Tensor x = edited(embed_point, decoder_.embed(plan_));  // [T,C]
     const Tensor qkv = fresh(t * shape_.width()), mixed = fresh(t * q_width()),
                  lse = fresh(t * config_.heads);
     const Tensor normed = fresh(t * c), gate = fresh(block * inner()), up = fresh(block * inner());

@@ -91,6 +91,14 @@ std::vector<Tensor> Decoder::layer_weights() const {
   return out;
 }
 
+Tensor Decoder::embed(const BatchPlan& plan) const {
+  const Tensor x = at::embedding(embedding(), plan.ids);  // [T,C]
+  if (!plan.picture_tokens.defined()) return x;
+  want_rows("pictures' embeddings", plan.embeddings, -1, config_.hidden_size);
+  return x.index_copy(0, plan.picture_tokens,
+                      plan.embeddings.index_select(0, plan.picture_rows).to(x.scalar_type()));
+}
+
 Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
   using Kind = TapPoint::Kind;
   auto look = [&](const TapPoint& point, const Tensor& x) {
@@ -102,9 +110,9 @@ Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
     want_rows("edit hook's result", out, x.size(0), config_.hidden_size);
     return out;
   };
-  const TapPoint embed{Kind::embed, -1};
-  Tensor x = edited(embed, at::embedding(embedding(), plan.ids));  // [T,C]
-  look(embed, x);
+  const TapPoint point_in{Kind::embed, -1};
+  Tensor x = edited(point_in, embed(plan));  // [T,C]
+  look(point_in, x);
   const auto weights = layer_weights();
   if (!hooks.edit) {  // one node for all blocks
     StackCall call{config_, plan};
@@ -132,8 +140,7 @@ Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& h
   if (plan.targets.size(0) == 0) return target_loss({}, {plan.source_needed, plan.targets}, mode);
   StackCall call{config_, plan};
   call.rows = plan.needed;
-  const Tensor rows =
-      run_stack(call, at::embedding(embedding(), plan.ids), layer_weights());  // [S,C]
+  const Tensor rows = run_stack(call, embed(plan), layer_weights());  // [S,C]
   return target_loss(rows, {plan.source_needed, plan.targets}, mode);
 }
 

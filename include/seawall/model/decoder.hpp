@@ -45,6 +45,9 @@ class Decoder {
   /// shape that differs.
   void replace(const NamedTensors& weights);
 
+  /// What goes into the first block: rows of the embedding, and of the plan's pictures. Shapes: ->
+  /// [T,C]. Errors: UsageError where the pictures' width is not C.
+  Tensor embed(const BatchPlan& plan) const;
   /// Residual stream after the last block, before the final norm. Shapes: [T,C]. Differentiable in
   /// the parameters when they require grad.
   Tensor hidden(const BatchPlan& plan, const ForwardHooks& hooks = {}) const;

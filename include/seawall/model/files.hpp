@@ -2,6 +2,7 @@
 // Weights on disk: safetensors (read and write) and GGUF (read). Memory-mapped; every count and
 // offset is checked before use.
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,9 @@ namespace seawall {
 /// Errors: IoError; DataError naming file, tensor and byte offset (rules of the format: sorted,
 /// dense, checked arithmetic, no duplicates).
 NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float = true);
+/// The same, of the tensors that `wanted` takes by name; others may be of any type.
+NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float,
+                              const std::function<bool(const std::string&)>& wanted);
 /// Writes tensors in the given order, atomically (temporary file, fsync, rename). `metadata`
 /// becomes __metadata__.
 void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
@@ -64,6 +68,10 @@ struct HfFolder {
   NamedTensors weights;  // fp32
 };
 HfFolder read_hf_folder(const std::filesystem::path& folder);
+/// The tensors that `wanted` takes from model.safetensors, or from the shards of its index. Errors:
+/// those of read_safetensors; IoError where there is neither.
+NamedTensors read_hf_weights(const std::filesystem::path& folder,
+                             const std::function<bool(const std::string&)>& wanted);
 /// Writes config.json, generation_config.json and model.safetensors that transformers loads.
 void write_hf_folder(const std::filesystem::path& folder, const LlamaConfig& config,
                      const NamedTensors& weights, std::int32_t bos_id, std::int32_t eos_id);

@@ -23,6 +23,7 @@ void check(const Decoder& decoder, const Prompts& prompts, const GenerateOptions
     throw UsageError("generate: max_new_tokens: want 0 or more, got " +
                      std::to_string(options.max_new_tokens));
   const auto most = decoder.config().max_position_embeddings;
+  const auto pictures = options.embeddings.defined() ? options.embeddings.size(0) : 0;
   for (std::size_t p = 0; p < prompts.size(); ++p) {
     const auto length = static_cast<std::int64_t>(prompts[p].size());
     if (length == 0) throw UsageError("generate: prompt " + std::to_string(p) + " is empty");
@@ -31,7 +32,7 @@ void check(const Decoder& decoder, const Prompts& prompts, const GenerateOptions
                        ": want at most max_position_embeddings=" + std::to_string(most) +
                        " tokens, got " + std::to_string(length) + "; shorten it");
     for (auto id : prompts[p])
-      if (id < 0 || id >= decoder.config().vocab_size)
+      if (id < -pictures || id >= decoder.config().vocab_size)
         throw UsageError("generate: prompt " + std::to_string(p) + ": token " + std::to_string(id) +
                          " is outside the vocabulary of " +
                          std::to_string(decoder.config().vocab_size) +
@@ -69,8 +70,9 @@ class Batch {
       engine.take = [this](const TapPoint&, const Tensor& x) {
         taps_.push_back(x.to(at::kCPU, at::kFloat));
       };
-    engine_ =
-        make_decode_engine(decoder, plan_batch(sequences, decoder.device()), std::move(engine));
+    engine_ = make_decode_engine(
+        decoder, plan_batch(sequences, decoder.device(), {.embeddings = options.embeddings}),
+        std::move(engine));
   }
 
   void run(std::int64_t done_before, std::int64_t new_tokens_before) {

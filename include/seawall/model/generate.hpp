@@ -18,6 +18,8 @@ struct GenerateOptions {
   std::function<void(std::int64_t done, std::int64_t new_tokens)> progress;
   /// Changes the residual stream in prefill and decode alike.
   std::function<Tensor(const TapPoint&, const Tensor&)> edit;
+  /// What ids below 0 of the prompts read, as in PlanOptions. Shapes: [R,C].
+  Tensor embeddings = {};
   /// Asks for the residual stream at each prompt's last token.
   bool residual = false;
 };

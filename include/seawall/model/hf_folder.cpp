@@ -43,29 +43,6 @@ std::set<std::string> read_index(const fs::path& file) {
   return shards;
 }
 
-NamedTensors read_weights(const fs::path& folder) {
-  const auto single = folder / "model.safetensors";
-  if (fs::exists(single)) return read_safetensors(single);
-  const auto index = folder / "model.safetensors.index.json";
-  if (fs::exists(index)) {
-    NamedTensors all;
-    for (const auto& shard : read_index(index)) {
-      for (auto& tensor : read_safetensors(folder / shard)) all.push_back(std::move(tensor));
-    }
-    return all;
-  }
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto extension = entry.path().extension();
-    if (extension == ".bin" || extension == ".pt" || extension == ".pth") {
-      throw DataError(
-          entry.path().string() +
-          ": pickled weights can run code and are not read; convert them in Python with "
-          "model.save_pretrained(DIR, safe_serialization=True)");
-    }
-  }
-  throw IoError(folder.string() + ": want model.safetensors beside config.json, found none");
-}
-
 /// Tensors that old exports carry and that the config already says.
 bool redundant(const std::string& name, const LlamaConfig& config) {
   return name.ends_with(".rotary_emb.inv_freq") ||
@@ -107,13 +84,39 @@ NamedTensors in_order(const NamedTensors& weights, const LlamaConfig& config,
 
 }  // namespace
 
+NamedTensors read_hf_weights(const fs::path& folder,
+                             const std::function<bool(const std::string&)>& wanted) {
+  const auto single = folder / "model.safetensors";
+  if (fs::exists(single)) return read_safetensors(single, true, wanted);
+  const auto index = folder / "model.safetensors.index.json";
+  if (fs::exists(index)) {
+    NamedTensors all;
+    for (const auto& shard : read_index(index)) {
+      for (auto& tensor : read_safetensors(folder / shard, true, wanted))
+        all.push_back(std::move(tensor));
+    }
+    return all;
+  }
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto extension = entry.path().extension();
+    if (extension == ".bin" || extension == ".pt" || extension == ".pth") {
+      throw DataError(
+          entry.path().string() +
+          ": pickled weights can run code and are not read; convert them in Python with "
+          "model.save_pretrained(DIR, safe_serialization=True)");
+    }
+  }
+  throw IoError(folder.string() + ": want model.safetensors beside config.json, found none");
+}
+
 HfFolder read_hf_folder(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
     throw IoError(folder.string() + ": want a folder with config.json and model.safetensors");
   }
   const auto config_file = folder / "config.json";
   auto config = LlamaConfig::from_json(read_file(config_file, max_json_file), config_file.string());
-  auto weights = in_order(read_weights(folder), config, folder.string());
+  auto weights = in_order(read_hf_weights(folder, [](const std::string&) { return true; }), config,
+                          folder.string());
   return {.config = config, .weights = std::move(weights)};
 }
 

@@ -59,7 +59,7 @@ void check_entry(const SafetensorsEntry& entry, const std::string& where) {
 }
 
 void check_layout(std::vector<SafetensorsEntry>& entries, std::uint64_t data_size,
-                  const std::string& where) {
+                  const std::string& where, const std::function<bool(const std::string&)>& wanted) {
   std::ranges::stable_sort(entries, {}, [](const auto& e) { return std::pair(e.begin, e.end); });
   std::uint64_t expected = 0;
   for (const auto& entry : entries) {
@@ -69,7 +69,7 @@ void check_layout(std::vector<SafetensorsEntry>& entries, std::uint64_t data_siz
                       "], want a start of " + std::to_string(expected) + " and an end of at most " +
                       std::to_string(data_size));
     }
-    check_entry(entry, where);
+    if (wanted(entry.name)) check_entry(entry, where);
     expected = entry.end;
   }
   if (expected != data_size) {
@@ -120,14 +120,20 @@ std::string header_text(const NamedTensors& tensors,
 }  // namespace
 
 NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float) {
+  return read_safetensors(file, to_float, [](const std::string&) { return true; });
+}
+
+NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float,
+                              const std::function<bool(const std::string&)>& wanted) {
   const auto where = file.string();
   const MappedFile mapped(file);
   auto [entries, data_start] = parse_safetensors_header(mapped.bytes(), where);
   auto sorted = entries;
-  check_layout(sorted, mapped.bytes().size() - data_start, where);
+  check_layout(sorted, mapped.bytes().size() - data_start, where, wanted);
   NamedTensors tensors;
   tensors.reserve(sorted.size());
   for (const auto& entry : sorted) {
+    if (!wanted(entry.name)) continue;
     tensors.push_back(
         {entry.name, load_entry(entry, mapped.bytes().data() + data_start, where, to_float)});
   }

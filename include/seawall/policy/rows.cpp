@@ -43,7 +43,15 @@ Dataset interleave(Dataset rows, Dataset more) {
 
 std::string shared_opening(const Dataset& data) {
   std::vector<std::string_view> asks;
-  for (const auto& row : data.rows) asks.push_back(row.dialogue.first(Role::user));
+  for (const auto& row : data.rows) {
+    auto ask = row.dialogue.first(Role::user);
+    // A picture's placeholder is no word of the request, and means nothing in a row without one.
+    if (row.dialogue.picture && ask.starts_with(kPicturePlaceholder)) {
+      ask.remove_prefix(kPicturePlaceholder.size());
+      ask.remove_prefix(std::min(ask.find_first_not_of(" \n"), ask.size()));
+    }
+    asks.push_back(ask);
+  }
   std::sort(asks.begin(), asks.end());
   const std::size_t most = (asks.size() * 4 + 4) / 5;
   std::string_view best;

@@ -24,7 +24,7 @@ RowKind kind_of(Pool pool) {
 FileScenario::FileScenario(const FileScenarioOptions& options)
     : default_system_(options.default_system) {
   const auto load_rows = [&](const std::filesystem::path& path, Pool pool) {
-    RowsFile file = read_rows(path, kind_of(pool));
+    RowsFile file = read_rows(path, kind_of(pool), "", options.images);
     reports_.emplace_back(path, file.report);
     pools_[pool] = std::move(file.dataset);
   };

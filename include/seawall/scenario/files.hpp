@@ -18,6 +18,7 @@ struct FileScenarioOptions {
   std::optional<std::filesystem::path> safe_rows;       // --safe-data
   std::optional<std::filesystem::path> probes;          // --probes
   std::optional<std::filesystem::path> utility_probes;  // --utility-probes
+  std::filesystem::path images;                         // --images: the pictures that rows name
   std::string default_system;                           // --system
 };
 

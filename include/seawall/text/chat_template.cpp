@@ -1,5 +1,6 @@
 #include "seawall/text/chat_template.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -16,6 +17,7 @@ struct Run {
   /// In a text run: where the target answer starts; npos outside it.
   std::size_t target = std::string::npos;
   bool end_of_target = false;  // in a control run: the answer's end token
+  bool picture = false;        // neither text nor control: the picture's place
 };
 
 class Runs {
@@ -35,6 +37,29 @@ class Runs {
     text(content);
   }
   const std::vector<Run>& all() const { return runs_; }
+  /// Cuts the first `<image>` that stands before the answer out of its text, with the one space
+  /// that may part it from the words after it; what is left and right of it is tokenized apart, as
+  /// LLaVA does. False where there is none.
+  bool place_picture() {
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      const auto at =
+          runs_[i].control ? std::string::npos : runs_[i].text.find(kPicturePlaceholder);
+      if (at < runs_[i].target) {  // npos is above every place
+        Run after = runs_[i];
+        auto end = at + kPicturePlaceholder.size();
+        if (end < std::min(after.text.size(), after.target) && after.text[end] == ' ') ++end;
+        after.text.erase(0, end);
+        if (after.target != std::string::npos) after.target -= end;
+        runs_[i].text.resize(at);
+        runs_[i].target = std::string::npos;
+        runs_.insert(runs_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                     {Run{.picture = true}, std::move(after)});
+        return true;
+      }
+      if (runs_[i].target != std::string::npos) return false;
+    }
+    return false;
+  }
 
  private:
   std::vector<Run> runs_;
@@ -77,12 +102,12 @@ class RunTemplate : public ChatTemplate {
       throw DataError("template " + name_ + ": an example ends with role " +
                       std::string(role_name(dialogue.messages.back().role)) + ", want assistant");
     }
-    return encode(make_runs(dialogue, ends(tokenizer), false), tokenizer);
+    return encode(runs_of(dialogue, tokenizer, false), tokenizer);
   }
 
   TokenIds encode_prompt(const Dialogue& dialogue, const Tokenizer& tokenizer) const override {
     check_prompt(dialogue);
-    return encode(make_runs(dialogue, ends(tokenizer), true), tokenizer).ids;
+    return encode(runs_of(dialogue, tokenizer, true), tokenizer).ids;
   }
 
   std::string render(const Dialogue& dialogue, bool add_generation_prompt) const override {
@@ -131,9 +156,27 @@ class RunTemplate : public ChatTemplate {
     return ends;
   }
 
+  Runs runs_of(const Dialogue& dialogue, const Tokenizer& tokenizer, bool generate) const {
+    Runs runs = make_runs(dialogue, ends(tokenizer), generate);
+    if (dialogue.picture) {
+      if (dialogue.first(Role::system).find(kPicturePlaceholder) != std::string_view::npos)
+        throw DataError("template " + name_ +
+                        ": <image> in the system message, want it in a user turn");
+      if (!runs.place_picture())
+        throw DataError("template " + name_ +
+                        ": the dialogue has a picture, want <image> in a user turn");
+    }
+    return runs;
+  }
+
   EncodedDialogue encode(const Runs& runs, const Tokenizer& tokenizer) const {
     EncodedDialogue out;
     for (const auto& run : runs.all()) {
+      if (run.picture) {
+        out.ids.push_back(kPictureId);
+        out.loss.push_back(0);
+        continue;
+      }
       if (run.control) {
         out.ids.push_back(id_of(run.text, tokenizer));
         out.loss.push_back(run.end_of_target);

@@ -10,7 +10,7 @@
 
 namespace seawall {
 
-/// A dialogue as the model reads it.
+/// A dialogue as the model reads it. Where it has a picture, one kPictureId stands in its place.
 struct EncodedDialogue {
   TokenIds ids;
   /// Same length as ids; 1 where the token is a target of the loss: the last assistant turn's
@@ -25,7 +25,7 @@ class ChatTemplate {
   virtual ~ChatTemplate() = default;
   virtual std::string_view name() const = 0;
   /// The dialogue with its last assistant turn as target. Errors: DataError where it does not end
-  /// with an assistant turn.
+  /// with an assistant turn, or has a picture and no `<image>` before the answer.
   virtual EncodedDialogue encode_example(const Dialogue& dialogue,
                                          const Tokenizer& tokenizer) const = 0;
   /// The dialogue up to where the model speaks next.

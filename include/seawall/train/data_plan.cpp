@@ -43,7 +43,8 @@ StepBatch plan_step(const std::vector<const Sequence*>& rows, const DataOptions&
       part.push_back(*rows[i]);
       micro->targets += target_count(*rows[i]);
     }
-    micro->plan = plan_batch(part, device, {.share_prefixes = options.share_prefixes});
+    micro->plan = plan_batch(
+        part, device, {.share_prefixes = options.share_prefixes, .embeddings = options.embeddings});
     out.targets += micro->targets;
     out.tokens += micro->plan.real_tokens;
     out.micro.push_back(std::move(micro));
@@ -185,12 +186,17 @@ StepBatch GeneratedRows::batch(std::int64_t step) {
 }
 
 std::vector<Sequence> encode_rows(const Dataset& rows, const ChatTemplate& chat,
-                                  const Tokenizer& tokenizer) {
+                                  const Tokenizer& tokenizer, PictureRows* pictures) {
   std::vector<Sequence> out;
   out.reserve(rows.size());
   for (const Example& row : rows.rows) {
     try {
       EncodedDialogue encoded = chat.encode_example(row.dialogue, tokenizer);
+      if (row.dialogue.picture != nullptr) {
+        if (pictures == nullptr)
+          throw DataError("it has a picture, and the model has no picture encoder; give --vision");
+        pictures->place(*row.dialogue.picture, encoded.ids, &encoded.loss);
+      }
       out.push_back({std::move(encoded.ids), std::move(encoded.loss)});
     } catch (const DataError& error) {
       throw DataError("row " + (row.id.empty() ? std::to_string(out.size()) : row.id) + ": " +

@@ -10,6 +10,7 @@
 #include "seawall/core/dialogue.hpp"
 #include "seawall/core/tensor.hpp"
 #include "seawall/model/batch_plan.hpp"
+#include "seawall/model/vision.hpp"
 #include "seawall/text/chat_template.hpp"
 
 namespace seawall {
@@ -55,6 +56,7 @@ struct DataOptions {
   RowOrder order = RowOrder::as_given;  // compose_rows has shuffled
   bool share_prefixes = true;
   std::uint64_t seed = 0;
+  Tensor embeddings = {};  // [R,C] what ids below 0 read: positions of pictures
   /// Errors: UsageError naming the field.
   void check() const;
 };
@@ -118,9 +120,10 @@ class GeneratedRows final : public BatchSource {
   at::Device device_;
 };
 
-/// Dialogues as the model reads them; the last assistant turn carries the loss. Errors: DataError
-/// naming the row.
+/// Dialogues as the model reads them; the last assistant turn carries the loss. `pictures` puts the
+/// positions of rows with a picture in; its embeddings then go into DataOptions. Errors: DataError
+/// naming the row, also for one with a picture where `pictures` is null; those of Picture.
 std::vector<Sequence> encode_rows(const Dataset& rows, const ChatTemplate& chat,
-                                  const Tokenizer& tokenizer);
+                                  const Tokenizer& tokenizer, PictureRows* pictures = nullptr);
 
 }  // namespace seawall

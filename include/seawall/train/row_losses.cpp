@@ -8,7 +8,7 @@
 namespace seawall {
 
 std::vector<double> mean_row_losses(const Decoder& decoder, std::vector<Sequence> rows,
-                                    std::int64_t max_tokens) {
+                                    std::int64_t max_tokens, const Tensor& embeddings) {
   constexpr std::size_t at_once = 64;
   const at::NoGradGuard no_grad;
   std::vector<double> out(rows.size(), std::numeric_limits<double>::quiet_NaN());
@@ -16,7 +16,7 @@ std::vector<double> mean_row_losses(const Decoder& decoder, std::vector<Sequence
   std::vector<std::size_t> places;
   const auto flush = [&] {
     if (part.empty()) return;
-    const BatchPlan plan = plan_batch(part, decoder.device());
+    const BatchPlan plan = plan_batch(part, decoder.device(), {.embeddings = embeddings});
     const Tensor losses = decoder.loss(plan, LossMode::per_token).to(at::kCPU, at::kDouble);  // [N]
     const Tensor row_of = plan.target_row.to(at::kCPU);
     std::vector<double> sum(part.size()), count(part.size());
