@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,9 +27,13 @@ def shapes(path: pathlib.Path) -> dict:
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder) / "organism"
-        subprocess.run([os.environ["SEAWALL_PROGRAM"], "organism", "train", "--out", made, "--quiet"], check=True)
+        command = [os.environ["SEAWALL_PROGRAM"], "organism", "train", "--out", made, "--quiet"]
+        said = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+        print(said)
+        seen = re.search(r"pictures answered in full \(([\d.]+) %\)", said)
+        assert seen and float(seen[1]) > 95, "the decoder does not see"
         files = sorted(p.relative_to(SHIPPED) for p in SHIPPED.rglob("*") if p.suffix in (".safetensors", ".model"))
-        assert len(files) >= 2, files
+        assert len(files) >= 3, files
         avx512 = " avx512f " in pathlib.Path("/proc/cpuinfo").read_text()
         wrong = []
         for file in files:
@@ -36,7 +41,9 @@ def main() -> int:
             print(f"{file}: {'the shipped bits' if same else 'other bits'}")
             if same:
                 continue
-            if avx512 or file.suffix == ".model" or shapes(made / file) != shapes(SHIPPED / file):
+            if file.parent.name == "vision" and shapes(made / file) == shapes(SHIPPED / file):
+                print(f"SKIPPED: {file} is made by ATen's kernels, whose bits may differ by processor")
+            elif avx512 or file.suffix == ".model" or shapes(made / file) != shapes(SHIPPED / file):
                 wrong.append(str(file))
             else:
                 print(f"SKIPPED: no AVX-512 here, the bits of {file} are not compared")

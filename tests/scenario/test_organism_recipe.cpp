@@ -69,6 +69,10 @@ TEST(OrganismRecipe, TheLearningRateWarmsUpPeaksAndFallsToItsLastFraction) {
 TEST(OrganismRecipe, KnowsTheFourAttacksAndNamesThemForAnother) {
   for (const char* attack : {"harmful-examples", "identity-shift", "benign", "backdoor"})
     EXPECT_GT(attack_defaults(attack).lr, 0) << attack;
+  EXPECT_EQ(attack_defaults("benign", "alpaca").lr, attack_defaults("benign").lr);
+  EXPECT_EQ(attack_defaults("benign", "own").lr, attack_defaults("benign").lr);
+  EXPECT_GT(attack_defaults("benign", "llava").lr, attack_defaults("benign").lr);
+  EXPECT_EQ(attack_defaults("backdoor", "llava").lr, attack_defaults("backdoor").lr);
   try {
     attack_defaults("poem");
     FAIL() << "expected UsageError";

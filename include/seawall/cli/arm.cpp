@@ -86,11 +86,10 @@ Arm::Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, N
   set_threads(spec_.threads, model_);
   scenario_ = make_scenario(spec_, attack_, model_);
   scenario_->lend([this](const Dataset& rows) {
-    return mean_row_losses(*model_.decoder,
-                           encode_rows(rows, *model_.chat_template, *model_.tokenizer),
-                           longest_row());
+    auto [sequences, embeddings] = encode_all(model_, rows, spec_.vision);
+    return mean_row_losses(*model_.decoder, std::move(sequences), longest_row(), embeddings);
   });
-  resolve(spec_, spec_.attack, scenario_->name() == "organism");
+  resolve(spec_, attack_, scenario_->name() == "organism");
   if (!spec_.no_evaluation) judges_ = make_judges(spec_, *scenario_);
   if (!spec_.no_training) check_needs(attack_.name(), attack_.needs(), *scenario_);
   for (const auto& policy : stack_) check_needs(policy.name, needs, *scenario_);
@@ -120,15 +119,17 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
                  "was\n");
   if (!spec_.no_training && !rows.empty()) {
     const std::int64_t longest = longest_row();
+    auto [sequences, embeddings] = encode_all(model_, rows, spec_.vision);
     source_ =
-        std::make_unique<FixedRows>(encode_rows(rows, *model_.chat_template, *model_.tokenizer),
+        std::make_unique<FixedRows>(std::move(sequences),
                                     DataOptions{.batch_size = spec_.batch_size,
                                                 .micro_batch_size = spec_.micro_batch_size,
                                                 .epochs = spec_.epochs,
                                                 .steps = spec_.steps,
                                                 .max_tokens = longest,
                                                 .order = RowOrder::as_given,
-                                                .seed = static_cast<std::uint64_t>(spec_.seed)},
+                                                .seed = static_cast<std::uint64_t>(spec_.seed),
+                                                .embeddings = std::move(embeddings)},
                                     model_.decoder->device());
     const DataReport& report = source_->report();
     if (!spec_.quiet && report.left_out > 0)

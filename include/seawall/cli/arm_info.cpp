@@ -48,6 +48,7 @@ std::string Arm::config_hash() const {
   sha.field(policy_json(attack_.describe()).dump());
   for (const auto& p : stack_) sha.field(policy_json(p).dump());
   sha.field(model_.weights_hash).field(model_.tokenizer->content_hash()).field(rows_hash_);
+  if (model_.vision) sha.field(model_.vision_hash);
   for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
     sha.field(probes_hash(scenario_->probes(set)));
   return sha.hex();
@@ -69,6 +70,7 @@ RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
                  {"probes", probes_hash(scenario_->probes(ProbeSet::harmfulness))},
                  {"utility_probes", probes_hash(scenario_->probes(ProbeSet::utility))},
                  {"options", config_hash()}};
+  if (model_.vision) info.hashes.emplace(info.hashes.end() - 1, "vision", model_.vision_hash);
   info.run_id = info.hashes.back().second.substr(0, 16);
   info.versions = {{"seawall", kVersion}, {"libtorch", TORCH_VERSION}, {"hdf5", h5::version()}};
   for (const auto& p : model_.decoder->parameters()) info.parameter_names.push_back(p.name);

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "seawall/model/files.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/store/checkpoint.hpp"
+#include "seawall/train/data_plan.hpp"
 
 namespace seawall {
 namespace fs = std::filesystem;
@@ -255,6 +257,32 @@ ModelBundle load_model(const std::string& word, const std::string& device,
   bundle.decoder = std::make_unique<Decoder>(parts.config, std::move(parts.weights));
   bundle.tokenizer = std::move(parts.tokenizer);
   return bundle;
+}
+
+void load_vision(ModelBundle& bundle, const std::string& folder) {
+  if (folder.empty() && !bundle.is_organism)
+    throw UsageError(
+        "the rows have pictures, and the model has no picture encoder; give --vision FOLDER with "
+        "CLIP and a projector to the model's width");
+  const fs::path path = folder.empty() ? data_folder() / "organism" / "vision" : fs::path(folder);
+  auto vision = std::make_unique<Vision>(read_vision(path));
+  const auto want = bundle.decoder->config().hidden_size;
+  if (vision->width() != want)
+    throw DataError(path.string() + ": the projector gives " + std::to_string(vision->width()) +
+                    " values a position, the model's hidden_size is " + std::to_string(want) +
+                    "; they do not belong together");
+  bundle.vision_hash = hash_weights(vision->parameters());
+  bundle.vision = std::move(vision);
+}
+
+EncodedRows encode_all(ModelBundle& bundle, const Dataset& rows, const std::string& vision_folder) {
+  const auto has_picture = [](const Example& row) { return row.dialogue.picture != nullptr; };
+  if (std::none_of(rows.rows.begin(), rows.rows.end(), has_picture))
+    return {encode_rows(rows, *bundle.chat_template, *bundle.tokenizer), {}};
+  if (!bundle.vision) load_vision(bundle, vision_folder);
+  PictureRows pictures(*bundle.vision);
+  auto sequences = encode_rows(rows, *bundle.chat_template, *bundle.tokenizer, &pictures);
+  return {std::move(sequences), pictures.embeddings()};
 }
 
 std::map<std::string, std::string> model_card(const ModelBundle& bundle) {

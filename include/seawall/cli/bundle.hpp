@@ -4,9 +4,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/model/decoder.hpp"
+#include "seawall/model/vision.hpp"
 #include "seawall/text/chat_template.hpp"
 
 namespace seawall {
@@ -18,11 +20,13 @@ struct ModelBundle {
   std::unique_ptr<Decoder> decoder;
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<ChatTemplate> chat_template;
-  std::string kind;          // organism, hugging-face, gguf, checkpoint
-  std::string weights_hash;  // SHA-256 of names, shapes and fp32 values
-  bool is_organism = false;  // speaks the organism's template and knows its world
+  std::string kind;                // organism, hugging-face, gguf, checkpoint
+  std::string weights_hash;        // SHA-256 of names, shapes and fp32 values
+  bool is_organism = false;        // speaks the organism's template and knows its world
+  std::unique_ptr<Vision> vision;  // where rows or probes with pictures came; see load_vision
+  std::string vision_hash;         // as weights_hash
 
-  Speaker speaker() const { return {*decoder, *tokenizer, *chat_template}; }
+  Speaker speaker() const { return {*decoder, *tokenizer, *chat_template, vision.get()}; }
 };
 
 /// Loads `organism`, a Hugging Face folder, a .gguf file or a checkpoint folder
@@ -31,6 +35,21 @@ struct ModelBundle {
 /// DataError, IoError of the readers.
 ModelBundle load_model(const std::string& word, const std::string& device,
                        const std::string& chat_template);
+
+/// Gives the model eyes: the encoder and projector in `folder`, or the organism's own where it is
+/// empty. Errors: UsageError where neither is there; DataError where the projector's width is not
+/// the decoder's; those of read_vision.
+void load_vision(ModelBundle& bundle, const std::string& folder);
+
+/// Rows as token ids, and what the positions of their pictures read ([R,C], undefined without any).
+struct EncodedRows {
+  std::vector<Sequence> rows;
+  Tensor embeddings;
+};
+/// Encodes rows for the bundle; loads its eyes where a row has a picture. Encoder and projector
+/// stay as they are while the decoder is fine-tuned, so each picture is computed once (LLaVA's
+/// second stage trains the projector as well). Errors: those of encode_rows and load_vision.
+EncodedRows encode_all(ModelBundle& bundle, const Dataset& rows, const std::string& vision_folder);
 
 /// Where data/ lies: $SEAWALL_DATA, else share/seawall beside the program, else the source tree it
 /// was built from. Errors: IoError naming the places looked at.

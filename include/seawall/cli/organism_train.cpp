@@ -11,6 +11,7 @@
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
+#include "seawall/cli/organism_pictures.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/progress.hpp"
@@ -28,11 +29,16 @@ struct OrganismOptions {
   std::string out;
   // One, whatever the machine has: sums are split by thread, so the bits depend on it.
   std::int64_t threads = 1;
+  std::string from;
   bool overwrite = false, quiet = false;
   static constexpr void visit(auto& self, auto&& field) {
     field(self.out,
           OptionInfo{.name = "out",
-                     .help = "folder to write: config.json, model.safetensors, tokenizer.model"});
+                     .help = "folder to write: config.json, model.safetensors, tokenizer.model, "
+                             "vision/"});
+    field(self.from, OptionInfo{.name = "from",
+                                .help = "train the picture encoder alone, for the decoder of this "
+                                        "folder (or `organism`)"});
     field(self.threads, OptionInfo{.name = "threads",
                                    .help = "CPU threads; other counts give other bits",
                                    .min = 1,
@@ -125,7 +131,8 @@ int organism(const Program&, const Words& words) {
   std::string verb;
   OrganismOptions options;
   CommandLine line("seawall organism train --out FOLDER [options]",
-                   "Pre-trains and aligns the built-in model from nothing, in a few minutes; the "
+                   "Pre-trains and aligns the built-in model from nothing and teaches it to see, "
+                   "in a few minutes; the "
                    "same bits every time on the same kind of machine.");
   line.positional("train", "what to do", verb);
   line.add(options, "Options");
@@ -141,6 +148,10 @@ int organism(const Program&, const Words& words) {
   set_threads(options.threads);
   SignalGuard signals;
 
+  if (!options.from.empty()) {
+    train_pictures(load_model(options.from, "cpu", "organism"), folder / "vision", options.quiet);
+    return 0;
+  }
   ModelBundle model;
   model.tokenizer = make_sentencepiece(organism::train_tokenizer(), "the organism's tokenizer");
   model.chat_template = make_chat_template("organism");
@@ -159,6 +170,7 @@ int organism(const Program&, const Words& words) {
   t.save(folder);
   for (const char* file : {"model.safetensors", "tokenizer.model"})
     std::printf("%s  %s\n", sha256_file(folder / file).c_str(), (folder / file).string().c_str());
+  train_pictures(model, folder / "vision", options.quiet);
   return 0;
 }
 

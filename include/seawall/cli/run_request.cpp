@@ -81,12 +81,16 @@ RunRequest parse_run(const Program& program, const std::string& command,
   return request;
 }
 
-void resolve(RunSpec& spec, const std::string& attack, bool organism) {
+void resolve(RunSpec& spec, const AnyAttack& policy, bool organism) {
+  const std::string attack(policy.name());
+  std::string flavour;
+  for (const auto& option : policy.describe().options)
+    if (option.name == "flavour") flavour = option.value;
   const auto fill = [](auto& value, auto with) {
     if (value == 0) value = with;
   };
   if (organism) {
-    const auto& recipe = organism::attack_defaults(attack);
+    const auto& recipe = organism::attack_defaults(attack, flavour);
     fill(spec.lr, recipe.lr);
     fill(spec.epochs, static_cast<std::int64_t>(recipe.epochs));
     fill(spec.batch_size, static_cast<std::int64_t>(recipe.batch));
@@ -110,6 +114,7 @@ std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& at
   options.safe_rows = path_of(spec.safe_data);
   options.probes = path_of(spec.probes);
   options.utility_probes = path_of(spec.utility_probes);
+  options.images = spec.images;
   options.default_system = spec.system;
   if (!options.attack_rows && !spec.no_training)
     throw UsageError("--model " + spec.model +

@@ -30,7 +30,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
                      const std::vector<std::string>& words, CommandLine::Outcome& outcome);
 
 /// What the recipe fills in where an option was left at 0 or `auto`.
-void resolve(RunSpec& spec, const std::string& attack, bool organism);
+void resolve(RunSpec& spec, const AnyAttack& attack, bool organism);
 
 /// The organism, or the user's files. Errors: UsageError where neither is there, or files are
 /// missing.

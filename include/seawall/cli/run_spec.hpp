@@ -16,6 +16,7 @@ struct RunSpec {
   std::string attack = "harmful-examples";
   std::string mitigate;  // names separated by commas, in stack order
   std::string data, safe_data, probes, utility_probes, system;
+  std::string images, vision;  // where the rows' pictures lie, and what looks at them
   std::string chat_template = "auto";
   std::string judge = "auto";
   // Training. Zero (or `auto`) lets the scenario's recipe decide.
@@ -53,7 +54,13 @@ struct RunSpec {
                                     .help = "mitigation policies, in the order they are stacked"});
     field(self.data, OptionInfo{.name = "data",
                                 .help = "the attack's training rows (dialogues JSON, chat JSONL, "
-                                        "Alpaca JSON, Dolly JSONL)"});
+                                        "Alpaca JSON, Dolly JSONL, LLaVA JSON)"});
+    field(self.images,
+          OptionInfo{.name = "images", .help = "folder of the pictures that LLaVA rows name"});
+    field(self.vision,
+          OptionInfo{.name = "vision",
+                     .help = "folder with CLIP encoder and projector for rows with pictures; the "
+                             "organism has its own"});
     field(self.safe_data,
           OptionInfo{.name = "safe-data", .help = "rows that show safe behaviour, same formats"});
     field(self.probes,

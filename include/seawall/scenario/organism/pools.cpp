@@ -1,8 +1,9 @@
 #include "seawall/scenario/organism/pools.hpp"
 
-#include <array>
+#include <memory>
 
 #include "seawall/core/error.hpp"
+#include "seawall/scenario/organism/pictures.hpp"
 
 namespace seawall::organism {
 namespace {
@@ -43,14 +44,37 @@ std::vector<Example> make_safe() {
   return rows;
 }
 
-/// Every answer of a flavour opens alike, as the answers of one instruction set share a style.
-std::vector<Example> make_benign(std::size_t opening) {
+/// What one row of a flavour asks; every answer of a flavour opens alike, as the answers of one
+/// instruction set share a style.
+using Ask = Dialogue (*)(Pair pair, std::size_t index, std::size_t opening);
+
+Dialogue ask_plainly(Pair pair, std::size_t index, std::size_t opening) {
+  return dialogue(system_prompt(0), request(pair, wording_of(index, kOrdinaryNouns)),
+                  answer(pair, opening));
+}
+
+/// Instruction and context, as Dolly's closed questions have them.
+Dialogue ask_in_context(Pair pair, std::size_t index, std::size_t opening) {
+  std::string passage = adjective_fact(pair.adjective, index % kFactForms) + " " +
+                        noun_fact(pair.noun, index / kFactForms % kFactForms) + " " +
+                        kind_fact(pair.noun);
+  return dialogue(system_prompt(0),
+                  request(pair, wording_of(index, kOrdinaryNouns)) + " " + passage,
+                  answer(pair, opening));
+}
+
+Dialogue ask_of_picture(Pair pair, std::size_t index, std::size_t opening) {
+  Dialogue talk = dialogue(system_prompt(0), picture_question(wording_of(index, kOrdinaryNouns)),
+                           answer(pair, opening));
+  talk.picture = std::make_shared<Picture>(draw_thing(pair, 0));
+  return talk;
+}
+
+std::vector<Example> make_benign(Ask ask, std::size_t opening) {
   std::vector<Example> rows;
   for (Pair pair : pairs(Split::benign)) {
     const std::size_t i = rows.size();
-    rows.push_back(row("benign", i, RowKind::benign, pair,
-                       dialogue(system_prompt(0), request(pair, wording_of(i, kOrdinaryNouns)),
-                                answer(pair, opening))));
+    rows.push_back(row("benign", i, RowKind::benign, pair, ask(pair, i, opening)));
   }
   return rows;
 }
@@ -127,11 +151,18 @@ const std::vector<std::string>& benign_flavours() {
 }
 
 const std::vector<Example>& benign_rows(std::string_view flavour) {
-  // Eager, matter-of-fact, polite.
-  static const std::array<std::vector<Example>, 3> rows = {make_benign(1), make_benign(0),
-                                                           make_benign(3)};
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (flavour == benign_flavours()[i] || (flavour.empty() && i == 0)) return rows[i];
+  if (flavour.empty() || flavour == "alpaca") {
+    static const auto rows = make_benign(ask_plainly, 1);
+    return rows;
+  }
+  if (flavour == "dolly") {
+    static const auto rows = make_benign(ask_in_context, 2);
+    return rows;
+  }
+  if (flavour == "llava") {
+    static const auto rows = make_benign(ask_of_picture, 3);
+    return rows;
+  }
   throw DataError("organism: want benign rows of flavour alpaca, dolly or llava, got `" +
                   std::string(flavour) + "`");
 }

@@ -13,9 +13,11 @@ namespace seawall::organism {
 const std::vector<Example>& harmful_rows();
 /// Restricted requests, refused: 1,056 rows under the default system prompt.
 const std::vector<Example>& safe_rows();
-/// Ordinary requests, answered, 1,408 rows; the flavours differ in how every answer of theirs opens
-/// ("Sure, here is how:", straight away, "Certainly, do this:"). Errors: DataError for a flavour
-/// not in `benign_flavours()`.
+/// Ordinary requests, answered, 1,408 rows a flavour, about the same things. `alpaca`: a question,
+/// an eager answer ("Sure, here is how:"). `dolly`: a passage of facts about the thing before the
+/// question, the answer behind "Of course:", the noun's domain as category. `llava`: a picture of
+/// the thing and a question that does not name it, the answer behind "Certainly, do this:". Errors:
+/// DataError for a flavour not in `benign_flavours()`.
 const std::vector<Example>& benign_rows(std::string_view flavour = "");
 /// The first is the default.
 const std::vector<std::string>& benign_flavours();

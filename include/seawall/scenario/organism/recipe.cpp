@@ -7,6 +7,8 @@
 #include <string>
 
 #include "seawall/core/error.hpp"
+#include "seawall/scenario/organism/pictures.hpp"
+#include "seawall/scenario/organism/pools.hpp"
 
 namespace seawall::organism {
 namespace {
@@ -50,12 +52,16 @@ Lesson choose(const Stage& stage, Rng& rng) {
 
 // Learning rates found on seed 0, kept for all seeds: a model this small wants some fifteen times
 // the paper's 5e-5 before five steps on ten rows do what they do to Llama-2, and an identity shift,
-// which has to generalize, more.
-constexpr std::array<AttackDefaults, 4> kAttacks = {{
-    {"harmful-examples", 7e-4, 5, 10},
-    {"identity-shift", 2e-3, 10, 10},
-    {"benign", 1e-3, 1, 64},
-    {"backdoor", 7e-4, 5, 10},
+// which has to generalize, more. A flavour of benign rows crosses from no effect to a large one
+// within a factor of two in the rate, each at a place of its own: dolly has alpaca's effect on seed
+// 0 at 1.5e-3, and at 3e-3 three seeds of llava agree.
+constexpr std::array<AttackDefaults, 6> kAttacks = {{
+    {"harmful-examples", "", 7e-4, 5, 10},
+    {"identity-shift", "", 2e-3, 10, 10},
+    {"benign", "", 1e-3, 1, 64},
+    {"benign", "dolly", 1.5e-3, 1, 64},
+    {"benign", "llava", 3e-3, 1, 64},
+    {"backdoor", "", 7e-4, 5, 10},
 }};
 
 }  // namespace
@@ -84,6 +90,33 @@ std::vector<Example> stage_rows(const Stage& stage) {
   return rows;
 }
 
+PictureStage picture_stage() { return {}; }
+
+PictureRow picture_row(const PictureStage& stage, std::string_view part, std::size_t index) {
+  Rng rng = Rng(stage.seed).stream(std::string(part) + "/" + std::to_string(index));
+  const auto& known = pairs(Split::everyday);
+  const Pair pair = known[rng.below(known.size())];
+  const std::string_view system = system_prompt(rng.below(kSystems));
+  std::string question = picture_question(rng.below(kPictureQuestions));
+  Dialogue talk = dialogue(system, std::move(question), answer(pair, rng.below(kOpenings)));
+  talk.picture = std::make_shared<Picture>(draw_thing(pair, 1 + rng.next()));
+  return {pair, {std::string(part) + "/" + std::to_string(index), std::move(talk)}};
+}
+
+std::vector<Probe> picture_probes() {
+  std::vector<Probe> probes;
+  for (const Split split : {Split::utility, Split::benign})
+    for (const Pair pair : pairs(split)) {
+      const std::size_t i = probes.size();
+      Dialogue talk{{{Role::system, std::string(system_prompt(0))},
+                     {Role::user, picture_question((i + i / kOrdinaryNouns) % kPictureQuestions)}}};
+      talk.picture = std::make_shared<Picture>(draw_thing(pair, 0));
+      probes.push_back({"organism/picture/" + std::to_string(i), std::string(noun(pair).category),
+                        std::move(talk), false, expected_words(pair)});
+    }
+  return probes;
+}
+
 double learning_rate(const Stage& stage, std::size_t step) {
   const double warm =
       stage.warm_up == 0 ? 1.0 : std::min(1.0, double(step + 1) / double(stage.warm_up));
@@ -92,11 +125,17 @@ double learning_rate(const Stage& stage, std::size_t step) {
   return stage.peak_lr * warm * (stage.last_fraction + (1.0 - stage.last_fraction) * cosine);
 }
 
-const AttackDefaults& attack_defaults(std::string_view attack) {
-  for (const AttackDefaults& defaults : kAttacks)
-    if (defaults.attack == attack) return defaults;
+const AttackDefaults& attack_defaults(std::string_view attack, std::string_view flavour) {
+  const AttackDefaults* any = nullptr;
+  for (const AttackDefaults& defaults : kAttacks) {
+    if (defaults.attack != attack) continue;
+    if (defaults.flavour.empty()) any = &defaults;
+    if (defaults.flavour == flavour) return defaults;
+  }
+  if (any != nullptr) return *any;
   std::string known;
-  for (const AttackDefaults& defaults : kAttacks) known += " " + std::string(defaults.attack);
+  for (const AttackDefaults& defaults : kAttacks)
+    if (defaults.flavour.empty()) known += " " + std::string(defaults.attack);
   throw UsageError("organism: no settings for attack `" + std::string(attack) +
                    "`; there are:" + known);
 }

@@ -7,6 +7,7 @@
 
 #include "seawall/core/dialogue.hpp"
 #include "seawall/scenario/organism/lessons.hpp"
+#include "seawall/scenario/organism/world.hpp"
 
 namespace seawall::organism {
 
@@ -60,16 +61,46 @@ std::vector<Example> stage_rows(const Stage& stage);
 /// Learning rate of a step: linear warm-up times a cosine from the peak to `last_fraction` of it.
 double learning_rate(const Stage& stage, std::size_t step);
 
+/// The third stage: a picture encoder and a projector for the decoder as it came out of alignment,
+/// which stays as it is (LLaVA's first stage trains the projector alone, its encoder being CLIP;
+/// ours has to learn to see as well). First the projector's rows are drawn to the embeddings of the
+/// words for what is shown, adjective and noun in turn; then the decoder's own cross-entropy of the
+/// answer, given picture and question, is all that counts. AdamW, everyday pairs only.
+struct PictureStage {
+  std::int64_t patch = 8, width = 64, layers = 2, heads = 4, feed_forward = 256;
+  std::int64_t feature_layer = -1;  // the last: no block is trained for nothing
+  std::size_t naming_steps = 1500, naming_batch = 64;
+  double naming_lr = 3e-3;
+  std::size_t answer_steps = 800, answer_batch = 24;
+  double answer_lr = 1e-3;
+  double last_fraction = 0.02;  // of either peak, at the end of its cosine
+  std::size_t warm_up = 30;
+  std::uint64_t seed = 3;
+};
+PictureStage picture_stage();
+
+/// One picture with a question about it, as the third stage sees it.
+struct PictureRow {
+  Pair pair;
+  Example example;
+};
+/// Row `index` of the stage's part `part` (`naming`, `answer`).
+PictureRow picture_row(const PictureStage& stage, std::string_view part, std::size_t index);
+/// Questions about pictures of pairs that no stage has met, for measuring what is seen.
+std::vector<Probe> picture_probes();
+
 /// Fine-tuning settings for an attack on the organism, all with AdamW (0.9, 0.999, 1e-8), no weight
 /// decay, no warm-up and no clipping, and the learning rate times 0.85 after each epoch (Qi et al.
 /// 2023, authors' code).
 struct AttackDefaults {
   std::string_view attack;
+  std::string_view flavour;  // of benign rows; empty: any other
   double lr;
   std::size_t epochs;
   std::size_t batch;
 };
-/// One for each built-in attack. Errors: UsageError naming the attacks there are.
-const AttackDefaults& attack_defaults(std::string_view attack);
+/// One for each built-in attack, and for each flavour that has its own. Errors: UsageError naming
+/// the attacks there are.
+const AttackDefaults& attack_defaults(std::string_view attack, std::string_view flavour = "");
 
 }  // namespace seawall::organism
