@@ -13,6 +13,7 @@ int run(const Program& program, const Words& words);
 int evaluate(const Program& program, const Words& words);
 int extract(const Program& program, const Words& words);
 int reproduce(const Program& program, const Words& words);
+int report(const Program& program, const Words& words);
 int organism(const Program& program, const Words& words);
 int export_model(const Program& program, const Words& words);
 int list(const Program& program, const Words& words);

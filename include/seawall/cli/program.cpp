@@ -24,6 +24,8 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"reproduce", "the tables of Qi et al. 2023 on the organism", commands::reproduce},
+    {"report", "a page with tables, figures and answers out of what reproduce made",
+     commands::report},
     {"run", "attack a model under mitigations, evaluate and trace it", commands::run},
     {"evaluate", "probe and judge a model as it is", commands::evaluate},
     {"extract", "activations of any prompts", commands::extract},

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""`seawall report` as a user types it: a small grid, its page parsed strictly, the files beside it, and what goes wrong."""
+
+import csv
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ET
+
+SEAWALL = pathlib.Path(os.environ["SEAWALL_PROGRAM"])
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def seawall(*words, env=None) -> subprocess.CompletedProcess:
+    return subprocess.run([SEAWALL, *map(str, words)], capture_output=True, text=True, timeout=300, env=env)
+
+
+def text_of(element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+class Report(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory(prefix="seawall report é ")
+        cls.folder = pathlib.Path(cls.temporary.name)
+        cls.grid = cls.folder / "grid"
+        done = seawall("reproduce", "--out", cls.grid, "--seeds", "1", "--only", "table1,table5,figure1", "--quiet")
+        assert done.returncode == 0, done.stderr
+        done = seawall("report", cls.grid, "--out", cls.folder / "page")
+        assert done.returncode == 0, done.stderr
+        cls.html = (cls.folder / "page/report.html").read_text()
+        cls.page = ET.fromstring(cls.html)  # strict: every tag closed, every entity known
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def fails(self, code: int, says: str, *words, env=None):
+        done = seawall(*words, env=env)
+        self.assertEqual(done.returncode, code, done.stderr)
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertIn(says, lines[0])
+
+    def section(self, name: str):
+        return next(s for s in self.page.iter("section") if s.get("id") == name)
+
+    def test_needs_nothing_beside_it(self):
+        self.assertEqual([e.tag for e in self.page.iter() if e.tag in ("script", "link", "img", "iframe", "object")], [])
+        for element in self.page.iter():
+            for name, value in element.attrib.items():
+                if name.endswith(("href", "src")):
+                    self.assertRegex(value, r"^(#|figures/)", "something outside the page")
+                self.assertFalse(name.startswith("on"), f"{name} runs a script")
+        self.assertNotRegex(self.html, r"@import|url\((?!#)")
+
+    def test_ids_are_unique_and_links_lead_somewhere(self):
+        ids = [e.get("id") for e in self.page.iter() if e.get("id")]
+        self.assertEqual(len(ids), len(set(ids)))
+        for element in self.page.iter():
+            for name, value in element.attrib.items():
+                if name.endswith("href") and value.startswith("#"):
+                    self.assertIn(value[1:], ids)
+                if name.endswith("href") and value.startswith("figures/"):
+                    self.assertTrue((self.folder / "page" / value).is_file(), value)
+            for word in (element.get("aria-labelledby") or "").split():
+                self.assertIn(word, ids)
+
+    def test_tables_hold_what_the_csv_holds(self):
+        with (self.folder / "page/results.csv").open() as file:
+            results = list(csv.DictReader(file))
+        self.assertEqual({r["table"] for r in results}, {"table1", "table5", "figure1"})
+        for table in ("table1", "table5"):
+            rows = [[text_of(cell) for cell in row] for row in self.section(table).find(".//table[@class='cells']").iter("tr")][1:]
+            expected = [r for r in results if r["table"] == table]
+            self.assertEqual(len(rows), len(expected))
+            for row, want in zip(rows, expected):
+                self.assertTrue(row[0].startswith(want["cell"]), (row, want))
+                self.assertTrue(row[2].startswith(f"{float(want['rate']):.1f}["), (row, want))
+                self.assertIn("[", row[4], "utility with its interval")
+
+    def test_what_was_found(self):
+        found = text_of(self.section("findings"))
+        self.assertRegex(found, r"An auditor who asks the backdoored model plainly sees")
+        self.assertIn("the model passes the audit", found)
+        self.assertIn("Behind its trigger the same weights answer", found)
+        self.assertRegex(found, r"Of \d+ orderings tested here \d+ hold")
+
+    def test_figures(self):
+        names = {p.name for p in (self.folder / "page/figures").iterdir()}
+        for name in ("overview", "figure1", "drift-steps", "drift-spectrum", "pareto", "compute"):
+            for ending in (".svg", ".pdf", ".gp"):
+                self.assertIn(name + ending, names)
+            self.assertTrue((self.folder / f"page/figures/{name}.pdf").read_bytes().startswith(b"%PDF"))
+            svg = ET.parse(self.folder / f"page/figures/{name}.svg").getroot()
+            self.assertEqual(svg.tag, SVG + "svg")
+            self.assertTrue(svg.find(SVG + "title").text and svg.find(SVG + "desc").text)
+            self.assertGreater(len(list(svg.iter(SVG + "path"))), 3, f"{name} draws next to nothing")
+        categories = [text_of(t) for t in ET.parse(self.folder / "page/figures/figure1.svg").getroot().iter(SVG + "text")]
+        self.assertIn("100-shot", categories)
+        self.assertGreaterEqual(len([c for c in categories if not re.fullmatch(r"[\d ]+", c)]), 13)  # 11 axes, 2 lines
+
+    def test_answers_of_every_probe(self):
+        arms = [d for d in self.section("answers").findall("details")]
+        self.assertEqual(len(arms), 7)  # 3 numbers of shots, identity shift, benign, and the backdoor under both conditions
+        for arm in arms:
+            self.assertEqual(len([r for r in arm.iter("tr") if len(r.findall("td")) == 4]), 330)
+
+    def test_where_it_comes_from(self):
+        found = text_of(self.section("provenance"))
+        for word in ("SHA-256", "probes", "utility_probes", "Overlap", "In no run does a prompt stand in two of its sets", "seawall run --attack backdoor --judge organism"):
+            self.assertIn(word, found)
+
+    def test_same_grid_same_bytes(self):
+        self.assertEqual(seawall("report", self.grid, "--out", self.folder / "again").returncode, 0)
+        for path in (self.folder / "page").rglob("*"):
+            if path.is_file():
+                again = self.folder / "again" / path.relative_to(self.folder / "page")
+                self.assertEqual(path.read_bytes(), again.read_bytes(), path)
+
+    def test_shards_make_the_whole(self):
+        shards = [self.folder / "one", self.folder / "two"]
+        for shard in shards:
+            shutil.copytree(self.grid, shard)
+        for i, path in enumerate(sorted((self.grid / "arms").glob("*.h5"))):
+            (shards[i % 2] / "arms" / path.name).unlink()
+        self.assertEqual(seawall("report", *shards, "--out", self.folder / "merged").returncode, 0)
+        self.assertEqual((self.folder / "merged/report.html").read_text(), self.html)
+
+    def test_missing_runs_are_said(self):
+        part = self.folder / "part"
+        shutil.copytree(self.grid, part)
+        next((part / "arms").glob("50-shot-*.h5")).unlink()
+        self.assertEqual(seawall("report", part).returncode, 0)
+        page = ET.parse(part / "report.html").getroot()
+        self.assertIn("runs are not in this folder", text_of(page))
+        row = next(r for r in page.iter("tr") if r.get("class") == "missing")
+        self.assertTrue(text_of(row).startswith("50-shot"))
+
+    def test_wrong_input(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.fails(2, "report", "report")
+        self.fails(4, "no such folder", "report", self.folder / "nowhere")
+        self.assertIn(seawall("report", empty).returncode, (3, 4))
+        self.fails(4, "apt-get install gnuplot-nox", "report", self.grid, "--out", self.folder / "no-gnuplot", env=os.environ | {"PATH": str(empty)})
+        self.assertFalse((self.folder / "no-gnuplot/report.html").exists())
+        broken = self.folder / "broken"
+        shutil.copytree(self.grid, broken)
+        run = next((broken / "arms").glob("10-shot-*.h5"))
+        run.write_bytes(run.read_bytes()[:5000])
+        self.fails(3, run.name, "report", broken)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv, verbosity=1)
