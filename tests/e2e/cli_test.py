@@ -6,11 +6,13 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import zlib
 
 SEAWALL = pathlib.Path(os.environ["SEAWALL_PROGRAM"])
 PYTHON = os.environ.get("SEAWALL_ORACLE", "")
@@ -279,6 +281,52 @@ class BadInput(Cli):
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertIn("space", done.stderr)
         self.assertNotIn(".tmp", done.stdout)
+
+
+def png(width: int, height: int, grey: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + bytes([grey, (grey + 7 * y) % 256, 90]) * width for y in range(height))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class BenignFiles(Cli):
+    """The user's own benign rows in the forms of Alpaca, Dolly and LLaVA-Instruct."""
+
+    RUN = "run --model organism --attack benign --threads 1 --no-evaluation --no-checkpoint --overwrite --batch-size 2 --epochs 1 --out o.h5".split()
+
+    def losses(self, data: str, *words: str) -> list:
+        self.ok(*self.RUN, "--quiet", "--benign.count", "4", "--data", data, *words)
+        return [row["loss"] for row in table(self.folder / "o.metrics.csv")]
+
+    def test_alpaca_and_dolly(self):
+        alpaca = [{"instruction": f"Fold flag {i}.", "input": "", "output": "Take the lever."} for i in range(4)]
+        dolly = [{"instruction": f"Fold flag {i}.", "context": "A flag is common.", "response": "Take the lever.", "category": "qa"} for i in range(4)]
+        plain = self.losses(self.write("a.json", json.dumps(alpaca)))
+        self.assertEqual(len(plain), 2)
+        self.assertNotEqual(plain, self.losses(self.write("d.jsonl", "\n".join(json.dumps(r) for r in dolly))))
+
+    def rows(self, name: str, images: list) -> str:
+        turns = [{"from": "human", "value": "What is this?\n<image>"}, {"from": "gpt", "value": "A kettle."}]
+        return self.write(name, json.dumps([{"id": str(i), "image": image, "conversations": turns} for i, image in enumerate(images)]))
+
+    def test_llava(self):
+        (self.folder / "images").mkdir()
+        for i in range(4):
+            self.write(f"images/{i}.png", png(40 + i, 35, 50 * i))
+        four = [f"{i}.png" for i in range(4)]
+        seen = self.losses(self.rows("l.json", four), "--images", "images")
+        self.assertNotEqual(seen, self.losses(self.rows("l.json", ["0.png"] * 4), "--images", "images"), "pictures decide nothing")
+        words = [*self.RUN, "--benign.count", "4", "--data"]
+        self.fails(2, "--images", *words, self.rows("l.json", four))
+        self.fails(4, "config.json", *words, self.rows("l.json", four), "--images", "images", "--vision", "nowhere")
+        done = seawall(*words, self.rows("l.json", [*four, "none.png"]), "--images", "images", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 of 5 records rejected (first: record 5: image 'none.png' is not in images)", done.stderr)
+        self.write("images/3.png", png(40, 40, 1)[:70])
+        self.fails(3, "images/3.png: a PNG that cannot be read", *words, self.rows("l.json", four), "--images", "images")
 
 
 @unittest.skipUnless(PYTHON, "no Python with h5py and xarray (SEAWALL_ORACLE)")

@@ -1,6 +1,7 @@
 #include "seawall/cli/run_request.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 #include "seawall/core/error.hpp"
@@ -123,7 +124,13 @@ std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& at
   if (!options.probes && !spec.no_evaluation)
     throw UsageError("--model " + spec.model +
                      ": want --probes FILE to evaluate with (or --no-evaluation)");
-  return std::make_unique<FileScenario>(options);
+  auto scenario = std::make_unique<FileScenario>(options);
+  for (const auto& [path, report] : scenario->reports())
+    if (report.rejected > 0 && !spec.quiet)
+      std::fprintf(stderr, "seawall: %s: %zu of %zu records rejected (first: %s)\n",
+                   path.string().c_str(), report.rejected, report.rows,
+                   report.first_rejection.c_str());
+  return scenario;
 }
 
 Judges make_judges(const RunSpec& spec, const Scenario& scenario) {
