@@ -8,6 +8,7 @@
 #include "seawall/cli/reproduce.hpp"
 #include "seawall/cli/results.hpp"
 #include "seawall/cli/run_request.hpp"
+#include "seawall/cli/table_ties.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/version.hpp"
@@ -143,7 +144,8 @@ void conclude(const Job& job, const fs::path& folder, bool quiet) {
   write_file_atomically(folder / "results.csv", std::string_view(results_csv(results)));
   if (quiet) return;
   const auto published = read_published(data_folder() / "paper" / "qi2023.csv");
-  std::printf("%s\nwrote %s from %zu run files in %s\n", results_table(results, published).c_str(),
+  std::printf("%s\nwrote %s from %zu run files in %s\n",
+              results_table(results, published, ties_of_tables(grid)).c_str(),
               (folder / "results.csv").c_str(), all, (folder / "arms").c_str());
 }
 

@@ -166,15 +166,20 @@ std::string results_csv(const std::vector<GridResult>& results) {
 }
 
 std::string results_table(const std::vector<GridResult>& results,
-                          const std::vector<PublishedFigure>& published) {
+                          const std::vector<PublishedFigure>& published,
+                          const std::map<std::string, std::string>& under) {
   const auto paper = [&](const GridCell& cell, const char* model) -> std::string {
     const auto* figure = published_figure(published, cell, model);
     return figure == nullptr || std::isnan(figure->rate) ? "-" : number("%.1f", figure->rate);
   };
   std::string out, table;
   char line[256];
+  const auto end_table = [&] {
+    if (const auto said = under.find(table); said != under.end()) out += "  " + said->second + "\n";
+  };
   for (const auto& [cell, e, budget] : results) {
     if (cell.table != table) {
+      end_table();
       std::snprintf(line, sizeof line, "\n%-36s %-10s %5s %18s %21s %9s %9s   %-14s\n",
                     cell.table.c_str(), "condition", "seeds", "score [95 %]", "rate % [95 %]",
                     "utility %", "refused %", "paper % GPT-3.5 / Llama-2");
@@ -196,6 +201,7 @@ std::string results_table(const std::vector<GridResult>& results,
     if (e.coherent.measured() && e.coherent.value < 0.9)
       out += "    only " + share(e.coherent) + " % of the answers are readable\n";
   }
+  end_table();
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // The cells of a grid, read off its run files: results.csv, and the same as tables for a terminal.
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -52,8 +53,10 @@ Runs cell_outcomes(const LoadedGrid& grid, const GridCell& cell, const std::stri
 std::vector<GridResult> collect(const LoadedGrid& grid);
 
 std::string results_csv(const std::vector<GridResult>& results);
-/// The tables for a terminal, the paper's figures beside ours.
+/// The tables for a terminal, the paper's figures beside ours, and under each what `under` says of
+/// it.
 std::string results_table(const std::vector<GridResult>& results,
-                          const std::vector<PublishedFigure>& published);
+                          const std::vector<PublishedFigure>& published,
+                          const std::map<std::string, std::string>& under = {});
 
 }  // namespace seawall
