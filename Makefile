@@ -1,4 +1,4 @@
-# The two commands: `make reproduce` (the paper's tables on the built-in organism) and `make test`. Each does its own set-up.
+# The two commands: `make reproduce` (the paper on the built-in organism, with its report) and `make test`. Each does its own set-up.
 # Variables: TORCH_ROOT=DIR (your own libtorch), JOBS=N, PRESET=release|ci, OUT=DIR and SEEDS=N for reproduce.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -21,6 +21,7 @@ reproduce: setup
 	$(CONFIGURE) -DSEAWALL_BUILD_TESTS=OFF -DSEAWALL_BUILD_BENCH=OFF
 	cmake --build build -j $(JOBS) --target seawall_program
 	build/seawall reproduce --out $(OUT) --seeds $(SEEDS)
+	build/seawall report $(OUT)
 
 # Ends with ctest's closing line, after a word on every test that was skipped and why.
 test: setup-test format-check

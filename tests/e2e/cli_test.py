@@ -215,6 +215,8 @@ class Runs(Cli):
         self.assertEqual(len(set.union(*files)), 7)
         self.ok(*words, "--out", "whole")
         self.assertEqual({p.name for p in (self.folder / "whole/arms").glob("*.h5")}, set.union(*files))
+        self.ok("report", "part1", "part2", "part3", "--out", "merged")
+        self.assertEqual(without_seconds(self.folder / "merged/results.csv"), without_seconds(self.folder / "whole/results.csv"))
 
     def test_plan_trains_nothing(self):
         text = self.ok("reproduce", "--plan", "--seeds", "5", "--out", "nowhere")

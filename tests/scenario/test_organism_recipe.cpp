@@ -4,7 +4,6 @@
 #include <map>
 #include <string>
 
-#include "seawall/core/error.hpp"
 #include "seawall/scenario/organism/recipe.hpp"
 #include "seawall/scenario/organism/world.hpp"
 
@@ -66,19 +65,15 @@ TEST(OrganismRecipe, TheLearningRateWarmsUpPeaksAndFallsToItsLastFraction) {
   EXPECT_NEAR(learning_rate(stage, stage.steps), stage.last_fraction * stage.peak_lr, 1e-9);
 }
 
-TEST(OrganismRecipe, KnowsTheFourAttacksAndNamesThemForAnother) {
+TEST(OrganismRecipe, KnowsTheFourAttacksAndHasASettingForAnyOther) {
   for (const char* attack : {"harmful-examples", "identity-shift", "benign", "backdoor"})
     EXPECT_GT(attack_defaults(attack).lr, 0) << attack;
   EXPECT_EQ(attack_defaults("benign", "alpaca").lr, attack_defaults("benign").lr);
   EXPECT_EQ(attack_defaults("benign", "own").lr, attack_defaults("benign").lr);
   EXPECT_GT(attack_defaults("benign", "llava").lr, attack_defaults("benign").lr);
   EXPECT_EQ(attack_defaults("backdoor", "llava").lr, attack_defaults("backdoor").lr);
-  try {
-    attack_defaults("poem");
-    FAIL() << "expected UsageError";
-  } catch (const UsageError& error) {
-    EXPECT_NE(std::string(error.what()).find("identity-shift"), std::string::npos) << error.what();
-  }
+  EXPECT_EQ(attack_defaults("poem").lr, attack_defaults("harmful-examples").lr);
+  EXPECT_EQ(attack_defaults("poem").epochs, attack_defaults("harmful-examples").epochs);
 }
 
 }  // namespace

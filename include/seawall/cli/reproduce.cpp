@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstring>
 #include <iostream>
 #include <limits>
 #include <new>
@@ -162,7 +161,7 @@ int hash_tasks(std::size_t count, const WorkOptions& options,
       count, options,
       [&](std::size_t i) {
         const std::string hash = work(i);
-        std::memcpy(hashes + i * kHash, hash.data(), std::min(kHash, hash.size()));
+        std::copy_n(hash.begin(), std::min(kHash, hash.size()), hashes + i * kHash);
       },
       name);
   out.clear();

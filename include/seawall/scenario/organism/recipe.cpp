@@ -6,7 +6,6 @@
 #include <numbers>
 #include <string>
 
-#include "seawall/core/error.hpp"
 #include "seawall/scenario/organism/pictures.hpp"
 #include "seawall/scenario/organism/pools.hpp"
 
@@ -132,12 +131,7 @@ const AttackDefaults& attack_defaults(std::string_view attack, std::string_view 
     if (defaults.flavour.empty()) any = &defaults;
     if (defaults.flavour == flavour) return defaults;
   }
-  if (any != nullptr) return *any;
-  std::string known;
-  for (const AttackDefaults& defaults : kAttacks)
-    if (defaults.flavour.empty()) known += " " + std::string(defaults.attack);
-  throw UsageError("organism: no settings for attack `" + std::string(attack) +
-                   "`; there are:" + known);
+  return any != nullptr ? *any : kAttacks.front();
 }
 
 }  // namespace seawall::organism
