@@ -78,7 +78,7 @@ class Vision {
 /// the projector is multi_modal_projector.linear_1 and linear_2, or mm_projector as LLaVA's own
 /// files have it. Errors: IoError; DataError naming file and tensor or field.
 Vision read_vision(const std::filesystem::path& folder);
-/// Writes these three files; transformers' CLIPVisionModel and CLIPImageProcessor load them.
+/// Writes these three files as transformers' LlavaConfig and CLIPImageProcessor read them.
 void write_vision(const std::filesystem::path& folder, const Vision& vision);
 
 /// The pictures of some rows: puts their positions into the rows and computes each one once.
