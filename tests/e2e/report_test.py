@@ -109,6 +109,7 @@ class Report(unittest.TestCase):
     def test_answers_of_every_probe(self):
         arms = [d for d in self.section("answers").findall("details")]
         self.assertEqual(len(arms), 7)  # 3 numbers of shots, identity shift, benign, and the backdoor under both conditions
+        self.assertIn("before (initial)", text_of(arms[0]))
         for arm in arms:
             self.assertEqual(len([r for r in arm.iter("tr") if len(r.findall("td")) == 4]), 330)
 

@@ -28,8 +28,9 @@ std::vector<const CellReading*> trained_cells(const Reading& reading) {
   for (const TableReading& table : reading.tables) {
     for (const CellReading& c : table.cells) {
       if (!c.shown() || c.cost.steps == 0 || !c.cell.category.empty()) continue;
+      // An evaluation after the last epoch is the one at the end, by whatever name.
       const std::string key =
-          c.cell.arm + '\n' + std::to_string(c.cell.epoch) + '\n' + c.cell.condition;
+          c.cell.arm + '\n' + std::to_string(c.runs.front().harm->step) + '\n' + c.cell.condition;
       if (done.insert(key).second) out.push_back(&c);
     }
   }

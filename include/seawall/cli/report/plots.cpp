@@ -135,6 +135,16 @@ void drift_spectra(const Reading& reading, std::vector<Figure>& out) {
   out.push_back(std::move(f));
 }
 
+/// Marks that show one another where they lie on one place.
+std::string open_mark(std::size_t k) {
+  static constexpr std::array<std::string_view, 4> kColours{ink::vermillion, ink::green,
+                                                            ink::purple, ink::orange};
+  static constexpr std::array<int, 4> kMarks{4, 8, 10, 12};
+  const std::size_t i = (k - 1) % kMarks.size();
+  return "lc rgb '" + std::string(kColours[i]) + "' lw 1.6 pt " + std::to_string(kMarks[i]) +
+         " ps 1.1";
+}
+
 /// Rate by every judge, arm by arm.
 void judges(const Reading& reading, std::vector<Figure>& out) {
   std::vector<std::string> names;
@@ -200,8 +210,8 @@ void judges(const Reading& reading, std::vector<Figure>& out) {
                       std::string(ink::muted) + "' lw 0.8 notitle";
   for (std::size_t j = 0; j < names.size(); ++j) {
     f.commands += data_block("J" + std::to_string(j), data[j]);
-    plots += ", $J" + std::to_string(j) + " using 1:2 with points " + mark(j) + " ps 1 title " +
-             literal(names[j]);
+    plots += ", $J" + std::to_string(j) + " using 1:2 with points " +
+             (j == 0 ? mark(0) + " ps 1" : open_mark(j)) + " title " + literal(names[j]);
   }
   f.commands += plots + "\n";
   f.description = listed(spoken) + ".";
@@ -224,7 +234,8 @@ void trade_offs(const Reading& reading, std::vector<Figure>& out) {
       if (!c.shown() || c.cost.steps == 0 || !c.cell.category.empty() ||
           c.cell.condition != "plain")
         continue;
-      if (!done.insert(c.cell.arm + '\n' + std::to_string(c.cell.epoch)).second) continue;
+      if (!done.insert(c.cell.arm + '\n' + std::to_string(c.runs.front().harm->step)).second)
+        continue;
       const std::string attack = option_of(*c.runs.front().run, "attack");
       const Estimate &h = c.estimate.rate, &u = c.estimate.utility;
       if (u.measured())

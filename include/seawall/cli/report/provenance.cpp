@@ -12,7 +12,8 @@ namespace {
 
 std::string hash(const std::string& hex, std::size_t digits) {
   if (hex.empty()) return "\xe2\x80\x93";
-  return tag("code", {{"title", hex.size() > digits ? hex : ""}}, escape(hex.substr(0, digits)));
+  return tag("code", {{"class", "h"}, {"title", hex.size() > digits ? hex : ""}},
+             escape(hex.substr(0, digits)));
 }
 
 std::string key_of(const Reading& reading, const std::string& arm, std::int64_t seed) {
@@ -34,15 +35,19 @@ std::string sets_table(const Reading& reading) {
     for (const auto& [file, run] : runs)
       for (const auto& [name, value] : run.info.hashes)
         if (name != "options") sets[name][value].insert(arm);
-  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<std::string>> rows, trained;  // sets of one arm alone are folded
   for (const auto& [name, values] : sets) {
     for (const auto& [value, arms] : values) {
       const bool everywhere = arms.size() == reading.grid.runs.size();
-      std::string who = everywhere ? "every arm" : listed({arms.begin(), arms.end()});
-      rows.push_back({escape(name), hash(value, 64), escape(who)});
+      const std::string who = everywhere ? "every arm" : listed({arms.begin(), arms.end()});
+      (values.size() > 3 ? trained : rows).push_back({escape(name), hash(value, 64), escape(who)});
     }
   }
-  return plain_table("ttt", {"set", "SHA-256", "used by"}, rows);
+  std::string out = plain_table("ttt", {"set", "SHA-256", "used by"}, rows);
+  if (!trained.empty())
+    out += fold("Rows of every arm and seed (" + std::to_string(trained.size()) + ")",
+                plain_table("ttt", {"set", "SHA-256", "used by"}, trained));
+  return out;
 }
 
 /// The most prompts that two sets share in any run, from `overlap/A/B`.

@@ -46,7 +46,7 @@ const EvaluationRecord* initial_for(const Reading& reading, const RunData& run,
                                     const EvaluationRecord& after, std::string& name) {
   const std::string attack = option_of(run, "attack");
   const EvaluationRecord* found = nullptr;
-  int best = 0;
+  int best = 1;
   for (const auto& [arm, runs] : reading.grid.runs) {
     for (const auto& [file, other] : runs) {
       if (!other.steps.empty()) continue;
@@ -54,8 +54,11 @@ const EvaluationRecord* initial_for(const Reading& reading, const RunData& run,
         if (e.set != after.set || e.condition != after.condition || e.results.empty()) continue;
         const bool same_prompts =
             !after.results.empty() && e.results.front().prompt == after.results.front().prompt;
-        const int likeness =
-            (option_of(other, "attack") == attack ? 1 : 0) + (same_prompts ? 2 : 0);
+        // An audit may leave an arm without a row to train on; the arm that was asked to stay as it
+        // was is the one to name.
+        const int likeness = (option_of(other, "no-training") == "true" ? 1 : 0) +
+                             (option_of(other, "attack") == attack ? 2 : 0) +
+                             (same_prompts ? 4 : 0);
         if (likeness <= best) continue;
         best = likeness;
         found = &e;

@@ -53,7 +53,9 @@ th:first-child,td:first-child{padding-left:0}th:last-child,td:last-child{padding
 thead th{color:var(--muted);font-weight:500;border-bottom:1px solid var(--muted);
 vertical-align:bottom}
 tbody th{font-weight:500}
+code.h{white-space:nowrap}
 .n{text-align:right;white-space:nowrap}
+thead .n{white-space:normal}
 td small{display:block;color:var(--muted);font-size:.78rem;white-space:nowrap}
 .cells td,.cells tbody th{vertical-align:middle}
 .cells{width:100%}.cells .main{font-weight:650}.cells .main small{font-weight:400}
@@ -121,7 +123,7 @@ body{font-size:10pt}main,header,footer{max-width:none;padding:0}nav,.files{displ
 section{break-before:auto}
 tr,figure,.headline div{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}
 table{font-size:7.6pt}th,td{padding:.2rem .35rem}
-.plot{width:8rem;min-width:6rem}details:not([open]){display:none}}
+.plot{display:none}@page{margin:13mm}details:not([open]){display:none}}
 )CSS";
 }
 

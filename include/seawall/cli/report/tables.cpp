@@ -124,6 +124,8 @@ std::string body_row(const Reading& reading, const CellReading& c,
                        paper_cells);
 }
 
+std::string p_short(double p) { return p < 0.001 ? "&lt; 0.001" : number(p, 3); }
+
 std::string comparisons_fold(const TableReading& table) {
   if (table.comparisons.empty()) return "";
   std::vector<std::vector<std::string>> rows;
@@ -131,8 +133,8 @@ std::string comparisons_fold(const TableReading& table) {
     const Estimate& d = c.difference;
     rows.push_back({escape(c.a), escape(c.b), number(100 * d.value, 1),
                     "[" + number(100 * d.lo, 1) + ", " + number(100 * d.hi, 1) + "]",
-                    number(c.p_probes, 3), number(c.p_seeds, 3), number(c.p_pooled, 3),
-                    tag("b", number(c.p_adjusted, 3)),
+                    p_short(c.p_probes), p_short(c.p_seeds), p_short(c.p_pooled),
+                    tag("b", p_short(c.p_adjusted)),
                     c.different ? "\xe2\x89\xa0 different" : "tied"});
   }
   return fold("Every comparison (" + std::to_string(rows.size()) + ")",
