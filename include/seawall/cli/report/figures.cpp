@@ -147,7 +147,7 @@ void radar(const Reading& reading, std::vector<Figure>& out) {
   }
   if (categories.size() < 3 || names.empty()) return;
   Figure f{.name = "figure1", .title = "Harm by category, before and after the attack"};
-  f.width = 640;
+  f.width = 700;
   f.height = 520;
   const std::string n = std::to_string(categories.size());
   f.commands =
@@ -162,7 +162,7 @@ void radar(const Reading& reading, std::vector<Figure>& out) {
   for (std::size_t i = 0; i < categories.size(); ++i)
     f.commands += axis_label(categories[i], i, categories.size());
   f.commands += "set grid spider lt -1 lc rgb '" + std::string(ink::rule) +
-                "' lw 0.8\nset key at screen 0.985,0.97 right top samplen 1.6\n";
+                "' lw 0.8\nset key at screen 0.985,0.97 right top invert samplen 1.6\n";
   // The attacked polygon first, so that the small one lies on it.
   std::string plots;
   std::vector<std::string> spoken;

@@ -137,8 +137,16 @@ void drop_blank(std::string& text) {
   text = std::move(out);
 }
 
+/// Colours of the file's own, lighter where the reader's system is dark; other programs ignore it.
 constexpr std::string_view kOwnFile =
-    "<style>svg{color:#1d2330}@media(prefers-color-scheme:dark){svg{color:#dfe3ea}}</style>\n";
+    "<style>svg{color:#1d2330;background:#fff}@media(prefers-color-scheme:dark){"
+    "svg{color:#dfe3ea;background:#14171d}"
+    "[stroke='#DDDDDD']{stroke:#333944}[stroke='#767676']{stroke:#969eae}"
+    "[fill='#767676']{fill:#969eae}[color='#767676']{color:#969eae}"
+    "[stroke='#0072B2']{stroke:#57aee6}[fill='#0072B2']{fill:#57aee6}"
+    "[color='#0072B2']{color:#57aee6}[stroke='#D55E00']{stroke:#f08a4b}"
+    "[color='#D55E00']{color:#f08a4b}[stroke='#009E73']{stroke:#3cc79b}"
+    "[color='#009E73']{color:#3cc79b}}</style>\n";
 
 }  // namespace
 
