@@ -99,8 +99,8 @@ struct AttackDefaults {
   std::size_t epochs;
   std::size_t batch;
 };
-/// One for each built-in attack, and for each flavour that has its own; an attack of somebody else's
-/// starts with the settings of explicit harmful examples.
+/// One for each built-in attack, and for each flavour that has its own; an attack of somebody
+/// else's starts with the settings of explicit harmful examples.
 const AttackDefaults& attack_defaults(std::string_view attack, std::string_view flavour = "");
 
 }  // namespace seawall::organism
