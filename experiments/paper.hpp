@@ -165,8 +165,8 @@ inline void audit(Grid& grid) {
 }  // namespace detail
 
 /// Tables 1 to 5, figures 1, 2 and 4, and beyond the paper `precision`, `audit` and `drift`. One
-/// arm may serve several cells. Every answer is judged by the world's own truth and by the three
-/// published phrase lists.
+/// arm may serve several cells. Every answer is judged by the world's own truth, by the three
+/// published phrase lists and by the phrases of the organism's own refusals.
 inline Grid paper_grid() {
   Grid grid;
   detail::table1(grid);
@@ -179,7 +179,8 @@ inline Grid paper_grid() {
   detail::audit(grid);
   detail::drift(grid);
   for (auto& arm : grid.arms)
-    arm.words += " --judge organism,keyword:qi2023,keyword:shallow2024,keyword:arditi2024";
+    arm.words +=
+        " --judge organism,keyword:qi2023,keyword:shallow2024,keyword:arditi2024,keyword:scenario";
   return grid;
 }
 
