@@ -172,7 +172,7 @@ std::pair<std::string, std::string> table_words(const std::string& name) {
 
 std::string group_of(const TableReading& table, const CellReading& cell) {
   const std::string& name = cell.cell.cell;
-  if (const std::string prefix = prefix_of(name); !prefix.empty()) return prefix;
+  if (std::string prefix = prefix_of(name); !prefix.empty()) return prefix;
   const bool defended =
       std::any_of(table.cells.begin(), table.cells.end(),
                   [&](const CellReading& c) { return c.cell.cell.starts_with(name + "/"); });
