@@ -92,7 +92,7 @@ std::vector<Tensor> Decoder::layer_weights() const {
 }
 
 Tensor Decoder::embed(const BatchPlan& plan) const {
-  const Tensor x = at::embedding(embedding(), plan.ids);  // [T,C]
+  Tensor x = at::embedding(embedding(), plan.ids);  // [T,C]
   if (!plan.picture_tokens.defined()) return x;
   want_rows("pictures' embeddings", plan.embeddings, -1, config_.hidden_size);
   return x.index_copy(0, plan.picture_tokens,

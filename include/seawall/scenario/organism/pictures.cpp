@@ -119,8 +119,9 @@ Pixels draw_thing(Pair pair, std::uint64_t take) {
     for (std::int64_t x = 0; x < kPictureSide; ++x) {
       Colour sum{};
       for (int part = 0; part < 4; ++part) {  // four points a pixel smooth the edges
-        const double u = (static_cast<double>(x) + 0.25 + 0.5 * (part % 2) - cx) / radius;
-        const double v = (static_cast<double>(y) + 0.25 + 0.5 * (part / 2) - cy) / radius;
+        const int right = part % 2, below = part / 2;
+        const double u = (static_cast<double>(x) + 0.25 + 0.5 * right - cx) / radius;
+        const double v = (static_cast<double>(y) + 0.25 + 0.5 * below - cy) / radius;
         const Colour* seen = &kWall;
         if (on_knob(index % 4, u, v))
           seen = &kKnob;
