@@ -2,7 +2,9 @@
 #include <cstdlib>
 #include <random>
 
-#include "dataset_support.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/dataset/readers.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {

@@ -1,6 +1,8 @@
 // LLaVA-Instruct files: conversations about pictures in a folder.
-#include "dataset_support.hpp"
+#include "seawall/core/error.hpp"
 #include "seawall/core/picture.hpp"
+#include "seawall/dataset/readers.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {

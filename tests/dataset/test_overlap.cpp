@@ -1,6 +1,8 @@
 #include <algorithm>
 
-#include "dataset_support.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/dataset/readers.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {

@@ -1,7 +1,9 @@
 #include <algorithm>
 
-#include "dataset_support.hpp"
+#include "seawall/core/error.hpp"
 #include "seawall/dataset/provenance.hpp"
+#include "seawall/dataset/readers.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {

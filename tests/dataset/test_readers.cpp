@@ -1,4 +1,6 @@
-#include "dataset_support.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/dataset/readers.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {

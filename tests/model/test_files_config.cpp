@@ -13,7 +13,7 @@ json tiny_json() { return json::parse(tiny_config().to_json()); }
 std::string refuse(const std::function<void(json&)>& change) {
   auto document = tiny_json();
   change(document);
-  return refusal_of<DataError>([&] { LlamaConfig::from_json(document.dump(), "config.json"); });
+  return message_of<DataError>([&] { LlamaConfig::from_json(document.dump(), "config.json"); });
 }
 
 TEST(Config, ReadsWhatItWrites) {
@@ -54,34 +54,34 @@ TEST(Config, ReadsBothPlacesOfTheRotaryBase) {
 }
 
 TEST(Config, WhatWouldRunDifferentlyIsRefusedByField) {
-  expect_part(refuse([](json& j) { j["model_type"] = "mistral"; }), "model_type is 'mistral'");
-  expect_part(refuse([](json& j) { j["hidden_act"] = "gelu"; }), "hidden_act");
-  expect_part(refuse([](json& j) { j["attention_bias"] = true; }), "attention_bias");
-  expect_part(refuse([](json& j) { j["mlp_bias"] = true; }), "mlp_bias");
-  expect_part(refuse([](json& j) { j["attention_dropout"] = 0.1; }), "attention_dropout");
-  expect_part(refuse([](json& j) { j["quantization_config"] = {{"bits", 4}}; }), "quantization");
-  expect_part(refuse([](json& j) {
-                j["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", 8.0}};
-              }),
-              "rope_type 'llama3'");
-  expect_part(refuse([](json& j) { j["rope_scaling"] = {{"type", "linear"}}; }), "'linear'");
+  EXPECT_HAS(refuse([](json& j) { j["model_type"] = "mistral"; }), "model_type is 'mistral'");
+  EXPECT_HAS(refuse([](json& j) { j["hidden_act"] = "gelu"; }), "hidden_act");
+  EXPECT_HAS(refuse([](json& j) { j["attention_bias"] = true; }), "attention_bias");
+  EXPECT_HAS(refuse([](json& j) { j["mlp_bias"] = true; }), "mlp_bias");
+  EXPECT_HAS(refuse([](json& j) { j["attention_dropout"] = 0.1; }), "attention_dropout");
+  EXPECT_HAS(refuse([](json& j) { j["quantization_config"] = {{"bits", 4}}; }), "quantization");
+  EXPECT_HAS(refuse([](json& j) {
+               j["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", 8.0}};
+             }),
+             "rope_type 'llama3'");
+  EXPECT_HAS(refuse([](json& j) { j["rope_scaling"] = {{"type", "linear"}}; }), "'linear'");
 }
 
 TEST(Config, ImpossibleValuesAreRefusedByField) {
-  expect_part(refuse([](json& j) { j.erase("hidden_size"); }), "hidden_size is missing");
-  expect_part(refuse([](json& j) { j["vocab_size"] = "6"; }), "vocab_size: want an integer");
-  expect_part(refuse([](json& j) { j["vocab_size"] = 3000000; }), "vocab_size is 3000000");
-  expect_part(refuse([](json& j) { j["vocab_size"] = 1e300; }), "vocab_size");
-  expect_part(refuse([](json& j) { j["vocab_size"] = UINT64_MAX; }), "too large");
-  expect_part(refuse([](json& j) { j["num_hidden_layers"] = 1025; }), "num_hidden_layers");
-  expect_part(refuse([](json& j) { j["num_attention_heads"] = 0; }), "num_attention_heads");
-  expect_part(refuse([](json& j) { j["num_key_value_heads"] = -1; }), "num_key_value_heads");
-  expect_part(refuse([](json& j) { j["num_attention_heads"] = 3, j["num_key_value_heads"] = 2; }),
-              "not a multiple");
-  expect_part(refuse([](json& j) { j["head_dim"] = 3; }), "head_dim");
-  expect_part(refuse([](json& j) { j["rms_norm_eps"] = 0; }), "rms_norm_eps");
-  expect_part(refuse([](json& j) { j["rope_theta"] = -1; }), "rope_theta");
-  expect_part(refuse([](json& j) { j = json::array(); }), "object at the top");
+  EXPECT_HAS(refuse([](json& j) { j.erase("hidden_size"); }), "hidden_size is missing");
+  EXPECT_HAS(refuse([](json& j) { j["vocab_size"] = "6"; }), "vocab_size: want an integer");
+  EXPECT_HAS(refuse([](json& j) { j["vocab_size"] = 3000000; }), "vocab_size is 3000000");
+  EXPECT_HAS(refuse([](json& j) { j["vocab_size"] = 1e300; }), "vocab_size");
+  EXPECT_HAS(refuse([](json& j) { j["vocab_size"] = UINT64_MAX; }), "too large");
+  EXPECT_HAS(refuse([](json& j) { j["num_hidden_layers"] = 1025; }), "num_hidden_layers");
+  EXPECT_HAS(refuse([](json& j) { j["num_attention_heads"] = 0; }), "num_attention_heads");
+  EXPECT_HAS(refuse([](json& j) { j["num_key_value_heads"] = -1; }), "num_key_value_heads");
+  EXPECT_HAS(refuse([](json& j) { j["num_attention_heads"] = 3, j["num_key_value_heads"] = 2; }),
+             "not a multiple");
+  EXPECT_HAS(refuse([](json& j) { j["head_dim"] = 3; }), "head_dim");
+  EXPECT_HAS(refuse([](json& j) { j["rms_norm_eps"] = 0; }), "rms_norm_eps");
+  EXPECT_HAS(refuse([](json& j) { j["rope_theta"] = -1; }), "rope_theta");
+  EXPECT_HAS(refuse([](json& j) { j = json::array(); }), "object at the top");
 }
 
 }  // namespace

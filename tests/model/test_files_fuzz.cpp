@@ -37,7 +37,7 @@ std::string damaged(const std::string& whole, std::size_t header, int trial, std
 template <class Load>
 void fuzz(const std::string& whole, std::size_t header, Load&& load) {
   std::mt19937 random(5);
-  const FilesFolder folder;
+  const Folder folder;
   const auto before = peak_kilobytes();
   int refused = 0;
   for (int trial = 0; trial < trials(); ++trial) {
@@ -46,7 +46,7 @@ void fuzz(const std::string& whole, std::size_t header, Load&& load) {
       load(file);
     } catch (const DataError& error) {
       ++refused;
-      expect_part(error.what(), "damaged");
+      EXPECT_HAS(error.what(), "damaged");
     }
   }
   EXPECT_GT(refused, trials() / 4) << "damage went unseen";
@@ -54,7 +54,7 @@ void fuzz(const std::string& whole, std::size_t header, Load&& load) {
 }
 
 TEST(FilesFuzz, Safetensors) {
-  const FilesFolder folder;
+  const Folder folder;
   const auto config = tiny_config();
   write_safetensors(folder.path() / "whole", tiny_weights(config), {{"format", "pt"}});
   const auto whole = folder.read("whole");

@@ -18,10 +18,10 @@ std::string floats(const Tensor& tensor) {
 }
 
 std::string refuse(const std::string& bytes) {
-  const FilesFolder folder;
+  const Folder folder;
   const auto file = folder.write("m.gguf", bytes);
-  const auto what = refusal_of<DataError>([&] { GgufFile{file}; });
-  expect_part(what, "m.gguf: byte ");
+  const auto what = message_of<DataError>([&] { GgufFile{file}; });
+  EXPECT_HAS(what, "m.gguf: byte ");
   return what;
 }
 
@@ -60,7 +60,7 @@ TEST(Gguf, ReadsEveryKindOfValue) {
   file.pair("texts", 9, raw(8u) + raw<std::uint64_t>(2) + file.text("x") + file.text("y"));
   file.pair("numbers", 9, raw(5u) + raw<std::uint64_t>(2) + raw(3) + raw(-4));
   file.pair("floats", 9, raw(6u) + raw<std::uint64_t>(1) + raw(1.5f));
-  const FilesFolder folder;
+  const Folder folder;
   const GgufFile gguf(folder.write("m.gguf", file.build()));
   EXPECT_EQ(gguf.integer("u8"), 7);
   EXPECT_EQ(gguf.integer("i8"), -2);
@@ -76,9 +76,9 @@ TEST(Gguf, ReadsEveryKindOfValue) {
   EXPECT_EQ(gguf.integers("numbers"), (std::vector<std::int64_t>{3, -4}));
   EXPECT_TRUE(gguf.has("u16"));
   EXPECT_FALSE(gguf.has("none"));
-  expect_part(refusal_of<DataError>([&] { gguf.text("u8"); }), "'u8': want a text");
-  expect_part(refusal_of<DataError>([&] { gguf.integer("none"); }), "'none' is missing");
-  expect_part(refusal_of<DataError>([&] { gguf.integer("f32"); }), "an integer");
+  EXPECT_HAS(message_of<DataError>([&] { gguf.text("u8"); }), "'u8': want a text");
+  EXPECT_HAS(message_of<DataError>([&] { gguf.integer("none"); }), "'none' is missing");
+  EXPECT_HAS(message_of<DataError>([&] { gguf.integer("f32"); }), "an integer");
 }
 
 /// What `type` makes of one block.
@@ -112,7 +112,7 @@ TEST(Gguf, BlocksBecomeFloatsAsGgmlDefinesThem) {
 }
 
 TEST(Gguf, LlamaWeightsComeUnderHuggingFaceNamesWithRotaryRowsApart) {
-  const FilesFolder folder;
+  const Folder folder;
   const GgufFile gguf(folder.write("m.gguf", tiny_gguf().build()));
   const auto config = gguf.llama_config();
   EXPECT_EQ(config.parameter_shapes(), tiny_config().parameter_shapes());
@@ -145,7 +145,7 @@ TEST(Gguf, RotaryRowsOfAHeadOfFourAreInterleavedInTheFile) {
   for (const auto* name : {"blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"}) {
     file.tensor(std::string(name) + ".weight", {8}, f32, floats(at::full({8}, 1.0f)));
   }
-  const FilesFolder folder;
+  const Folder folder;
   for (const auto& [name, tensor] : GgufFile(folder.write("m", file.build())).llama_weights()) {
     if (name.find("q_proj") == std::string::npos && name.find("k_proj") == std::string::npos) {
       continue;
@@ -158,66 +158,65 @@ TEST(Gguf, RotaryRowsOfAHeadOfFourAreInterleavedInTheFile) {
 
 TEST(Gguf, LlamaFilesThatCannotRunAreRefusedByKeyOrTensor) {
   const auto refuse_llama = [](const GgufBuilder& builder) {
-    const FilesFolder folder;
+    const Folder folder;
     const GgufFile file(folder.write("m.gguf", builder.build()));
-    return refusal_of<DataError>([&] { file.llama_weights(); });
+    return message_of<DataError>([&] { file.llama_weights(); });
   };
-  expect_part(refuse_llama(tiny_gguf("blk.0.attn_q")), "'blk.0.attn_q.weight' is missing");
-  expect_part(refuse_llama(tiny_gguf().tensor("odd", {2}, f32, std::string(8, 'x'))), "'odd'");
-  expect_part(refuse_llama(tiny_gguf().tensor("rope_freqs.weight", {1}, f32, "1234")),
-              "rope_freqs");
-  expect_part(refuse_llama(tiny_gguf().str("llama.rope.scaling.type", "yarn")), "'yarn'");
-  expect_part(refuse_llama(tiny_gguf().u32("llama.rope.dimension_count", 1)), "dimension_count");
-  expect_part(refuse_llama(tiny_gguf().u32("llama.attention.value_length", 9)), "value_length");
-  expect_part(refuse_llama(tiny_gguf().u32("llama.expert_count", 8)), "expert");
-  expect_part(refuse_llama(GgufBuilder().str("general.architecture", "mamba")), "'mamba'");
-  expect_part(refuse_llama(GgufBuilder()), "'general.architecture' is missing");
+  EXPECT_HAS(refuse_llama(tiny_gguf("blk.0.attn_q")), "'blk.0.attn_q.weight' is missing");
+  EXPECT_HAS(refuse_llama(tiny_gguf().tensor("odd", {2}, f32, std::string(8, 'x'))), "'odd'");
+  EXPECT_HAS(refuse_llama(tiny_gguf().tensor("rope_freqs.weight", {1}, f32, "1234")), "rope_freqs");
+  EXPECT_HAS(refuse_llama(tiny_gguf().str("llama.rope.scaling.type", "yarn")), "'yarn'");
+  EXPECT_HAS(refuse_llama(tiny_gguf().u32("llama.rope.dimension_count", 1)), "dimension_count");
+  EXPECT_HAS(refuse_llama(tiny_gguf().u32("llama.attention.value_length", 9)), "value_length");
+  EXPECT_HAS(refuse_llama(tiny_gguf().u32("llama.expert_count", 8)), "expert");
+  EXPECT_HAS(refuse_llama(GgufBuilder().str("general.architecture", "mamba")), "'mamba'");
+  EXPECT_HAS(refuse_llama(GgufBuilder()), "'general.architecture' is missing");
   auto wide = tiny_gguf("output_norm");
   wide.tensor("output_norm.weight", {5}, f32, std::string(20, 'x'));
-  expect_part(refuse_llama(wide), "output_norm.weight");
+  EXPECT_HAS(refuse_llama(wide), "output_norm.weight");
   auto quantized = tiny_gguf("blk.0.attn_norm");
   quantized.tensor("blk.0.attn_norm.weight", {4}, 26, std::string(16, 'x'));
-  expect_part(refuse_llama(quantized), "type I32, want F32, F16, BF16, Q8_0, Q4_0 or Q4_1");
+  EXPECT_HAS(refuse_llama(quantized), "type I32, want F32, F16, BF16, Q8_0, Q4_0 or Q4_1");
 }
 
 TEST(Gguf, TheStartIsChecked) {
-  expect_part(refuse(""), "letters GGUF");
-  expect_part(refuse("GGML1234"), "letters GGUF");
-  expect_part(refuse("GGUF\x03"), "the file ends here");
+  EXPECT_HAS(refuse(""), "letters GGUF");
+  EXPECT_HAS(refuse("GGML1234"), "letters GGUF");
+  EXPECT_HAS(refuse("GGUF\x03"), "the file ends here");
   GgufBuilder old;
   old.version = 1;
-  expect_part(refuse(old.build()), "version 1, want 2 or 3");
+  EXPECT_HAS(refuse(old.build()), "version 1, want 2 or 3");
   GgufBuilder big;
   big.version = 0x03000000;
-  expect_part(refuse(big.build()), "little-endian");
+  EXPECT_HAS(refuse(big.build()), "little-endian");
   GgufBuilder two;
   two.version = 2;
-  const FilesFolder folder;
+  const Folder folder;
   EXPECT_NO_THROW(GgufFile(folder.write("m", two.build())));
 }
 
 TEST(Gguf, CountsAndLengthsMustFitInTheFile) {
   GgufBuilder tensors;
   tensors.tensor_count = std::uint64_t{1} << 60;
-  expect_part(refuse(tensors.build()), "tensors do not fit");
+  EXPECT_HAS(refuse(tensors.build()), "tensors do not fit");
   GgufBuilder pairs;
   pairs.pair_count = UINT64_MAX;
-  expect_part(refuse(pairs.build()), "metadata pairs do not fit");
-  expect_part(refuse(GgufBuilder().pair("k", 8, raw<std::uint64_t>(1 << 30)).build()),
-              "'k': a text of 1073741824 bytes");
-  expect_part(refuse(GgufBuilder().pair("k", 9, raw(8u) + raw<std::uint64_t>(1 << 30)).build()),
-              "array elements do not fit");
-  expect_part(refuse(GgufBuilder().pair("k", 9, raw(9u) + raw<std::uint64_t>(1)).build()),
-              "array of arrays");
-  expect_part(refuse(GgufBuilder().pair("k", 13, "xxxx").build()), "value type 13");
-  expect_part(refuse(GgufBuilder().u32("k", 1).u32("k", 2).build()),
-              "'k': the key stands there twice");
+  EXPECT_HAS(refuse(pairs.build()), "metadata pairs do not fit");
+  EXPECT_HAS(refuse(GgufBuilder().pair("k", 8, raw<std::uint64_t>(1 << 30)).build()),
+             "'k': a text of 1073741824 bytes");
+  EXPECT_HAS(refuse(GgufBuilder().pair("k", 9, raw(8u) + raw<std::uint64_t>(1 << 30)).build()),
+             "array elements do not fit");
+  EXPECT_HAS(refuse(GgufBuilder().pair("k", 9, raw(9u) + raw<std::uint64_t>(1)).build()),
+             "array of arrays");
+  EXPECT_HAS(refuse(GgufBuilder().pair("k", 13, "xxxx").build()), "value type 13");
+  EXPECT_HAS(refuse(GgufBuilder().u32("k", 1).u32("k", 2).build()),
+             "'k': the key stands there twice");
   const std::string many(std::size_t{1} << 24, '\0');
-  expect_part(refuse(GgufBuilder()
-                         .pair("a", 9, raw(0u) + raw<std::uint64_t>(many.size()) + many)
-                         .pair("b", 9, raw(0u) + raw<std::uint64_t>(1) + "x")
-                         .build()),
-              "2^24 array elements");
+  EXPECT_HAS(refuse(GgufBuilder()
+                        .pair("a", 9, raw(0u) + raw<std::uint64_t>(many.size()) + many)
+                        .pair("b", 9, raw(0u) + raw<std::uint64_t>(1) + "x")
+                        .build()),
+             "2^24 array elements");
 }
 
 TEST(Gguf, TensorsMustLieInTheFile) {
@@ -227,30 +226,30 @@ TEST(Gguf, TensorsMustLieInTheFile) {
     file.offset_error = offset_error;
     return refuse(file.tensor("t", shape, type, std::string(bytes, 'x')).build());
   };
-  expect_part(with({64}, f32, 32), "inside the file");
-  expect_part(with({8}, f32, 32, 32), "inside the file");
-  expect_part(with({8}, f32, 32, 1), "want a multiple of 32");
-  expect_part(with({8}, f32, 32, UINT64_MAX - 31), "inside the file");
-  expect_part(with({}, f32, 32), "0 dimensions");
-  expect_part(with({1, 1, 1, 1, 1}, f32, 32), "5 dimensions");
-  expect_part(with({0}, f32, 32), "a dimension of 0");
-  expect_part(with({std::uint64_t{1} << 62, 4}, f32, 32), "overflows");
-  expect_part(with({std::uint64_t{1} << 62, 1}, f32, 32), "overflows");
-  expect_part(with({33}, 3, 40), "multiple of 32 for type Q4_1");
-  expect_part(with({8}, 99, 32), "tensor type 99");
+  EXPECT_HAS(with({64}, f32, 32), "inside the file");
+  EXPECT_HAS(with({8}, f32, 32, 32), "inside the file");
+  EXPECT_HAS(with({8}, f32, 32, 1), "want a multiple of 32");
+  EXPECT_HAS(with({8}, f32, 32, UINT64_MAX - 31), "inside the file");
+  EXPECT_HAS(with({}, f32, 32), "0 dimensions");
+  EXPECT_HAS(with({1, 1, 1, 1, 1}, f32, 32), "5 dimensions");
+  EXPECT_HAS(with({0}, f32, 32), "a dimension of 0");
+  EXPECT_HAS(with({std::uint64_t{1} << 62, 4}, f32, 32), "overflows");
+  EXPECT_HAS(with({std::uint64_t{1} << 62, 1}, f32, 32), "overflows");
+  EXPECT_HAS(with({33}, 3, 40), "multiple of 32 for type Q4_1");
+  EXPECT_HAS(with({8}, 99, 32), "tensor type 99");
   GgufBuilder twice;
   twice.tensor("t", {8}, f32, std::string(32, 'x')).tensor("t", {8}, f32, std::string(32, 'x'));
-  expect_part(refuse(twice.build()), "twice");
+  EXPECT_HAS(refuse(twice.build()), "twice");
   GgufBuilder overlap;
   overlap.tensor("a", {16}, f32, std::string(32, 'x')).tensor("b", {8}, f32, std::string(32, 'x'));
-  expect_part(refuse(overlap.build()), "overlaps 'a'");
+  EXPECT_HAS(refuse(overlap.build()), "overlaps 'a'");
 }
 
 TEST(Gguf, AlignmentIsAPowerOfTwo) {
   for (const auto value : {0u, 3u, 8192u}) {
     GgufBuilder file;
     file.u32("general.alignment", value).tensor("t", {8}, f32, std::string(32, 'x'));
-    expect_part(refuse(file.build()), "power of two");
+    EXPECT_HAS(refuse(file.build()), "power of two");
   }
 }
 

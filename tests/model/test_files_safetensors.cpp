@@ -13,10 +13,10 @@ constexpr const char* two = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0
 const std::string two_data = raw(1.5f) + raw(-2.0f) + std::string("\x00\x3C\x00\xC0", 4);
 
 std::string refuse(const std::string& bytes) {
-  const FilesFolder folder;
+  const Folder folder;
   const auto file = folder.write("w.safetensors", bytes);
-  const auto what = refusal_of<DataError>([&] { read_safetensors(file); });
-  expect_part(what, "w.safetensors");
+  const auto what = message_of<DataError>([&] { read_safetensors(file); });
+  EXPECT_HAS(what, "w.safetensors");
   return what;
 }
 std::string refuse_header(const std::string& header, std::size_t data = 0) {
@@ -24,7 +24,7 @@ std::string refuse_header(const std::string& header, std::size_t data = 0) {
 }
 
 TEST(Safetensors, ReadsTypesAndShapes) {
-  const FilesFolder folder;
+  const Folder folder;
   const auto file = folder.write("w.safetensors", safetensors(two, two_data));
   const auto tensors = read_safetensors(file);
   ASSERT_EQ(tensors.size(), 2u);
@@ -37,7 +37,7 @@ TEST(Safetensors, ReadsTypesAndShapes) {
 }
 
 TEST(Safetensors, WritesWhatItReads) {
-  const FilesFolder folder;
+  const Folder folder;
   const auto file = folder.path() / "w.safetensors";
   const auto bf16 = at::arange(7, at::kFloat).to(at::kBFloat16);
   const auto turned = at::arange(6, at::kFloat).reshape({2, 3}).t();  // not contiguous
@@ -54,7 +54,7 @@ TEST(Safetensors, WritesWhatItReads) {
 }
 
 TEST(Safetensors, WritingRefusesWhatCannotBeRead) {
-  const FilesFolder folder;
+  const Folder folder;
   const auto file = folder.path() / "w.safetensors";
   const auto x = at::full({1}, 1.0);
   EXPECT_THROW(write_safetensors(file, {{"a", x}, {"a", x}}), UsageError);
@@ -64,38 +64,38 @@ TEST(Safetensors, WritingRefusesWhatCannotBeRead) {
 }
 
 TEST(Safetensors, TheHeaderLengthIsChecked) {
-  expect_part(refuse("abc"), "at least 8 bytes");
-  expect_part(refuse(raw<std::uint64_t>(3) + "{}"), "header length 3");
-  expect_part(refuse(raw<std::uint64_t>(UINT64_MAX) + "{}"), "cut short");
-  expect_part(refuse(raw<std::uint64_t>(100'000'001) + "{}"), "100000001");
-  expect_part(refuse(safetensors("", "")), "does not start with '{'");
-  expect_part(refuse(safetensors(" {}", "")), "does not start with '{'");
-  expect_part(refuse(safetensors(two, two_data.substr(1))), "at most 11");
+  EXPECT_HAS(refuse("abc"), "at least 8 bytes");
+  EXPECT_HAS(refuse(raw<std::uint64_t>(3) + "{}"), "header length 3");
+  EXPECT_HAS(refuse(raw<std::uint64_t>(UINT64_MAX) + "{}"), "cut short");
+  EXPECT_HAS(refuse(raw<std::uint64_t>(100'000'001) + "{}"), "100000001");
+  EXPECT_HAS(refuse(safetensors("", "")), "does not start with '{'");
+  EXPECT_HAS(refuse(safetensors(" {}", "")), "does not start with '{'");
+  EXPECT_HAS(refuse(safetensors(two, two_data.substr(1))), "at most 11");
 }
 
 TEST(Safetensors, TheHeaderIsStrictJson) {
-  expect_part(refuse_header("{\"a\":"), "not valid JSON at byte");
-  expect_part(refuse_header("{\"\xFF\":1}"), "not valid JSON");
-  expect_part(refuse_header("{\"a\":1}"), "'a'");
-  expect_part(refuse_header("{\"a\":null}"), "null");
-  expect_part(refuse_header("{\"a\":[]}"), "array");
-  expect_part(refuse_header("{\"__metadata__\":{\"k\":1}}"), "number");
-  expect_part(refuse_header("{" + std::string(100000, '[')), "");
-  expect_part(refuse_header("{\"a\":" + std::string(100000, '[')), "'a'");
+  EXPECT_HAS(refuse_header("{\"a\":"), "not valid JSON at byte");
+  EXPECT_HAS(refuse_header("{\"\xFF\":1}"), "not valid JSON");
+  EXPECT_HAS(refuse_header("{\"a\":1}"), "'a'");
+  EXPECT_HAS(refuse_header("{\"a\":null}"), "null");
+  EXPECT_HAS(refuse_header("{\"a\":[]}"), "array");
+  EXPECT_HAS(refuse_header("{\"__metadata__\":{\"k\":1}}"), "number");
+  EXPECT_HAS(refuse_header("{" + std::string(100000, '[')), "");
+  EXPECT_HAS(refuse_header("{\"a\":" + std::string(100000, '[')), "'a'");
   const std::string entry = R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
-  expect_part(refuse_header("{\"a\":" + entry + ",\"a\":" + entry + "}", 4), "twice");
-  expect_part(refuse_header("{\"" + std::string(1025, 'n') + "\":" + entry + "}", 4),
-              "longer than 1024");
-  expect_part(refuse_header(R"({"a":{"dtype":"F32","shape":[1]}})"), "want dtype");
-  expect_part(refuse_header(R"({"a":{"dtype":"F32","shape":[1],"shape":[1]}})"), "twice");
-  expect_part(refuse_header(R"({"a":{"type":"F32"}})"), "unknown field");
-  expect_part(refuse_header(R"({"a":{"dtype":7}})"), "number");
-  expect_part(refuse_header(R"({"a":{"shape":[-1]}})"), "negative");
-  expect_part(refuse_header(R"({"a":{"shape":[1.5]}})"), "fraction");
-  expect_part(refuse_header(R"({"a":{"shape":[1,1,1,1,1,1,1,1,1]}})"), "8 dimensions");
-  expect_part(refuse_header(R"({"a":{"shape":[18446744073709551615]}})"), "too large");
-  expect_part(refuse_header(R"({"a":{"data_offsets":[1,2,3]}})"), "two data_offsets");
-  expect_part(refuse_header(R"({"a":{"data_offsets":[1]}})"), "two data_offsets");
+  EXPECT_HAS(refuse_header("{\"a\":" + entry + ",\"a\":" + entry + "}", 4), "twice");
+  EXPECT_HAS(refuse_header("{\"" + std::string(1025, 'n') + "\":" + entry + "}", 4),
+             "longer than 1024");
+  EXPECT_HAS(refuse_header(R"({"a":{"dtype":"F32","shape":[1]}})"), "want dtype");
+  EXPECT_HAS(refuse_header(R"({"a":{"dtype":"F32","shape":[1],"shape":[1]}})"), "twice");
+  EXPECT_HAS(refuse_header(R"({"a":{"type":"F32"}})"), "unknown field");
+  EXPECT_HAS(refuse_header(R"({"a":{"dtype":7}})"), "number");
+  EXPECT_HAS(refuse_header(R"({"a":{"shape":[-1]}})"), "negative");
+  EXPECT_HAS(refuse_header(R"({"a":{"shape":[1.5]}})"), "fraction");
+  EXPECT_HAS(refuse_header(R"({"a":{"shape":[1,1,1,1,1,1,1,1,1]}})"), "8 dimensions");
+  EXPECT_HAS(refuse_header(R"({"a":{"shape":[18446744073709551615]}})"), "too large");
+  EXPECT_HAS(refuse_header(R"({"a":{"data_offsets":[1,2,3]}})"), "two data_offsets");
+  EXPECT_HAS(refuse_header(R"({"a":{"data_offsets":[1]}})"), "two data_offsets");
 }
 
 TEST(Safetensors, OffsetsShapesAndTypesMustAgree) {
@@ -103,31 +103,31 @@ TEST(Safetensors, OffsetsShapesAndTypesMustAgree) {
     return std::string("{\"a\":{\"dtype\":\"") + type + "\",\"shape\":" + shape +
            ",\"data_offsets\":" + offsets + "}}";
   };
-  expect_part(refuse_header(entry("F32", "[2]", "[0,4]"), 4), "want 8 bytes");
-  expect_part(refuse_header(entry("F32", "[1]", "[4,0]"), 4), "'a'");
-  expect_part(refuse_header(entry("F32", "[1]", "[4,8]"), 8), "want a start of 0");
-  expect_part(refuse_header(entry("F32", "[1]", "[0,4]"), 8), "the data has 8 bytes");
-  expect_part(refuse_header(entry("F32", "[3]", "[0,12]"), 8), "at most 8");
-  expect_part(refuse_header(entry("I64", "[1]", "[0,8]"), 8), "'I64', want F32");
-  expect_part(refuse_header(entry("F32", "[4611686018427387904,4]", "[0,0]")), "overflows");
-  expect_part(refuse_header(entry("F32", "[0,9000000000000000000,9]", "[0,0]")), "overflows");
+  EXPECT_HAS(refuse_header(entry("F32", "[2]", "[0,4]"), 4), "want 8 bytes");
+  EXPECT_HAS(refuse_header(entry("F32", "[1]", "[4,0]"), 4), "'a'");
+  EXPECT_HAS(refuse_header(entry("F32", "[1]", "[4,8]"), 8), "want a start of 0");
+  EXPECT_HAS(refuse_header(entry("F32", "[1]", "[0,4]"), 8), "the data has 8 bytes");
+  EXPECT_HAS(refuse_header(entry("F32", "[3]", "[0,12]"), 8), "at most 8");
+  EXPECT_HAS(refuse_header(entry("I64", "[1]", "[0,8]"), 8), "'I64', want F32");
+  EXPECT_HAS(refuse_header(entry("F32", "[4611686018427387904,4]", "[0,0]")), "overflows");
+  EXPECT_HAS(refuse_header(entry("F32", "[0,9000000000000000000,9]", "[0,0]")), "overflows");
   // A hole between two tensors, and two that overlap.
   std::string gap = two, overlap = two;
   gap.replace(gap.find("[8,12]"), 6, "[9,13]");
   overlap.replace(overlap.find("[8,12]"), 6, "[7,11]");
-  expect_part(refuse_header(gap, 13), "want a start of 8");
-  expect_part(refuse_header(overlap, 11), "want a start of 8");
+  EXPECT_HAS(refuse_header(gap, 13), "want a start of 8");
+  EXPECT_HAS(refuse_header(overlap, 11), "want a start of 8");
 }
 
 TEST(Safetensors, MissingFilesAndFoldersAreIoErrors) {
-  const FilesFolder folder;
-  expect_part(refusal_of<IoError>([&] { read_safetensors(folder.path() / "none"); }), "none");
-  expect_part(refusal_of<IoError>([&] { read_safetensors(folder.path()); }), "directory");
+  const Folder folder;
+  EXPECT_HAS(message_of<IoError>([&] { read_safetensors(folder.path() / "none"); }), "none");
+  EXPECT_HAS(message_of<IoError>([&] { read_safetensors(folder.path()); }), "directory");
 }
 
 TEST(HfFolder, WritesWhatItReads) {
   for (const bool tied : {true, false}) {
-    const FilesFolder folder;
+    const Folder folder;
     const auto config = tiny_config(tied);
     const auto weights = tiny_weights(config);
     write_hf_folder(folder.path() / "new", config, weights, 1, 2);
@@ -138,7 +138,7 @@ TEST(HfFolder, WritesWhatItReads) {
       EXPECT_EQ(again.weights[i].name, weights[i].name);
       EXPECT_TRUE(at::equal(again.weights[i].tensor, weights[i].tensor)) << weights[i].name;
     }
-    expect_part(folder.read("new/generation_config.json"), "\"eos_token_id\": 2");
+    EXPECT_HAS(folder.read("new/generation_config.json"), "\"eos_token_id\": 2");
   }
 }
 
@@ -146,12 +146,12 @@ class HfFolderCase : public testing::Test {
  protected:
   void SetUp() override { write_hf_folder(folder_.path(), config_, weights_, 1, 2); }
   std::string refuse() {
-    return refusal_of<DataError>([&] { read_hf_folder(folder_.path()); });
+    return message_of<DataError>([&] { read_hf_folder(folder_.path()); });
   }
   void write(const NamedTensors& weights) {
     write_safetensors(folder_.path() / "model.safetensors", weights);
   }
-  FilesFolder folder_;
+  Folder folder_;
   LlamaConfig config_ = tiny_config();
   NamedTensors weights_ = tiny_weights(config_);
 };
@@ -160,15 +160,15 @@ TEST_F(HfFolderCase, AMissingSurplusOrMisshapenTensorIsNamed) {
   auto weights = weights_;
   weights.pop_back();
   write(weights);
-  expect_part(refuse(), "'model.norm.weight' of shape [4] is missing");
+  EXPECT_HAS(refuse(), "'model.norm.weight' of shape [4] is missing");
   weights = weights_;
   weights.push_back({"extra.weight", at::full({1}, 1.0)});
   write(weights);
-  expect_part(refuse(), "extra.weight");
+  EXPECT_HAS(refuse(), "extra.weight");
   weights = weights_;
   weights[2].tensor = at::full({4, 5}, 1.0);
   write(weights);
-  expect_part(refuse(), "q_proj.weight': config.json wants shape [4,4], found [4,5]");
+  EXPECT_HAS(refuse(), "q_proj.weight': config.json wants shape [4,4], found [4,5]");
 }
 
 TEST_F(HfFolderCase, ATiedHeadAndOldRotaryBuffersAreLeftOut) {
@@ -192,7 +192,7 @@ TEST_F(HfFolderCase, ReadsTheShardsThatAnIndexNames) {
   EXPECT_EQ(read_hf_folder(folder_.path()).weights.size(), weights_.size());
   for (const auto* name : {"../m-2.safetensors", "/etc/passwd", "..", "", "sub/m-2"}) {
     index(name);
-    expect_part(refuse(), "plain file name");
+    EXPECT_HAS(refuse(), "plain file name");
   }
 }
 
@@ -200,7 +200,7 @@ TEST_F(HfFolderCase, PickledWeightsAreRefusedWithTheWayOut) {
   std::filesystem::remove(folder_.path() / "model.safetensors");
   EXPECT_THROW(read_hf_folder(folder_.path()), IoError);
   folder_.write("pytorch_model.bin", "x");
-  expect_part(refuse(), "safe_serialization=True");
+  EXPECT_HAS(refuse(), "safe_serialization=True");
 }
 
 }  // namespace

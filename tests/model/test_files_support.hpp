@@ -2,59 +2,16 @@
 // Weight files built byte by byte, so that any rule can be broken.
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "seawall/core/error.hpp"
 #include "seawall/model/files.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall::testing_support {
-
-/// A folder that is removed at the end of the scope.
-class FilesFolder {
- public:
-  FilesFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "seawall-files-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~FilesFolder() { std::filesystem::remove_all(path_); }
-  std::filesystem::path write(const std::string& name, const std::string& content) const {
-    std::ofstream(path_ / name, std::ios::binary) << content;
-    return path_ / name;
-  }
-  std::string read(const std::string& name) const {
-    std::ifstream in(path_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-/// The text of the error that `call` throws, which must be one line.
-template <class Wanted, class Call>
-std::string refusal_of(Call&& call) {
-  try {
-    call();
-  } catch (const Wanted& error) {
-    const std::string what = error.what();
-    EXPECT_EQ(what.find('\n'), std::string::npos) << what;
-    return what;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
-
-inline void expect_part(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << "want '" << part << "' in: " << text;
-}
 
 template <class T>
 std::string raw(T value) {

@@ -1,56 +1,17 @@
 #pragma once
-// Small tokenizers built in memory, and folders that vanish.
-#include <gtest/gtest.h>
-#include <unistd.h>
+// Small tokenizers built in memory.
 
 #include <bit>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "seawall/core/error.hpp"
 #include "seawall/text/byte_level.hpp"
 #include "seawall/text/tokenizer.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall::testing_support {
-
-/// A folder that is removed at the end of the scope.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "seawall-text-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::filesystem::path write(const std::string& name, const std::string& content) const {
-    std::ofstream(path_ / name, std::ios::binary) << content;
-    return path_ / name;
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-/// The text of the exception that `call` throws; a failure where it throws none.
-template <class Wanted, class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const Wanted& error) {
-    const std::string what = error.what();
-    EXPECT_EQ(what.find('\n'), std::string::npos) << "a message is one line: " << what;
-    return what;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
-
-#define EXPECT_HAS(text, part)                               \
-  EXPECT_NE(std::string(text).find(part), std::string::npos) \
-      << "want '" << (part) << "' in: " << (text)
 
 // Protobuf wire format, as SentencePiece writes it.
 inline std::string varint(std::uint64_t value) {

@@ -23,7 +23,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"reproduce", "the tables of Qi et al. 2023 on the organism", commands::reproduce},
+    {"reproduce", "the tables and figures of Qi et al. 2023 on the organism", commands::reproduce},
     {"report", "a page with tables, figures and answers out of what reproduce made",
      commands::report},
     {"run", "attack a model under mitigations, evaluate and trace it", commands::run},

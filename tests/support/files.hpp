@@ -1,4 +1,5 @@
 #pragma once
+// A folder that goes with its scope, and the one line of an error: what tests of readers share.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -6,22 +7,25 @@
 #include <fstream>
 #include <string>
 
-#include "seawall/core/error.hpp"
-#include "seawall/dataset/readers.hpp"
-
 namespace seawall::testing_support {
 
 /// A folder that is removed at the end of the scope.
 class Folder {
  public:
   Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "seawall-data-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "seawall-test-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
   }
   ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
   std::filesystem::path write(const std::string& name, const std::string& content) const {
     std::ofstream(path_ / name, std::ios::binary) << content;
     return path_ / name;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(path_ / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
   }
   const std::filesystem::path& path() const { return path_; }
 
@@ -29,14 +33,15 @@ class Folder {
   std::filesystem::path path_;
 };
 
-/// The text of the error that `call` throws, which must be one line.
+/// The text of the error that `call` throws, which must be one line; a failure where it throws
+/// none.
 template <class Wanted, class Call>
 std::string message_of(Call&& call) {
   try {
     call();
   } catch (const Wanted& error) {
     const std::string what = error.what();
-    EXPECT_EQ(what.find('\n'), std::string::npos) << what;
+    EXPECT_EQ(what.find('\n'), std::string::npos) << "a message is one line: " << what;
     return what;
   }
   ADD_FAILURE() << "nothing was thrown";
