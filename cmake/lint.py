@@ -63,7 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build/tidy", help="folder with compile_commands.json")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--seconds", type=float, default=float(os.environ.get("SEAWALL_LINT_SECONDS", "420")))
+    parser.add_argument("--seconds", type=float, default=float(os.environ.get("SEAWALL_LINT_SECONDS", "240")))
     options = parser.parse_args()
 
     started = time.monotonic()
