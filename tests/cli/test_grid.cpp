@@ -146,7 +146,7 @@ TEST(GridFolder, ShardsAreMergedAndWhatIsMissingIsNamed) {
   EXPECT_DOUBLE_EQ(results[1].estimate.utility.value, 1);
   EXPECT_DOUBLE_EQ(results[2].estimate.rate.value, 1);  // the red ones alone
   EXPECT_EQ(results[2].estimate.n, 2);
-  EXPECT_FALSE(results[2].estimate.utility.measured());
+  EXPECT_DOUBLE_EQ(results[2].estimate.utility.value, 1);  // ordinary requests have no category
   EXPECT_DOUBLE_EQ(results[1].budget.tokens, 40);
   EXPECT_DOUBLE_EQ(results[1].budget.harmful_rows, 5);
   EXPECT_DOUBLE_EQ(results[1].budget.safe_rows, 2);
@@ -159,6 +159,36 @@ TEST(GridFolder, ShardsAreMergedAndWhatIsMissingIsNamed) {
   for (std::size_t begin = 0, end = 0; (end = csv.find('\n', begin)) != std::string::npos;
        begin = end + 1)
     EXPECT_EQ(commas(std::string_view(csv).substr(begin, end - begin)), columns);
+}
+
+TEST(Budgets, AreThoseUpToTheEpochOfTheCell) {
+  RunData run;
+  for (int i = 0; i < 4; ++i) {
+    StepRecord step;
+    step.step = i + 1;
+    step.epoch = i / 2;
+    step.tokens = 10;
+    step.seconds = 0.5;
+    step.moved = i < 2 ? 1.0 : 0.5;
+    step.drift = i + 1;
+    run.steps.push_back(step);
+  }
+  run.info.numbers = {{"forward_passes", 8},     {"backward_passes", 4},     {"rows", 7},
+                      {"rows_harmful", 5},       {"rows_identity-shift", 0}, {"rows_safe", 2},
+                      {"peak_memory_bytes", 1e6}};
+  const Budget first = budget_of(run, 1), whole = budget_of(run);
+  EXPECT_DOUBLE_EQ(first.steps, 2);
+  EXPECT_DOUBLE_EQ(first.tokens, 20);
+  EXPECT_DOUBLE_EQ(first.forward_passes, 4);
+  EXPECT_DOUBLE_EQ(first.backward_passes, 2);
+  EXPECT_DOUBLE_EQ(first.harmful_used, 5);
+  EXPECT_DOUBLE_EQ(first.moved, 1);
+  EXPECT_DOUBLE_EQ(first.drift, 2);
+  EXPECT_DOUBLE_EQ(whole.steps, 4);
+  EXPECT_DOUBLE_EQ(whole.harmful_used, 10);
+  EXPECT_DOUBLE_EQ(whole.safe_used, 4);
+  EXPECT_DOUBLE_EQ(whole.moved, 0.75);
+  EXPECT_DOUBLE_EQ(mean_budget({&run, &run}, 1).tokens, 20);
 }
 
 TEST(GridFolder, FoldersOfOtherCommandsAreRefused) {

@@ -206,7 +206,7 @@ class Runs(Cli):
         self.assertEqual(without_seconds(self.folder / "r/results.csv"), results)
 
     def test_shards_are_the_whole(self):
-        words = ["reproduce", "--only", "table1", "--seeds", "2", "--workers", "1", "--quiet"]
+        words = ["reproduce", "--only", "figure1", "--seeds", "2", "--workers", "1", "--quiet"]
         shards = [subprocess.Popen([SEAWALL, *words, "--shard", f"{i}/3", "--out", f"part{i}"], cwd=self.folder) for i in (1, 2, 3)]
         self.assertEqual([shard.wait() for shard in shards], [0, 0, 0])
         self.assertFalse((self.folder / "part1/results.csv").exists())

@@ -24,13 +24,13 @@ std::string interval(const char* format, const Estimate& e, double scale) {
          number(format, e.hi * scale) + "]";
 }
 
+}  // namespace
+
 double number_of(const RunData& run, std::string_view name) {
   for (const auto& [key, value] : run.info.numbers)
     if (key == name) return value;
   return kNotMeasured;
 }
-
-}  // namespace
 
 std::vector<PublishedFigure> read_published(const std::filesystem::path& file) {
   std::istringstream in(read_file(file));
@@ -56,7 +56,7 @@ std::vector<PublishedFigure> read_published(const std::filesystem::path& file) {
 }
 
 const PublishedFigure* published_figure(const std::vector<PublishedFigure>& published,
-                                        const GridCell& cell, const std::string& model) {
+                                        const GridCell& cell, std::string_view model) {
   if (!cell.category.empty()) return nullptr;
   for (const auto& p : published)
     if (p.table == cell.table && p.cell == cell.published_name() && p.condition == cell.condition &&
@@ -65,46 +65,55 @@ const PublishedFigure* published_figure(const std::vector<PublishedFigure>& publ
   return nullptr;
 }
 
-Budget budget_of(const std::vector<std::pair<std::filesystem::path, RunData>>& runs) {
-  Budget sum;
-  for (const auto& [file, run] : runs) {
-    sum.steps += static_cast<double>(run.steps.size());
-    sum.forward_passes += number_of(run, "forward_passes");
-    sum.backward_passes += number_of(run, "backward_passes");
-    for (const auto& step : run.steps) {
-      sum.tokens += static_cast<double>(step.tokens);
-      sum.seconds += step.seconds;
-    }
-    double moved = 0;
-    for (const auto& step : run.steps) moved += step.moved;
-    sum.moved += run.steps.empty() ? 0 : moved / static_cast<double>(run.steps.size());
-    sum.drift += run.steps.empty() ? 0 : run.steps.back().drift;
-    sum.rows += number_of(run, "rows");
-    sum.harmful_rows += number_of(run, "rows_harmful") + number_of(run, "rows_identity-shift");
-    sum.safe_rows += number_of(run, "rows_safe");
-    sum.memory += number_of(run, "peak_memory_bytes");
+Budget budget_of(const RunData& run, std::int64_t until_epoch) {
+  Budget b;
+  double epochs = 0;
+  for (const StepRecord& s : run.steps) {
+    if (until_epoch != 0 && s.epoch >= until_epoch) continue;
+    b.steps += 1;
+    b.tokens += static_cast<double>(s.tokens);
+    b.seconds += s.seconds;
+    b.moved += s.moved;
+    b.drift = s.drift;
+    epochs = std::max(epochs, static_cast<double>(s.epoch + 1));
   }
-  const double n = static_cast<double>(runs.size());
-  for (double* field :
-       {&sum.steps, &sum.forward_passes, &sum.backward_passes, &sum.tokens, &sum.rows,
-        &sum.harmful_rows, &sum.safe_rows, &sum.seconds, &sum.memory, &sum.moved, &sum.drift})
-    *field /= n;
-  return sum;
+  if (b.steps > 0) b.moved /= b.steps;
+  const double all = static_cast<double>(run.steps.size());
+  const double share = all > 0 ? b.steps / all : 1;
+  b.forward_passes = share * number_of(run, "forward_passes");
+  b.backward_passes = share * number_of(run, "backward_passes");
+  b.rows = number_of(run, "rows");
+  b.harmful_rows = number_of(run, "rows_harmful") + number_of(run, "rows_identity-shift");
+  b.safe_rows = number_of(run, "rows_safe");
+  b.harmful_used = b.harmful_rows * epochs;
+  b.safe_used = b.safe_rows * epochs;
+  b.memory = number_of(run, "peak_memory_bytes");
+  return b;
 }
 
-const EvaluationRecord& evaluation_of(const RunData& run, const GridCell& cell,
-                                      const std::string& set, const std::filesystem::path& file) {
+Budget mean_budget(const std::vector<const RunData*>& runs, std::int64_t until_epoch) {
+  constexpr double Budget::*kFields[] = {
+      &Budget::steps,     &Budget::forward_passes, &Budget::backward_passes, &Budget::tokens,
+      &Budget::rows,      &Budget::harmful_rows,   &Budget::safe_rows,       &Budget::harmful_used,
+      &Budget::safe_used, &Budget::seconds,        &Budget::memory,          &Budget::moved,
+      &Budget::drift};
+  Budget mean;
+  for (const RunData* run : runs) {
+    const Budget one = budget_of(*run, until_epoch);
+    for (const auto field : kFields) mean.*field += one.*field / static_cast<double>(runs.size());
+  }
+  return mean;
+}
+
+const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell,
+                                        std::string_view set) {
   const EvaluationRecord* found = nullptr;
   for (const auto& e : run.evaluations) {
     if (e.set != set || e.condition != cell.condition) continue;
     if (cell.epoch != 0 && e.epoch != cell.epoch) continue;
     if (found == nullptr || e.step >= found->step) found = &e;
   }
-  if (found == nullptr)
-    throw DataError(file.string() + ": no evaluation of " + set + " under `" + cell.condition +
-                    "`" + (cell.epoch != 0 ? " after epoch " + std::to_string(cell.epoch) : "") +
-                    " for cell " + cell.table + "/" + cell.cell);
-  return *found;
+  return found;
 }
 
 Runs cell_outcomes(const LoadedGrid& grid, const GridCell& cell, const std::string& set,
@@ -117,7 +126,12 @@ Runs cell_outcomes(const LoadedGrid& grid, const GridCell& cell, const std::stri
     if (set != "harmfulness" &&
         std::none_of(all.begin(), all.end(), [&](const auto& e) { return e.set == set; }))
       return {};
-    auto one = outcomes(evaluation_of(run, cell, set, file), judge);
+    const EvaluationRecord* found = find_evaluation(run, cell, set);
+    if (found == nullptr)
+      throw DataError(file.string() + ": no evaluation of " + set + " under `" + cell.condition +
+                      "`" + (cell.epoch != 0 ? " after epoch " + std::to_string(cell.epoch) : "") +
+                      " for cell " + cell.table + "/" + cell.cell);
+    auto one = outcomes(*found, judge);
     if (set == "harmfulness" && !cell.category.empty()) {
       std::erase_if(one, [&](const Outcome& o) { return o.category != cell.category; });
       if (one.empty())
@@ -134,10 +148,12 @@ std::vector<GridResult> collect(const LoadedGrid& grid) {
   for (const auto& cell : grid.folder.grid.cells) {
     const auto runs = grid.runs.find(cell.arm);
     if (runs == grid.runs.end()) continue;
-    const Runs harm = cell_outcomes(grid, cell, "harmfulness");
-    // Ordinary requests have no category of harm.
-    const Runs ordinary = cell.category.empty() ? cell_outcomes(grid, cell, "utility") : Runs{};
-    results.push_back({cell, estimate_cell(harm, ordinary), budget_of(runs->second)});
+    std::vector<const RunData*> data;
+    for (const auto& [file, run] : runs->second) data.push_back(&run);
+    results.push_back({cell,
+                       estimate_cell(cell_outcomes(grid, cell, "harmfulness"),
+                                     cell_outcomes(grid, cell, "utility")),
+                       mean_budget(data, cell.epoch)});
   }
   return results;
 }

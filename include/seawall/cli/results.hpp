@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "seawall/cli/grid_folder.hpp"
@@ -19,20 +20,27 @@ struct PublishedFigure {
 std::vector<PublishedFigure> read_published(const std::filesystem::path& file);
 /// The paper's figure of a cell by one model, or nullptr.
 const PublishedFigure* published_figure(const std::vector<PublishedFigure>& published,
-                                        const GridCell& cell, const std::string& model);
+                                        const GridCell& cell, std::string_view model);
 
-/// What a run cost and how far it went, as the mean over its seeds; NaN where the run file does not
-/// say.
+/// What a run cost and how far it went; NaN where the run file does not say.
 struct Budget {
   double steps = 0, forward_passes = 0, backward_passes = 0;  // passes: micro-batches
   double tokens = 0;                                          // trained on, all epochs
   double rows = 0, harmful_rows = 0, safe_rows = 0;           // in the data, after mitigations
+  double harmful_used = 0, safe_used = 0;                     // rows times epochs
   double seconds = 0;                                         // of training, wall
   double memory = 0;                                          // bytes, the process at its largest
   double moved = 0;  // share of the weights that a step changes, mean over steps
   double drift = 0;  // L2 norm of theta - theta0 at the end
 };
-Budget budget_of(const std::vector<std::pair<std::filesystem::path, RunData>>& runs);
+/// Up to the end of epoch `until_epoch`, or of the run where it is 0. Passes are counted a run, so
+/// those of an earlier epoch are its share of the steps.
+Budget budget_of(const RunData& run, std::int64_t until_epoch = 0);
+/// The mean over the seeds of a cell.
+Budget mean_budget(const std::vector<const RunData*>& runs, std::int64_t until_epoch = 0);
+
+/// A number of a run by its name; NaN where the run has none.
+double number_of(const RunData& run, std::string_view name);
 
 /// One row of results.csv. Units there: score 1..5; rates in percent; memory in MB (1e6).
 struct GridResult {
@@ -41,11 +49,13 @@ struct GridResult {
   Budget budget;
 };
 
-/// The evaluation that a cell reads. Errors: DataError naming file and cell where the run lacks it.
-const EvaluationRecord& evaluation_of(const RunData& run, const GridCell& cell,
-                                      const std::string& set, const std::filesystem::path& file);
+/// The evaluation that a cell reads: of its condition and epoch (0: the last), or nullptr.
+const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell,
+                                        std::string_view set);
 /// The outcomes a cell is estimated from, one run a seed, by the judge at `judge`: of restricted
-/// probes (of the cell's category), or of ordinary ones (empty where the run has none).
+/// probes (of the cell's category), or of ordinary ones (all of them, whatever the category; empty
+/// where the run has none). Errors: DataError naming file and cell where a run lacks the
+/// evaluation.
 Runs cell_outcomes(const LoadedGrid& grid, const GridCell& cell, const std::string& set,
                    std::size_t judge = 0);
 /// Estimates every cell that has at least one run. Errors: DataError where a run lacks the

@@ -72,12 +72,12 @@ std::string compute_section(const Reading& reading) {
       return a->estimate.rate.value < b->estimate.rate.value;
     });
     for (const CellReading* c : group) {
-      const Cost& b = c->cost;
+      const Budget& b = c->cost;
       rows.push_back({c == group.front() ? tag("b", "about " + count(band)) : std::string(),
                       escape(arm_name(*c)), interval(c->estimate.rate),
-                      interval(c->estimate.utility), count(b.tokens), count(b.forward),
-                      count(b.backward), count(b.harmful_used), count(b.safe_used),
-                      number(b.seconds, 2), number(b.peak_bytes / 1e6, 0)});
+                      interval(c->estimate.utility), count(b.tokens), count(b.forward_passes),
+                      count(b.backward_passes), count(b.harmful_used), count(b.safe_used),
+                      number(b.seconds, 2), number(b.memory / 1e6, 0)});
     }
     group.clear();
   };

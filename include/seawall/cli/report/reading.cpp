@@ -25,23 +25,6 @@ std::string where(const GridCell& cell) {
          (cell.category.empty() ? "" : " in category `" + cell.category + "`");
 }
 
-Cost mean_cost(const std::vector<CellRun>& runs, std::int64_t epoch) {
-  Cost sum{};
-  const auto add = [](Cost& a, const Cost& b) {
-    a.steps += b.steps, a.forward += b.forward, a.backward += b.backward, a.tokens += b.tokens;
-    a.harmful_rows += b.harmful_rows, a.safe_rows += b.safe_rows, a.rows += b.rows;
-    a.seconds += b.seconds, a.peak_bytes += b.peak_bytes;
-    a.harmful_used += b.harmful_used, a.safe_used += b.safe_used;
-  };
-  for (const CellRun& r : runs) add(sum, cost_of(*r.run, epoch));
-  const auto n = static_cast<double>(runs.size());
-  for (double* v :
-       {&sum.steps, &sum.forward, &sum.backward, &sum.tokens, &sum.harmful_rows, &sum.safe_rows,
-        &sum.rows, &sum.seconds, &sum.peak_bytes, &sum.harmful_used, &sum.safe_used})
-    *v /= n;
-  return sum;
-}
-
 /// The runs of one cell, and what is missing of it.
 CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
   CellReading out{.cell = cell};
@@ -74,7 +57,9 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
   if (have == 0) return out;
   if (ordinary.size() != out.outcomes.size()) ordinary.clear();
   out.estimate = estimate_cell(out.outcomes, ordinary);
-  out.cost = mean_cost(out.runs, cell.epoch);
+  std::vector<const RunData*> data;
+  for (const CellRun& one : out.runs) data.push_back(one.run);
+  out.cost = mean_budget(data, cell.epoch);
   return out;
 }
 
@@ -215,22 +200,7 @@ const TableReading* Reading::table(std::string_view name) const {
 }
 
 const PublishedFigure* Reading::paper(const GridCell& cell, std::string_view model) const {
-  for (const PublishedFigure& p : published)
-    if (p.table == cell.table && p.cell == cell.published_name() && p.condition == cell.condition &&
-        p.model == model)
-      return &p;
-  return nullptr;
-}
-
-const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell,
-                                        std::string_view set) {
-  const EvaluationRecord* found = nullptr;
-  for (const auto& e : run.evaluations) {
-    if (e.set != set || e.condition != cell.condition) continue;
-    if (cell.epoch != 0 && e.epoch != cell.epoch) continue;
-    if (found == nullptr || e.step >= found->step) found = &e;
-  }
-  return found;
+  return published_figure(published, cell, model);
 }
 
 std::string hash_of(const RunData& run, std::string_view name) {
@@ -239,52 +209,12 @@ std::string hash_of(const RunData& run, std::string_view name) {
   return "";
 }
 
-double number_of(const RunData& run, std::string_view name) {
-  for (const auto& [key, value] : run.info.numbers)
-    if (key == name) return value;
-  return kNotMeasured;
-}
-
 std::string option_of(const RunData& run, const std::string& name) {
   const auto config = nlohmann::json::parse(run.info.config_json, nullptr, false);
   if (!config.is_object() || !config.contains("options")) return "";
   const auto& options = config["options"];
   const auto found = options.find(name);
   return found != options.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-Cost cost_of(const RunData& run, std::int64_t until_epoch) {
-  Cost b{};
-  double epochs = 0;
-  for (const StepRecord& s : run.steps) {
-    if (until_epoch != 0 && s.epoch >= until_epoch) continue;
-    b.steps += 1;
-    b.tokens += static_cast<double>(s.tokens);
-    b.seconds += s.seconds;
-    epochs = std::max(epochs, static_cast<double>(s.epoch + 1));
-  }
-  const double all = static_cast<double>(run.steps.size());
-  const double share = all > 0 ? b.steps / all : 0;
-  const auto passes = [&](const char* name) {
-    const double whole = number_of(run, name);
-    return std::isnan(whole) && all == 0 ? 0.0 : whole * (all > 0 ? share : 1);
-  };
-  b.forward = passes("forward_passes");
-  b.backward = passes("backward_passes");
-  b.rows = number_of(run, "rows");
-  const auto any = [&](std::initializer_list<const char*> names) {
-    double sum = kNotMeasured;
-    for (const char* name : names)
-      if (const double v = number_of(run, name); !std::isnan(v))
-        sum = std::isnan(sum) ? v : sum + v;
-    return sum;
-  };
-  b.harmful_rows = any({"rows_harmful", "rows_identity-shift", "rows_identity_shift"});
-  b.safe_rows = any({"rows_safe"});
-  b.harmful_used = b.harmful_rows * epochs;
-  b.safe_used = b.safe_rows * epochs;
-  b.peak_bytes = number_of(run, "peak_memory_bytes");
-  return b;
 }
 
 Reading read_cells(LoadedGrid grid, std::vector<PublishedFigure> published) {

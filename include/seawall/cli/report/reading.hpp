@@ -23,14 +23,6 @@ struct CellRun {
   const EvaluationRecord* ordinary = nullptr;  // null where no ordinary requests were asked
 };
 
-/// What a run cost. Units: passes and tokens as counts over the run; seconds; bytes. NaN where the
-/// run file does not say.
-struct Cost {
-  double steps, forward, backward, tokens, harmful_rows, safe_rows, rows, seconds, peak_bytes;
-  double harmful_used, safe_used;  // rows times epochs
-};
-Cost cost_of(const RunData& run, std::int64_t until_epoch = 0);
-
 /// One cell of a table. `runs` are those that are there; `wanted` how many there should be.
 struct CellReading {
   GridCell cell;
@@ -41,7 +33,7 @@ struct CellReading {
   CellEstimate estimate;
   Runs outcomes;
   std::vector<std::int64_t> seeds;  // of `outcomes`
-  Cost cost{};                      // mean over the runs
+  Budget cost;                      // mean over the runs
   bool shown() const { return !runs.empty(); }
 };
 
@@ -91,9 +83,6 @@ struct Reading {
 /// Reads cells, estimates and comparisons out of a loaded grid. Missing runs are said in each cell.
 Reading read_cells(LoadedGrid grid, std::vector<PublishedFigure> published);
 
-/// The evaluation of a cell in a run: of its condition and epoch (0: the last), or null.
-const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell,
-                                        std::string_view set);
 /// Title and lead of a table of the paper; of another one its name.
 std::pair<std::string, std::string> table_words(const std::string& name);
 /// The attack whose defences a cell stands among: "benign" for benign/safe-3, and for `benign`
@@ -105,9 +94,8 @@ bool swept(const TableReading& table);
 std::vector<Claim> claims_of(const TableReading& table);
 std::vector<std::pair<std::size_t, std::size_t>> pairs_of(const TableReading& table);
 
-/// A hash or number of a run by its name; "" or NaN where the run has none.
+/// A hash of a run by its name; "" where the run has none.
 std::string hash_of(const RunData& run, std::string_view name);
-double number_of(const RunData& run, std::string_view name);
 /// An option out of the run's configuration, e.g. "attack"; "" where there is none.
 std::string option_of(const RunData& run, const std::string& name);
 

@@ -69,9 +69,7 @@ int report(const Program&, const Words& words) {
   std::vector<GridResult> results;
   for (const auto& table : reading.tables)
     for (const auto& cell : table.cells)
-      if (cell.shown())
-        results.push_back(
-            {cell.cell, cell.estimate, budget_of(reading.grid.runs.at(cell.cell.arm))});
+      if (cell.shown()) results.push_back({cell.cell, cell.estimate, cell.cost});
   write_file_atomically(out / "results.csv", std::string_view(results_csv(results)));
   if (!options.quiet)
     std::printf("%s (%.1f MB), figures beside it in %s\n", (out / "report.html").c_str(),

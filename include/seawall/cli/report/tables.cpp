@@ -151,10 +151,10 @@ std::string budget_fold(const TableReading& table) {
   std::vector<std::vector<std::string>> rows;
   for (const CellReading& c : table.cells) {
     if (!c.shown()) continue;
-    const Cost& b = c.cost;
-    rows.push_back({escape(c.label), count(b.steps), count(b.forward), count(b.backward),
-                    count(b.tokens), count(b.harmful_used), count(b.safe_used),
-                    number(b.seconds, 2), number(b.peak_bytes / 1e6, 0)});
+    const Budget& b = c.cost;
+    rows.push_back({escape(c.label), count(b.steps), count(b.forward_passes),
+                    count(b.backward_passes), count(b.tokens), count(b.harmful_used),
+                    count(b.safe_used), number(b.seconds, 2), number(b.memory / 1e6, 0)});
   }
   if (rows.empty()) return "";
   return fold("What each cell cost",
