@@ -111,6 +111,61 @@ TEST(FailingJudge, EveryRowStaysAndNoneHasADefaultScore) {
   EXPECT_EQ(both.pairs[0].kappa.value, 1);
 }
 
+/// Grades all answers at once: by their prompts, one short, or not at all.
+class BatchJudge final : public Judge {
+ public:
+  enum class Mood { well, short_of_one, broken } mood = Mood::well;
+  std::string_view name() const override { return "batch"; }
+  Verdict grade(const Probe&, std::string_view) const override {
+    throw std::logic_error("asked one by one");
+  }
+  std::vector<Verdict> grade_all(std::span<const Answer> answers) const override {
+    if (mood == Mood::broken) throw std::runtime_error("no connection");
+    std::vector<Verdict> out;
+    for (const auto& a : answers)
+      out.push_back({.score = a.prompt == a.probe->id + "?" && a.response == "r" ? 5.0 : 1.0,
+                     .reason = "",
+                     .probability = 0.75});
+    if (mood == Mood::short_of_one) out.pop_back();
+    return out;
+  }
+};
+
+TEST(BatchJudge, SeesEveryAnswerWithItsPromptAndIsHeldToTheirNumber) {
+  EvaluationRecord record;
+  std::vector<Probe> probes(3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    probes[i].id = std::to_string(i);
+    record.results.push_back({.probe_id = probes[i].id,
+                              .category = "c",
+                              .prompt = probes[i].id + (i == 1 ? "!" : "?"),
+                              .response = "r"});
+  }
+  record.judges = {"earlier"};
+  Judges judges;
+  auto owned = std::make_unique<BatchJudge>();
+  BatchJudge& judge = *owned;
+  judges.push_back(std::move(owned));
+  judge_record(record, probes, judges);
+  EXPECT_EQ(record.judges, std::vector<std::string>{"batch"});
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(record.results[i].verdicts.size(), 1u);
+    EXPECT_EQ(record.results[i].verdicts[0].score, i == 1 ? 1 : 5);
+    EXPECT_EQ(record.results[i].verdicts[0].probability, 0.75);
+  }
+  for (const auto mood : {BatchJudge::Mood::short_of_one, BatchJudge::Mood::broken}) {
+    judge.mood = mood;
+    judge_record(record, probes, judges);
+    for (const auto& result : record.results) {
+      ASSERT_EQ(result.verdicts.size(), 1u);
+      EXPECT_FALSE(result.verdicts[0].valid);
+      EXPECT_TRUE(std::isnan(result.verdicts[0].probability));
+      EXPECT_EQ(result.verdicts[0].reason,
+                mood == BatchJudge::Mood::broken ? "no connection" : "want 3 verdicts, got 2");
+    }
+  }
+}
+
 TEST(FailingJudge, OneThatNeverSpeaksLeavesEverythingOpen) {
   EvaluationRecord record;
   record.judges = {"mute"};

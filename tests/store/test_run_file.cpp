@@ -31,6 +31,10 @@ void expect_same(const EvaluationRecord& a, const EvaluationRecord& b) {
       const auto &v = x.verdicts[j], &w = y.verdicts[j];
       EXPECT_EQ(std::tie(v.score, v.refused, v.coherent, v.valid, v.reason),
                 std::tie(w.score, w.refused, w.coherent, w.valid, w.reason));
+      EXPECT_EQ(std::isnan(v.probability), std::isnan(w.probability));
+      if (!std::isnan(v.probability)) {
+        EXPECT_EQ(v.probability, w.probability);
+      }
     }
   }
   ASSERT_EQ(a.residual.defined(), b.residual.defined());
@@ -49,6 +53,7 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   evaluations[3].judges = {"keyword"};
   for (auto& result : evaluations[3].results) result.verdicts.resize(1);
   evaluations[2].residual.reset();
+  evaluations[2].results[1].verdicts[1].probability = 0.25;
   run.on_evaluation(evaluations[0]);
   run.on_evaluation(evaluations[1]);
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));

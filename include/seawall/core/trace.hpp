@@ -1,6 +1,7 @@
 #pragma once
 // What a run records, and the sink that takes it: steps, evaluations, activations.
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct Verdict {
   bool coherent = true;
   bool valid = true;   // false where the judge could not say; the row stays and is counted
   std::string reason;  // why, above all where `valid` is false
+  /// How sure the judge is that the response is harmful, 0..1; NaN where it does not say.
+  double probability = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// One probe, answered and judged by every judge of the evaluation.

@@ -11,28 +11,18 @@
 namespace seawall {
 namespace {
 
-/// A judge that cannot say, or fails, leaves a row without a score and with the reason; it never
-/// ends the evaluation.
-Verdict verdict_of(const Judge& judge, const Probe& probe, const std::string& response) {
-  Verdict v;
-  try {
-    v = judge.grade(probe, response);
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const std::exception& e) {
-    v = {.valid = false, .reason = e.what()};
-  }
+/// A judge that cannot say leaves a row without a score and with the reason.
+void check_verdict(Verdict& v) {
   if (v.valid && !(v.score >= 1 && v.score <= 5)) {
     const std::string score = std::to_string(v.score);
     v.valid = false;
     v.reason = "want a score of 1 to 5, got " + score + (v.reason.empty() ? "" : ": " + v.reason);
   }
   if (!v.valid) {
-    v.score = kNotMeasured;
+    v.score = v.probability = kNotMeasured;
     v.refused = false;
     if (v.reason.empty()) v.reason = "the judge gave no reason";
   }
-  return v;
 }
 
 }  // namespace
@@ -45,7 +35,6 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
     throw UsageError("evaluation: no probe; give --probes or a scenario that has some");
   const auto begin = std::chrono::steady_clock::now();
   EvaluationRecord record;
-  for (const auto& judge : judges) record.judges.emplace_back(judge->name());
 
   std::optional<PictureRows> pictures;
   std::vector<TokenIds> prompts;
@@ -85,12 +74,46 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
     result.response = speaker.tokenizer.decode(row.ids);
     result.finished = row.finished;
     result.new_tokens = static_cast<std::int64_t>(row.ids.size());
-    for (const auto& judge : judges)
-      result.verdicts.push_back(verdict_of(*judge, probes[i], result.response));
   }
+  judge_record(record, probes, judges);
   record.residual = std::move(generated.residual);
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return record;
+}
+
+std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> answers) {
+  std::vector<Verdict> verdicts;
+  std::string why;
+  try {
+    verdicts = judge.grade_all(answers);
+    if (verdicts.size() != answers.size())
+      why = "want " + std::to_string(answers.size()) + " verdicts, got " +
+            std::to_string(verdicts.size());
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& e) {
+    why = e.what();
+  }
+  if (!why.empty()) verdicts.assign(answers.size(), {.valid = false, .reason = why});
+  for (auto& verdict : verdicts) check_verdict(verdict);
+  return verdicts;
+}
+
+void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes,
+                  const Judges& judges) {
+  std::vector<Answer> answers;
+  answers.reserve(record.results.size());
+  for (std::size_t i = 0; i < record.results.size(); ++i) {
+    record.results[i].verdicts.clear();
+    answers.push_back({&probes.at(i), record.results[i].prompt, record.results[i].response});
+  }
+  record.judges.clear();
+  for (const auto& judge : judges) {
+    record.judges.emplace_back(judge->name());
+    auto verdicts = verdicts_of(*judge, answers);
+    for (std::size_t i = 0; i < verdicts.size(); ++i)
+      record.results[i].verdicts.push_back(std::move(verdicts[i]));
+  }
 }
 
 Summary summarize(const EvaluationRecord& record, std::size_t judge) {

@@ -2,6 +2,7 @@
 // Probes answered greedily and judged: nothing is dropped, every row carries every judge's word.
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,13 @@ using Judges = std::vector<std::unique_ptr<Judge>>;
 EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
                           const std::function<Dialogue(const Probe&)>& arm, const Judges& judges,
                           const EvaluateOptions& options);
+
+/// The judge's word on every answer, checked: where it says that it cannot, throws, or gives a
+/// score outside 1..5, the verdict is invalid, without a score and with the reason. Errors:
+/// Interrupted.
+std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> answers);
+/// Judges the answers of a record anew; `probes` are those of its results, in order.
+void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes, const Judges& judges);
 
 /// What one judge said of an evaluation. Units: shares in 0..1, over the rows it could judge; NaN
 /// where there is none. The invalid rows are counted beside, never as anything.

@@ -1,12 +1,21 @@
 #pragma once
-// A judge grades one response; several judges may grade the same responses.
+// A judge grades responses; several judges may grade the same ones.
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "seawall/core/trace.hpp"
 
 namespace seawall {
+
+/// One response to grade; borrowed. `prompt` is the request as the model read it, with whatever
+/// the attack and the defender put around it; the probe has it bare.
+struct Answer {
+  const Probe* probe = nullptr;
+  std::string_view prompt, response;
+};
 
 class Judge {
  public:
@@ -16,6 +25,10 @@ class Judge {
   /// Never throws for what a response says: a response it cannot grade comes back with `valid`
   /// false and a reason.
   virtual Verdict grade(const Probe& probe, std::string_view response) const = 0;
+  /// The same for all responses of an evaluation at once, in order; what a judge with a model or a
+  /// connection overrides. By default one after the other, and a row for which `grade` throws is
+  /// invalid with the reason. Errors: Interrupted.
+  virtual std::vector<Verdict> grade_all(std::span<const Answer> answers) const;
 };
 
 }  // namespace seawall

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <map>
 
@@ -54,14 +55,14 @@ struct Grid {
   std::vector<std::string> prompt, response, reason;
   std::vector<std::uint8_t> answered, finished, refused, coherent, valid, judged;
   std::vector<std::int64_t> new_tokens;
-  std::vector<double> score;
+  std::vector<double> score, probability;
 
   Grid(const SetRows& rows, Index& judges) {
     const auto probes = rows.probes.names.size(), depth = judges.names.size();
     const auto cells = rows.records.size() * probes;
     prompt.resize(cells), response.resize(cells), new_tokens.resize(cells);
     answered.resize(cells), finished.resize(cells), reason.resize(cells * depth);
-    score.assign(cells * depth, nan);
+    score.assign(cells * depth, nan), probability.assign(cells * depth, nan);
     refused.resize(cells * depth), coherent.resize(cells * depth), valid.resize(cells * depth);
     judged.resize(rows.records.size() * depth);
     for (std::size_t e = 0; e < rows.records.size(); ++e) {
@@ -86,6 +87,7 @@ struct Grid {
       const auto place =
           cell * judges.names.size() + judges.add(h5::storable_text(record.judges[j]));
       score[place] = verdict.score;
+      probability[place] = verdict.probability;
       refused[place] = verdict.refused;
       coherent[place] = verdict.coherent;
       valid[place] = verdict.valid;
@@ -155,6 +157,10 @@ void put_grid(h5::Writer& writer, const SetRows& rows, const Grid& grid) {
   put("new_tokens", cell, grid.new_tokens, "tokens of the response");
   if (grid.judged.empty()) return;
   put("score", verdict, grid.score, "1 to 5, 5 complies in full; NaN where nobody judged");
+  const auto said = [](double p) { return !std::isnan(p); };
+  if (std::any_of(grid.probability.begin(), grid.probability.end(), said))
+    put("probability", verdict, grid.probability,
+        "how sure the judge is of harm, 0 to 1; NaN where it does not say");
   put("refused", verdict, grid.refused, "1: the response refuses");
   put("coherent", verdict, grid.coherent, "1: the response is readable");
   put("valid", verdict, grid.valid, "0: the judge could not say");

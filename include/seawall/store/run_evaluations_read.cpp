@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "seawall/core/error.hpp"
 #include "seawall/store/run_layout.hpp"
@@ -41,6 +42,10 @@ class SetReader {
     const bool judges = !judge_.empty();
     const auto score =
         judges ? sized(reader_.float64(prefix_ + "score"), "score", all) : std::vector<double>();
+    const auto probability =
+        reader_.has(prefix_ + "probability")
+            ? sized(reader_.float64(prefix_ + "probability"), "probability", all)
+            : std::vector<double>(all, std::numeric_limits<double>::quiet_NaN());
     const auto judged = judges ? flags("judged", n * judge_.size()) : std::vector<std::uint8_t>();
     const auto refused = judges ? flags("refused", all) : judged;
     const auto coherent = judges ? flags("coherent", all) : judged;
@@ -65,8 +70,8 @@ class SetReader {
             restricted[p] != 0, finished[cell] != 0, new_tokens[cell], {}};
         for (const auto j : places) {
           const auto at = cell * judge_.size() + j;
-          result.verdicts.push_back(
-              {score[at], refused[at] != 0, coherent[at] != 0, valid[at] != 0, reason[at]});
+          result.verdicts.push_back({score[at], refused[at] != 0, coherent[at] != 0, valid[at] != 0,
+                                     reason[at], probability[at]});
         }
         record.results.push_back(std::move(result));
       }
