@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "seawall/core/error.hpp"
 #include "support.hpp"
 
@@ -83,6 +85,52 @@ TEST(Decoder, EveryGroupSize) {
   for (auto [heads, kv] : {std::pair{6, 1}, {6, 2}, {6, 3}, {6, 6}, {1, 1}})
     expect_same_gradients(small_config(heads, kv), deep_rows(), {}, LossMode::fused,
                           double_tolerance);
+}
+
+TEST(Decoder, EveryFamilyOnBothPaths) {
+  for (const auto& config : testing::family_configs())
+    for (bool composite : {false, true}) {
+      SCOPED_TRACE(family_name(config.family) + (composite ? ", composite" : ""));
+      std::optional<Composite> path;
+      if (composite) path.emplace();
+      expect_same_gradients(config, deep_rows(), {}, LossMode::fused, double_tolerance);
+    }
+}
+
+// Blocks of 64 queries begin within, at and far beyond the window.
+TEST(Decoder, EveryWindow) {
+  auto config = small_config();
+  config.family = Family::mistral;
+  for (std::int64_t window : {2, 16, 17, 63, 64, 65, 90, 1000}) {
+    SCOPED_TRACE(window);
+    config.sliding_window = window;
+    config.layers = window < 20 ? 2 : 1;
+    expect_same_gradients(config, deep_rows(), {}, LossMode::fused, double_tolerance);
+  }
+}
+
+TEST(Decoder, AWindowAsLongAsTheRowsLeavesEveryBit) {
+  const auto plan = plan_batch(deep_rows(), at::kCPU);
+  std::vector<std::vector<Tensor>> all;
+  for (std::int64_t window : {0, 96}) {
+    auto config = small_config();
+    config.family = Family::mistral;
+    config.sliding_window = window;
+    auto decoder = small_decoder(config, at::kFloat);
+    all.push_back(gradients(decoder, [&] { return decoder.loss(plan, LossMode::fused); }));
+  }
+  for (std::size_t i = 0; i < all[0].size(); ++i) EXPECT_TRUE(at::equal(all[0][i], all[1][i])) << i;
+}
+
+TEST(Decoder, BfloatFamiliesFollowDouble) {
+  for (const auto& config : testing::family_configs()) {
+    const auto plan = plan_batch(deep_rows(), at::kCPU);
+    auto want = small_decoder(config), got = small_decoder(config, at::kBFloat16);
+    const auto loss = got.loss(plan, LossMode::fused).item<double>();
+    // 8 bits, three layers: a percent of a loss of 4 to 9; a lost bias or factor is far more.
+    EXPECT_NEAR(loss, want.loss(plan, LossMode::fused).item<double>(), 0.1)
+        << family_name(config.family);
+  }
 }
 
 TEST(Decoder, RandomTrees) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "seawall/core/error.hpp"
 #include "support.hpp"
 
@@ -59,6 +61,26 @@ TEST(Generate, EqualsTheFullForwardPassInSmallBatches) {
 TEST(Generate, CompositeEqualsTheFullForwardPass) {
   const testing::Composite path;
   expect_reference(varied_decoder(), {.max_new_tokens = 12});
+}
+
+TEST(Generate, EveryFamilyEqualsItsFullForwardPass) {
+  for (const auto& config : testing::family_configs())
+    for (bool composite : {false, true}) {
+      SCOPED_TRACE(family_name(config.family) + (composite ? ", composite" : ""));
+      std::optional<testing::Composite> path;
+      if (composite) path.emplace();
+      expect_reference(small_decoder(config), {.max_new_tokens = 20});
+    }
+}
+// Windows that end within a prompt's runs, at their seams, within pages of new tokens and between.
+TEST(Generate, EveryWindow) {
+  auto config = small_config(4, 2, false);
+  config.family = Family::mistral;
+  for (std::int64_t window : {1, 2, 6, 9, 10, 11, 16, 17, 33, 60, 1000}) {
+    SCOPED_TRACE(window);
+    config.sliding_window = window;
+    expect_reference(small_decoder(config), {.max_new_tokens = 37});
+  }
 }
 
 TEST(Generate, StopsRowsAtTheirStopIds) {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <cmath>
 #include <random>
 #include <vector>
 
@@ -31,6 +32,17 @@ inline LlamaConfig small_config(std::int64_t heads = 4, std::int64_t kv_heads = 
   c.rms_norm_eps = 1e-5;
   c.tie_word_embeddings = tied;
   return c;
+}
+
+/// A config of each kind that is not plain Llama.
+inline std::vector<LlamaConfig> family_configs() {
+  std::vector<LlamaConfig> out(4, small_config(4, 2, false));
+  out[0].family = Family::mistral;
+  out[0].sliding_window = 7;
+  out[1].family = Family::qwen2;
+  out[2].family = Family::gemma;
+  out[3].rope_scaling = {.type = RopeScaling::Type::linear, .factor = 4};
+  return out;
 }
 
 /// Weights large enough that every path matters; norms away from 1.
@@ -72,14 +84,16 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
   std::map<std::string, Tensor> w;
   for (const auto& p : decoder.parameters()) w[p.name] = p.tensor;
   auto norm = [&](const Tensor& x, const Tensor& weight) {
-    return x / at::sqrt(x.pow(2).mean(-1, true) + c.rms_norm_eps) * weight;
+    const Tensor factor = c.family == Family::gemma ? weight + 1 : weight;
+    return x / at::sqrt(x.pow(2).mean(-1, true) + c.rms_norm_eps) * factor;
   };
   auto rope = [&](const Tensor& x) {  // [heads,T,D]
     Tensor out = at::empty_like(x);
     const auto half = c.head_dim / 2;
     std::vector<Tensor> parts;
-    const Tensor frequency =
+    Tensor frequency =
         at::pow(c.rope_theta, -at::arange(0, half, at::TensorOptions(type)) * 2 / c.head_dim);
+    if (c.rope_scaling.type == RopeScaling::Type::linear) frequency /= c.rope_scaling.factor;
     const Tensor angle =
         at::arange(0, t, at::TensorOptions(type)).unsqueeze(1) * frequency;  // [T,D/2]
     const Tensor a = x.slice(2, 0, half), b = x.slice(2, half);
@@ -87,20 +101,22 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
   };
   std::vector<std::int64_t> wide(ids.begin(), ids.end());
   Tensor x = w.at("model.embed_tokens.weight").index_select(0, at::tensor(wide, at::kLong));
+  if (c.family == Family::gemma) x = x * std::sqrt(static_cast<double>(c.hidden_size));
   for (std::int64_t l = 0; l < c.layers; ++l) {
     const auto name = "model.layers." + std::to_string(l) + ".";
     auto weight = [&](const std::string& n) { return w.at(name + n + ".weight"); };
     const Tensor n1 = norm(x, weight("input_layernorm"));
     auto heads = [&](const std::string& n, std::int64_t count) {
-      return at::matmul(n1, weight("self_attn." + n).t())
-          .view({t, count, c.head_dim})
-          .transpose(0, 1);
+      Tensor out = at::matmul(n1, weight("self_attn." + n).t());
+      if (c.family == Family::qwen2) out = out + w.at(name + "self_attn." + n + ".bias");
+      return out.view({t, count, c.head_dim}).transpose(0, 1);
     };
     const auto group = c.heads / c.kv_heads;
     const Tensor q = rope(heads("q_proj", c.heads));
     const Tensor k = rope(heads("k_proj", c.kv_heads)).repeat_interleave(group, 0);
     const Tensor v = heads("v_proj", c.kv_heads).repeat_interleave(group, 0);
-    const Tensor mask = at::ones({t, t}, at::kBool).triu(1);
+    Tensor mask = at::ones({t, t}, at::kBool).triu(1);
+    if (c.sliding_window > 0) mask = mask | at::ones({t, t}, at::kBool).tril(-c.sliding_window);
     const Tensor scores =
         (at::matmul(q, k.transpose(1, 2)) / std::sqrt(static_cast<double>(c.head_dim)))
             .masked_fill(mask, -INFINITY);
@@ -109,8 +125,12 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
     x = x + at::matmul(mixed, weight("self_attn.o_proj").t());
     const Tensor n2 = norm(x, weight("post_attention_layernorm"));
     const Tensor gate = at::matmul(n2, weight("mlp.gate_proj").t());
-    x = x + at::matmul(gate * gate.sigmoid() * at::matmul(n2, weight("mlp.up_proj").t()),
-                       weight("mlp.down_proj").t());
+    const Tensor cubic = gate + 0.044715 * gate.pow(3);
+    const Tensor opened = c.family == Family::gemma
+                              ? gate / 2 * (1 + at::tanh(std::sqrt(2 / M_PI) * cubic))
+                              : gate * gate.sigmoid();
+    x = x +
+        at::matmul(opened * at::matmul(n2, weight("mlp.up_proj").t()), weight("mlp.down_proj").t());
   }
   return x;
 }

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "test_files_support.hpp"
@@ -49,22 +50,120 @@ TEST(Config, TakesTheDefaultsOfTransformers) {
 TEST(Config, ReadsBothPlacesOfTheRotaryBase) {
   auto document = tiny_json();
   document.erase("rope_theta");
+  document.erase("rope_scaling");
   document["rope_parameters"] = {{"rope_theta", 5e5}, {"rope_type", "default"}};
   EXPECT_EQ(LlamaConfig::from_json(document.dump(), "c").rope_theta, 5e5);
 }
 
 TEST(Config, WhatWouldRunDifferentlyIsRefusedByField) {
-  EXPECT_HAS(refuse([](json& j) { j["model_type"] = "mistral"; }), "model_type is 'mistral'");
+  EXPECT_HAS(refuse([](json& j) { j["model_type"] = "mixtral"; }), "model_type is 'mixtral'");
   EXPECT_HAS(refuse([](json& j) { j["hidden_act"] = "gelu"; }), "hidden_act");
+  EXPECT_HAS(refuse([](json& j) { j["model_type"] = "gemma"; }), "hidden_act is 'silu'");
   EXPECT_HAS(refuse([](json& j) { j["attention_bias"] = true; }), "attention_bias");
   EXPECT_HAS(refuse([](json& j) { j["mlp_bias"] = true; }), "mlp_bias");
+  EXPECT_HAS(refuse([](json& j) { j["rope_interleaved"] = true; }), "rope_interleaved");
   EXPECT_HAS(refuse([](json& j) { j["attention_dropout"] = 0.1; }), "attention_dropout");
   EXPECT_HAS(refuse([](json& j) { j["quantization_config"] = {{"bits", 4}}; }), "quantization");
   EXPECT_HAS(refuse([](json& j) {
-               j["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", 8.0}};
+               j["model_type"] = "qwen2";
+               j["use_sliding_window"] = true;
              }),
-             "rope_type 'llama3'");
-  EXPECT_HAS(refuse([](json& j) { j["rope_scaling"] = {{"type", "linear"}}; }), "'linear'");
+             "use_sliding_window is true");
+  EXPECT_HAS(refuse([](json& j) {
+               j["layer_types"] = {"full_attention", "sliding_attention"};
+             }),
+             "layer_types has \"sliding_attention\", want 'full_attention'");
+  EXPECT_HAS(refuse([](json& j) {
+               j["model_type"] = "mistral";
+               j["sliding_window"] = 0;
+             }),
+             "sliding_window is 0");
+  EXPECT_HAS(refuse([](json& j) {
+               j["model_type"] = "mistral";
+               j["sliding_window"] = -3;
+             }),
+             "sliding_window is -3");
+}
+
+TEST(Config, RotaryScalingThatIsNotKnownOrNotWholeIsRefusedByField) {
+  const auto scaled = [](json rope) {
+    return refuse([&](json& j) { j["rope_scaling"] = std::move(rope); });
+  };
+  EXPECT_HAS(scaled({{"rope_type", "yarn"}, {"factor", 8.0}}), "rope_type 'yarn'");
+  EXPECT_HAS(scaled({{"type", "dynamic"}, {"factor", 2}}), "rope_type 'dynamic'");
+  EXPECT_HAS(scaled({{"type", "linear"}}), "rope_scaling: factor is missing");
+  EXPECT_HAS(scaled({{"type", "linear"}, {"factor", 0}}), "rope_scaling.factor");
+  json rope = {{"rope_type", "llama3"},
+               {"factor", 8.0},
+               {"low_freq_factor", 1.0},
+               {"high_freq_factor", 4.0}};
+  EXPECT_HAS(scaled(rope), "original_max_position_embeddings is missing");
+  rope["original_max_position_embeddings"] = 8192;
+  auto document = tiny_json();
+  document["rope_scaling"] = rope;
+  EXPECT_EQ(LlamaConfig::from_json(document.dump(), "c").rope_scaling.factor, 8);
+  rope["high_freq_factor"] = 1.0;
+  EXPECT_HAS(scaled(rope), "high_freq_factor is not above low_freq_factor");
+  rope.erase("low_freq_factor");
+  EXPECT_HAS(scaled(rope), "low_freq_factor is missing");
+}
+
+TEST(Config, EveryFamilyReadsWhatItWrites) {
+  for (const auto family : {Family::llama, Family::mistral, Family::qwen2, Family::gemma})
+    for (const auto type :
+         {RopeScaling::Type::none, RopeScaling::Type::linear, RopeScaling::Type::llama3}) {
+      auto config = tiny_config();
+      config.family = family;
+      if (family == Family::mistral) config.sliding_window = 5;
+      config.rope_scaling = {.type = type,
+                             .factor = 3,
+                             .low_freq_factor = 1.5,
+                             .high_freq_factor = 6,
+                             .original_max_position_embeddings = 77};
+      const auto text = config.to_json();
+      const auto again = LlamaConfig::from_json(text, "config.json");
+      EXPECT_EQ(again.to_json(), text);
+      EXPECT_EQ(again.family, family);
+      EXPECT_EQ(again.sliding_window, config.sliding_window);
+      EXPECT_EQ(again.rope_scaling.type, type);
+      EXPECT_EQ(rotary_frequencies<double>(again), rotary_frequencies<double>(config));
+    }
+}
+
+TEST(Config, MistralsWindowIsNoneWhereNullAndTheDefaultWhereMissing) {
+  auto document = tiny_json();
+  document["model_type"] = "mistral";
+  EXPECT_EQ(LlamaConfig::from_json(document.dump(), "c").sliding_window, 4096);
+  document["sliding_window"] = nullptr;
+  EXPECT_EQ(LlamaConfig::from_json(document.dump(), "c").sliding_window, 0);
+  EXPECT_TRUE(json::parse(LlamaConfig::from_json(document.dump(), "c").to_json())
+                  .at("sliding_window")
+                  .is_null());
+}
+
+TEST(Config, QwenHasBiasesOfQueriesKeysAndValues) {
+  auto config = tiny_config();
+  const auto plain = config.parameter_count();
+  config.family = Family::qwen2;
+  EXPECT_EQ(config.parameter_count() - plain, 4 + 2 + 2);
+  EXPECT_EQ(config.parameter_shapes()[10].first, "model.layers.0.self_attn.q_proj.bias");
+}
+
+// Source: the published settings of Llama 3.1 (theta 5e5, D 128), and the formula by hand.
+TEST(Config, LlamaThreeStretchesLongWavesOnly) {
+  LlamaConfig config;
+  config.head_dim = 128;
+  config.rope_theta = 5e5;
+  const auto plain = rotary_frequencies<double>(config);
+  config.rope_scaling = {.type = RopeScaling::Type::llama3, .factor = 8};
+  const auto scaled = rotary_frequencies<double>(config);
+  for (std::size_t i = 0; i < scaled.size(); ++i) {
+    const double wave = 2 * M_PI / plain[i];
+    const double kept = std::clamp((8192 / wave - 1) / 3, 0.0, 1.0);
+    EXPECT_NEAR(scaled[i] / plain[i], (1 - kept) / 8 + kept, 1e-12) << i;
+  }
+  EXPECT_EQ(scaled.front(), plain.front());
+  EXPECT_EQ(scaled.back(), plain.back() / 8);
 }
 
 TEST(Config, ImpossibleValuesAreRefusedByField) {

@@ -22,7 +22,8 @@ using Item = BatchPlan::Attention::Item;
 using Bucket = BatchPlan::Attention::Bucket;
 
 /// Pads `items` to one size.
-Bucket make_bucket(const std::vector<const Item*>& items, const at::Device& device) {
+Bucket make_bucket(const std::vector<const Item*>& items, const at::Device& device,
+                   const AttentionShape& shape) {
   Bucket bucket;
   bucket.segments = static_cast<std::int64_t>(items.size());
   for (const auto* item : items) {
@@ -41,7 +42,8 @@ Bucket make_bucket(const std::vector<const Item*>& items, const at::Device& devi
     for (std::int64_t i = 0; i < bucket.n; ++i) {
       bool* visible = mask.data_ptr<bool>() + (s * bucket.n + i) * bucket.m;
       const bool real = i < item.length;
-      std::fill_n(visible, real ? item.ancestors + i + 1 : 1, true);
+      const auto place = real ? item.ancestors + i : 0, first = shape.first_seen(place);
+      std::fill_n(visible + first, place + 1 - first, true);
       if (!real) continue;
       queries.data_ptr<std::int64_t>()[s * bucket.n + i] = item.begin + i;
       taken.push_back(s * bucket.n + i);
@@ -58,8 +60,12 @@ Bucket make_bucket(const std::vector<const Item*>& items, const at::Device& devi
 
 }  // namespace
 
-const BatchPlan::Attention::Buckets& BatchPlan::Attention::buckets(const at::Device& device) const {
-  std::call_once(made_, [&] {
+const BatchPlan::Attention::Buckets& BatchPlan::Attention::buckets(const at::Device& device,
+                                                                   std::int64_t window) const {
+  const std::lock_guard lock(making_);
+  const auto [found, fresh] = buckets_.try_emplace(window);
+  auto& made = found->second;
+  if (fresh) {
     std::map<std::pair<int, int>, std::vector<const Item*>>
         sizes;  // by powers of two of own length and context
     std::int64_t tokens = 0;
@@ -73,19 +79,24 @@ const BatchPlan::Attention::Buckets& BatchPlan::Attention::buckets(const at::Dev
     auto order = at::empty({tokens}, at::kLong);
     std::int64_t next = 0;
     for (const auto& [size, list] : sizes) {
-      buckets_.list.push_back(make_bucket(list, device));
+      made.list.push_back(make_bucket(list, device, {.window = window}));
       for (const auto* item : list)
         for (std::int64_t t = 0; t < item->length; ++t)
           order.data_ptr<std::int64_t>()[item->begin + t] = next++;
     }
-    buckets_.order = order.to(device);
-  });
-  return buckets_;
+    made.order = order.to(device);
+  }
+  return made;
 }
 
-Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan) {
+AttentionShape attention_shape(const LlamaConfig& config) {
+  return {config.heads, config.kv_heads, config.head_dim, config.sliding_window};
+}
+
+Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan,
+                      std::int64_t window) {
   const auto heads = q.size(1), kv_heads = k.size(1), d = q.size(2);
-  const auto& buckets = plan.attention->buckets(q.device());
+  const auto& buckets = plan.attention->buckets(q.device(), window);
   std::vector<Tensor> parts;
   for (const auto& bucket : buckets.list) {
     auto padded = [&](const Tensor& x, const Tensor& index, std::int64_t n) {
@@ -151,13 +162,18 @@ void attention_forward(const BatchPlan::Attention& plan, const AttentionShape& s
     gather(v, qkv + (shape.heads + shape.kv_heads + kv) * d, width, item, d);
     for (auto h = kv * group; h < (kv + 1) * group; ++h)
       for (std::int64_t i0 = 0; i0 < item.length; i0 += block_rows) {
-        const auto n = std::min(block_rows, item.length - i0), seen = item.ancestors + i0 + n,
-                   t0 = item.begin + i0;
-        gemm<Real>(false, true, {n, seen, d}, {qkv + t0 * width + h * d, width}, {k, d}, {s, seen});
-        for (std::int64_t i = 0; i < n; ++i)
-          lse[h * tokens + t0 + i] =
-              kernel.softmax(s + i * seen, scale, item.ancestors + i0 + i + 1, seen);
-        gemm<Real>(false, false, {n, d, seen}, {s, seen}, {v, d},
+        const auto n = std::min(block_rows, item.length - i0), t0 = item.begin + i0,
+                   place = item.ancestors + i0, first = shape.first_seen(place),
+                   seen = place + n - first;  // keys that some row of the block sees
+        gemm<Real>(false, true, {n, seen, d}, {qkv + t0 * width + h * d, width}, {k + first * d, d},
+                   {s, seen});
+        for (std::int64_t i = 0; i < n; ++i) {
+          const auto hidden = shape.first_seen(place + i) - first;
+          std::fill_n(s + i * seen, hidden, Real(0));
+          lse[h * tokens + t0 + i] = kernel.softmax(s + i * seen + hidden, scale,
+                                                    place + i + 1 - first - hidden, seen - hidden);
+        }
+        gemm<Real>(false, false, {n, d, seen}, {s, seen}, {v + first * d, d},
                    {out + t0 * out_width + h * d, out_width});
       }
   });
@@ -186,21 +202,25 @@ void attention_backward(const BatchPlan::Attention& plan, const AttentionShape& 
     gather(v, grad.qkv + (shape.heads + shape.kv_heads + kv) * d, width, item, d);
     for (auto h = kv * group; h < (kv + 1) * group; ++h)
       for (std::int64_t i0 = 0; i0 < item.length; i0 += block_rows) {
-        const auto n = std::min(block_rows, item.length - i0), seen = item.ancestors + i0 + n,
-                   t0 = item.begin + i0;
+        const auto n = std::min(block_rows, item.length - i0), t0 = item.begin + i0,
+                   place = item.ancestors + i0, first = shape.first_seen(place),
+                   seen = place + n - first;
         const View<const Real> q{grad.qkv + t0 * width + h * d, width};
         const View<const Real> d_out{grad.d_out + t0 * out_width + h * d, out_width};
-        gemm<Real>(false, true, {n, seen, d}, q, {k, d}, {s, seen});
-        gemm<Real>(false, true, {n, seen, d}, d_out, {v, d}, {ds, seen});
+        gemm<Real>(false, true, {n, seen, d}, q, {k + first * d, d}, {s, seen});
+        gemm<Real>(false, true, {n, seen, d}, d_out, {v + first * d, d}, {ds, seen});
         for (std::int64_t i = 0; i < n; ++i) {
           const auto row = (t0 + i) * out_width + h * d;
           const Real delta = kernel.dot(grad.out + row, grad.d_out + row, d);
-          kernel.softmax_backward(s + i * seen, ds + i * seen, scale, grad.lse[h * tokens + t0 + i],
-                                  delta, item.ancestors + i0 + i + 1, seen);
+          const auto hidden = shape.first_seen(place + i) - first, begin = i * seen + hidden;
+          std::fill_n(s + i * seen, hidden, Real(0));
+          std::fill_n(ds + i * seen, hidden, Real(0));
+          kernel.softmax_backward(s + begin, ds + begin, scale, grad.lse[h * tokens + t0 + i],
+                                  delta, place + i + 1 - first - hidden, seen - hidden);
         }
-        gemm<Real>(true, false, {seen, d, n}, {s, seen}, d_out, {dv, d}, Store::add);
-        gemm<Real>(true, false, {seen, d, n}, {ds, seen}, q, {dk, d}, Store::add);
-        gemm<Real>(false, false, {n, d, seen}, {ds, seen}, {k, d},
+        gemm<Real>(true, false, {seen, d, n}, {s, seen}, d_out, {dv + first * d, d}, Store::add);
+        gemm<Real>(true, false, {seen, d, n}, {ds, seen}, q, {dk + first * d, d}, Store::add);
+        gemm<Real>(false, false, {n, d, seen}, {ds, seen}, {k + first * d, d},
                    {grad.d_qkv + t0 * width + h * d, width});
       }
   });

@@ -1,11 +1,13 @@
 #pragma once
 // Attention over a batch plan: every segment's queries see the tokens of its ancestors and its own,
 // causally.
+#include <map>
 #include <mutex>
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
 #include "seawall/model/batch_plan.hpp"
+#include "seawall/model/config.hpp"
 
 namespace seawall {
 
@@ -39,22 +41,29 @@ struct BatchPlan::Attention {
     std::vector<Bucket> list;
     Tensor order;  // [T] where each flat token lies in the buckets' real queries, joined
   };
-  /// Made at the first use.
-  const Buckets& buckets(const at::Device& device) const;
+  /// Made at the first use of a window (0: none).
+  const Buckets& buckets(const at::Device& device, std::int64_t window) const;
 
  private:
-  mutable std::once_flag made_;
-  mutable Buckets buckets_;
+  mutable std::mutex making_;
+  mutable std::map<std::int64_t, Buckets> buckets_;
 };
 
 /// Sizes of the attention of one layer.
 struct AttentionShape {
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  std::int64_t window = 0;  // LlamaConfig::sliding_window
   std::int64_t width() const { return (heads + 2 * kv_heads) * head_dim; }  // q|k|v columns
+  /// First place of a row that the query at `place` sees.
+  std::int64_t first_seen(std::int64_t place) const {
+    return window > 0 && place >= window ? place + 1 - window : 0;
+  }
 };
+AttentionShape attention_shape(const LlamaConfig& config);
 
 /// Plain differentiable operators. Shapes: q [T,H,D], k and v [T,KV,D], rotated -> [T,H*D].
-Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan);
+Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan,
+                      std::int64_t window);
 
 namespace cpu {
 /// Shapes: qkv [T,width] rotated -> out [T,H*D], lse [H,T].

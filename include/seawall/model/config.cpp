@@ -1,11 +1,9 @@
 #include "seawall/model/config.hpp"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
+#include <numbers>
 
 #include "seawall/core/error.hpp"
-#include "seawall/core/json.hpp"
-#include "seawall/model/json_fields.hpp"
 
 namespace seawall {
 namespace {
@@ -23,40 +21,6 @@ void require_positive(const char* field, double value, double high) {
   if (std::isfinite(value) && value > 0 && value <= high) return;
   throw DataError("model config: " + std::string(field) + " is " + std::to_string(value) +
                   ", want a number above 0 and at most " + std::to_string(high));
-}
-
-/// The base of the rotary embedding, which newer files keep under rope_parameters; scaled variants
-/// are refused.
-double read_rope(const JsonFields& fields, const std::string& where) {
-  auto theta = fields.number("rope_theta", 10000.0);
-  for (const auto* name : {"rope_parameters", "rope_scaling"}) {
-    if (!fields.given(name)) continue;
-    const JsonFields rope(fields.at(name), where + ": " + name);
-    const auto type = rope.text("rope_type", rope.text("type", "default"));
-    if (type != "default") {
-      rope.fail("rope_type '" + type + "' is not supported, want 'default' or no entry");
-    }
-    theta = rope.number("rope_theta", theta);
-  }
-  return theta;
-}
-
-void refuse_unsupported(const JsonFields& fields) {
-  const auto type = fields.text("model_type", "");
-  if (type != "llama") fields.fail("model_type is '" + type + "', want 'llama'");
-  const auto activation = fields.text("hidden_act", "silu");
-  if (activation != "silu") fields.fail("hidden_act is '" + activation + "', want 'silu'");
-  for (const auto* name : {"attention_bias", "mlp_bias"}) {
-    if (fields.flag(name, false)) {
-      fields.fail(std::string(name) + " is true; biases are not supported");
-    }
-  }
-  if (fields.number("attention_dropout", 0.0) != 0.0) {
-    fields.fail("attention_dropout is not 0; dropout is not supported");
-  }
-  if (fields.given("quantization_config")) {
-    fields.fail("quantization_config is present; want plain F32, F16 or BF16 weights");
-  }
 }
 
 }  // namespace
@@ -80,6 +44,20 @@ void LlamaConfig::check() const {
   }
   require_positive("rope_theta", rope_theta, 1e15);
   require_positive("rms_norm_eps", rms_norm_eps, 1.0);
+  if (sliding_window != 0) {
+    require_range("sliding_window", sliding_window, 1, std::int64_t{1} << 26);
+    if (family != Family::mistral)
+      throw DataError("model config: sliding_window is set; only mistral has one");
+  }
+  if (rope_scaling.type == RopeScaling::Type::none) return;
+  require_positive("rope_scaling.factor", rope_scaling.factor, 1e6);
+  if (rope_scaling.type != RopeScaling::Type::llama3) return;
+  require_positive("rope_scaling.low_freq_factor", rope_scaling.low_freq_factor, 1e6);
+  require_positive("rope_scaling.high_freq_factor", rope_scaling.high_freq_factor, 1e6);
+  require_range("rope_scaling.original_max_position_embeddings",
+                rope_scaling.original_max_position_embeddings, 1, std::int64_t{1} << 26);
+  if (rope_scaling.high_freq_factor <= rope_scaling.low_freq_factor)
+    throw DataError("model config: rope_scaling.high_freq_factor is not above low_freq_factor");
 }
 
 std::vector<std::pair<std::string, std::vector<std::int64_t>>> LlamaConfig::parameter_shapes()
@@ -102,6 +80,10 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> LlamaConfig::para
     add("mlp.gate_proj.weight", {M, C});
     add("mlp.up_proj.weight", {M, C});
     add("mlp.down_proj.weight", {C, M});
+    if (!qkv_bias()) continue;
+    add("self_attn.q_proj.bias", {Q});
+    add("self_attn.k_proj.bias", {K});
+    add("self_attn.v_proj.bias", {K});
   }
   shapes.emplace_back("model.norm.weight", std::vector{C});
   if (!tie_word_embeddings) shapes.emplace_back("lm_head.weight", std::vector{vocab_size, C});
@@ -118,59 +100,34 @@ std::int64_t LlamaConfig::parameter_count() const {
   return count;
 }
 
-LlamaConfig LlamaConfig::from_json(const std::string& text, const std::string& where) {
-  const auto json = parse_json(text, where);
-  const JsonFields fields(json, where);
-  refuse_unsupported(fields);
-  LlamaConfig config;
-  config.vocab_size = fields.integer("vocab_size");
-  config.hidden_size = fields.integer("hidden_size");
-  config.intermediate_size = fields.integer("intermediate_size");
-  config.layers = fields.integer("num_hidden_layers");
-  config.heads = fields.integer("num_attention_heads");
-  config.kv_heads = fields.integer("num_key_value_heads", config.heads);
-  config.max_position_embeddings = fields.integer("max_position_embeddings", 2048);
-  config.head_dim = config.heads > 0 ? config.hidden_size / config.heads : 0;
-  if (fields.given("head_dim")) {
-    config.head_dim = fields.integer("head_dim");
-  } else if (config.heads > 0 && config.hidden_size % config.heads != 0) {
-    fields.fail("hidden_size is not a multiple of num_attention_heads, and head_dim is missing");
-  }
-  config.rope_theta = read_rope(fields, where);
-  config.rms_norm_eps = fields.number("rms_norm_eps", 1e-6);  // transformers' LlamaConfig default
-  config.tie_word_embeddings = fields.flag("tie_word_embeddings", false);
-  try {
-    config.check();
-  } catch (const DataError& error) {
-    throw DataError(where + ": " + error.what());
-  }
-  return config;
+/// Source: Llama 3.1's reference code and transformers' modeling_rope_utils.py, "llama3": waves
+/// longer than original/low are stretched by `factor`, those shorter than original/high are not,
+/// and between the two the share changes linearly.
+template <class Real>
+static Real scaled(const RopeScaling& scaling, Real frequency) {
+  const auto factor = static_cast<Real>(scaling.factor);
+  if (scaling.type == RopeScaling::Type::none) return frequency;
+  if (scaling.type == RopeScaling::Type::linear) return frequency / factor;
+  const auto low = static_cast<Real>(scaling.low_freq_factor),
+             high = static_cast<Real>(scaling.high_freq_factor),
+             original = static_cast<Real>(scaling.original_max_position_embeddings);
+  const Real wave = 2 * std::numbers::pi_v<Real> / frequency;
+  if (wave < original / high) return frequency;
+  if (wave > original / low) return frequency / factor;
+  const Real kept = (original / wave - low) / (high - low);
+  return (1 - kept) * frequency / factor + kept * frequency;
 }
 
-std::string LlamaConfig::to_json() const {
-  const nlohmann::ordered_json json = {
-      {"architectures", {"LlamaForCausalLM"}},
-      {"model_type", "llama"},
-      {"vocab_size", vocab_size},
-      {"hidden_size", hidden_size},
-      {"intermediate_size", intermediate_size},
-      {"num_hidden_layers", layers},
-      {"num_attention_heads", heads},
-      {"num_key_value_heads", kv_heads},
-      {"head_dim", head_dim},
-      {"max_position_embeddings", max_position_embeddings},
-      {"rope_theta", rope_theta},
-      {"rope_scaling", nullptr},
-      {"rms_norm_eps", rms_norm_eps},
-      {"hidden_act", "silu"},
-      {"attention_bias", false},
-      {"mlp_bias", false},
-      {"attention_dropout", 0.0},
-      {"tie_word_embeddings", tie_word_embeddings},
-      {"torch_dtype", "float32"},
-      {"use_cache", true},
-  };
-  return json.dump(2) + "\n";
+template <class Real>
+std::vector<Real> rotary_frequencies(const LlamaConfig& config) {
+  std::vector<Real> out;
+  for (std::int64_t i = 0; i < config.head_dim / 2; ++i)
+    out.push_back(
+        scaled(config.rope_scaling, 1 / std::pow(static_cast<Real>(config.rope_theta),
+                                                 static_cast<Real>(2 * i) / config.head_dim)));
+  return out;
 }
+template std::vector<float> rotary_frequencies(const LlamaConfig&);
+template std::vector<double> rotary_frequencies(const LlamaConfig&);
 
 }  // namespace seawall

@@ -5,6 +5,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -55,7 +56,7 @@ class AtenEngine : public DecodeEngine {
                           [&](const Tensor& q, const Tensor& k, const Tensor& v) {
                             k_[l] = kept(k);
                             v_[l] = kept(v);
-                            return tree_attention(q, k, v, plan_);
+                            return tree_attention(q, k, v, plan_, config_.sliding_window);
                           });
       x = edited({TapPoint::Kind::resid_post, l}, x, true);
     }
@@ -76,10 +77,14 @@ class AtenEngine : public DecodeEngine {
     const Tensor rows = to_index(slots, device), place = to_index(places, device);
     const Tensor time = at::arange(used, rows.options()).unsqueeze(0);                   // [1,U]
     const Tensor length = to_index(prompt_, device).index_select(0, rows).unsqueeze(1);  // [M,1]
-    const Tensor mask =
-        (time.lt(length) | (time.ge(longest_) & time.le(place.unsqueeze(1)))).view({m, 1, 1, used});
-    Tensor x = edited({TapPoint::Kind::embed, -1},
-                      decoder_.embedding().index_select(0, to_index(ids, device)), false);
+    Tensor mask = time.lt(length) | (time.ge(longest_) & time.le(place.unsqueeze(1)));   // [M,U]
+    if (config_.sliding_window > 0) {
+      const Tensor key = at::where(time.lt(longest_), time, length + time - longest_);  // positions
+      mask = mask & key.gt(to_index(positions, device).unsqueeze(1) - config_.sliding_window);
+    }
+    mask = mask.view({m, 1, 1, used});
+    Tensor x =
+        edited({TapPoint::Kind::embed, -1}, decoder_.embed_ids(to_index(ids, device)), false);
     const auto angles = rotary_angles(config_, to_index(positions, device), x);
     for (std::int64_t l = 0; l < config_.layers; ++l) {
       x = composite_block(
@@ -107,7 +112,8 @@ class AtenEngine : public DecodeEngine {
 
  private:
   at::TensorList layer(std::int64_t l) const {
-    return at::TensorList(weights_).slice(l * tensors_a_layer, tensors_a_layer);
+    const auto each = layer_tensors(config_);
+    return at::TensorList(weights_).slice(l * each, each);
   }
 
   Tensor edited(const TapPoint& point, Tensor x, bool prompt) const {

@@ -37,7 +37,7 @@ class CpuEngine : public DecodeEngine {
         plan_(std::move(plan)),
         hooks_(std::move(options)),
         weights_(decoder.layer_weights()),
-        shape_{config_.heads, config_.kv_heads, config_.head_dim},
+        shape_(attention_shape(config_)),
         positions_end_(plan_.attention->last_position + 1 + hooks_.max_new_tokens),
         rotary_(config_, positions_end_),
         prompt_(config_.layers),
@@ -89,8 +89,7 @@ class CpuEngine : public DecodeEngine {
               const std::vector<std::int64_t>& ids) override {
     const Tensor index = at::from_blob(const_cast<std::int64_t*>(ids.data()),
                                        {static_cast<std::int64_t>(ids.size())}, at::kLong);
-    Tensor x = edited(embed_point, decoder_.embedding().index_select(0, index),
-                      Rows::new_tokens);  // [M,C]
+    Tensor x = edited(embed_point, decoder_.embed_ids(index), Rows::new_tokens);  // [M,C]
     for (std::int64_t l = 0; l < config_.layers; ++l) {
       run_layer(l, slots, at(x), true);
       x = edited({TapPoint::Kind::resid_post, l}, x, Rows::new_tokens);
@@ -124,11 +123,15 @@ class CpuEngine : public DecodeEngine {
     return leaf.position + leaf.length;
   }
   const Tensor& weight(std::int64_t l, std::int64_t i) const {
-    return weights_[l * tensors_a_layer + i];
+    return weights_[l * layer_tensors(config_) + i];
+  }
+  const Real* bias(std::int64_t l, std::int64_t i) const {
+    return config_.qkv_bias() ? at(weight(l, first_bias + i)) : nullptr;
   }
   cpu::LayerWeights<const Real> layer(std::int64_t l) const {
     auto p = [&](std::int64_t i) { return static_cast<const Real*>(at(weight(l, i))); };
-    return {p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7), p(8)};
+    return {p(0), p(1), p(2), p(3),       p(4),       p(5),
+            p(6), p(7), p(8), bias(l, 0), bias(l, 1), bias(l, 2)};
   }
 
   Tensor edited(const TapPoint& point, Tensor x, Rows rows = Rows::prompts) const {
@@ -146,6 +149,8 @@ class CpuEngine : public DecodeEngine {
 
   void norm(Real* y, const Real* x, const Real* w, std::int64_t rows) const {
     const auto c = config_.hidden_size;
+    std::vector<Real> factor;
+    w = cpu::norm_factor(config_, w, factor);
     at::parallel_for(0, rows, 32, [&](std::int64_t begin, std::int64_t end) {
       kernels::table<Real>().rms_norm(y + begin * c, x + begin * c, w, end - begin, c,
                                       static_cast<Real>(config_.rms_norm_eps));
@@ -194,6 +199,10 @@ class CpuEngine : public DecodeEngine {
                  mixed = fresh(m * q_width());
     norm(at(normed), x, at(weight(l, 0)), m);
     w.qkv.apply(at(normed), m, at(qkv), false);
+    const auto kv_width = config_.kv_heads * config_.head_dim;
+    cpu::add_bias(at(qkv), width, m, bias(l, 0), q_width());
+    cpu::add_bias(at(qkv) + q_width(), width, m, bias(l, 1), kv_width);
+    cpu::add_bias(at(qkv) + q_width() + kv_width, width, m, bias(l, 2), kv_width);
     const auto half = config_.head_dim / 2;
     for (std::int64_t r = 0; r < m; ++r) {
       const auto position = context(slots[r]) + (append ? grown_[slots[r]] : -1);
@@ -208,10 +217,11 @@ class CpuEngine : public DecodeEngine {
     const Tensor gate_up = fresh(2 * m * inner()), act = fresh(m * inner());
     norm(at(normed), x, at(weight(l, 5)), m);
     w.gate_up.apply(at(normed), m, at(gate_up), false);
+    const auto mixed_gate = cpu::gate_kernel<Real>(config_);
     at::parallel_for(0, m, 8, [&](std::int64_t begin, std::int64_t end) {
       for (auto r = begin; r < end; ++r) {
         const Real* gate = at(gate_up) + 2 * r * inner();
-        kernel.silu_mul(at(act) + r * inner(), gate, gate + inner(), inner());
+        mixed_gate(at(act) + r * inner(), gate, gate + inner(), inner());
       }
     });
     w.down.apply(at(act), m, x, true);
@@ -232,6 +242,23 @@ class CpuEngine : public DecodeEngine {
     }
   }
 
+  /// Calls prompt(first flat token, count) and page(page, first place, count) for the tokens of a
+  /// row after its first `hidden` ones.
+  template <class Prompt, class Pages>
+  static void for_each_seen(const std::vector<TokenRun>& runs, std::int64_t hidden,
+                            std::int64_t grown, Prompt&& prompt, Pages&& page) {
+    for (const auto& run : runs) {
+      const auto cut = std::min(hidden, run.length);
+      hidden -= cut;
+      if (cut < run.length) prompt(run.begin + cut, run.length - cut);
+    }
+    for (auto i = hidden; i < grown;) {
+      const auto place = i % page_tokens, count = std::min(page_tokens - place, grown - i);
+      page(i / page_tokens, place, count);
+      i += count;
+    }
+  }
+
   /// Rows run within a head, so that a shared prefix stays in the cache from one row to the next.
   void attend(std::int64_t l, const std::vector<std::int64_t>& slots, const Real* qkv, Real* out,
               bool appended) {
@@ -246,31 +273,35 @@ class CpuEngine : public DecodeEngine {
         const auto kv = pair / m, r = pair % m, slot = slots[r],
                    grown = appended ? grown_[slot] + 1 : 0;
         const auto& runs = plan_.attention->items[plan_.leaf_of[slot]].context;
+        const auto hidden = shape_.first_seen(context(slot) + grown - 1);
         for (auto h = kv * group; h < (kv + 1) * group; ++h) {
           const Real* q = qkv + r * shape_.width() + h * d;
           Real* s = p.data();
-          for (const auto& run : runs) {
-            kernel.scores(q, prompt_[l].k.data() + kv * d * t + run.begin, t, run.length, d, s);
-            s += run.length;
-          }
-          for (std::int64_t i = 0; i < grown; i += page_tokens) {
-            const auto count = std::min(page_tokens, grown - i);
-            kernel.scores(q, page_at(l, i / page_tokens, slot, kv), page_tokens, count, d, s);
-            s += count;
-          }
+          for_each_seen(
+              runs, hidden, grown,
+              [&](std::int64_t begin, std::int64_t count) {
+                kernel.scores(q, prompt_[l].k.data() + kv * d * t + begin, t, count, d, s);
+                s += count;
+              },
+              [&](std::int64_t page, std::int64_t place, std::int64_t count) {
+                kernel.scores(q, page_at(l, page, slot, kv) + place, page_tokens, count, d, s);
+                s += count;
+              });
           kernel.softmax(p.data(), scale, s - p.data(), s - p.data());
           Real* o = out + r * q_width() + h * d;
           std::fill_n(o, d, Real(0));
           s = p.data();
-          for (const auto& run : runs) {
-            kernel.weigh(s, prompt_[l].v.data() + (kv * t + run.begin) * d, run.length, d, o);
-            s += run.length;
-          }
-          for (std::int64_t i = 0; i < grown; i += page_tokens) {
-            const auto count = std::min(page_tokens, grown - i);
-            kernel.weigh(s, page_at(l, i / page_tokens, slot, kv) + d * page_tokens, count, d, o);
-            s += count;
-          }
+          for_each_seen(
+              runs, hidden, grown,
+              [&](std::int64_t begin, std::int64_t count) {
+                kernel.weigh(s, prompt_[l].v.data() + (kv * t + begin) * d, count, d, o);
+                s += count;
+              },
+              [&](std::int64_t page, std::int64_t place, std::int64_t count) {
+                kernel.weigh(s, page_at(l, page, slot, kv) + (page_tokens + place) * d, count, d,
+                             o);
+                s += count;
+              });
         }
       }
     });

@@ -3,8 +3,9 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/ones.h>
+#include <ATen/ops/scalar_tensor.h>
 
 #include <cmath>
 #include <sstream>
@@ -86,13 +87,21 @@ void Decoder::replace(const NamedTensors& weights) { weights_ = in_order(config_
 
 std::vector<Tensor> Decoder::layer_weights() const {
   std::vector<Tensor> out;
-  for (std::int64_t i = 0; i < config_.layers * tensors_a_layer; ++i)
+  for (std::int64_t i = 0; i < config_.layers * layer_tensors(config_); ++i)
     out.push_back(weights_[1 + i].tensor);
   return out;
 }
 
+Tensor Decoder::embed_ids(const Tensor& ids) const {
+  const Tensor rows = at::embedding(embedding(), ids);  // [M,C]
+  if (!config_.gemma()) return rows;
+  // transformers rounds the factor to the weights' type, which bf16 weights were trained with
+  return rows * at::scalar_tensor(std::sqrt(static_cast<double>(config_.hidden_size)),
+                                  rows.options().requires_grad(false));
+}
+
 Tensor Decoder::embed(const BatchPlan& plan) const {
-  Tensor x = at::embedding(embedding(), plan.ids);  // [T,C]
+  Tensor x = embed_ids(plan.ids);  // [T,C]
   if (!plan.picture_tokens.defined()) return x;
   want_rows("pictures' embeddings", plan.embeddings, -1, config_.hidden_size);
   return x.index_copy(0, plan.picture_tokens,
@@ -123,7 +132,8 @@ Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
   for (std::int64_t layer = 0; layer < config_.layers;
        ++layer) {  // autograd goes on between blocks
     const TapPoint point{Kind::resid_post, layer};
-    const auto w = at::TensorList(weights).slice(layer * tensors_a_layer, tensors_a_layer);
+    const auto each = layer_tensors(config_);
+    const auto w = at::TensorList(weights).slice(layer * each, each);
     x = edited(point, run_stack({config_, plan, layer}, x, w));
     look(point, x);
   }
@@ -147,13 +157,14 @@ Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& h
 Tensor Decoder::target_loss(const Tensor& rows, const Targets& targets, LossMode mode) const {
   if (targets.ids.size(0) == 0)
     throw UsageError("loss: want at least one target token in the batch, got none");
-  const HeadInputs inputs{rows, final_norm(), head(), config_.rms_norm_eps};
+  const HeadInputs inputs{rows, norm_factor(config_, final_norm()), head(), config_.rms_norm_eps};
   return mode == LossMode::fused ? fused_loss(inputs, targets) : token_losses(inputs, targets);
 }
 
 Tensor Decoder::logits(const Tensor& rows) const {
   want_rows("logits: rows", rows, -1, config_.hidden_size);
-  return at::linear(composite_rms_norm(rows, final_norm(), config_.rms_norm_eps), head());
+  const Tensor factor = norm_factor(config_, final_norm());
+  return at::linear(composite_rms_norm(rows, factor, config_.rms_norm_eps), head());
 }
 
 NamedTensors random_weights(const LlamaConfig& config, std::uint64_t seed) {
@@ -161,7 +172,8 @@ NamedTensors random_weights(const LlamaConfig& config, std::uint64_t seed) {
   const double base = 0.02, scaled = base / std::sqrt(2.0 * static_cast<double>(config.layers));
   NamedTensors out;
   for (const auto& [name, shape] : config.parameter_shapes()) {
-    auto tensor = at::ones(shape, at::kFloat);
+    const bool zero = name.ends_with(".bias") || (config.gemma() && shape.size() == 1);
+    auto tensor = at::full(shape, zero ? 0.0 : 1.0, at::kFloat);
     if (shape.size() == 2) {
       const bool output = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
       tensor.normal_(0.0, output ? scaled : base, generator);

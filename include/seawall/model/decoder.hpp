@@ -45,7 +45,9 @@ class Decoder {
   /// shape that differs.
   void replace(const NamedTensors& weights);
 
-  /// What goes into the first block: rows of the embedding, and of the plan's pictures. Shapes: ->
+  /// Rows of the embedding as they go into the first block. Shapes: ids [M] int64 -> [M,C].
+  Tensor embed_ids(const Tensor& ids) const;
+  /// What goes into the first block: the tokens' embeddings, and the plan's pictures. Shapes: ->
   /// [T,C]. Errors: UsageError where the pictures' width is not C.
   Tensor embed(const BatchPlan& plan) const;
   /// Residual stream after the last block, before the final norm. Shapes: [T,C]. Differentiable in
@@ -60,7 +62,7 @@ class Decoder {
   /// Final norm and head. Shapes: rows [M,C] -> [M,V] in the model's dtype.
   Tensor logits(const Tensor& rows) const;
 
-  /// Weights of all blocks, 9 a block in the order of LlamaConfig::parameter_shapes.
+  /// Weights of all blocks, layer_tensors a block in the order of LlamaConfig::parameter_shapes.
   std::vector<Tensor> layer_weights() const;
   const Tensor& embedding() const { return weights_.front().tensor; }  // [V,C]
   const Tensor& final_norm() const {

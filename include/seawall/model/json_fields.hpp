@@ -17,6 +17,7 @@ class JsonFields {
     if (!object_.is_object()) fail("want a JSON object at the top, found " + kind(object_));
   }
 
+  bool has(const char* name) const { return object_.contains(name); }  // null or not
   bool given(const char* name) const { return object_.contains(name) && !object_[name].is_null(); }
   std::int64_t integer(const char* name) const {
     if (!given(name)) fail(std::string(name) + " is missing, want an integer");

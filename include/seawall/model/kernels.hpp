@@ -54,6 +54,9 @@ struct Table {
   void (*silu_mul)(Real* h, const Real* gate, const Real* up, Index n);
   /// Turns (gate, up) into their gradients in place, given dh, and writes h again. Shapes: all [n].
   void (*silu_mul_backward)(Real* gate, Real* up, const Real* dh, Real* h, Index n);
+  /// The same with the tanh form of GELU in place of silu.
+  void (*gelu_mul)(Real* h, const Real* gate, const Real* up, Index n);
+  void (*gelu_mul_backward)(Real* gate, Real* up, const Real* dh, Real* h, Index n);
   /// p = softmax(scale * s) in place over the first `n` columns, zero up to `end`; returns
   /// log-sum-exp of scale * s.
   Real (*softmax)(Real* s, Real scale, Index n, Index end);

@@ -177,6 +177,28 @@ struct Kernels {
     });
   }
 
+  /// gelu(g) = g/2 (1 + tanh(z)) with z = sqrt(2/pi) (g + c g^3), which is g sigmoid(2z).
+  static constexpr Real gelu_slope = Real(2 * 0.79788456080286535588), gelu_cubic = Real(0.044715);
+
+  static void gelu_mul(Real* h, const Real* gate, const Real* up, Index n) {
+    sweep(n, 0, [&](Index, auto get, auto put) {
+      const V g = get(gate), twice_z = gelu_slope * (g + gelu_cubic * g * g * g);
+      put(h, g / (1 + exponential(-twice_z)) * get(up));
+    });
+  }
+
+  static void gelu_mul_backward(Real* gate, Real* up, const Real* dh, Real* h, Index n) {
+    sweep(n, 0, [&](Index, auto get, auto put) {
+      const V g = get(gate), u = get(up), d = get(dh);
+      const V twice_z = gelu_slope * (g + gelu_cubic * g * g * g);
+      const V slope = gelu_slope * (1 + 3 * gelu_cubic * g * g);
+      const V sigmoid = 1 / (1 + exponential(-twice_z)), gelu = g * sigmoid;
+      put(h, gelu * u);
+      put(gate, d * u * (sigmoid + gelu * (1 - sigmoid) * slope));
+      put(up, d * gelu);
+    });
+  }
+
   static Real maximum(const Real* x, Index n) {
     constexpr Real lowest = -std::numeric_limits<Real>::infinity();
     V top = fill(lowest);
@@ -511,6 +533,8 @@ struct Kernels {
             rope,
             silu_mul,
             silu_mul_backward,
+            gelu_mul,
+            gelu_mul_backward,
             softmax,
             softmax_backward,
             sum_of_products,

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "seawall/model/gemm.hpp"
-#include "seawall/model/kernels.hpp"
 
 namespace seawall::cpu {
 namespace {
@@ -22,9 +21,9 @@ Rotary<Real>::Rotary(const LlamaConfig& config, std::int64_t positions) {
   const auto half = config.head_dim / 2;
   cos.resize(positions * half);
   sin.resize(positions * half);
+  const auto frequencies = rotary_frequencies<Real>(config);
   for (std::int64_t i = 0; i < half; ++i) {  // in `Real`, as transformers does in fp32
-    const Real frequency = 1 / std::pow(static_cast<Real>(config.rope_theta),
-                                        static_cast<Real>(2 * i) / config.head_dim);
+    const Real frequency = frequencies[i];
     for (std::int64_t p = 0; p < positions; ++p) {
       cos[p * half + i] = std::cos(static_cast<Real>(p) * frequency);
       sin[p * half + i] = std::sin(static_cast<Real>(p) * frequency);
@@ -33,12 +32,39 @@ Rotary<Real>::Rotary(const LlamaConfig& config, std::int64_t positions) {
 }
 
 template <class Real>
+const Real* norm_factor(const LlamaConfig& config, const Real* w, std::vector<Real>& scratch) {
+  if (!config.gemma()) return w;
+  scratch.assign(w, w + config.hidden_size);
+  for (auto& value : scratch) value += 1;
+  return scratch.data();
+}
+
+template <class Real>
+void add_bias(Real* rows, std::int64_t stride, std::int64_t m, const Real* bias, std::int64_t n) {
+  if (!bias) return;
+  at::parallel_for(0, m, row_grain, [&](std::int64_t begin, std::int64_t end) {
+    for (auto r = begin; r < end; ++r)
+      for (std::int64_t i = 0; i < n; ++i) rows[r * stride + i] += bias[i];
+  });
+}
+
+/// d_bias = sum over rows, in their order.
+template <class Real>
+static void grad_bias(View<const Real> d, std::int64_t m, Real* d_bias, std::int64_t n) {
+  if (!d_bias) return;
+  std::fill_n(d_bias, n, Real(0));
+  for (std::int64_t r = 0; r < m; ++r)
+    for (std::int64_t i = 0; i < n; ++i) d_bias[i] += d.data[r * d.stride + i];
+}
+
+template <class Real>
 LayerMath<Real>::LayerMath(const LlamaConfig& config, std::int64_t tokens,
                            const std::int64_t* positions, std::int64_t positions_end)
-    : tokens_(tokens),
+    : config_(config),
+      tokens_(tokens),
       c_(config.hidden_size),
       inner_(config.intermediate_size),
-      shape_{config.heads, config.kv_heads, config.head_dim},
+      shape_(attention_shape(config)),
       eps_(static_cast<Real>(config.rms_norm_eps)),
       positions_(positions),
       rotary_(config, positions_end) {}
@@ -65,6 +91,8 @@ void LayerMath<Real>::rotate(Real* qkv, Real sign, bool queries) const {
 
 template <class Real>
 void LayerMath<Real>::norm(Real* y, const Real* x, const Real* w) const {
+  std::vector<Real> factor;
+  w = norm_factor(config_, w, factor);
   at::parallel_for(0, tokens_, row_grain, [&](std::int64_t begin, std::int64_t end) {
     kernels::table<Real>().rms_norm(y + begin * c_, x + begin * c_, w, end - begin, c_, eps_);
   });
@@ -73,6 +101,8 @@ void LayerMath<Real>::norm(Real* y, const Real* x, const Real* w) const {
 template <class Real>
 void LayerMath<Real>::norm_backward(Real* dx, Real* dw, const Real* dy, const Real* x,
                                     const Real* w) const {
+  std::vector<Real> factor;
+  w = norm_factor(config_, w, factor);
   const auto pieces = std::clamp<std::int64_t>(tokens_ / row_grain, 1, at::get_num_threads());
   std::vector<Real> partial(dw ? pieces * c_ : 0);  // a row a thread, summed in order
   at::parallel_for(0, pieces, 1, [&](std::int64_t first, std::int64_t last) {
@@ -106,6 +136,9 @@ void LayerMath<Real>::project(const LayerWeights<const Real>& w, const LayerStat
   if (w.q) linear<Real>({t, q_width, c_}, normed, w.q, {s.qkv, width});
   linear<Real>({t, kv_width, c_}, normed, w.k, {s.qkv + q_width, width});
   linear<Real>({t, kv_width, c_}, normed, w.v, {s.qkv + q_width + kv_width, width});
+  if (w.q) add_bias(s.qkv, width, t, w.q_bias, q_width);
+  add_bias(s.qkv + q_width, width, t, w.k_bias, kv_width);
+  add_bias(s.qkv + q_width + kv_width, width, t, w.v_bias, kv_width);
   rotate(s.qkv, 1, w.q != nullptr);
 }
 
@@ -120,9 +153,9 @@ void LayerMath<Real>::finish(const LayerWeights<const Real>& w, const LayerState
   norm(scratch.normed, s.x_mid, w.norm2);
   linear<Real>({t, inner_, c_}, normed, w.gate, {s.gate, inner_});
   linear<Real>({t, inner_, c_}, normed, w.up, {s.up, inner_});
+  const auto gate = gate_kernel<Real>(config_);
   at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
-    kernels::table<Real>().silu_mul(scratch.inner + begin, s.gate + begin, s.up + begin,
-                                    end - begin);
+    gate(scratch.inner + begin, s.gate + begin, s.up + begin, end - begin);
   });
   if (s.x_out != s.x_mid) std::copy_n(s.x_mid, t * c_, s.x_out);
   linear<Real>({t, c_, inner_}, {scratch.inner, inner_}, w.down, {s.x_out, c_}, Store::add);
@@ -134,11 +167,13 @@ void LayerMath<Real>::finish_backward(const LayerWeights<const Real>& w, const L
                                       const LayerWeights<Real>& dw) const {
   using In = View<const Real>;
   const auto t = tokens_, q_width = shape_.heads * shape_.head_dim;
-  // MLP: x_out = x_mid + down(silu(gate) * up)
+  // MLP: x_out = x_mid + down(silu(gate) * up), gelu for Gemma
   grad_input<Real>({t, c_, inner_}, {dx, c_}, w.down, {scratch.d_wide, inner_});
+  const auto& kernel = kernels::table<Real>();
+  const auto gate_backward = config_.gemma() ? kernel.gelu_mul_backward : kernel.silu_mul_backward;
   at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
-    kernels::table<Real>().silu_mul_backward(s.gate + begin, s.up + begin, scratch.d_wide + begin,
-                                             scratch.inner + begin, end - begin);
+    gate_backward(s.gate + begin, s.up + begin, scratch.d_wide + begin, scratch.inner + begin,
+                  end - begin);
   });
   if (dw.down) grad_weight<Real>({t, c_, inner_}, In{dx, c_}, In{scratch.inner, inner_}, dw.down);
   if (dw.gate || dw.up) norm(scratch.normed, s.x_mid, w.norm2);
@@ -172,12 +207,19 @@ void LayerMath<Real>::project_backward(const BatchPlan::Attention& plan,
   if (dw.q) grad_weight<Real>({t, q_width, c_}, dq, normed, dw.q);
   if (dw.k) grad_weight<Real>({t, kv_width, c_}, dk, normed, dw.k);
   if (dw.v) grad_weight<Real>({t, kv_width, c_}, dv, normed, dw.v);
+  grad_bias(dq, t, dw.q_bias, q_width);
+  grad_bias(dk, t, dw.k_bias, kv_width);
+  grad_bias(dv, t, dw.v_bias, kv_width);
   grad_input<Real>({t, q_width, c_}, dq, w.q, {d_normed, c_});
   grad_input<Real>({t, kv_width, c_}, dk, w.k, {d_normed, c_}, Store::add);
   grad_input<Real>({t, kv_width, c_}, dv, w.v, {d_normed, c_}, Store::add);
   norm_backward(dx, dw.norm1, d_normed, s.x_in, w.norm1);
 }
 
+template const float* norm_factor(const LlamaConfig&, const float*, std::vector<float>&);
+template const double* norm_factor(const LlamaConfig&, const double*, std::vector<double>&);
+template void add_bias(float*, std::int64_t, std::int64_t, const float*, std::int64_t);
+template void add_bias(double*, std::int64_t, std::int64_t, const double*, std::int64_t);
 template struct Rotary<float>;
 template struct Rotary<double>;
 template class LayerMath<float>;

@@ -6,6 +6,7 @@
 
 #include "seawall/model/attention.hpp"
 #include "seawall/model/config.hpp"
+#include "seawall/model/kernels.hpp"
 
 namespace seawall::cpu {
 
@@ -13,7 +14,21 @@ namespace seawall::cpu {
 template <class Real>
 struct LayerWeights {
   Real *norm1, *q, *k, *v, *o, *norm2, *gate, *up, *down;
+  Real *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr;  // where the family has them
 };
+
+/// What RMSNorm multiplies by: `w`, or 1 + w of Gemma, written to `scratch`. Shapes: w [C].
+template <class Real>
+const Real* norm_factor(const LlamaConfig& config, const Real* w, std::vector<Real>& scratch);
+/// The kernel of the MLP's gate.
+template <class Real>
+auto gate_kernel(const LlamaConfig& config) {
+  const auto& kernel = kernels::table<Real>();
+  return config.gemma() ? kernel.gelu_mul : kernel.silu_mul;
+}
+/// rows += bias. Shapes: rows [m,n], `stride` apart; bias [n], or null for none.
+template <class Real>
+void add_bias(Real* rows, std::int64_t stride, std::int64_t m, const Real* bias, std::int64_t n);
 
 /// cos and sin of every position. Shapes: [positions, D/2] each.
 template <class Real>
@@ -75,6 +90,7 @@ class LayerMath {
   void norm(Real* y, const Real* x, const Real* w) const;
   void norm_backward(Real* dx, Real* dw, const Real* dy, const Real* x, const Real* w) const;
 
+  LlamaConfig config_;
   std::int64_t tokens_, c_, inner_;
   AttentionShape shape_;
   Real eps_;

@@ -6,9 +6,11 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/engine.h>
@@ -49,9 +51,12 @@ Real* at_offset(const Tensor& t, std::int64_t offset = 0) {
 }
 
 template <class Real, class Pointer>
-cpu::LayerWeights<Pointer> weights_of(at::TensorList t, std::int64_t layer) {
-  auto p = [&](std::int64_t i) { return at_offset<Real>(t[layer * tensors_a_layer + i]); };
-  return {p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7), p(8)};
+cpu::LayerWeights<Pointer> weights_of(const LlamaConfig& c, at::TensorList t, std::int64_t layer) {
+  const auto each = layer_tensors(c);
+  auto p = [&](std::int64_t i) {
+    return i < each ? at_offset<Real>(t[layer * each + i]) : nullptr;
+  };
+  return {p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7), p(8), p(9), p(10), p(11)};
 }
 
 template <class Real>
@@ -69,7 +74,7 @@ cpu::LayerState<Real> state_of(const SavedLayer& s, const Tensor& x_out, std::in
 
 SavedLayer make_layer(const LlamaConfig& c, std::int64_t tokens, const at::TensorOptions& options,
                       bool keep) {
-  const AttentionShape shape{c.heads, c.kv_heads, c.head_dim};
+  const auto shape = attention_shape(c);
   SavedLayer s;
   s.qkv = at::empty({tokens, shape.width()}, options);
   s.attention = at::empty({tokens, c.heads * c.head_dim}, options);
@@ -89,7 +94,7 @@ struct Scratch {
   Tensor normed, inner, d_wide, d_heads;
   Scratch(const LlamaConfig& c, std::int64_t tokens, const at::TensorOptions& options,
           bool backward) {
-    const AttentionShape shape{c.heads, c.kv_heads, c.head_dim};
+    const auto shape = attention_shape(c);
     normed = at::empty({tokens, c.hidden_size}, options);
     inner = at::empty({tokens, c.intermediate_size}, options);
     if (!backward) return;
@@ -135,7 +140,7 @@ Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList we
                    SavedStack* saved) {
   const auto& c = call.config;
   const auto tokens = call.plan.tokens,
-             layers = static_cast<std::int64_t>(weights.size()) / tensors_a_layer;
+             layers = static_cast<std::int64_t>(weights.size()) / layer_tensors(c);
   const auto options = input.options();
   auto math = math_of<Real>(c, call.plan);
   const Scratch scratch(c, tokens, options, false);
@@ -145,16 +150,17 @@ Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList we
     if (saved || l == 0) layer = make_layer(c, tokens, options, saved != nullptr);
     layer.x_in = x;
     if (call.rows.defined() && l + 1 == layers) {
-      math.project(weights_of<Real, const Real>(weights, l),
+      math.project(weights_of<Real, const Real>(c, weights, l),
                    state_of<Real>(layer, {}, tokens, c.intermediate_size),
                    scratch.pointers<Real>());
-      return finish_rows<Real>(call, math, weights_of<Real, const Real>(weights, l), layer, saved);
+      return finish_rows<Real>(call, math, weights_of<Real, const Real>(c, weights, l), layer,
+                               saved);
     }
     // Where nothing is kept the blocks work in place, on a copy of the input.
     const Tensor x_out = saved || l == 0 ? at::empty({tokens, c.hidden_size}, options) : x;
     auto state = state_of<Real>(layer, x_out, tokens, c.intermediate_size);
     if (!saved) state.x_mid = state.x_out;
-    math.forward(*call.plan.attention, weights_of<Real, const Real>(weights, l), state,
+    math.forward(*call.plan.attention, weights_of<Real, const Real>(c, weights, l), state,
                  scratch.pointers<Real>());
     if (saved) saved->layers.push_back(layer);
     x = x_out;
@@ -168,7 +174,7 @@ template <class Real>
 variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::vector<bool>& wanted,
                            bool keep) {
   const auto tokens = saved.plan.tokens, layers = static_cast<std::int64_t>(saved.layers.size());
-  const auto inner = saved.config.intermediate_size;
+  const auto inner = saved.config.intermediate_size, each = layer_tensors(saved.config);
   auto math = math_of<Real>(saved.config, saved.plan);
   const auto* positions = saved.plan.positions.const_data_ptr<std::int64_t>();
   const Scratch scratch(saved.config, tokens, d_out.options(), true);
@@ -176,14 +182,14 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
   Tensor dx = d_out.clone(at::MemoryFormat::Contiguous);
   for (auto l = layers - 1; l >= 0; --l) {
     bool below = wanted[0];  // does anything in this block or under it want a gradient?
-    for (std::int64_t i = 0; i < (l + 1) * tensors_a_layer; ++i) below = below || wanted[i + 1];
+    for (std::int64_t i = 0; i < (l + 1) * each; ++i) below = below || wanted[i + 1];
     if (!below) break;
-    for (std::int64_t i = l * tensors_a_layer; i < (l + 1) * tensors_a_layer; ++i)
+    for (std::int64_t i = l * each; i < (l + 1) * each; ++i)
       if (wanted[i + 1]) grads[i + 1] = at::empty_like(saved.weights[i]);
     SavedLayer layer = keep ? saved.layers[l] : std::move(saved.layers[l]);
     if (keep) layer.gate_up = layer.gate_up.clone();
-    const auto w = weights_of<Real, const Real>(saved.weights, l);
-    const auto dw = weights_of<Real, Real>(at::TensorList(grads).slice(1), l);
+    const auto w = weights_of<Real, const Real>(saved.config, saved.weights, l);
+    const auto dw = weights_of<Real, Real>(saved.config, at::TensorList(grads).slice(1), l);
     const auto rows = layer.kept.defined() ? saved.rows.size(0) : tokens;
     auto state = state_of<Real>(layer, {}, rows, inner);
     if (layer.kept.defined()) state.attention = at_offset<Real>(layer.kept);
@@ -234,10 +240,11 @@ struct StackFunction : torch::autograd::Function<StackFunction> {
       throw RunError(
           "decoder: backward ran twice through one forward pass; ask for retain_graph the first "
           "time");
+    const auto each = static_cast<std::size_t>(layer_tensors(saved.config));
     for (std::size_t i = 0; i < saved.weights.size(); ++i)
       if (static_cast<std::int64_t>(saved.weights[i]._version()) != saved.versions[i])
-        throw RunError("decoder: weight " + std::to_string(i % tensors_a_layer) + " of layer " +
-                       std::to_string(i / tensors_a_layer) +
+        throw RunError("decoder: weight " + std::to_string(i % each) + " of layer " +
+                       std::to_string(i / each) +
                        " was changed in place between forward and backward");
     std::vector<bool> wanted(saved.weights.size() + 1);
     for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = ctx->needs_input_grad(i);
@@ -274,19 +281,33 @@ Tensor run_stack(const StackCall& call, const Tensor& x, at::TensorList weights)
   return can_fuse(weights) ? fused_stack(call, x, weights) : composite_stack(call, x, weights);
 }
 
+static bool narrow(const Tensor& x) {
+  return x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf;
+}
+
+Tensor norm_factor(const LlamaConfig& config, const Tensor& w) {
+  if (!config.gemma()) return w;
+  return (narrow(w) ? w.to(at::kFloat) : w) + 1;
+}
+
 Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps) {
-  const bool narrow = x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf;
-  const Tensor wide = narrow ? x.to(at::kFloat) : x;
-  return w * (wide * (wide.pow(2).mean(-1, true) + eps).rsqrt()).to(x.scalar_type());
+  const Tensor wide = narrow(x) ? x.to(at::kFloat) : x;
+  const Tensor normed = wide * (wide.pow(2).mean(-1, true) + eps).rsqrt();
+  if (w.scalar_type() != x.scalar_type()) return (w * normed).to(x.scalar_type());  // a Gemma's
+  return w * normed.to(x.scalar_type());
 }
 
 Angles rotary_angles(const LlamaConfig& c, const Tensor& positions, const Tensor& like) {
   const auto wide = like.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto options = like.options().dtype(wide);
-  const Tensor frequency = at::pow(c.rope_theta, at::arange(0, c.head_dim, 2, options) / c.head_dim)
-                               .reciprocal();                        // [D/2]
-  const Tensor angle = positions.to(wide).unsqueeze(1) * frequency;  // [T,D/2]
-  const Tensor both = at::cat({angle, angle}, 1).unsqueeze(1);       // [T,1,D]
+  const Tensor plain =
+      at::pow(c.rope_theta, at::arange(0, c.head_dim, 2, options) / c.head_dim).reciprocal();
+  const Tensor frequency =
+      c.rope_scaling.type == RopeScaling::Type::none
+          ? plain
+          : at::tensor(rotary_frequencies<double>(c), at::kDouble).to(options);  // [D/2]
+  const Tensor angle = positions.to(wide).unsqueeze(1) * frequency;              // [T,D/2]
+  const Tensor both = at::cat({angle, angle}, 1).unsqueeze(1);                   // [T,1,D]
   return {both.cos().to(like.scalar_type()), both.sin().to(like.scalar_type())};
 }
 
@@ -298,25 +319,29 @@ static Tensor rotated(const Tensor& x, const Angles& angles) {  // [T,heads,D]
 Tensor composite_block(
     const LlamaConfig& c, const Tensor& x, at::TensorList w, const Angles& angles,
     const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend) {
-  const Tensor normed = composite_rms_norm(x, w[0], c.rms_norm_eps);
-  auto heads = [&](const Tensor& weight, std::int64_t count) {
-    return at::linear(normed, weight).view({x.size(0), count, c.head_dim});  // [T,heads,D]
+  const Tensor normed = composite_rms_norm(x, norm_factor(c, w[0]), c.rms_norm_eps);
+  auto heads = [&](std::int64_t which, std::int64_t count) {
+    const auto bias = c.qkv_bias() ? std::optional(w[first_bias + which - 1]) : std::nullopt;
+    return at::linear(normed, w[which], bias).view({x.size(0), count, c.head_dim});  // [T,heads,D]
   };
-  const Tensor mixed = attend(rotated(heads(w[1], c.heads), angles),
-                              rotated(heads(w[2], c.kv_heads), angles), heads(w[3], c.kv_heads));
+  const Tensor mixed = attend(rotated(heads(1, c.heads), angles),
+                              rotated(heads(2, c.kv_heads), angles), heads(3, c.kv_heads));
   const Tensor middle = x + at::linear(mixed, w[4]);
-  const Tensor again = composite_rms_norm(middle, w[5], c.rms_norm_eps);
-  return middle + at::linear(at::silu(at::linear(again, w[6])) * at::linear(again, w[7]), w[8]);
+  const Tensor again = composite_rms_norm(middle, norm_factor(c, w[5]), c.rms_norm_eps);
+  const Tensor gate = at::linear(again, w[6]);
+  const Tensor opened = c.gemma() ? at::gelu(gate, "tanh") : at::silu(gate);
+  return middle + at::linear(opened * at::linear(again, w[7]), w[8]);
 }
 
 Tensor composite_stack(const StackCall& call, const Tensor& input, at::TensorList weights) {
-  const auto layers = static_cast<std::int64_t>(weights.size()) / tensors_a_layer;
+  const auto each = layer_tensors(call.config);
+  const auto layers = static_cast<std::int64_t>(weights.size()) / each;
   const auto angles = rotary_angles(call.config, call.plan.positions, input);
   Tensor x = input;
   for (std::int64_t l = 0; l < layers; ++l) {
-    x = composite_block(call.config, x, weights.slice(l * tensors_a_layer, tensors_a_layer), angles,
+    x = composite_block(call.config, x, weights.slice(l * each, each), angles,
                         [&](const Tensor& q, const Tensor& k, const Tensor& v) {
-                          return tree_attention(q, k, v, call.plan);
+                          return tree_attention(q, k, v, call.plan, call.config.sliding_window);
                         });
     if (call.after) call.after(call.first_layer + l, x);
   }

@@ -11,9 +11,12 @@
 
 namespace seawall {
 
-/// Tensors of one block in the order of LlamaConfig::parameter_shapes:
-/// input_layernorm, q, k, v, o, post_attention_layernorm, gate, up, down.
-constexpr std::int64_t tensors_a_layer = 9;
+/// Tensors of one block in the order of LlamaConfig::parameter_shapes: input_layernorm, q, k, v, o,
+/// post_attention_layernorm, gate, up, down; then, where the family has them, biases of q, k, v.
+constexpr std::int64_t first_bias = 9;
+inline std::int64_t layer_tensors(const LlamaConfig& config) {
+  return config.qkv_bias() ? first_bias + 3 : first_bias;
+}
 
 /// A run of consecutive blocks and who looks on.
 struct StackCall {
@@ -30,7 +33,7 @@ struct StackCall {
 /// True where the hand-written layers can take `weights`.
 bool can_fuse(at::TensorList weights);
 
-/// Runs the blocks whose weights are given (9 a block). Shapes: x [T,C] -> [T,C].
+/// Runs the blocks whose weights are given (layer_tensors a block). Shapes: x [T,C] -> [T,C].
 /// Errors: RunError where a second derivative is asked for, or a weight was changed between forward
 /// and backward.
 Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
@@ -50,6 +53,8 @@ Tensor composite_block(
     const LlamaConfig& config, const Tensor& x, at::TensorList weights, const Angles& angles,
     const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend);
 
+/// What RMSNorm multiplies by: `w`, or 1 + w of Gemma, in fp32 for narrower types.
+Tensor norm_factor(const LlamaConfig& config, const Tensor& w);
 /// RMSNorm as plain operators, in fp32 for narrower types. Shapes: x [...,C], w [C].
 Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps);
 

@@ -1,0 +1,131 @@
+// Tiny random models of every family against transformers in float64, made by
+// data/golden/make_families.py.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "seawall/model/decoder.hpp"
+#include "seawall/model/generate.hpp"
+#include "seawall/model/runtime.hpp"
+#include "seawall/policy/any.hpp"
+#include "seawall/train/trainer.hpp"
+#include "tests/golden/golden.hpp"
+
+namespace seawall {
+namespace {
+
+using testing::golden_folder;
+using testing::golden_json;
+using testing::golden_tensors;
+using testing::ids_of;
+
+// Logits are up to 6 and sums have up to 56 terms: float32 rounds them by some 1e-6. The reference
+// keeps its norms and angles in float32. A window or frequency that is off by one is off by 1e-2.
+constexpr double tolerance = 1e-4;
+
+struct Folder {
+  const char* name;
+  bool composite;
+};
+
+class Families : public ::testing::TestWithParam<Folder> {
+ protected:
+  void SetUp() override {
+    if (GetParam().composite) set_compute_path(ComputePath::composite);
+  }
+  void TearDown() override { set_compute_path(ComputePath::fused); }
+
+  std::string folder_ = std::string("families/") + GetParam().name;
+  nlohmann::json summary_ = golden_json(folder_ + "/golden.json");
+  HfFolder files_ = read_hf_folder(golden_folder() / folder_);
+
+  Decoder decoder() const { return {files_.config, files_.weights}; }
+  std::vector<Sequence> rows() const {
+    std::vector<Sequence> out;
+    for (const auto& row : summary_.at("rows")) {
+      Sequence sequence{ids_of(row.at("ids")), {}};
+      sequence.loss.assign(sequence.ids.size(), 0);
+      const auto answer = row.at("answer").get<std::ptrdiff_t>();
+      std::fill(sequence.loss.end() - answer, sequence.loss.end(), 1);
+      out.push_back(std::move(sequence));
+    }
+    return out;
+  }
+  /// Largest distance of any logit of any row from the reference's.
+  double worst_logit(const LlamaConfig& config) const {
+    auto golden = golden_tensors(folder_ + "/golden.safetensors");
+    const Decoder model(config, files_.weights);
+    const auto all = rows();
+    double worst = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const Tensor logits = model.logits(model.hidden(plan_batch({all[i]}, at::kCPU)));  // [T,V]
+      const Tensor& want = golden.at("row" + std::to_string(i) + ".logits");
+      worst = std::max(worst, (logits - want).abs().max().item<double>());
+    }
+    return worst;
+  }
+};
+
+TEST_P(Families, LogitsOfEveryPosition) { EXPECT_LT(worst_logit(files_.config), tolerance); }
+
+// What tells the family apart from Llama is in the golden logits: without it they are far off.
+TEST_P(Families, TheFamilysOwnSettingIsFelt) {
+  auto config = files_.config;
+  if (config.sliding_window > 0)
+    ++config.sliding_window;
+  else if (config.rope_scaling.type == RopeScaling::Type::llama3)
+    config.rope_scaling.original_max_position_embeddings *= 2;
+  else
+    config.rope_theta *= 1.5;
+  EXPECT_GT(worst_logit(config), 100 * tolerance);
+}
+
+struct LossSink final : TraceSink {
+  std::vector<double> losses;
+  void on_step(const StepRecord& record) override { losses.push_back(record.loss); }
+  void on_evaluation(EvaluationRecord) override {}
+  bool wants_residual() const override { return false; }
+};
+
+TEST_P(Families, ThreeAdamWStepsFollowTheReference) {
+  auto model = decoder();
+  const auto plan = plan_batch(rows(), at::kCPU);
+  EXPECT_LT(plan.tokens, plan.real_tokens) << "nothing was shared";
+  FixedRows source(rows(), {.batch_size = 3, .epochs = 3}, at::kCPU);
+  TrainOptions options;
+  options.schedule = {.kind = LrSchedule::constant, .lr = 1e-3};
+  options.adamw.weight_decay = 0.01;
+  AnyStack none;
+  LossSink sink;
+  train(model, source, none, options, sink);
+  const auto want = summary_.at("losses_adamw").get<std::vector<double>>();
+  ASSERT_EQ(sink.losses.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(sink.losses[i], want[i], tolerance) << i;
+  const c10::NoGradGuard no_grad;
+  EXPECT_NEAR(model.loss(plan, LossMode::fused).item<double>(), want[3], tolerance);
+}
+
+TEST_P(Families, GreedyTokensAmongOtherRows) {
+  ASSERT_GT(summary_.at("greedy_least_margin").get<double>(), 10 * tolerance)
+      << "the golden path would be a coin toss";
+  const auto prompt = ids_of(summary_.at("greedy_prompt"));
+  auto longer = prompt, other = prompt;
+  longer.push_back(5);
+  other.resize(9);
+  GenerateOptions options;
+  options.max_new_tokens = 32;
+  const auto result = generate(decoder(), {longer, prompt, other}, options);
+  EXPECT_EQ(result.rows.at(1).ids, ids_of(summary_.at("greedy_tokens")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Folders, Families,
+    ::testing::Values(Folder{"llama3", false}, Folder{"llama3", true},
+                      Folder{"llama_linear", false}, Folder{"llama_linear", true},
+                      Folder{"mistral", false}, Folder{"mistral", true}, Folder{"qwen2", false},
+                      Folder{"qwen2", true}, Folder{"gemma", false}, Folder{"gemma", true}),
+    [](const auto& info) {
+      return std::string(info.param.name) + (info.param.composite ? "_composite" : "_fused");
+    });
+
+}  // namespace
+}  // namespace seawall
