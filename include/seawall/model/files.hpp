@@ -16,12 +16,25 @@
 namespace seawall {
 
 /// Reads one .safetensors file (F32, F16, BF16; converted to fp32 on load when `to_float`).
+/// Memory: each tensor is made from the mapped file, whose pages are let go after it.
 /// Errors: IoError; DataError naming file, tensor and byte offset (rules of the format: sorted,
 /// dense, checked arithmetic, no duplicates).
 NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float = true);
-/// The same, of the tensors that `wanted` takes by name; others may be of any type.
-NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float,
-                              const std::function<bool(const std::string&)>& wanted);
+/// Chooses tensors by name.
+using WantedTensors = std::function<bool(const std::string&)>;
+/// The same, of the tensors that `wanted` takes, as `type` (none: as stored); others may be of any
+/// type.
+NamedTensors read_safetensors(const std::filesystem::path& file, std::optional<at::ScalarType> type,
+                              const WantedTensors& wanted);
+/// A tensor of a file as its header has it.
+struct StoredTensor {
+  std::string name, type;
+  std::vector<std::int64_t> shape;
+  std::uint64_t bytes = 0;
+};
+/// What a .safetensors file holds, in file order; no data is read. Errors: those of
+/// read_safetensors.
+std::vector<StoredTensor> list_safetensors(const std::filesystem::path& file);
 /// Writes tensors in the given order, atomically (temporary file, fsync, rename). `metadata`
 /// becomes __metadata__.
 void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
@@ -50,28 +63,35 @@ class GgufFile {
     std::uint64_t offset = 0, bytes = 0;
   };
   const std::vector<TensorInfo>& tensors() const;
-  /// Dequantized to fp32. Types: F32, F16, BF16, Q8_0, Q4_0, Q4_1.
-  Tensor load(const TensorInfo& info) const;
-  /// The Llama config from `llama.*` keys, and the weights under Hugging Face names (rotary rows of
-  /// q and k permuted back).
+  /// Dequantized in fp32, kept as `to` (fp32, bf16 or fp16). Types: F32, F16, BF16, Q8_0, Q4_0,
+  /// Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K. `rotary_heads`: heads whose paired rotary rows are put
+  /// apart, 0 for none. Memory: the mapped bytes of the tensor are let go afterwards.
+  Tensor load(const TensorInfo& info, std::int64_t rotary_heads = 0,
+              at::ScalarType to = at::kFloat) const;
+  /// The config from the keys of the architecture (llama, qwen2) and rope_freqs.weight, and the
+  /// weights under Hugging Face names in its order.
   LlamaConfig llama_config() const;
-  NamedTensors llama_weights() const;
+  NamedTensors llama_weights(at::ScalarType type = at::kFloat) const;
+  const std::string& where() const;  // the file's name in errors
 
  private:
+  std::string_view bytes() const;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-/// A Hugging Face folder's config.json and one safetensors file.
+/// A Hugging Face folder's config.json and its weights.
 struct HfFolder {
   LlamaConfig config;
-  NamedTensors weights;  // fp32
+  NamedTensors weights;  // of one type
 };
-HfFolder read_hf_folder(const std::filesystem::path& folder);
-/// The tensors that `wanted` takes from model.safetensors, or from the shards of its index. Errors:
-/// those of read_safetensors; IoError where there is neither.
-NamedTensors read_hf_weights(const std::filesystem::path& folder,
-                             const std::function<bool(const std::string&)>& wanted);
+HfFolder read_hf_folder(const std::filesystem::path& folder, at::ScalarType type = at::kFloat);
+/// Where a folder's weights lie: model.safetensors, or the shards of its index. Errors: IoError
+/// where there is neither; DataError where only pickled weights are, or the index is not one.
+std::vector<std::filesystem::path> hf_weight_files(const std::filesystem::path& folder);
+/// The tensors that `wanted` takes from them, as `type`. Errors: those of read_safetensors.
+NamedTensors read_hf_weights(const std::filesystem::path& folder, at::ScalarType type,
+                             const WantedTensors& wanted);
 /// Writes config.json, generation_config.json and model.safetensors that transformers loads.
 void write_hf_folder(const std::filesystem::path& folder, const LlamaConfig& config,
                      const NamedTensors& weights, std::int32_t bos_id, std::int32_t eos_id);

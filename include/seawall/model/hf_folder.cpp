@@ -73,29 +73,22 @@ NamedTensors in_order(const NamedTensors& weights, const LlamaConfig& config,
     ordered.push_back({name, std::move(found->second)});
     by_name.erase(found);
   }
-  for (const auto& [name, tensor] : by_name) {
-    if (!redundant(name, config)) {
-      throw DataError(where + ": tensor '" + shown(name) +
-                      "' does not belong to the Llama model that config.json describes");
-    }
-  }
+  if (!by_name.empty())
+    throw DataError(where + ": tensor '" + shown(by_name.begin()->first) +
+                    "' does not belong to the model that config.json describes");
   return ordered;
 }
 
 }  // namespace
 
-NamedTensors read_hf_weights(const fs::path& folder,
-                             const std::function<bool(const std::string&)>& wanted) {
+std::vector<fs::path> hf_weight_files(const fs::path& folder) {
   const auto single = folder / "model.safetensors";
-  if (fs::exists(single)) return read_safetensors(single, true, wanted);
+  if (fs::exists(single)) return {single};
   const auto index = folder / "model.safetensors.index.json";
   if (fs::exists(index)) {
-    NamedTensors all;
-    for (const auto& shard : read_index(index)) {
-      for (auto& tensor : read_safetensors(folder / shard, true, wanted))
-        all.push_back(std::move(tensor));
-    }
-    return all;
+    std::vector<fs::path> files;
+    for (const auto& shard : read_index(index)) files.push_back(folder / shard);
+    return files;
   }
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto extension = entry.path().extension();
@@ -109,14 +102,22 @@ NamedTensors read_hf_weights(const fs::path& folder,
   throw IoError(folder.string() + ": want model.safetensors beside config.json, found none");
 }
 
-HfFolder read_hf_folder(const fs::path& folder) {
+NamedTensors read_hf_weights(const fs::path& folder, at::ScalarType type,
+                             const WantedTensors& wanted) {
+  NamedTensors all;
+  for (const auto& file : hf_weight_files(folder))
+    for (auto& tensor : read_safetensors(file, type, wanted)) all.push_back(std::move(tensor));
+  return all;
+}
+
+HfFolder read_hf_folder(const fs::path& folder, at::ScalarType type) {
   if (!fs::is_directory(folder)) {
     throw IoError(folder.string() + ": want a folder with config.json and model.safetensors");
   }
   const auto config_file = folder / "config.json";
   auto config = LlamaConfig::from_json(read_file(config_file, max_json_file), config_file.string());
-  auto weights = in_order(read_hf_weights(folder, [](const std::string&) { return true; }), config,
-                          folder.string());
+  const auto wanted = [&](const std::string& name) { return !redundant(name, config); };
+  auto weights = in_order(read_hf_weights(folder, type, wanted), config, folder.string());
   return {.config = config, .weights = std::move(weights)};
 }
 

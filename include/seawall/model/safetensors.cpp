@@ -3,6 +3,7 @@
 // reader.
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@
 #include "seawall/core/file.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/mapped_pages.hpp"
 #include "seawall/model/safetensors_header.hpp"
 
 namespace seawall {
@@ -85,12 +87,23 @@ void copy_parallel(void* to, const char* from, std::uint64_t size) {
   });
 }
 
+/// Made from the mapped bytes in one pass.
 Tensor load_entry(const SafetensorsEntry& entry, const char* data, const std::string& where,
-                  bool to_float) {
+                  std::optional<at::ScalarType> wanted) {
   const std::vector<std::int64_t> shape(entry.shape.begin(), entry.shape.end());
-  auto tensor = at::empty(shape, at::TensorOptions().dtype(type_of(entry, where).type));
-  copy_parallel(tensor.data_ptr(), data + entry.begin, entry.end - entry.begin);
-  return to_float ? tensor.to(at::kFloat) : tensor;
+  const auto& stored = type_of(entry, where);
+  const char* const from = data + entry.begin;
+  auto tensor = at::empty(shape, at::TensorOptions().dtype(wanted.value_or(stored.type)));
+  if (tensor.scalar_type() == stored.type) {
+    copy_parallel(tensor.data_ptr(), from, entry.end - entry.begin);
+  } else if (reinterpret_cast<std::uintptr_t>(from) % stored.bytes == 0) {
+    tensor.copy_(at::from_blob(const_cast<char*>(from), shape, stored.type));
+  } else {  // the format does not ask for aligned data
+    auto aligned = at::empty(shape, at::TensorOptions().dtype(stored.type));
+    copy_parallel(aligned.data_ptr(), from, entry.end - entry.begin);
+    tensor.copy_(aligned);
+  }
+  return tensor;
 }
 
 std::string header_text(const NamedTensors& tensors,
@@ -120,11 +133,27 @@ std::string header_text(const NamedTensors& tensors,
 }  // namespace
 
 NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float) {
-  return read_safetensors(file, to_float, [](const std::string&) { return true; });
+  return read_safetensors(file, to_float ? std::optional(at::kFloat) : std::nullopt,
+                          [](const std::string&) { return true; });
 }
 
-NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float,
-                              const std::function<bool(const std::string&)>& wanted) {
+std::vector<StoredTensor> list_safetensors(const std::filesystem::path& file) {
+  const auto where = file.string();
+  const MappedFile mapped(file);
+  auto [entries, data_start] = parse_safetensors_header(mapped.bytes(), where);
+  check_layout(entries, mapped.bytes().size() - data_start, where,
+               [](const std::string&) { return false; });
+  std::vector<StoredTensor> out;
+  for (auto& entry : entries)
+    out.push_back({std::move(entry.name),
+                   std::move(entry.type),
+                   {entry.shape.begin(), entry.shape.end()},
+                   entry.end - entry.begin});
+  return out;
+}
+
+NamedTensors read_safetensors(const std::filesystem::path& file, std::optional<at::ScalarType> type,
+                              const WantedTensors& wanted) {
   const auto where = file.string();
   const MappedFile mapped(file);
   auto [entries, data_start] = parse_safetensors_header(mapped.bytes(), where);
@@ -135,7 +164,8 @@ NamedTensors read_safetensors(const std::filesystem::path& file, bool to_float,
   for (const auto& entry : sorted) {
     if (!wanted(entry.name)) continue;
     tensors.push_back(
-        {entry.name, load_entry(entry, mapped.bytes().data() + data_start, where, to_float)});
+        {entry.name, load_entry(entry, mapped.bytes().data() + data_start, where, type)});
+    release_pages(mapped.bytes().substr(data_start + entry.begin, entry.end - entry.begin));
   }
   return tensors;
 }

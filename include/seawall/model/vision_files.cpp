@@ -200,7 +200,7 @@ Vision read_vision(const fs::path& folder) {
     return of_encoder(short_name) ||
            projector_name(short_name).starts_with("multi_modal_projector.");
   };
-  for (auto& [name, tensor] : read_hf_weights(folder, wanted))
+  for (auto& [name, tensor] : read_hf_weights(folder, at::kFloat, wanted))
     if (!found.emplace(projector_name(bare(name)), tensor).second)
       throw DataError(folder.string() + ": tensor '" + shown(bare(name)) + "' is there twice");
 
