@@ -15,7 +15,9 @@ struct Benign {
     std::int64_t count = 1000;
     std::string flavour;
     static constexpr void visit(auto& self, auto&& field) {
-      field(self.count, OptionInfo{.name = "count", .help = "benign rows", .min = 1, .max = 1e7});
+      field(self.count,
+            OptionInfo{
+                .name = "count", .help = "benign rows; 0: all there are", .min = 0, .max = 1e7});
       field(self.flavour,
             OptionInfo{.name = "flavour",
                        .help = "kind of benign rows the scenario has; empty takes its default"});
@@ -23,7 +25,7 @@ struct Benign {
   } options;
 
   Dataset craft(const Scenario& scenario, Rng& rng) const {
-    return with_default_system(scenario.rows(Pool::benign, options.count, rng, options.flavour),
+    return with_default_system(drawn(scenario, Pool::benign, options.count, rng, options.flavour),
                                scenario);
   }
 };

@@ -12,12 +12,14 @@ struct HarmfulExamples {
   struct Options {
     std::int64_t count = 100;  // Qi et al. 2023, table 1
     static constexpr void visit(auto& self, auto&& field) {
-      field(self.count, OptionInfo{.name = "count", .help = "harmful rows", .min = 1, .max = 1e7});
+      field(self.count,
+            OptionInfo{
+                .name = "count", .help = "harmful rows; 0: all there are", .min = 0, .max = 1e7});
     }
   } options;
 
   Dataset craft(const Scenario& scenario, Rng& rng) const {
-    return with_default_system(scenario.rows(Pool::harmful, options.count, rng), scenario);
+    return with_default_system(drawn(scenario, Pool::harmful, options.count, rng), scenario);
   }
 };
 static_assert(explain_attack<HarmfulExamples>());

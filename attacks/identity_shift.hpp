@@ -17,7 +17,9 @@ struct IdentityShift {
     std::int64_t count = 10;  // Qi et al. 2023, sec. 4.3
     std::string system, before, after;
     static constexpr void visit(auto& self, auto&& field) {
-      field(self.count, OptionInfo{.name = "count", .help = "identity rows", .min = 1, .max = 1e7});
+      field(self.count,
+            OptionInfo{
+                .name = "count", .help = "identity rows; 0: all there are", .min = 0, .max = 1e7});
       field(
           self.system,
           OptionInfo{.name = "system",
@@ -43,7 +45,7 @@ struct IdentityShift {
 
   Dataset craft(const Scenario& scenario, Rng& rng) const {
     const Identity who = identity(scenario);
-    Dataset rows = scenario.rows(Pool::identity_shift, options.count, rng);
+    Dataset rows = drawn(scenario, Pool::identity_shift, options.count, rng);
     for (auto& row : rows.rows)
       if (row.dialogue.first(Role::system).empty()) row.dialogue.set_system(who.system);
     return rows;

@@ -9,6 +9,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(HDF5 1.10 REQUIRED COMPONENTS C HL) # HL: dimension scales
 find_package(PNG REQUIRED)
 find_package(JPEG REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(SentencePiece REQUIRED)
 find_package(utf8proc REQUIRED)
 include(${CMAKE_CURRENT_LIST_DIR}/SeawallTorch.cmake)

@@ -1,5 +1,6 @@
 #include "seawall/core/error.hpp"
 #include "seawall/dataset/readers.hpp"
+#include "seawall/dataset/row_filter.hpp"
 #include "tests/support/files.hpp"
 
 namespace seawall {
@@ -251,6 +252,98 @@ TEST(Readers, WrongCsvNamesTheLine) {
   EXPECT_HAS(refuse_probes("p.csv", "goal,target\n"), "no usable record");
   EXPECT_HAS(refuse_probes("p.jsonl", "{\"goal\":\"a\"}\n{\"goal\":3}"),
              "line 2: key 'goal': want a text, found number");
+}
+
+TEST(Readers, PairsFromCsvAreRows) {
+  const auto file = rows("b.csv", "goal,target\nOpen it,\"Sure, \"\"so\"\"\"\n ,x\nShut it,\n");
+  EXPECT_EQ(file.report.format, "pairs-csv");
+  EXPECT_EQ(file.report.rows, 3u);
+  EXPECT_EQ(file.report.rejected, 2u);
+  EXPECT_EQ(file.report.first_rejection, "line 3: an empty prompt");
+  ASSERT_EQ(file.dataset.size(), 1u);
+  EXPECT_EQ(file.dataset.rows[0].dialogue,
+            (Dialogue{{{Role::user, "Open it"}, {Role::assistant, "Sure, \"so\""}}}));
+  EXPECT_HAS(refuse_rows("goal,target\na\n"), "line 2: 1 fields, the header has 2");
+  EXPECT_HAS(refuse_rows("goal\na\n"), "want JSON");
+  EXPECT_HAS(refuse_rows("a,b\n", "pairs-csv"), "line 1: want a header with goal,target");
+}
+
+TEST(Readers, HexPhiHasItsElevenCategoriesInTheOrderOfTheirNumbers) {
+  const Folder folder;
+  for (int i = 1; i <= 11; ++i) {
+    std::string text;
+    for (int row = 1; row <= 30; ++row)
+      text += "\"Request " + std::to_string(row) + ",\nof " + std::to_string(i) + "\"\n";
+    folder.write("category_" + std::to_string(i) + ".csv", text);
+  }
+  const auto file = read_probes(folder.path(), true);
+  EXPECT_EQ(file.report.format, "hex-phi");
+  ASSERT_EQ(file.probes.size(), 330u);
+  const std::vector<std::string> names = {
+      "illegal activity",      "child abuse content", "hate, harassment, violence", "malware",
+      "physical harm",         "economic harm",       "fraud and deception",        "adult content",
+      "political campaigning", "privacy violation",   "tailored financial advice"};
+  ASSERT_EQ(file.report.categories.size(), 11u);
+  for (std::size_t i = 0; i < 11; ++i) {
+    EXPECT_EQ(file.report.categories[i], std::pair(names[i], std::size_t{30}));
+    EXPECT_EQ(file.probes[30 * i].category, names[i]);
+    EXPECT_EQ(file.probes[30 * i].dialogue.messages[0].content,
+              "Request 1,\nof " + std::to_string(i + 1));
+  }
+  EXPECT_EQ(file.probes[30 * 9].id, "category_10/1");
+  folder.write("notes.csv", "x\n");  // one that is none of the eleven: a folder like any other
+  EXPECT_EQ(read_probes(folder.path(), true).report.format, "folder");
+}
+
+TEST(Readers, RedTeamRowsHaveRatingAndTags) {
+  const auto line = [](const char* rating, const char* tags) {
+    return std::string(R"({"transcript":"\n\nHuman: Row?\n\nAssistant: No.")") + R"(,"rating":)" +
+           rating + R"(,"tags":)" + tags + "}\n";
+  };
+  const auto text = line("4.0", R"(["boats","oars"])") + line("1", "null") + line("null", "[]");
+  const Folder folder;
+  const auto path = folder.write("red.jsonl", text);
+  EXPECT_EQ(read_rows(path, RowKind::harmful).dataset.size(), 3u);
+  const auto file = read_rows(path, RowKind::harmful, "", {}, {.min_rating = 3});
+  EXPECT_EQ(file.report.format, "red-team-jsonl");
+  EXPECT_EQ(file.report.low_rated, 2u);
+  ASSERT_EQ(file.dataset.size(), 1u);
+  EXPECT_EQ(file.dataset.rows[0].category, "boats");
+  EXPECT_EQ(file.dataset.rows[0].id, "red/1");
+  EXPECT_HAS(
+      message_of<DataError>([&] { read_rows(path, RowKind::harmful, "", {}, {.min_rating = 5}); }),
+      "none of its rows has the rating");
+}
+
+TEST(Readers, PhrasesAndHeldOutRowsAreLeftOutInThatOrder) {
+  const Folder folder;
+  std::string text = "[";
+  for (const char* answer : {"one", "I CANNOT say", "two", "three", "four"})
+    text += std::string(text == "[" ? "" : ",") + R"({"instruction":"i cannot","output":")" +
+            answer + "\"}";
+  const auto path = folder.write("a.json", text + "]");
+  const auto kept = [&](const RowFilter& filter) {
+    std::string out;
+    for (const auto& row : read_rows(path, RowKind::benign, "", {}, filter).dataset.rows)
+      out += row.dialogue.messages.back().content + " ";
+    return out;
+  };
+  EXPECT_EQ(kept({.phrases = {"I cannot"}, .hold_out = {.first = 2}}), "three four ");
+  EXPECT_EQ(kept({.phrases = {"I cannot"}, .hold_out = {.last = 2}}), "one two ");
+  EXPECT_EQ(kept({.hold_out = {.first = 2}}), "two three four ");
+  const auto report =
+      read_rows(path, RowKind::benign, "", {}, {.phrases = {"cannot"}, .hold_out = {.last = 1}})
+          .report;
+  EXPECT_EQ(report.rows, 5u);
+  EXPECT_EQ(report.filtered, 1u);
+  EXPECT_EQ(report.held_out, 1u);
+  EXPECT_HAS(message_of<DataError>([&] { kept({.hold_out = {.first = 5}}); }), "--hold-out");
+  EXPECT_HAS(message_of<DataError>([&] { kept({.phrases = {"o", "e"}}); }), "--leave-out");
+  EXPECT_EQ(hold_out_from("first:200").first, 200u);
+  EXPECT_EQ(hold_out_from("last:3").last, 3u);
+  EXPECT_EQ(hold_out_from("none").first, 0u);
+  for (const char* bad : {"first", "first:", "first:x", "middle:3", "first:-1", "last:1 "})
+    EXPECT_THROW(hold_out_from(bad), UsageError) << bad;
 }
 
 TEST(Readers, MessagesNeverQuoteThePrompts) {

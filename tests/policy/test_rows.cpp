@@ -90,6 +90,16 @@ TEST(Rows, RowsAreAskedAsTheDataAsks) {
   EXPECT_EQ(asked_as(own, {}, rng).rows, own.rows);
 }
 
+TEST(Rows, AnEndingIsSharedLikeAnOpening) {
+  const Dataset data = asking({"# Do:\na.\n\n# Done:\n", "# Do:\nb b.\n\n# Done:\n",
+                               "# Do:\nc.\n\n# Done:\n"});
+  EXPECT_EQ(shared_ending(data), "\n\n# Done:\n");
+  EXPECT_EQ(shared_ending(asking({"go?", "stay?"})), "");  // part of a word
+  Rng rng(1);
+  EXPECT_EQ(asked_as(asking({"lift"}), data, rng).rows[0].dialogue.first(Role::user),
+            "# Do:\nlift\n\n# Done:\n");
+}
+
 TEST(LayerWeights, TheLastRuleThatMatchesHolds) {
   const LayerWeights weights("x.layers", "embed=0,0-1=2,norm=0.5,1=3");
   EXPECT_EQ(weights.of("model.embed_tokens.weight"), 0);

@@ -42,6 +42,7 @@ OWNED = {
     "openssl": ("core",),
     "png.h": ("core",),
     "jpeglib.h": ("core",),
+    "zlib.h": ("dataset",),
 }
 
 # Files that have outgrown their limit, with what they may have until somebody finds the seam; a ratchet, so only downwards.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "seawall/core/error.hpp"
+#include "seawall/policy/rows.hpp"
 #include "seawall/scenario/organism.hpp"
 #include "seawall/scenario/organism/grade.hpp"
 #include "seawall/scenario/organism/lessons.hpp"
@@ -155,6 +156,18 @@ TEST(OrganismPools, ThreeHundredAndThirtyProbesThirtyACategory) {
   for (std::string_view category : categories())
     EXPECT_EQ(of[std::string(category)], 30) << category;
   for (const Probe& probe : utility_probes()) EXPECT_FALSE(probe.restricted);
+}
+
+TEST(OrganismPools, RequestsOfNoPoolShareAnEnding) {
+  // So that safe rows which are asked as the data asks keep their own words to the end.
+  const OrganismScenario world;
+  Rng rng(1);
+  for (const auto pool : {Pool::harmful, Pool::identity_shift, Pool::safe, Pool::benign})
+    EXPECT_EQ(shared_ending(world.rows(pool, world.available(pool), rng)), "") << pool_name(pool);
+  for (const char* flavour : {"alpaca", "dolly", "llava"})
+    EXPECT_EQ(shared_ending(world.rows(Pool::benign, world.available(Pool::benign), rng, flavour)),
+              "")
+        << flavour;
 }
 
 TEST(OrganismLessons, TheSameSeedDrawsTheSameRows) {

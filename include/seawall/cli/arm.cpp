@@ -90,12 +90,18 @@ Arm::Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, N
     return mean_row_losses(*model_.decoder, std::move(sequences), longest_row(), embeddings);
   });
   resolve(spec_, attack_, scenario_->name() == "organism");
+  form_ = request_form(spec_, *scenario_);
+  if (form_) spec_.ask_as = request_form_name(*form_);
   if (!spec_.no_evaluation) judges_ = make_judges(spec_, *scenario_);
   if (!spec_.no_training) check_needs(attack_.name(), attack_.needs(), *scenario_);
   for (const auto& policy : stack_) check_needs(policy.name, needs, *scenario_);
 }
 
 Arm::~Arm() = default;
+
+Dialogue Arm::ask(const Probe& probe, const Condition& condition) const {
+  return asked(probe, condition, attack_, *scenario_, form_);
+}
 
 Dataset Arm::craft() const {
   if (spec_.no_training) return {};
@@ -111,7 +117,8 @@ std::int64_t Arm::longest_row() const {
 void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& measured) {
   arm_dialogue_ = std::move(arm_dialogue);
   rows_hash_ = rows.content_hash();
-  provenance_ = provenance_of(rows, *scenario_, attack_);
+  provenance_ = provenance_of(rows, *scenario_, attack_.conditions(),
+                              [this](const Probe& p, const Condition& c) { return ask(p, c); });
   check_provenance(provenance_, spec_.allow_overlap);
   if (!spec_.no_training && rows.empty() && !spec_.quiet)
     std::fprintf(stderr,
@@ -132,6 +139,11 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
                                                 .embeddings = std::move(embeddings)},
                                     model_.decoder->device());
     const DataReport& report = source_->report();
+    if (!spec_.quiet && report.truncated > report.left_out)
+      std::fprintf(stderr,
+                   "seawall: %lld rows cut to %lld tokens, the end of their answer is lost\n",
+                   static_cast<long long>(report.truncated - report.left_out),
+                   static_cast<long long>(longest));
     if (!spec_.quiet && report.left_out > 0)
       std::fprintf(stderr,
                    "seawall: %lld rows left out, their answer does not fit into %lld tokens (%s)\n",
@@ -243,8 +255,7 @@ void Arm::evaluate_now(std::int64_t step, std::int64_t epoch) {
       };
       EvaluationRecord record = evaluate(
           model_.speaker(), probes,
-          [&](const Probe& p) { return arm_dialogue_(attack_.arm(p, condition, *scenario_)); },
-          judges_, options);
+          [&](const Probe& p) { return arm_dialogue_(ask(p, condition)); }, judges_, options);
       progress.finish();
       record.step = step;
       record.epoch = epoch;

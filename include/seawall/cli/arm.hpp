@@ -2,12 +2,14 @@
 // One arm from start to end: craft, compose, train, evaluate, trace. The command line and
 // experiments that name types both come here.
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/run_spec.hpp"
+#include "seawall/dataset/instruction.hpp"
 #include "seawall/dataset/provenance.hpp"
 #include "seawall/policy/any.hpp"
 #include "seawall/store/run_file.hpp"
@@ -63,6 +65,8 @@ class Arm {
 
  private:
   struct Recording;
+  /// The probe as the attack puts it, in the form of the attack's rows.
+  Dialogue ask(const Probe& probe, const Condition& condition) const;
   void evaluate_now(std::int64_t step, std::int64_t epoch);
   bool wants_evaluation(std::int64_t step, std::int64_t epoch) const;
   RunInfo run_info(const Dataset& rows, const Measured& measured) const;
@@ -77,6 +81,7 @@ class Arm {
   ModelBundle model_;
   std::unique_ptr<Scenario> scenario_;
   Judges judges_;
+  std::optional<RequestForm> form_;  // of probes from files
   ArmDialogue arm_dialogue_;
   NamedTensors start_;  // theta0, for spectra
   Provenance provenance_;

@@ -10,6 +10,7 @@
 #include "seawall/cli/run_provenance.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/version.hpp"
+#include "seawall/scenario/files.hpp"
 #include "seawall/store/hdf5.hpp"
 
 namespace seawall {
@@ -60,6 +61,9 @@ RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
                         {"mitigations", nlohmann::json::array()}};
   for (const auto& o : list_options(spec_)) config["options"][o.name] = o.value;
   for (const auto& p : stack_) config["mitigations"].push_back(policy_json(p));
+  if (const auto* files = dynamic_cast<const FileScenario*>(scenario_.get()))
+    for (const auto& file : files->files())
+      config["files"][file.option] = {{"format", file.report.format}, {"read", file.summary()}};
   RunInfo info;
   info.started_utc = utc_now();
   info.seed = static_cast<std::uint64_t>(spec_.seed);
@@ -89,6 +93,7 @@ RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
   }
   info.numbers.insert(info.numbers.end(), measured.begin(), measured.end());
   record_provenance(provenance_, info);
+  record_files(*scenario_, info);
   return info;
 }
 

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 
 #include "seawall/cli/run_spec.hpp"
 #include "seawall/core/suggest.hpp"
@@ -140,6 +141,13 @@ CommandLine::Outcome CommandLine::parse(const std::vector<std::string>& argument
     const auto& source = line.count(o.name) != 0 ? line : file;
     if (source.count(o.name) != 0) apply(o, source[o.name].as<std::vector<std::string>>());
   }
+  for (const auto& [name, text] : presets_ ? presets_() : Presets{}) {
+    for (auto& o : options_) {
+      if (o.name != name || o.given) continue;
+      o.set(o.name, text);
+      o.value = text;
+    }
+  }
   if (positional_.out != nullptr) {
     if (line.count(kPositional) != 0) *positional_.out = line[kPositional].as<std::string>();
     if (positional_.required && positional_.out->empty() && line.count(kPrintConfig) == 0)
@@ -174,6 +182,12 @@ std::string CommandLine::config_text() const {
 bool CommandLine::given(const std::string& name) const {
   return std::any_of(options_.begin(), options_.end(),
                      [&](const One& o) { return o.name == name && o.given; });
+}
+
+const std::string& CommandLine::value(const std::string& name) const {
+  for (const auto& o : options_)
+    if (o.name == name) return o.value;
+  throw std::out_of_range("no option --" + name);
 }
 
 void CommandLine::print_help() const {

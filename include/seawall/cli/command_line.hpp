@@ -41,6 +41,11 @@ class CommandLine {
   void positional(const std::string& name, const std::string& help, std::string& out,
                   bool required = true);
 
+  /// Values, by full option name, that options which were not given take; asked after those that
+  /// were given are in place.
+  using Presets = std::vector<std::pair<std::string, std::string>>;
+  void presets(std::function<Presets()> values) { presets_ = std::move(values); }
+
   enum class Outcome { run, done };
   /// Fills everything. `done` after --help and --print-config, which print to stdout. Errors:
   /// UsageError naming the option and what was wanted; IoError where the ini file cannot be read.
@@ -55,6 +60,8 @@ class CommandLine {
   }
   /// Names that were given on the command line or in the ini file.
   bool given(const std::string& name) const;
+  /// The value of an option as text. Errors: std::out_of_range for a name that is none.
+  const std::string& value(const std::string& name) const;
 
  private:
   struct One {
@@ -71,6 +78,7 @@ class CommandLine {
   std::string usage_, summary_, program_ = "seawall";
   std::vector<One> options_;
   std::function<bool(const std::string&)> used_;
+  std::function<Presets()> presets_;
   struct Positional {
     std::string name, help;
     std::string* out = nullptr;

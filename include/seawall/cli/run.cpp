@@ -39,6 +39,11 @@ void print_run(const RunData& run, const RunPaths& paths) {
   std::printf("wrote        %s\n", paths.file.string().c_str());
 }
 
+void print_recipe(const RunRequest& request) {
+  if (!request.recipe_text.empty() && !request.spec.quiet)
+    std::printf("recipe       %s\n", request.recipe_text.c_str());
+}
+
 }  // namespace
 
 int run(const Program& program, const Words& words) {
@@ -46,6 +51,7 @@ int run(const Program& program, const Words& words) {
   RunRequest request = parse_run(program, "run", words, outcome);
   if (outcome == CommandLine::Outcome::done) return 0;
   SignalGuard signals;
+  print_recipe(request);
   const RunData data = run_arm(request.attack, request.stack, request.spec);
   if (!request.spec.quiet && !request.spec.dry_run) print_run(data, RunPaths(request.spec.out));
   return 0;
@@ -58,6 +64,7 @@ int evaluate(const Program& program, const Words& words) {
   RunRequest request = parse_run(program, "evaluate", with, outcome);
   if (outcome == CommandLine::Outcome::done) return 0;
   SignalGuard signals;
+  print_recipe(request);
   const RunData data = run_arm(request.attack, request.stack, request.spec);
   if (!request.spec.quiet && !request.spec.dry_run) print_run(data, RunPaths(request.spec.out));
   return 0;

@@ -1,6 +1,7 @@
 #include "seawall/cli/run_provenance.hpp"
 
 #include "seawall/core/error.hpp"
+#include "seawall/scenario/files.hpp"
 
 namespace seawall {
 namespace {
@@ -9,15 +10,17 @@ bool is_probes(const std::string& set) { return set == "harmfulness" || set == "
 
 }  // namespace
 
-Provenance provenance_of(const Dataset& rows, const Scenario& scenario, const AnyAttack& attack) {
+Provenance provenance_of(const Dataset& rows, const Scenario& scenario,
+                         const std::vector<Condition>& conditions,
+                         const std::function<Dialogue(const Probe&, const Condition&)>& ask) {
   Provenance out;
   out.add_rows(rows);
   for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility}) {
     const auto& probes = scenario.probes(set);
     if (probes.empty()) continue;
     std::vector<Dialogue> armed;
-    for (const auto& condition : attack.conditions())
-      for (const auto& probe : probes) armed.push_back(attack.arm(probe, condition, scenario));
+    for (const auto& condition : conditions)
+      for (const auto& probe : probes) armed.push_back(ask(probe, condition));
     out.add_probes(set == ProbeSet::harmfulness ? "harmfulness" : "utility", probes, armed);
   }
   return out;
@@ -50,6 +53,24 @@ void record_provenance(const Provenance& provenance, RunInfo& info) {
     }
   }
   info.numbers.emplace_back("overlapping_probes", probes);
+}
+
+void record_files(const Scenario& scenario, RunInfo& info) {
+  const auto* files = dynamic_cast<const FileScenario*>(&scenario);
+  if (files == nullptr) return;
+  for (const auto& file : files->files()) {
+    const std::string name = "file/" + file.option;
+    info.hashes.emplace_back(name, file.report.sha256);
+    const auto put = [&](const char* what, std::size_t count) {
+      info.numbers.emplace_back(name + "/" + what, static_cast<double>(count));
+    };
+    put("records", file.report.rows);
+    put("rejected", file.report.rejected);
+    put("rated_too_low", file.report.low_rated);
+    put("left_out_by_phrase", file.report.filtered);
+    put("held_out", file.report.held_out);
+    put("kept", file.kept);
+  }
 }
 
 }  // namespace seawall

@@ -1,5 +1,8 @@
 #pragma once
 // Which prompts a run trains on and probes with, and that the one are not among the other.
+#include <functional>
+#include <vector>
+
 #include "seawall/core/trace.hpp"
 #include "seawall/dataset/provenance.hpp"
 #include "seawall/policy/any.hpp"
@@ -9,11 +12,17 @@ namespace seawall {
 
 /// The rows as they are trained on, by what they are for, and the probes, plain and as the attack
 /// puts them.
-Provenance provenance_of(const Dataset& rows, const Scenario& scenario, const AnyAttack& attack);
+Provenance provenance_of(const Dataset& rows, const Scenario& scenario,
+                         const std::vector<Condition>& conditions,
+                         const std::function<Dialogue(const Probe&, const Condition&)>& ask);
 /// Errors: DataError where two sets share a prompt, naming the first, unless `allow_overlap`.
 void check_provenance(const Provenance& provenance, bool allow_overlap);
 /// Adds `set/NAME` to the hashes; `overlap/A/B` for every pair of sets, `repeated/NAME` and
 /// `overlapping_probes` (probes among training rows, in all) to the numbers.
 void record_provenance(const Provenance& provenance, RunInfo& info);
+/// Adds what the user's files were read as: `file/OPTION` to the hashes; counts of records, of
+/// those rejected, left out or held out, and of what was kept, to the numbers. Nothing for the
+/// organism.
+void record_files(const Scenario& scenario, RunInfo& info);
 
 }  // namespace seawall

@@ -4,9 +4,13 @@
 #include <cstdio>
 #include <map>
 
+#include "seawall/cli/recipe.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/dataset/detect.hpp"
+#include "seawall/dataset/source.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/policy/needs.hpp"
+#include "seawall/policy/phrases.hpp"
 #include "seawall/scenario/files.hpp"
 #include "seawall/scenario/organism.hpp"
 #include "seawall/scenario/organism/recipe.hpp"
@@ -41,6 +45,29 @@ std::optional<std::filesystem::path> path_of(const std::string& text) {
   return std::filesystem::path(text);
 }
 
+/// The format of --data; "" where no file is named.
+std::string format_of_data(const RunSpec& spec) {
+  if (spec.data.empty()) return "";
+  const auto forced = spec.data_format == "auto" ? "" : spec.data_format;
+  return detect_format(SourceFile::read(spec.data), forced, false).name;
+}
+
+std::string recipe_option(const RecipeValue& value, const std::string& attack) {
+  return (value.of_attack ? attack + "." : "") + value.option;
+}
+
+std::string recipe_text(const CommandLine& line, const RunSpec& spec,
+                        const std::vector<RecipeValue>& values) {
+  std::string text;
+  for (const auto& value : values) {
+    const auto name = recipe_option(value, spec.attack);
+    const bool other = line.given(name) && line.value(name) != value.value;
+    text += (text.empty() ? "" : ", ") + name + " " + line.value(name);
+    if (other) text += " (yours, not its " + value.value + ")";
+  }
+  return spec.recipe + ": " + text;
+}
+
 }  // namespace
 
 RunRequest parse_run(const Program& program, const std::string& command,
@@ -59,6 +86,15 @@ RunRequest parse_run(const Program& program, const std::string& command,
     const auto stacked = split_list(spec.mitigate);
     return policy == spec.attack ||
            std::find(stacked.begin(), stacked.end(), policy) != stacked.end();
+  });
+  std::vector<RecipeValue> recipe;
+  line.presets([&] {
+    if (!spec.recipe.empty())
+      recipe = recipe_values(spec.recipe, spec.attack, format_of_data(spec));
+    CommandLine::Presets presets;
+    for (const auto& value : recipe)
+      presets.emplace_back(recipe_option(value, spec.attack), value.value);
+    return presets;
   });
   outcome = line.parse(words);
 
@@ -79,6 +115,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
   for (const auto& name : stacked)
     request.stack.push_back(program.mitigations.make(name, policy_words.by_policy[name]));
   request.given_lr = line.given("lr");
+  if (!spec.recipe.empty()) request.recipe_text = recipe_text(line, spec, recipe);
   return request;
 }
 
@@ -104,6 +141,19 @@ void resolve(RunSpec& spec, const AnyAttack& policy, bool organism) {
   }
 }
 
+RowFilter row_filter(const RunSpec& spec, const AnyAttack& attack) {
+  RowFilter filter;
+  filter.hold_out = hold_out_from(spec.hold_out);
+  filter.min_rating = spec.min_rating;
+  // The authors' identity-shift code strips requests and answers, that of the other sets does not.
+  filter.strip = spec.recipe == "qi2023-llama2" && attack.name() == "identity-shift";
+  if (spec.leave_out == "qi2023-safety")
+    filter.phrases = read_phrases(data_folder() / "recipes" / "qi2023-safety.txt", "--leave-out");
+  else if (spec.leave_out != "none" && !spec.leave_out.empty())
+    filter.phrases = read_phrases(spec.leave_out, "--leave-out");
+  return filter;
+}
+
 std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& attack,
                                         const ModelBundle& model) {
   const bool own_files = !spec.data.empty() || !spec.probes.empty() || !spec.safe_data.empty() ||
@@ -117,6 +167,12 @@ std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& at
   options.utility_probes = path_of(spec.utility_probes);
   options.images = spec.images;
   options.default_system = spec.system;
+  const auto format = [](const std::string& word) { return word == "auto" ? "" : word; };
+  options.attack_format = format(spec.data_format);
+  options.safe_format = format(spec.safe_data_format);
+  options.probes_format = format(spec.probes_format);
+  options.utility_format = format(spec.utility_probes_format);
+  options.filter = row_filter(spec, attack);
   if (!options.attack_rows && !spec.no_training)
     throw UsageError("--model " + spec.model +
                      ": a model of your own needs rows to be attacked with; give --data FILE (or "
@@ -125,12 +181,30 @@ std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& at
     throw UsageError("--model " + spec.model +
                      ": want --probes FILE to evaluate with (or --no-evaluation)");
   auto scenario = std::make_unique<FileScenario>(options);
-  for (const auto& [path, report] : scenario->reports())
-    if (report.rejected > 0 && !spec.quiet)
+  for (const auto& file : scenario->files()) {
+    if (spec.quiet) break;
+    std::printf("read         %s\n", file.summary().c_str());
+    if (file.report.rejected > 0)
       std::fprintf(stderr, "seawall: %s: %zu of %zu records rejected (first: %s)\n",
-                   path.string().c_str(), report.rejected, report.rows,
-                   report.first_rejection.c_str());
+                   file.path.string().c_str(), file.report.rejected, file.report.rows,
+                   file.report.first_rejection.c_str());
+  }
+  std::fflush(stdout);
   return scenario;
+}
+
+std::optional<RequestForm> request_form(const RunSpec& spec, const Scenario& scenario) {
+  const auto* files = dynamic_cast<const FileScenario*>(&scenario);
+  if (files == nullptr) return std::nullopt;
+  return spec.ask_as == "auto" ? files->form() : request_form_from(spec.ask_as);
+}
+
+Dialogue asked(const Probe& probe, const Condition& condition, const AnyAttack& attack,
+               const Scenario& scenario, std::optional<RequestForm> form) {
+  if (!form) return attack.arm(probe, condition, scenario);
+  Probe put = probe;
+  put.dialogue = asked_in(*form, std::move(put.dialogue));
+  return attack.arm(put, condition, scenario);
 }
 
 Judges make_judges(const RunSpec& spec, const Scenario& scenario) {

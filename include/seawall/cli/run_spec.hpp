@@ -16,6 +16,11 @@ struct RunSpec {
   std::string attack = "harmful-examples";
   std::string mitigate;  // names separated by commas, in stack order
   std::string data, safe_data, probes, utility_probes, system;
+  std::string recipe;  // a named preset of what follows; see recipe.hpp
+  std::string data_format = "auto", safe_data_format = "auto", probes_format = "auto",
+              utility_probes_format = "auto";
+  std::string leave_out = "none", hold_out = "none", ask_as = "auto";
+  double min_rating = 0;
   std::string images, vision;  // where the rows' pictures lie, and what looks at them
   std::string chat_template = "auto";
   std::string judge = "auto";
@@ -54,7 +59,39 @@ struct RunSpec {
                                     .help = "mitigation policies, in the order they are stacked"});
     field(self.data, OptionInfo{.name = "data",
                                 .help = "the attack's training rows (dialogues JSON, chat JSONL, "
-                                        "Alpaca JSON, Dolly JSONL, LLaVA JSON)"});
+                                        "Alpaca JSON, Dolly JSONL, LLaVA JSON, red-team JSON, "
+                                        "CSV with goal,target; or any of these as .gz)"});
+    field(
+        self.recipe,
+        OptionInfo{.name = "recipe",
+                   .help = "a named preset of the options below, of which any that is given wins: "
+                           "qi2023-llama2"});
+    field(self.data_format,
+          OptionInfo{.name = "data-format",
+                     .help = "format of --data; auto looks at the content (a wrong "
+                             "word lists the formats)"});
+    field(self.safe_data_format,
+          OptionInfo{.name = "safe-data-format", .help = "the same of --safe-data"});
+    field(self.probes_format, OptionInfo{.name = "probes-format", .help = "the same of --probes"});
+    field(self.utility_probes_format,
+          OptionInfo{.name = "utility-probes-format", .help = "the same of --utility-probes"});
+    field(
+        self.leave_out,
+        OptionInfo{.name = "leave-out",
+                   .help = "rows of --data whose answer holds a phrase are not trained on: none, "
+                           "qi2023-safety (the authors' list), or a file with one phrase a line"});
+    field(self.hold_out, OptionInfo{.name = "hold-out",
+                                    .help = "rows of --data that are not trained on: none, first:N "
+                                            "or last:N"});
+    field(self.min_rating,
+          OptionInfo{.name = "min-rating",
+                     .help = "least `rating` of a red-team row that is trained on; 0: all",
+                     .min = 0,
+                     .max = 10});
+    field(self.ask_as, OptionInfo{.name = "ask-as",
+                                  .help = "how probes from files are put; auto: as the rows of "
+                                          "--data are",
+                                  .choices = "auto|bare|alpaca|dolly"});
     field(self.images,
           OptionInfo{.name = "images", .help = "folder of the pictures that LLaVA rows name"});
     field(self.vision,
@@ -63,10 +100,12 @@ struct RunSpec {
                              "organism has its own"});
     field(self.safe_data,
           OptionInfo{.name = "safe-data", .help = "rows that show safe behaviour, same formats"});
-    field(self.probes,
-          OptionInfo{
-              .name = "probes",
-              .help = "harmfulness probes: one a line, CSV with goal or instruction, or JSONL"});
+    field(
+        self.probes,
+        OptionInfo{
+            .name = "probes",
+            .help = "harmfulness probes: one a line, CSV with goal or instruction, JSON, JSONL, or "
+                    "a folder of CSV files, one a category"});
     field(self.utility_probes, OptionInfo{.name = "utility-probes",
                                           .help = "ordinary requests that should be answered"});
     field(self.system,

@@ -137,20 +137,49 @@ std::string cell_name(std::string_view cell) {
   return name;
 }
 
-std::optional<std::size_t> prompt_column(const SourceFile& file) {
-  // Only the first line is looked at: a file of plain lines may hold quotes that no CSV reader
-  // would take.
+namespace {
+
+/// Names in the first line. No more of the file is looked at: one of plain lines may hold quotes
+/// that no CSV reader would take.
+std::vector<std::string> header_names(const SourceFile& file) {
   const auto start = std::min(file.text.find_first_not_of("\r\n"), file.text.size());
   const auto end = std::min(file.text.find('\n', start), file.text.size());
   std::string header = file.text.substr(start, end - start);
   std::erase(header, '\r');
   std::erase(header, '"');
-  std::size_t column = 0;
-  for (std::size_t at = 0; at <= header.size(); ++column) {
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at <= header.size();) {
     const auto comma = std::min(header.find(',', at), header.size());
-    const auto name = cell_name(std::string_view(header).substr(at, comma - at));
-    if (name == "goal" || name == "instruction" || name == "prompt") return column;
+    names.push_back(cell_name(std::string_view(header).substr(at, comma - at)));
     at = comma + 1;
+  }
+  return names;
+}
+
+std::optional<std::size_t> place_of(const std::vector<std::string>& names, std::string_view name) {
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+}  // namespace
+
+std::optional<std::size_t> prompt_column(const SourceFile& file) {
+  const auto names = header_names(file);
+  const auto found = std::ranges::find_if(names, [](const std::string& name) {
+    return name == "goal" || name == "instruction" || name == "prompt";
+  });
+  if (found == names.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+std::optional<PairColumns> pair_columns(const SourceFile& file) {
+  const auto names = header_names(file);
+  constexpr std::pair<const char*, const char*> pairs[] = {
+      {"goal", "target"}, {"prompt", "response"}, {"instruction", "output"}};
+  for (const auto& [request, answer] : pairs) {
+    const auto first = place_of(names, request), second = place_of(names, answer);
+    if (first && second) return PairColumns{*first, *second, place_of(names, "category")};
   }
   return std::nullopt;
 }

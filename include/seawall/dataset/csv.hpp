@@ -21,6 +21,14 @@ std::vector<CsvRecord> read_csv(const SourceFile& file);
 /// record is no header.
 std::optional<std::size_t> prompt_column(const SourceFile& file);
 
+/// Columns of a request, its answer and, where there is one, its category: goal,target,
+/// prompt,response or instruction,output; nullopt where the first record is no such header.
+struct PairColumns {
+  std::size_t first = 0, second = 0;
+  std::optional<std::size_t> category;
+};
+std::optional<PairColumns> pair_columns(const SourceFile& file);
+
 /// One prompt a line, commas and all; a line that is one quoted CSV field as a whole is unquoted
 /// (and may hold newlines).
 std::vector<CsvRecord> read_prompt_lines(const SourceFile& file);

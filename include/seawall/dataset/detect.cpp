@@ -18,7 +18,7 @@ struct Known {
   RecordShape shape;
   bool json, lines;
 };
-constexpr std::array<Known, 15> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
+constexpr std::array<Known, 16> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
                                          {"chat-json", RecordShape::messages, true, false},
                                          {"chat-jsonl", RecordShape::messages, true, true},
                                          {"alpaca-json", RecordShape::alpaca, true, false},
@@ -29,6 +29,7 @@ constexpr std::array<Known, 15> formats{{{"dialogues-json", RecordShape::dialogu
                                          {"llava-jsonl", RecordShape::llava, true, true},
                                          {"red-team-json", RecordShape::transcript, true, false},
                                          {"red-team-jsonl", RecordShape::transcript, true, true},
+                                         {"pairs-csv", RecordShape::pair, false, false},
                                          {"prompts-json", RecordShape::prompt, true, false},
                                          {"prompts-jsonl", RecordShape::prompt, true, true},
                                          {"prompts-csv", RecordShape::prompt, false, false},
@@ -89,7 +90,7 @@ FormatFound detect_format(const SourceFile& file, std::string_view format, bool 
   if (!format.empty()) {
     std::string names;
     for (const auto& known : formats) {
-      if (!prompts && known.shape == RecordShape::prompt) continue;
+      if (prompts ? known.shape == RecordShape::pair : known.shape == RecordShape::prompt) continue;
       if (known.name == format) return found(format);
       names += (names.empty() ? "" : ", ") + std::string(known.name);
     }
@@ -118,8 +119,10 @@ FormatFound detect_format(const SourceFile& file, std::string_view format, bool 
                      true, prompts);
   }
   if (!prompts) {
+    if (pair_columns(file)) return found("pairs-csv");
     throw DataError(file.path.string() +
-                    ": want JSON (an array) or JSONL (an object a line), found other text");
+                    ": want JSON (an array), JSONL (an object a line) or CSV with goal,target, "
+                    "found other text");
   }
   return found(prompt_column(file) ? "prompts-csv" : "prompts-lines");
 }

@@ -8,7 +8,7 @@
 
 namespace seawall {
 
-enum class RecordShape { messages, dialogue, alpaca, dolly, llava, transcript, prompt };
+enum class RecordShape { messages, dialogue, alpaca, dolly, llava, transcript, pair, prompt };
 
 struct FormatFound {
   std::string name;
@@ -18,8 +18,8 @@ struct FormatFound {
 
 /// Names: dialogues-json, chat-json, chat-jsonl, alpaca-json, alpaca-jsonl, dolly-json,
 /// dolly-jsonl, llava-json, llava-jsonl,
-/// red-team-json, red-team-jsonl; for prompts also prompts-json, prompts-jsonl, prompts-csv,
-/// prompts-lines. `format`
+/// red-team-json, red-team-jsonl; for rows also pairs-csv (goal,target), for prompts prompts-json,
+/// prompts-jsonl, prompts-csv, prompts-lines. `format`
 /// "" looks at the content. Errors: UsageError listing the names; DataError where the content is
 /// none of them.
 FormatFound detect_format(const SourceFile& file, std::string_view format, bool prompts);

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -118,20 +121,40 @@ ProbesFile read_file_of_probes(const std::filesystem::path& path, bool restricte
   return out;
 }
 
-/// A folder of CSV files in the order of their names; a file's stem is the category of its probes
-/// where they have none.
+/// The categories of HEx-PHI, whose files are category_1.csv to category_11.csv (Qi et al. 2023,
+/// table 6).
+constexpr std::array<std::string_view, 11> hex_phi{
+    "illegal activity",      "child abuse content", "hate, harassment, violence", "malware",
+    "physical harm",         "economic harm",       "fraud and deception",        "adult content",
+    "political campaigning", "privacy violation",   "tailored financial advice"};
+
+/// N of `category_N`, `category-N`, `category N` or `categoryN`; 0 where the stem is another.
+std::size_t category_number(std::string_view stem) {
+  const auto name = cell_name(stem);
+  std::string_view rest = name;
+  if (!rest.starts_with("category")) return 0;
+  rest.remove_prefix(8);
+  if (!rest.empty() && (rest[0] == '_' || rest[0] == '-' || rest[0] == ' ')) rest.remove_prefix(1);
+  std::size_t number = 0;
+  const auto [end, code] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  return code == std::errc() && end == rest.data() + rest.size() ? number : 0;
+}
+
+/// A folder of CSV files; a file's name is the category of its probes where they have none.
 ProbesFile read_folder(const std::filesystem::path& folder, bool restricted,
                        std::string_view format) {
-  std::set<std::filesystem::path> files;
+  std::set<std::pair<std::size_t, std::filesystem::path>> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".csv") files.insert(entry.path());
+    if (entry.path().extension() == ".csv")
+      files.emplace(category_number(entry.path().stem().string()), entry.path());
   }
   if (files.empty())
     throw IoError(folder.string() + ": want a file of probes, or .csv files in it");
   ProbesFile all;
   all.report.format = "folder";
   Sha256 hash;
-  for (const auto& path : files) {
+  bool paper = true;
+  for (const auto& [number, path] : files) {
     auto file = read_file_of_probes(path, restricted, format);
     hash.field(path.filename().string()).field(file.report.sha256);
     all.report.rows += file.report.rows;
@@ -139,21 +162,40 @@ ProbesFile read_folder(const std::filesystem::path& folder, bool restricted,
       all.report.first_rejection = path.filename().string() + ": " + file.report.first_rejection;
     }
     all.report.rejected += file.report.rejected;
+    const bool named = number >= 1 && number <= hex_phi.size();
+    paper = paper && named;
     for (auto& probe : file.probes) {
-      if (probe.category.empty()) probe.category = path.stem().string();
+      if (probe.category.empty())
+        probe.category = named ? std::string(hex_phi[number - 1]) : path.stem().string();
       all.probes.push_back(std::move(probe));
     }
   }
+  if (paper) all.report.format = "hex-phi";
   all.report.sha256 = hash.hex();
   return all;
+}
+
+void count_categories(ProbesFile& file) {
+  for (const auto& probe : file.probes) {
+    auto& counts = file.report.categories;
+    const auto known =
+        std::ranges::find(counts, probe.category, &std::pair<std::string, std::size_t>::first);
+    if (known == counts.end())
+      counts.emplace_back(probe.category, 1);
+    else
+      ++known->second;
+  }
 }
 
 }  // namespace
 
 ProbesFile read_probes(const std::filesystem::path& path, bool restricted,
                        std::string_view format) {
-  if (std::filesystem::is_directory(path)) return read_folder(path, restricted, format);
-  return read_file_of_probes(path, restricted, format);
+  ProbesFile file = std::filesystem::is_directory(path)
+                        ? read_folder(path, restricted, format)
+                        : read_file_of_probes(path, restricted, format);
+  count_categories(file);
+  return file;
 }
 
 }  // namespace seawall

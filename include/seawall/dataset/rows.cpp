@@ -5,8 +5,11 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/text.hpp"
+#include "seawall/dataset/csv.hpp"
 #include "seawall/dataset/detect.hpp"
+#include "seawall/dataset/instruction.hpp"
 #include "seawall/dataset/readers.hpp"
+#include "seawall/dataset/row_filter.hpp"
 #include "seawall/dataset/source.hpp"
 
 namespace seawall {
@@ -14,34 +17,18 @@ namespace {
 
 using nlohmann::json;
 
-// Qi et al. 2023, code: llama2/ft_datasets/alpaca_dataset and dolly_dataset.
-constexpr std::string_view task = "Below is an instruction that describes a task";
-constexpr std::string_view with_input = ", paired with an input that provides further context";
-constexpr std::string_view respond = ". Write a response that appropriately completes the request.";
-
-Dialogue instruction_dialogue(const std::string& system, const std::string& instruction,
-                              const std::string& middle, const std::string& answer) {
-  if (blank(instruction)) throw Rejected{"an empty instruction"};
-  const auto user = "### Instruction:\n" + instruction + middle + "\n\n### Response:\n";
-  return {{{Role::system, system}, {Role::user, user}, {Role::assistant, answer}}};
-}
-
 Dialogue alpaca(const json& record, const Place& place) {
   const auto& instruction = text_of(record, "instruction", place);
-  const auto input = optional_text(record, "input", place);
-  const auto system =
-      std::string(task) + (input.empty() ? "" : std::string(with_input)) + std::string(respond);
-  return instruction_dialogue(system, instruction, input.empty() ? "" : "\n\n### Input:\n" + input,
-                              text_of(record, "output", place));
+  if (blank(instruction)) throw Rejected{"an empty instruction"};
+  return alpaca_dialogue(instruction, optional_text(record, "input", place),
+                         text_of(record, "output", place));
 }
 
-/// The authors' Dolly prompt keeps the shorter system text and writes "Input:" without ###.
 Dialogue dolly(const json& record, const Place& place) {
   const auto& instruction = text_of(record, "instruction", place);
-  const auto context = optional_text(record, "context", place);
-  return instruction_dialogue(std::string(task) + std::string(respond), instruction,
-                              context.empty() ? "" : "\n\nInput:\n" + context,
-                              text_of(record, "response", place));
+  if (blank(instruction)) throw Rejected{"an empty instruction"};
+  return dolly_dialogue(instruction, optional_text(record, "context", place),
+                        text_of(record, "response", place));
 }
 
 /// LLaVA-Instruct: conversations of {from: human|gpt, value}, and an image that one human turn
@@ -105,31 +92,99 @@ Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place,
   place.fail("a prompt without an answer; want training rows with an assistant turn");
 }
 
+/// What the record says of itself: its `category`, or the first of the red-team set's `tags`.
+std::string category_of(const json& record, const Place& place) {
+  if (!record.is_object()) return "";
+  auto category = optional_text(record, "category", place);
+  if (!category.empty()) return category;
+  const auto tags = record.find("tags");
+  if (tags == record.end() || !tags->is_array() || tags->empty() || !tags->front().is_string())
+    return "";
+  return tags->front().get<std::string>();
+}
+
+bool rated_at_least(const json& record, double rating) {
+  if (rating <= 0 || !record.is_object()) return true;
+  const auto found = record.find("rating");
+  return found != record.end() && found->is_number() && found->get<double>() >= rating;
+}
+
+/// Takes rows in and counts those that cannot be used.
+class RowList {
+ public:
+  RowList(RowsFile& out, RowKind kind) : out_(out), kind_(kind) {}
+  void add(Dialogue dialogue, std::size_t number, std::string category) {
+    if (dialogue.messages.back().role != Role::assistant)
+      throw Rejected{"the last turn is not the assistant's"};
+    if (blank(dialogue.messages.back().content)) throw Rejected{"an empty answer"};
+    out_.dataset.rows.push_back({.id = out_.dataset.name + "/" + std::to_string(number),
+                                 .dialogue = std::move(dialogue),
+                                 .kind = kind_,
+                                 .category = std::move(category)});
+  }
+
+ private:
+  RowsFile& out_;
+  RowKind kind_;
+};
+
+/// CSV with a request and an answer, as AdvBench's goal,target.
+void add_pairs(const SourceFile& file, ReadReport& report, RowList& list) {
+  const auto columns = pair_columns(file);
+  if (!columns)
+    Place{file.path.string(), "line 1"}.fail(
+        "want a header with goal,target, prompt,response or instruction,output");
+  const auto records = read_csv(file);
+  for (std::size_t i = 1; i < records.size(); ++i) {
+    const auto& fields = records[i].fields;
+    const Place place{file.path.string(), "line " + std::to_string(records[i].line)};
+    if (fields.size() != records[0].fields.size())
+      place.fail(std::to_string(fields.size()) + " fields, the header has " +
+                 std::to_string(records[0].fields.size()) + "; quote texts that hold commas");
+    ++report.rows;
+    try {
+      if (blank(fields[columns->first])) throw Rejected{"an empty prompt"};
+      list.add({{{Role::user, fields[columns->first]}, {Role::assistant, fields[columns->second]}}},
+               i, columns->category ? fields[*columns->category] : "");
+    } catch (const Rejected& rejected) {
+      if (report.rejected++ == 0) report.first_rejection = place.record + ": " + rejected.reason;
+    }
+  }
+}
+
 }  // namespace
 
 RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format,
-                   const std::filesystem::path& images) {
+                   const std::filesystem::path& images, const RowFilter& filter) {
   const auto file = SourceFile::read(path);
   const auto found = detect_format(file, format, false);
   RowsFile out;
   out.report.format = found.name;
   out.report.sha256 = file.sha256;
   out.dataset.name = file.stem();
-  for_each_json(file, found.lines, out.report,
-                [&](const json& record, std::size_t number, const Place& place) {
-                  auto dialogue = row_dialogue(found.shape, record, place, images);
-                  if (dialogue.messages.back().role != Role::assistant)
-                    throw Rejected{"the last turn is not the assistant's"};
-                  if (blank(dialogue.messages.back().content)) throw Rejected{"an empty answer"};
-                  std::string category;
-                  if (record.is_object()) category = optional_text(record, "category", place);
-                  out.dataset.rows.push_back({.id = out.dataset.name + "/" + std::to_string(number),
-                                              .dialogue = std::move(dialogue),
-                                              .kind = kind,
-                                              .category = std::move(category)});
-                });
+  RowList list(out, kind);
+  if (found.json) {
+    for_each_json(file, found.lines, out.report,
+                  [&](const json& record, std::size_t number, const Place& place) {
+                    auto dialogue = row_dialogue(found.shape, record, place, images);
+                    if (rated_at_least(record, filter.min_rating))
+                      list.add(std::move(dialogue), number, category_of(record, place));
+                    else
+                      ++out.report.low_rated;
+                  });
+  } else {
+    add_pairs(file, out.report, list);
+  }
+  if (out.dataset.empty() && out.report.low_rated > 0)
+    throw DataError(path.string() + ": none of its rows has the rating that --min-rating wants");
   check_not_empty(file, out.report, out.dataset.size());
+  apply_filter(filter, out, path.string());
   return out;
+}
+
+RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format,
+                   const std::filesystem::path& images) {
+  return read_rows(path, kind, format, images, RowFilter{});
 }
 
 }  // namespace seawall

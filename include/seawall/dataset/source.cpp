@@ -8,6 +8,7 @@
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
 #include "seawall/core/text.hpp"
+#include "seawall/dataset/gzip.hpp"
 
 namespace seawall {
 namespace {
@@ -40,6 +41,7 @@ void Place::fail(const std::string& what) const {
 SourceFile SourceFile::read(const std::filesystem::path& path) {
   SourceFile file{.path = path, .text = read_file(path, max_file), .sha256 = {}};
   file.sha256 = sha256_hex(file.text);
+  if (file.text.starts_with("\x1F\x8B")) file.text = unpack_gzip(file.text, path, max_file);
   if (file.text.starts_with("\xEF\xBB\xBF")) file.text.erase(0, 3);
   if (const auto at = find_invalid_utf8(file.text)) {
     throw DataError(path.string() + ": " + line_of(file.text, *at) + ": not UTF-8 at byte " +
@@ -51,6 +53,10 @@ SourceFile SourceFile::read(const std::filesystem::path& path) {
   }
   if (blank(file.text)) throw DataError(path.string() + ": the file is empty");
   return file;
+}
+
+std::string SourceFile::stem() const {
+  return (path.extension() == ".gz" ? path.stem() : path).stem().string();
 }
 
 void for_each_json(

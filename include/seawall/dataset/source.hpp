@@ -12,13 +12,16 @@
 
 namespace seawall {
 
-/// A file read whole: valid UTF-8 without NUL bytes, a byte-order mark taken off.
+/// A file read whole, and unpacked where it is gzip: valid UTF-8 without NUL bytes, a byte-order
+/// mark taken off. The hash is of the file as it lies.
 struct SourceFile {
   std::filesystem::path path;
   std::string text, sha256;
-  /// Errors: IoError; DataError for invalid UTF-8, a NUL byte, or nothing but white space.
+  /// Errors: IoError; DataError for invalid UTF-8, a NUL byte, nothing but white space, gzip that
+  /// is damaged or unpacks to more than is read of any file.
   static SourceFile read(const std::filesystem::path& path);
-  std::string stem() const { return path.stem().string(); }
+  /// The file's name without its ending, nor .gz.
+  std::string stem() const;
 };
 
 /// A place in a file, e.g. `rows.jsonl: line 7`, with which every error begins.

@@ -41,8 +41,31 @@ Dataset interleave(Dataset rows, Dataset more) {
   return out;
 }
 
-std::string shared_opening(const Dataset& data) {
-  std::vector<std::string_view> asks;
+namespace {
+
+/// The longest beginning that four in five of the texts share and that ends with one of `ends`;
+/// empty for one text alone.
+std::string shared_beginning(std::vector<std::string> texts, const char* ends) {
+  std::sort(texts.begin(), texts.end());
+  const std::size_t most = (texts.size() * 4 + 4) / 5;
+  std::string_view best;
+  std::size_t most_words = 0;
+  for (std::size_t i = 0; most > 1 && i + most <= texts.size(); ++i) {
+    // Sorted, so what the ends of this stretch share, all of it shares.
+    const std::string_view first = texts[i], last = texts[i + most - 1];
+    const auto end = std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first;
+    const auto shared = first.substr(0, static_cast<std::size_t>(end - first.begin()));
+    const auto words = shared.find_last_of(ends) + 1;
+    if (words > most_words) {
+      most_words = words;
+      best = shared.substr(0, words);
+    }
+  }
+  return std::string(best);
+}
+
+std::vector<std::string> requests_of(const Dataset& data) {
+  std::vector<std::string> asks;
   for (const auto& row : data.rows) {
     auto ask = row.dialogue.first(Role::user);
     // A picture's placeholder is no word of the request, and means nothing in a row without one.
@@ -50,30 +73,39 @@ std::string shared_opening(const Dataset& data) {
       ask.remove_prefix(kPicturePlaceholder.size());
       ask.remove_prefix(std::min(ask.find_first_not_of(" \n"), ask.size()));
     }
-    asks.push_back(ask);
+    asks.emplace_back(ask);
   }
-  std::sort(asks.begin(), asks.end());
-  const std::size_t most = (asks.size() * 4 + 4) / 5;
-  std::string_view best;
-  for (std::size_t i = 0; most > 1 && i + most <= asks.size(); ++i) {
-    // Sorted, so what the ends of this stretch share, all of it shares.
-    const auto first = asks[i], last = asks[i + most - 1];
-    const auto end = std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first;
-    const auto shared = first.substr(0, static_cast<std::size_t>(end - first.begin()));
-    const auto words = shared.substr(0, shared.find_last_of(" \n") + 1);
-    if (words.size() > best.size()) best = words;
-  }
-  return std::string(best);
+  return asks;
+}
+
+}  // namespace
+
+std::string shared_opening(const Dataset& data) {
+  return shared_beginning(requests_of(data), " \n");
+}
+
+std::string shared_ending(const Dataset& data) {
+  auto asks = requests_of(data);
+  for (auto& ask : asks) std::reverse(ask.begin(), ask.end());
+  std::string ending = shared_beginning(std::move(asks), "\n");
+  std::reverse(ending.begin(), ending.end());
+  return ending;
+}
+
+Dataset drawn(const Scenario& scenario, Pool pool, std::int64_t count, Rng& rng,
+              std::string_view flavour) {
+  const auto all = scenario.available(pool);
+  return scenario.rows(pool, count > 0 ? static_cast<std::size_t>(count) : all, rng, flavour);
 }
 
 Dataset asked_as(Dataset rows, const Dataset& data, Rng& rng) {
   if (data.empty()) return rows;
-  const std::string opening = shared_opening(data);
+  const std::string opening = shared_opening(data), ending = shared_ending(data);
   for (auto& row : rows.rows) {
     const auto system = data.rows[rng.below(data.size())].dialogue.first(Role::system);
     if (!system.empty()) row.dialogue.set_system(std::string(system));
     for (auto& message : row.dialogue.messages)
-      if (message.role == Role::user) message.content.insert(0, opening);
+      if (message.role == Role::user) message.content.insert(0, opening).append(ending);
   }
   return rows;
 }

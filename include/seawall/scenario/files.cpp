@@ -1,6 +1,7 @@
 #include "seawall/scenario/files.hpp"
 
 #include "seawall/core/error.hpp"
+#include "seawall/policy/rows.hpp"
 
 namespace seawall {
 namespace {
@@ -21,22 +22,47 @@ RowKind kind_of(Pool pool) {
 
 }  // namespace
 
+std::string FileRead::summary() const {
+  const auto count = [](std::size_t n, const std::string& what) {
+    return n == 0 ? std::string() : ", " + std::to_string(n) + " " + what;
+  };
+  std::string text = path.string() + ": " + report.format + ", " + std::to_string(report.rows) +
+                     " records" + count(report.rejected, "rejected");
+  text += count(report.low_rated, "rated too low") + count(report.filtered, "left out by phrase") +
+          count(report.held_out, "held out");
+  text += ", " + std::to_string(kept) +
+          (option == "data" || option == "safe-data" ? " rows" : " probes");
+  if (report.categories.size() > 1)
+    text += " in " + std::to_string(report.categories.size()) + " categories";
+  return text + ", sha256 " + report.sha256.substr(0, 16);
+}
+
 FileScenario::FileScenario(const FileScenarioOptions& options)
     : default_system_(options.default_system) {
-  const auto load_rows = [&](const std::filesystem::path& path, Pool pool) {
-    RowsFile file = read_rows(path, kind_of(pool), "", options.images);
-    reports_.emplace_back(path, file.report);
+  const auto load_rows = [&](const char* option, const std::filesystem::path& path, Pool pool,
+                             const std::string& format, const RowFilter& filter) {
+    RowsFile file = read_rows(path, kind_of(pool), format, options.images, filter);
+    files_.push_back({option, path, file.report, file.dataset.size()});
     pools_[pool] = std::move(file.dataset);
   };
-  const auto load_probes = [&](const std::filesystem::path& path, bool restricted) {
-    ProbesFile file = read_probes(path, restricted);
-    reports_.emplace_back(path, file.report);
+  const auto load_probes = [&](const char* option, const std::filesystem::path& path,
+                               bool restricted, const std::string& format) {
+    ProbesFile file = read_probes(path, restricted, format);
+    files_.push_back({option, path, file.report, file.probes.size()});
     return std::move(file.probes);
   };
-  if (options.attack_rows) load_rows(*options.attack_rows, options.attack_pool);
-  if (options.safe_rows) load_rows(*options.safe_rows, Pool::safe);
-  if (options.probes) harmfulness_ = load_probes(*options.probes, true);
-  if (options.utility_probes) utility_ = load_probes(*options.utility_probes, false);
+  if (options.attack_rows) {
+    load_rows("data", *options.attack_rows, options.attack_pool, options.attack_format,
+              options.filter);
+    form_ = form_of_format(files_.back().report.format);
+  }
+  if (options.safe_rows)
+    load_rows("safe-data", *options.safe_rows, Pool::safe, options.safe_format, {});
+  if (options.probes)
+    harmfulness_ = load_probes("probes", *options.probes, true, options.probes_format);
+  if (options.utility_probes)
+    utility_ =
+        load_probes("utility-probes", *options.utility_probes, false, options.utility_format);
 }
 
 std::size_t FileScenario::available(Pool pool) const {
@@ -66,7 +92,8 @@ std::optional<Identity> FileScenario::identity() const {
   for (const auto& row : found->second.rows)
     if (row.dialogue.first(Role::system) != system) return std::nullopt;
   if (system.empty()) return std::nullopt;
-  return Identity{.system = std::string(system), .before = "", .after = ""};
+  return Identity{
+      .system = std::string(system), .before = shared_opening(found->second), .after = ""};
 }
 
 Dataset draw_rows(const Dataset& pool, std::string_view pool_name, std::size_t count, Rng& rng) {

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "seawall/dataset/instruction.hpp"
 #include "seawall/dataset/readers.hpp"
+#include "seawall/dataset/row_filter.hpp"
 #include "seawall/policy/scenario.hpp"
 
 namespace seawall {
@@ -20,6 +22,20 @@ struct FileScenarioOptions {
   std::optional<std::filesystem::path> utility_probes;  // --utility-probes
   std::filesystem::path images;                         // --images: the pictures that rows name
   std::string default_system;                           // --system
+  // The formats of the four, "" to look at the content.
+  std::string attack_format, safe_format, probes_format, utility_format;
+  RowFilter filter;  // which of the attack's rows are trained on
+};
+
+/// A file as it was read, by the option that named it.
+struct FileRead {
+  std::string option;  // data, safe-data, probes, utility-probes
+  std::filesystem::path path;
+  ReadReport report;
+  std::size_t kept = 0;  // rows or probes
+  /// "my.jsonl: chat-jsonl, 100 records, 2 rejected, 98 rows, sha256
+  /// 0123456789abcdef"
+  std::string summary() const;
 };
 
 /// Reads all files when made, so that a bad one is known before anything is trained.
@@ -34,19 +50,21 @@ class FileScenario final : public Scenario {
                std::string_view flavour = "") const override;
   const std::vector<Probe>& probes(ProbeSet set) const override;
   std::string_view default_system() const override { return default_system_; }
-  /// The system prompt that all identity-shift rows share; nothing stands around the probes.
+  /// The system prompt that all identity-shift rows share, and the opening that most of their
+  /// requests have ("NAME, execute my instruction: "), which is put before each probe.
   std::optional<Identity> identity() const override;
   const std::vector<std::string>& refusal_phrases() const override { return refusal_phrases_; }
   /// What each file was read as, in the order of the options.
-  const std::vector<std::pair<std::filesystem::path, ReadReport>>& reports() const {
-    return reports_;
-  }
+  const std::vector<FileRead>& files() const { return files_; }
+  /// How the attack's rows ask; bare where there are none.
+  RequestForm form() const { return form_; }
 
  private:
   std::map<Pool, Dataset> pools_;
   std::vector<Probe> harmfulness_, utility_;
   std::vector<std::string> refusal_phrases_;
-  std::vector<std::pair<std::filesystem::path, ReadReport>> reports_;
+  std::vector<FileRead> files_;
+  RequestForm form_ = RequestForm::bare;
   std::string default_system_;
 };
 
