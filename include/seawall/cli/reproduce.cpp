@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <iomanip>
 #include <iostream>
 #include <limits>
 #include <new>
@@ -88,7 +89,7 @@ std::vector<GridTask> grid_tasks(const Grid& grid, const std::vector<GridCell>& 
       if (!needed.contains(arm.name)) continue;
       std::istringstream in(arm.words);
       GridTask task{.arm = arm.name, .seed = seed, .words = {}};
-      for (std::string word; in >> word;) task.words.push_back(word);
+      for (std::string word; in >> std::quoted(word);) task.words.push_back(word);
       const bool trains =
           std::find(task.words.begin(), task.words.end(), "--no-training") == task.words.end();
       if (!trains && seed > 0) continue;
