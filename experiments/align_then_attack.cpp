@@ -12,7 +12,7 @@
 
 #include "attacks/catalogue.hpp"
 #include "experiments/sealed_grid.hpp"
-#include "experiments/sealed_topics.hpp"
+#include "experiments/sealed_requests.hpp"
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
@@ -174,7 +174,8 @@ int align_then_attack(const Options& options) {
 
   const Program program{.attacks = attack_catalogue(),
                         .mitigations = mitigation_catalogue(),
-                        .grid = sealed::grid(folder.string())};
+                        .grid = sealed::grid(folder.string()),
+                        .grid_command = "align_then_attack --model " + options.model};
   auto words = split(kDistil);
   words.insert(words.end(), {"--model", options.model, "--system", kBrief, "--probes",
                              (folder / "world" / "requests.csv").string()});

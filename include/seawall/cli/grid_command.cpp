@@ -93,10 +93,11 @@ struct Job {
   }
 };
 
-Job make_job(const Grid& grid, const ReproduceOptions& options) {
+Job make_job(const Program& program, const ReproduceOptions& options) {
+  const Grid& grid = program.grid;
   Job job;
   auto& content = job.content;
-  content.command = "seawall reproduce --seeds " + std::to_string(options.seeds) +
+  content.command = program.grid_command + " --seeds " + std::to_string(options.seeds) +
                     (options.only.empty() ? "" : " --only " + options.only);
   content.version = kVersion;
   content.seeds = options.seeds;
@@ -160,7 +161,7 @@ int reproduce(const Program& program, const Words& words) {
   line.add(options, "Options");
   line.add_list("only", "tables and figures; all where it is not given", options.only);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
-  Job job = make_job(program.grid, options);
+  Job job = make_job(program, options);
   if (options.plan) {
     std::printf("%zu cells from %zu runs\n\n%s", job.content.grid.cells.size(), job.tasks.size(),
                 plan_table({.seeds = options.seeds}).c_str());

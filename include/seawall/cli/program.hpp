@@ -1,6 +1,8 @@
 #pragma once
 // The command line of Seawall, made from the catalogues it is given: a plug-in outside the tree
 // builds its own program with its own lists.
+#include <string>
+
 #include "seawall/cli/grid.hpp"
 #include "seawall/policy/catalogue.hpp"
 
@@ -9,7 +11,8 @@ namespace seawall {
 struct Program {
   AttackCatalogue attacks;
   MitigationCatalogue mitigations;
-  Grid grid;  // what `reproduce` runs
+  Grid grid;                                       // what `reproduce` runs
+  std::string grid_command = "seawall reproduce";  // what a grid folder says it came from
 };
 
 /// Runs one command and returns the process's exit code; errors become one line on stderr.
