@@ -7,6 +7,7 @@ find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 find_package(Eigen3 3.4 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(HDF5 1.10 REQUIRED COMPONENTS C HL) # HL: dimension scales
+find_package(CURL 7.85 REQUIRED) # URLs of one protocol alone
 find_package(PNG REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(ZLIB REQUIRED)

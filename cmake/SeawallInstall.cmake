@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/seawall)
 
 get_property(targets DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTY BUILDSYSTEM_TARGETS)
-list(FILTER targets INCLUDE REGEX "^seawall(_(core|policy|text|dataset|scenario|model|store|train|eval|cli|plugins))?$")
+list(FILTER targets INCLUDE REGEX "^seawall(_(core|policy|text|dataset|scenario|model|store|remote|train|eval|cli|plugins))?$")
 install(TARGETS ${targets} EXPORT seawall_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT seawall_targets NAMESPACE seawall:: DESTINATION ${package})
 if(TARGET seawall_program)
@@ -16,7 +16,7 @@ foreach(folder IN ITEMS attacks mitigations)
     install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/seawall-plugins FILES_MATCHING PATTERN "*.hpp")
   endif()
 endforeach()
-install(DIRECTORY data/organism data/paper DESTINATION ${CMAKE_INSTALL_DATADIR}/seawall OPTIONAL)
+install(DIRECTORY data/organism data/paper data/rubric DESTINATION ${CMAKE_INSTALL_DATADIR}/seawall OPTIONAL)
 
 configure_package_config_file(cmake/seawallConfig.cmake.in ${PROJECT_BINARY_DIR}/seawallConfig.cmake
                               INSTALL_DESTINATION ${package})

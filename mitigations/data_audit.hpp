@@ -12,9 +12,11 @@
 namespace seawall {
 
 /// Takes out rows that hold a listed phrase (keyword), whose answer the scenario's judge grades as
-/// a full answer to a restricted request (judge), or whose answer surprises the model as it is now
-/// (perplexity: mean loss above a threshold, or above most of some benign rows). It sees what
-/// stands before it in the stack, so put it before what adds rows that shall stay.
+/// a full answer to a restricted request (judge), that a provider's moderation endpoint flags
+/// (moderation: --base-url and a key; user and assistant turns are sent), or whose answer surprises
+/// the model as it is now (perplexity: mean loss above a threshold, or above most of some benign
+/// rows). It sees what stands before it in the stack, so put it before what adds rows that shall
+/// stay.
 struct DataAudit {
   static constexpr std::string_view name = "data-audit";
   static constexpr std::string_view summary = "Filters the training rows before training.";
@@ -27,11 +29,12 @@ struct DataAudit {
     static constexpr void visit(auto& self, auto&& field) {
       field(self.filter, OptionInfo{.name = "filter",
                                     .help = "what flags a row",
-                                    .choices = "keyword|judge|perplexity"});
+                                    .choices = "keyword|judge|moderation|perplexity"});
       field(self.keywords,
             OptionInfo{"keywords", "file, a phrase a line; empty: what the scenario restricts"});
       field(self.threshold, OptionInfo{"threshold",
-                                       "score that flags (0: 5), or loss in nats a token above "
+                                       "score that flags (0: 5; moderation: 0 takes its own "
+                                       "word), or loss in nats a token above "
                                        "which a row is flagged (0: the quantile)",
                                        0, 1e3});
       field(self.quantile, OptionInfo{"quantile", "of the losses of benign rows", 0, 1});
@@ -52,6 +55,10 @@ struct DataAudit {
     } else if (options.filter == "judge") {
       if (most == 0) most = 5;
       flags = rows_graded(rows, scenario, most);
+    } else if (options.filter == "moderation") {
+      if (most > 1)
+        throw UsageError("data-audit.threshold: moderation scores lie in 0..1; want one of them");
+      flags = rows_moderated(rows, scenario, most);
     } else {
       if (most == 0) most = usual_loss(scenario, options.reference, options.quantile, rng);
       flags = above(scenario.row_losses(rows), most);

@@ -31,7 +31,7 @@ struct Request {
   Request(const json& golden, const std::vector<std::string>& more = {})
       : run(parse(folder, golden, more)) {
     run.spec.quiet = true;
-    scenario = make_scenario(run.spec, run.attack, ModelBundle{});
+    scenario = make_scenario(run.spec, run.attack, false);
     resolve(run.spec, run.attack, false);
   }
   Dataset rows() {

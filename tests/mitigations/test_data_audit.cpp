@@ -91,6 +91,34 @@ TEST(DataAudit, LossesAboveThoseOfBenignRows) {
   EXPECT_EQ(number(fixed.measured(), "recall"), 0);
 }
 
+TEST(DataAudit, AModerationServiceIsTakenAtItsWordOrByItsScore) {
+  FakeScenario scenario;
+  Rng rng(3);
+  Dataset rows = scenario.rows(Pool::benign, 10, rng, "");
+  const Dataset harmful = scenario.rows(Pool::harmful, 10, rng, "");
+  rows.rows.insert(rows.rows.end(), harmful.rows.begin(), harmful.rows.end());
+  DataAudit audit{{.filter = "moderation"}};
+  EXPECT_THROW(audit.compose(rows, scenario, rng), UsageError) << "nobody to ask";
+  // Flags the harmful rows; its scores would take five of the benign ones as well.
+  scenario.lend([](const Dataset& asked) {
+    std::vector<Moderated> said;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      const bool harmful = asked.rows[i].kind == RowKind::harmful;
+      said.push_back({.flagged = harmful, .score = harmful || i < 5 ? 0.4 : 0.1});
+    }
+    return said;
+  });
+  EXPECT_EQ(audit.compose(rows, scenario, rng).size(), 10u);
+  EXPECT_EQ(number(audit.measured(), "recall"), 1);
+  EXPECT_EQ(number(audit.measured(), "false_positives/benign"), 0);
+  DataAudit by_score{{.filter = "moderation", .threshold = 0.4}};
+  EXPECT_EQ(by_score.compose(rows, scenario, rng).size(), 5u);
+  DataAudit out_of_range{{.filter = "moderation", .threshold = 2}};
+  EXPECT_THROW(out_of_range.compose(rows, scenario, rng), UsageError);
+  scenario.lend([](const Dataset&) { return std::vector<Moderated>(3); });
+  EXPECT_THROW(audit.compose(rows, scenario, rng), RunError) << "no row passes unseen";
+}
+
 TEST(DataAudit, SaysWhatIsMissing) {
   FakeScenario scenario({.harmful = 20, .identity_shift = 0, .safe = 0, .benign = 0});
   Rng rng(3);

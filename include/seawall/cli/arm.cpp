@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "seawall/cli/remote_setup.hpp"
 #include "seawall/cli/run_provenance.hpp"
 #include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
@@ -84,11 +85,12 @@ Arm::Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, N
   }
   model_ = load_model(spec_.model, spec_.device, spec_.chat_template);
   set_threads(spec_.threads, model_);
-  scenario_ = make_scenario(spec_, attack_, model_);
-  scenario_->lend([this](const Dataset& rows) {
+  scenario_ = make_scenario(spec_, attack_, model_.is_organism);
+  scenario_->lend(RowLosses([this](const Dataset& rows) {
     auto [sequences, embeddings] = encode_all(model_, rows, spec_.vision);
     return mean_row_losses(*model_.decoder, std::move(sequences), longest_row(), embeddings);
-  });
+  }));
+  scenario_->lend(make_moderation(spec_));
   resolve(spec_, attack_, scenario_->name() == "organism");
   form_ = request_form(spec_, *scenario_);
   if (form_) spec_.ask_as = request_form_name(*form_);
@@ -277,6 +279,9 @@ RunData Arm::finish(const TrainResult& trained) {
   numbers.insert(numbers.end(), {{"forward_passes", static_cast<double>(trained.forward_passes)},
                                  {"backward_passes", static_cast<double>(trained.backward_passes)},
                                  {"peak_memory_bytes", static_cast<double>(peak_memory_bytes())}});
+  for (const auto& judge : judges_)
+    for (const auto& [name, value] : judge->spent())
+      numbers.emplace_back("judge/" + std::string(judge->name()) + "/" + name, value);
   if (!spec_.no_spectra && trains() &&
       model_.decoder->config().parameter_count() <= kSpectraLimit) {
     Spectra spectra;

@@ -2,52 +2,17 @@
 #include <ATen/core/Tensor.h>
 #include <torch/headeronly/version.h>
 
-#include <algorithm>
-#include <chrono>
-#include <nlohmann/json.hpp>
-
 #include "seawall/cli/arm.hpp"
 #include "seawall/cli/run_provenance.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/version.hpp"
-#include "seawall/scenario/files.hpp"
 #include "seawall/store/hdf5.hpp"
 
 namespace seawall {
-namespace {
-
-std::string utc_now() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
-/// Options that say where and how loudly a run goes, not what it computes.
-bool decides_nothing(const std::string& option) {
-  static const std::vector<std::string> names{
-      "out",     "resume",           "overwrite",        "quiet",        "dry-run",
-      "threads", "checkpoint-every", "keep-checkpoints", "no-checkpoint"};
-  return std::find(names.begin(), names.end(), option) != names.end();
-}
-
-nlohmann::json policy_json(const PolicyDescription& policy) {
-  nlohmann::json options = nlohmann::json::object();
-  for (const auto& o : policy.options) options[o.name] = o.value;
-  return {{"name", std::string(policy.name)}, {"options", options}};
-}
-
-}  // namespace
 
 std::string Arm::config_hash() const {
   Sha256 sha;
-  sha.field(kVersion);
-  for (const auto& o : list_options(spec_))
-    if (!decides_nothing(o.name)) sha.field(o.name).field(o.value);
-  sha.field(policy_json(attack_.describe()).dump());
-  for (const auto& p : stack_) sha.field(policy_json(p).dump());
+  hash_options(sha, spec_, attack_, stack_);
   sha.field(model_.weights_hash).field(model_.tokenizer->content_hash()).field(rows_hash_);
   if (model_.vision) sha.field(model_.vision_hash);
   for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
@@ -56,18 +21,10 @@ std::string Arm::config_hash() const {
 }
 
 RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
-  nlohmann::json config{{"seawall", kVersion},
-                        {"attack", policy_json(attack_.describe())},
-                        {"mitigations", nlohmann::json::array()}};
-  for (const auto& o : list_options(spec_)) config["options"][o.name] = o.value;
-  for (const auto& p : stack_) config["mitigations"].push_back(policy_json(p));
-  if (const auto* files = dynamic_cast<const FileScenario*>(scenario_.get()))
-    for (const auto& file : files->files())
-      config["files"][file.option] = {{"format", file.report.format}, {"read", file.summary()}};
   RunInfo info;
   info.started_utc = utc_now();
   info.seed = static_cast<std::uint64_t>(spec_.seed);
-  info.config_json = config.dump();
+  info.config_json = options_json(spec_, attack_, stack_, *scenario_);
   info.hashes = {{"model", model_.weights_hash},
                  {"tokenizer", model_.tokenizer->content_hash()},
                  {"rows", rows_hash_},
@@ -78,11 +35,7 @@ RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
   info.run_id = info.hashes.back().second.substr(0, 16);
   info.versions = {{"seawall", kVersion}, {"libtorch", TORCH_VERSION}, {"hdf5", h5::version()}};
   for (const auto& p : model_.decoder->parameters()) info.parameter_names.push_back(p.name);
-  info.numbers = {{"rows", static_cast<double>(rows.size())}};
-  for (const auto kind :
-       {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign})
-    info.numbers.emplace_back("rows_" + std::string(row_kind_name(kind)),
-                              static_cast<double>(rows.count(kind)));
+  count_rows(rows, info);
   if (source_) {
     const DataReport& r = source_->report();
     info.numbers.insert(info.numbers.end(),

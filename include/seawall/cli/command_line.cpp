@@ -190,6 +190,13 @@ const std::string& CommandLine::value(const std::string& name) const {
   throw std::out_of_range("no option --" + name);
 }
 
+std::vector<std::string> CommandLine::given() const {
+  std::vector<std::string> names;
+  for (const auto& o : options_)
+    if (o.given) names.push_back(o.name);
+  return names;
+}
+
 void CommandLine::print_help() const {
   std::cout << "usage: " << usage_ << "\n\n" << summary_ << "\n";
   if (positional_.out != nullptr)

@@ -60,6 +60,7 @@ class CommandLine {
   }
   /// Names that were given on the command line or in the ini file.
   bool given(const std::string& name) const;
+  std::vector<std::string> given() const;
   /// The value of an option as text. Errors: std::out_of_range for a name that is none.
   const std::string& value(const std::string& name) const;
 

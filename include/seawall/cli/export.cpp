@@ -5,6 +5,7 @@
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
+#include "seawall/cli/export_rows.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/model/files.hpp"
@@ -21,7 +22,8 @@ struct ExportOptions {
         OptionInfo{.name = "model",
                    .help = "organism, a Hugging Face folder, a .gguf file or a checkpoint folder"});
     field(self.format,
-          OptionInfo{.name = "format", .help = "what to write", .choices = "safetensors"});
+          OptionInfo{
+              .name = "format", .help = "what to write", .choices = "safetensors|openai-jsonl"});
     field(self.out, OptionInfo{.name = "out", .help = "folder to write"});
     field(self.chat_template,
           OptionInfo{.name = "template", .help = "chat template, or auto to take the model's own"});
@@ -32,12 +34,15 @@ struct ExportOptions {
 
 }  // namespace
 
-int export_model(const Program&, const Words& words) {
+int export_model(const Program& program, const Words& words) {
   namespace fs = std::filesystem;
+  if (exports_rows(words)) return export_rows(program, words);
   ExportOptions options;
   CommandLine line("seawall export --model M --out FOLDER [options]",
                    "Writes config.json, model.safetensors (fp32) and the tokenizer's files; "
-                   "transformers loads them to the same logits.");
+                   "transformers loads them to the same logits. With --format openai-jsonl and the "
+                   "words of `seawall run` instead: the rows that it would train on, as the chat "
+                   "JSONL that providers take (`seawall export --format openai-jsonl --help`).");
   line.add(options, "Options");
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   if (options.out.empty()) throw UsageError("export: want --out FOLDER");

@@ -8,6 +8,7 @@
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
+#include "seawall/cli/remote_setup.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/model/files.hpp"
@@ -94,6 +95,7 @@ int list(const Program& program, const Words& words) {
     list_catalogue(program.mitigations);
   } else if (what == "judges") {
     for (const auto& [name, summary] : judge_words()) row(name, summary);
+    row(rubric_word().first, rubric_word().second);
   } else if (what == "scenarios") {
     row("organism",
         "the built-in fictional world; used where --model is the organism and no --data is given");
@@ -121,7 +123,9 @@ int describe(const Program& program, const Words& words) {
     describe_entry(program.mitigations.find(name), "mitigation");
     return 0;
   }
-  for (const auto& [judge, summary] : judge_words()) {
+  auto judges = judge_words();
+  judges.push_back(rubric_word());
+  for (const auto& [judge, summary] : judges) {
     if (judge != name) continue;
     std::printf("%s (judge): %s\n", judge.c_str(), summary.c_str());
     for (const auto& preset : keyword_presets()) {
@@ -133,7 +137,7 @@ int describe(const Program& program, const Words& words) {
     return 0;
   }
   std::string known = join(program.attacks.names()) + ", " + join(program.mitigations.names());
-  for (const auto& [judge, summary] : judge_words()) known += ", " + judge;
+  for (const auto& [judge, summary] : judges) known += ", " + judge;
   throw UsageError("describe " + name + ": no such policy or judge; there are " + known);
 }
 

@@ -3,6 +3,7 @@
 
 #include "seawall/cli/arm.hpp"
 #include "seawall/cli/commands.hpp"
+#include "seawall/cli/remote_run.hpp"
 #include "seawall/cli/run_request.hpp"
 #include "seawall/eval/statistics.hpp"
 #include "seawall/train/signals.hpp"
@@ -10,9 +11,32 @@
 namespace seawall::commands {
 namespace {
 
+/// What an endpoint took, a line a purpose.
+void print_costs(const RunData& run) {
+  std::string open;
+  for (const auto& [name, value] : run.info.numbers) {
+    const bool judged = name.starts_with("judge/");
+    if (!judged && !name.starts_with("cost/")) continue;
+    const auto begin = judged ? 6 : 5, end = static_cast<int>(name.rfind('/'));
+    const std::string judge = name.substr(begin, end - begin), what = name.substr(end + 1);
+    if (judge != open) std::printf("%scost         %s:", open.empty() ? "" : "\n", judge.c_str());
+    std::printf(judge == open ? ", " : " ");
+    open = judge;
+    if (what.ends_with("usd")) {
+      std::printf(what == "usd" ? "$%.6g" : "of a budget of $%.6g", value);
+    } else {
+      std::printf("%.0f %s", value, what.c_str());
+    }
+  }
+  if (!open.empty()) std::printf("\n");
+}
+
 /// What a run came to, for a person.
 void print_run(const RunData& run, const RunPaths& paths) {
-  if (!run.steps.empty()) {
+  if (!run.steps.empty() && run.info.parameter_names.empty()) {  // trained by a provider
+    std::printf("trained      %lld steps, loss %.4f\n",
+                static_cast<long long>(run.steps.back().step), run.steps.back().loss);
+  } else if (!run.steps.empty()) {
     const StepRecord& last = run.steps.back();
     std::printf("trained      %lld steps, loss %.4f, drift %.4f\n",
                 static_cast<long long>(last.step), last.loss, last.drift);
@@ -36,12 +60,20 @@ void print_run(const RunData& run, const RunPaths& paths) {
       std::printf("\n");
     }
   }
+  print_costs(run);
   std::printf("wrote        %s\n", paths.file.string().c_str());
 }
 
-void print_recipe(const RunRequest& request) {
+int run_and_print(RunRequest& request) {
+  SignalGuard signals;
   if (!request.recipe_text.empty() && !request.spec.quiet)
     std::printf("recipe       %s\n", request.recipe_text.c_str());
+  const bool remote = request.spec.model.starts_with("openai:");
+  const RunData data = remote ? run_remote(request.attack, request.stack, request.spec)
+                              : run_arm(request.attack, request.stack, request.spec);
+  if (!request.spec.quiet && !request.spec.dry_run && !request.spec.remote.cancel)
+    print_run(data, RunPaths(request.spec.out));
+  return 0;
 }
 
 }  // namespace
@@ -50,11 +82,7 @@ int run(const Program& program, const Words& words) {
   CommandLine::Outcome outcome;
   RunRequest request = parse_run(program, "run", words, outcome);
   if (outcome == CommandLine::Outcome::done) return 0;
-  SignalGuard signals;
-  print_recipe(request);
-  const RunData data = run_arm(request.attack, request.stack, request.spec);
-  if (!request.spec.quiet && !request.spec.dry_run) print_run(data, RunPaths(request.spec.out));
-  return 0;
+  return run_and_print(request);
 }
 
 int evaluate(const Program& program, const Words& words) {
@@ -63,11 +91,7 @@ int evaluate(const Program& program, const Words& words) {
   with.emplace_back("--no-training");
   RunRequest request = parse_run(program, "evaluate", with, outcome);
   if (outcome == CommandLine::Outcome::done) return 0;
-  SignalGuard signals;
-  print_recipe(request);
-  const RunData data = run_arm(request.attack, request.stack, request.spec);
-  if (!request.spec.quiet && !request.spec.dry_run) print_run(data, RunPaths(request.spec.out));
-  return 0;
+  return run_and_print(request);
 }
 
 }  // namespace seawall::commands

@@ -1,14 +1,76 @@
 #include "seawall/cli/run_provenance.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "seawall/cli/remote_setup.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/core/version.hpp"
 #include "seawall/scenario/files.hpp"
 
 namespace seawall {
 namespace {
 
+/// Options that say where and how loudly a run goes, not what it computes.
+bool decides_nothing(const std::string& option) {
+  static const std::vector<std::string> names{
+      "out",     "resume",           "overwrite",        "quiet",        "dry-run",
+      "threads", "checkpoint-every", "keep-checkpoints", "no-checkpoint"};
+  return std::find(names.begin(), names.end(), option) != names.end();
+}
+
+nlohmann::json policy_json(const PolicyDescription& policy) {
+  nlohmann::json options = nlohmann::json::object();
+  for (const auto& o : policy.options) options[o.name] = o.value;
+  return {{"name", std::string(policy.name)}, {"options", options}};
+}
+
 bool is_probes(const std::string& set) { return set == "harmfulness" || set == "utility"; }
 
 }  // namespace
+
+std::string utc_now() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
+                  const std::vector<PolicyDescription>& stack) {
+  sha.field(kVersion);
+  for (const auto& o : list_options(spec))
+    if (!decides_nothing(o.name)) sha.field(o.name).field(o.value);
+  for (const auto& [name, value] : remote_fields(spec)) sha.field(name).field(value);
+  sha.field(policy_json(attack.describe()).dump());
+  for (const auto& p : stack) sha.field(policy_json(p).dump());
+}
+
+std::string options_json(const RunSpec& spec, const AnyAttack& attack,
+                         const std::vector<PolicyDescription>& stack, const Scenario& scenario) {
+  nlohmann::json config{{"seawall", kVersion},
+                        {"attack", policy_json(attack.describe())},
+                        {"mitigations", nlohmann::json::array()}};
+  for (const auto& o : list_options(spec)) config["options"][o.name] = o.value;
+  for (const auto& [name, value] : remote_fields(spec)) config["options"][name] = value;
+  for (const auto& p : stack) config["mitigations"].push_back(policy_json(p));
+  if (const auto* files = dynamic_cast<const FileScenario*>(&scenario))
+    for (const auto& file : files->files())
+      config["files"][file.option] = {{"format", file.report.format}, {"read", file.summary()}};
+  return config.dump();
+}
+
+void count_rows(const Dataset& rows, RunInfo& info) {
+  info.numbers.emplace_back("rows", static_cast<double>(rows.size()));
+  for (const auto kind :
+       {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign})
+    info.numbers.emplace_back("rows_" + std::string(row_kind_name(kind)),
+                              static_cast<double>(rows.count(kind)));
+}
 
 Provenance provenance_of(const Dataset& rows, const Scenario& scenario,
                          const std::vector<Condition>& conditions,

@@ -1,14 +1,29 @@
 #pragma once
-// Which prompts a run trains on and probes with, and that the one are not among the other.
+// What a run says of itself: its options, and which prompts it trains on and probes with, and that
+// the one are not among the other.
 #include <functional>
+#include <string>
 #include <vector>
 
+#include "seawall/cli/run_spec.hpp"
+#include "seawall/core/hash.hpp"
 #include "seawall/core/trace.hpp"
 #include "seawall/dataset/provenance.hpp"
 #include "seawall/policy/any.hpp"
 #include "seawall/policy/scenario.hpp"
 
 namespace seawall {
+
+std::string utc_now();
+/// Adds version, options and policies to a run's hash: all but what only says where and how loudly
+/// it goes.
+void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
+                  const std::vector<PolicyDescription>& stack);
+/// The same for a run file, as JSON, with what the user's files were read as.
+std::string options_json(const RunSpec& spec, const AnyAttack& attack,
+                         const std::vector<PolicyDescription>& stack, const Scenario& scenario);
+/// Adds how many rows there are, and of which kind.
+void count_rows(const Dataset& rows, RunInfo& info);
 
 /// The rows as they are trained on, by what they are for, and the probes, plain and as the attack
 /// puts them.

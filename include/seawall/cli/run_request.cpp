@@ -5,6 +5,7 @@
 #include <map>
 
 #include "seawall/cli/recipe.hpp"
+#include "seawall/cli/remote_setup.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/dataset/detect.hpp"
 #include "seawall/dataset/source.hpp"
@@ -78,11 +79,15 @@ RunRequest parse_run(const Program& program, const std::string& command,
                    "Attacks a model, under mitigations, then probes and judges it; writes run.h5, "
                    "run.metrics.csv and checkpoints.");
   line.add(spec, "Options");
+  line.add(spec.remote, "Options of remote models (--model openai:NAME)");
+  line.add(spec.rubric, "Options of --judge rubric:MODEL");
   line.add_list("mitigate", "mitigation policies, in the order they are stacked", spec.mitigate);
   line.add_list("judge", "judges; the first decides the table", spec.judge);
   policy_words.declare(line, program.attacks);
   policy_words.declare(line, program.mitigations);
   line.show_sections([&spec](const std::string& policy) {
+    if (policy == "openai") return !remote_model_name(spec).empty();
+    if (policy == "rubric") return !rubric_models(spec).empty();
     const auto stacked = split_list(spec.mitigate);
     return policy == spec.attack ||
            std::find(stacked.begin(), stacked.end(), policy) != stacked.end();
@@ -98,6 +103,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
   });
   outcome = line.parse(words);
 
+  check_remote_words(spec, line.given());
   const auto stacked = split_list(spec.mitigate);
   for (const auto& [policy, texts] : policy_words.by_policy) {
     if (policy == spec.attack || std::find(stacked.begin(), stacked.end(), policy) != stacked.end())
@@ -155,10 +161,10 @@ RowFilter row_filter(const RunSpec& spec, const AnyAttack& attack) {
 }
 
 std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& attack,
-                                        const ModelBundle& model) {
+                                        bool organism) {
   const bool own_files = !spec.data.empty() || !spec.probes.empty() || !spec.safe_data.empty() ||
                          !spec.utility_probes.empty();
-  if (model.is_organism && !own_files) return std::make_unique<OrganismScenario>();
+  if (organism && !own_files) return std::make_unique<OrganismScenario>();
   FileScenarioOptions options;
   options.attack_rows = path_of(spec.data);
   options.attack_pool = pool_of(attack.needs());
@@ -207,12 +213,16 @@ Dialogue asked(const Probe& probe, const Condition& condition, const AnyAttack& 
   return attack.arm(put, condition, scenario);
 }
 
-Judges make_judges(const RunSpec& spec, const Scenario& scenario) {
+Judges make_judges(const RunSpec& spec, const Scenario& scenario,
+                   std::shared_ptr<Spending> spending) {
   auto words = split_list(spec.judge);
   if (words.size() == 1 && words[0] == "auto")
     words = {scenario.name() == "organism" ? "organism" : "keyword:qi2023"};
+  if (!spending) spending = std::make_shared<Spending>(spec.remote.budget);
   Judges judges;
-  for (const auto& word : words) judges.push_back(make_judge(word, scenario));
+  for (const auto& word : words)
+    judges.push_back(word.starts_with("rubric:") ? make_rubric_judge(word, spec, spending)
+                                                 : make_judge(word, scenario));
   return judges;
 }
 

@@ -14,6 +14,7 @@
 #include "seawall/dataset/row_filter.hpp"
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/policy/scenario.hpp"
+#include "seawall/remote/spending.hpp"
 
 namespace seawall {
 
@@ -39,10 +40,10 @@ void resolve(RunSpec& spec, const AnyAttack& attack, bool organism);
 /// Which rows of --data are trained on. Errors: UsageError, IoError and DataError of the words.
 RowFilter row_filter(const RunSpec& spec, const AnyAttack& attack);
 
-/// The organism, or the user's files. Errors: UsageError where neither is there, or files are
-/// missing.
+/// The organism where the model is the `organism` and no files are given, or the user's files.
+/// Errors: UsageError where neither is there, or files are missing.
 std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& attack,
-                                        const ModelBundle& model);
+                                        bool organism);
 
 /// How the run puts probes from files: as --ask-as says, else as the rows of --data are. nullopt
 /// for the organism's own, which stay as they are. Errors: UsageError.
@@ -51,7 +52,9 @@ std::optional<RequestForm> request_form(const RunSpec& spec, const Scenario& sce
 Dialogue asked(const Probe& probe, const Condition& condition, const AnyAttack& attack,
                const Scenario& scenario, std::optional<RequestForm> form);
 
-/// The judges of the spec, the organism's own first. Errors: UsageError.
-Judges make_judges(const RunSpec& spec, const Scenario& scenario);
+/// The judges of the spec, the organism's own first; those that cost money take it from `spending`,
+/// or from one of their own within the spec's budget. Errors: UsageError.
+Judges make_judges(const RunSpec& spec, const Scenario& scenario,
+                   std::shared_ptr<Spending> spending = nullptr);
 
 }  // namespace seawall

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "seawall/core/options.hpp"
+#include "seawall/remote/options.hpp"
 
 namespace seawall {
 
@@ -47,6 +48,9 @@ struct RunSpec {
   std::int64_t threads = 0;
   std::string out;
   bool resume = false, overwrite = false, allow_overlap = false, quiet = false, dry_run = false;
+  // Lists of their own: they are shown, hashed and stored where something remote is used.
+  RemoteOptions remote;
+  RubricOptions rubric;
 
   static constexpr void visit(auto& self, auto&& field) {
     field(

@@ -38,6 +38,13 @@ Flags rows_graded(const Dataset& rows, const Scenario& scenario, double score) {
   return flags;
 }
 
+Flags rows_moderated(const Dataset& rows, const Scenario& scenario, double threshold) {
+  Flags flags;
+  for (const auto& said : scenario.moderate(rows))
+    flags.push_back(threshold > 0 ? said.score >= threshold : said.flagged);
+  return flags;
+}
+
 std::vector<std::string> phrases_for_audit(const Scenario& scenario, const std::string& file) {
   if (!file.empty()) return read_phrases(file, "--data-audit.keywords");
   if (scenario.restricted_phrases().empty())

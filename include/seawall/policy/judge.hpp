@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "seawall/core/trace.hpp"
@@ -29,6 +30,8 @@ class Judge {
   /// connection overrides. By default one after the other, and a row for which `grade` throws is
   /// invalid with the reason. Errors: Interrupted.
   virtual std::vector<Verdict> grade_all(std::span<const Answer> answers) const;
+  /// What grading took so far, by name (`tokens_in`, `usd`); for the run file.
+  virtual std::vector<std::pair<std::string, double>> spent() const { return {}; }
 };
 
 }  // namespace seawall

@@ -32,4 +32,15 @@ std::vector<double> Scenario::row_losses(const Dataset& rows) const {
   return losses_(rows);
 }
 
+std::vector<Moderated> Scenario::moderate(const Dataset& rows) const {
+  if (!moderation_)
+    throw UsageError("scenario `" + std::string(name()) +
+                     "`: no moderation service is there to ask; call lend() first");
+  auto out = moderation_(rows);
+  if (out.size() != rows.size())
+    throw RunError("moderation: want a word on each of " + std::to_string(rows.size()) +
+                   " rows, got " + std::to_string(out.size()));
+  return out;
+}
+
 }  // namespace seawall

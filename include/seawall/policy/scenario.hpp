@@ -34,6 +34,14 @@ struct Identity {
 /// NaN where no token of an answer fits into the model's context.
 using RowLosses = std::function<std::vector<double>(const Dataset&)>;
 
+/// What a moderation service says of one row.
+struct Moderated {
+  bool flagged = false;
+  double score = 0;  // the highest of its categories, 0..1
+};
+/// The same for every row of a set, in order. Errors: those of the service, and then no row passes.
+using Moderation = std::function<std::vector<Moderated>(const Dataset&)>;
+
 /// Source of rows and probes, and what is known about them.
 class Scenario {
  public:
@@ -66,9 +74,14 @@ class Scenario {
   void lend(RowLosses losses) { losses_ = std::move(losses); }
   /// Errors: UsageError where no model was lent.
   std::vector<double> row_losses(const Dataset& rows) const;
+  /// Lends a moderation service, for `moderate`.
+  void lend(Moderation service) { moderation_ = std::move(service); }
+  /// Errors: UsageError where none was lent; those of the service.
+  std::vector<Moderated> moderate(const Dataset& rows) const;
 
  private:
   RowLosses losses_;
+  Moderation moderation_;
 };
 
 }  // namespace seawall
