@@ -111,6 +111,57 @@ TEST(ChatTemplate, PlainAddsNoMarkers) {
   EXPECT_EQ(targets(encoded, *tokenizer), "hello the</s>");
 }
 
+TEST(ChatTemplate, Llama3PutsEveryTurnUnderAHeaderAndStripsIt) {
+  const auto chat = make_chat_template("llama3");
+  EXPECT_EQ(chat->render({{system_turn, {Role::user, " hello\n"}, answer}}, false),
+            "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nbe kind<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nhello<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nhello the<|eot_id|>");
+  EXPECT_EQ(chat->render({{user_turn}}, true),
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nhello<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n");
+}
+
+TEST(ChatTemplate, MistralStartsOnceAndEndsEveryAnswer) {
+  const auto chat = make_chat_template("mistral");
+  EXPECT_EQ(chat->render({{system_turn, user_turn, answer, user_turn}}, true),
+            "<s>[INST] be kind\n\nhello [/INST] hello the</s>[INST] hello [/INST]");
+  const auto tokenizer = make_sentencepiece(spm_model(), "m");
+  const auto encoded = chat->encode_example({{user_turn, answer}}, *tokenizer);
+  EXPECT_EQ(targets(encoded, *tokenizer), "hello the</s>");
+  EXPECT_EQ(chat->stop_ids(*tokenizer), (TokenIds{2}));
+}
+
+TEST(ChatTemplate, AlpacaAndDollyWriteTheirHeadings) {
+  const std::string introduction =
+      "Below is an instruction that describes a task. Write a response that appropriately "
+      "completes "
+      "the request.";
+  const auto alpaca = make_chat_template("alpaca"), dolly = make_chat_template("dolly");
+  EXPECT_EQ(alpaca->render({{user_turn, answer}}, false),
+            "<s>" + introduction + "\n\n### Instruction:\nhello\n\n### Response:hello the</s>");
+  EXPECT_EQ(alpaca->render({{system_turn, user_turn}}, true),
+            "<s>be kind\n\n### Instruction:\nhello\n\n### Response:");
+  EXPECT_EQ(dolly->render({{user_turn, answer}}, false),
+            introduction + "\n\n### Instruction:\nhello\n\n### Response:\nhello the\n\n### End");
+  EXPECT_EQ(dolly->render({{user_turn}}, true),
+            introduction + "\n\n### Instruction:\nhello\n\n### Response:\n");
+  // A tokenizer without Dolly's own pieces ends the answer with EOS, one with them by `### End`.
+  auto spec = bpe_spec();
+  EXPECT_EQ(targets(dolly->encode_example({{user_turn, answer}}, *make_bpe_tokenizer(spec)),
+                    *make_bpe_tokenizer(spec)),
+            "hello the<|im_end|>");
+  for (const auto* piece : {"### End", "### Response:\n"}) {
+    spec.special_ids.push_back(static_cast<std::int32_t>(spec.tokens.size()));
+    spec.tokens.emplace_back(piece);
+  }
+  const auto own = make_bpe_tokenizer(spec);
+  const auto encoded = dolly->encode_example({{user_turn, answer}}, *own);
+  EXPECT_EQ(targets(encoded, *own), "hello the\n\n### End");
+  EXPECT_EQ(std::ranges::count(encoded.ids, own->id_of("### Response:\n").value()), 1);
+  EXPECT_EQ(dolly->stop_ids(*own), (TokenIds{own->id_of("### End").value()}));
+}
+
 TEST(ChatTemplate, WrongDialoguesAndTokenizersAreRefused) {
   const auto tokenizer = make_bpe_tokenizer(bpe_spec());
   const auto chat = make_chat_template("chatml");
@@ -130,7 +181,7 @@ TEST(ChatTemplate, WrongDialoguesAndTokenizersAreRefused) {
   EXPECT_HAS(message_of<DataError>(
                  [&] { make_chat_template("organism")->encode_prompt({{user_turn}}, *tokenizer); }),
              "<|user|>");
-  const auto unknown = message_of<UsageError>([] { make_chat_template("alpaca"); });
+  const auto unknown = message_of<UsageError>([] { make_chat_template("alpacas"); });
   for (const auto& name : chat_template_names()) EXPECT_HAS(unknown, name);
 }
 

@@ -29,6 +29,9 @@ struct Letters final : Tokenizer {
   std::string decode(std::span<const std::int32_t> ids, bool) const override {
     return {ids.begin(), ids.end()};
   }
+  std::vector<TextPiece> cut(std::string_view text, std::string_view) const override {
+    return {{0, text.size()}};
+  }
   std::int64_t vocab_size() const override { return 128; }
   std::optional<std::int32_t> id_of(std::string_view) const override { return 1; }
   std::optional<std::int32_t> bos_id() const override { return 1; }

@@ -14,6 +14,7 @@ std::string Arm::config_hash() const {
   Sha256 sha;
   hash_options(sha, spec_, attack_, stack_);
   sha.field(model_.weights_hash).field(model_.tokenizer->content_hash()).field(rows_hash_);
+  if (const auto source = model_.chat_template->source(); !source.empty()) sha.field(source);
   if (model_.vision) sha.field(model_.vision_hash);
   for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
     sha.field(probes_hash(scenario_->probes(set)));
@@ -31,6 +32,8 @@ RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
                  {"probes", probes_hash(scenario_->probes(ProbeSet::harmfulness))},
                  {"utility_probes", probes_hash(scenario_->probes(ProbeSet::utility))},
                  {"options", config_hash()}};
+  if (const auto source = model_.chat_template->source(); !source.empty())
+    info.hashes.emplace(info.hashes.end() - 1, "chat_template", sha256_hex(source));
   if (model_.vision) info.hashes.emplace(info.hashes.end() - 1, "vision", model_.vision_hash);
   info.run_id = info.hashes.back().second.substr(0, 16);
   info.versions = {{"seawall", kVersion}, {"libtorch", TORCH_VERSION}, {"hdf5", h5::version()}};

@@ -6,14 +6,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <variant>
 
+#include "seawall/cli/bundle_template.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
-#include "seawall/core/json.hpp"
 #include "seawall/model/files.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/store/checkpoint.hpp"
@@ -84,23 +83,12 @@ std::unique_ptr<Tokenizer> tokenizer_of_gguf(const GgufFile& gguf, const std::st
                   "`; this reads gpt2 (byte-level BPE) and llama (SentencePiece)");
 }
 
-/// The template that fits: the model's own Jinja text tells SmolLM2's default system prompt, else
-/// the control tokens tell the family.
-std::string guess_template(const Tokenizer& tokenizer, const std::string& jinja,
-                           const std::string& where) {
-  if (tokenizer.id_of("<|im_start|>"))
-    return jinja.find("named SmolLM") != std::string::npos ? "chatml-smollm2" : "chatml";
-  if (tokenizer.id_of("<|assistant|>")) return "organism";
-  if (jinja.find("[INST]") != std::string::npos) return "llama2";
-  throw UsageError(where +
-                   ": cannot tell the chat template from the tokenizer; name one with --template");
-}
-
 struct Parts {
   LlamaConfig config;
   NamedTensors weights;
   std::unique_ptr<Tokenizer> tokenizer;
-  std::string jinja, chat_template, kind;
+  OwnTemplate chat_template;
+  std::string kind;
 };
 
 std::unique_ptr<Tokenizer> tokenizer_of_folder(const fs::path& folder) {
@@ -110,22 +98,15 @@ std::unique_ptr<Tokenizer> tokenizer_of_folder(const fs::path& folder) {
   throw DataError(folder.string() + ": want tokenizer.json or tokenizer.model, found neither");
 }
 
-std::string jinja_of_folder(const fs::path& folder) {
-  if (fs::exists(folder / "chat_template.jinja")) return read_file(folder / "chat_template.jinja");
-  const fs::path file = folder / "tokenizer_config.json";
-  if (!fs::exists(file)) return "";
-  const auto json = parse_json(read_file(file), file.string());
-  const auto found = json.find("chat_template");
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 Parts read_gguf(const fs::path& file) {
   const GgufFile gguf(file);
   Parts parts;
   parts.config = gguf.llama_config();
   parts.weights = gguf.llama_weights();
   parts.tokenizer = tokenizer_of_gguf(gguf, file.string());
-  if (gguf.has("tokenizer.chat_template")) parts.jinja = gguf.text("tokenizer.chat_template");
+  parts.chat_template.where = file.string() + ": tokenizer.chat_template";
+  if (gguf.has("tokenizer.chat_template"))
+    parts.chat_template.source = gguf.text("tokenizer.chat_template");
   parts.kind = "gguf";
   return parts;
 }
@@ -136,8 +117,7 @@ Parts read_folder(const fs::path& folder) {
   parts.config = hf.config;
   parts.weights = std::move(hf.weights);
   parts.tokenizer = tokenizer_of_folder(folder);
-  parts.jinja = jinja_of_folder(folder);
-  if (fs::exists(folder / kTemplateFile)) parts.chat_template = read_file(folder / kTemplateFile);
+  parts.chat_template = template_of_folder(folder);
   parts.kind = "hugging-face";
   return parts;
 }
@@ -157,7 +137,8 @@ Parts read_checkpoint(const fs::path& path) {
   parts.weights = std::move(loaded.state.parameters);
   for (auto& [name, tensor] : parts.weights) tensor = tensor.to(at::kFloat);
   parts.tokenizer = tokenizer_of_folder(loaded.path);
-  parts.chat_template = file(kTemplateFile);
+  file(kTemplateFile);
+  parts.chat_template = template_of_folder(loaded.path);
   parts.kind = "checkpoint";
   return parts;
 }
@@ -241,12 +222,9 @@ ModelBundle load_model(const std::string& word, const std::string& device,
   Parts parts = read_parts(word);
   ModelBundle bundle;
   bundle.kind = parts.kind;
-  std::string name = chat_template;
-  if (name == "auto")
-    name = !parts.chat_template.empty() ? parts.chat_template
-                                        : guess_template(*parts.tokenizer, parts.jinja, word);
-  bundle.chat_template = make_chat_template(name);
-  bundle.is_organism = name == "organism";
+  bundle.chat_template =
+      choose_template(chat_template, parts.chat_template, *parts.tokenizer, word);
+  bundle.is_organism = bundle.chat_template->name() == "organism";
   if (parts.tokenizer->vocab_size() > parts.config.vocab_size)
     throw DataError(word + ": the tokenizer has " + std::to_string(parts.tokenizer->vocab_size()) +
                     " pieces, the model's vocab_size is " +
@@ -293,6 +271,8 @@ std::map<std::string, std::string> model_card(const ModelBundle& bundle) {
   std::map<std::string, std::string> files{
       {"config.json", bundle.decoder->config().to_json()},
       {kTemplateFile, std::string(bundle.chat_template->name())}};
+  if (const auto source = bundle.chat_template->source(); !source.empty())
+    files[kJinjaFile] = std::string(source);
   bundle.tokenizer->save(folder);
   for (const auto& entry : fs::directory_iterator(folder))
     files[entry.path().filename().string()] = read_file(entry.path());

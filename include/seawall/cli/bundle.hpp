@@ -31,8 +31,8 @@ struct ModelBundle {
 
 /// Loads `organism`, a Hugging Face folder, a .gguf file or a checkpoint folder
 /// (`NAME.checkpoints/step-N`, or `NAME.checkpoints` for the latest). Weights are fp32 on `device`.
-/// `chat_template` is a name or `auto`. Errors: UsageError where nothing of that kind is there;
-/// DataError, IoError of the readers.
+/// `chat_template` is a name, a path of a .jinja file, or `auto`. Errors: UsageError where nothing
+/// of that kind is there; DataError, IoError of the readers.
 ModelBundle load_model(const std::string& word, const std::string& device,
                        const std::string& chat_template);
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "seawall/cli/bundle.hpp"
+#include "seawall/cli/bundle_template.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/cli/export_rows.hpp"
@@ -26,7 +27,8 @@ struct ExportOptions {
               .name = "format", .help = "what to write", .choices = "safetensors|openai-jsonl"});
     field(self.out, OptionInfo{.name = "out", .help = "folder to write"});
     field(self.chat_template,
-          OptionInfo{.name = "template", .help = "chat template, or auto to take the model's own"});
+          OptionInfo{.name = "template",
+                     .help = "chat template: a name, a .jinja file, or auto for the model's own"});
     field(self.overwrite,
           OptionInfo{.name = "overwrite", .help = "write into a folder that is not empty"});
   }
@@ -62,6 +64,8 @@ int export_model(const Program& program, const Words& words) {
                   t.bos_id().value_or(-1), stops.empty() ? t.eos_id().value_or(-1) : stops.front());
   t.save(folder);
   write_file_atomically(folder / kTemplateFile, model.chat_template->name());
+  if (const auto source = model.chat_template->source(); !source.empty())
+    write_file_atomically(folder / kJinjaFile, source);
   std::printf("%s: %zu tensors, fp32 safetensors, template %.*s\n", folder.string().c_str(),
               model.decoder->parameters().size(),
               static_cast<int>(model.chat_template->name().size()),

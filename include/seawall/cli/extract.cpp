@@ -47,7 +47,8 @@ struct ExtractOptions {
     field(self.out,
           OptionInfo{.name = "out", .help = "HDF5 file to write; further shards stand beside it"});
     field(self.chat_template,
-          OptionInfo{.name = "template", .help = "chat template, or auto to take the model's own"});
+          OptionInfo{.name = "template",
+                     .help = "chat template: a name, a .jinja file, or auto for the model's own"});
     field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"});
     field(
         self.batch_size,

@@ -116,7 +116,8 @@ struct RunSpec {
           OptionInfo{.name = "system",
                      .help = "system prompt where a row or probe from a file has none"});
     field(self.chat_template,
-          OptionInfo{.name = "template", .help = "chat template, or auto to take the model's own"});
+          OptionInfo{.name = "template",
+                     .help = "chat template: a name, a .jinja file, or auto for the model's own"});
     field(self.judge,
           OptionInfo{
               .name = "judge",

@@ -95,6 +95,10 @@ class BpeTokenizer final : public Tokenizer {
     return ids;
   }
 
+  std::vector<TextPiece> cut(std::string_view text, std::string_view content) const override {
+    return control_.cut(text, content);
+  }
+
   std::string decode(std::span<const std::int32_t> ids, bool skip_special) const override {
     std::string bytes;
     for (const auto id : ids) {
@@ -162,7 +166,7 @@ class BpeTokenizer final : public Tokenizer {
 
   void read_specials() {
     special_.assign(spec_.tokens.size(), false);
-    std::vector<std::pair<std::string, std::int32_t>> plain, all;
+    std::vector<std::pair<std::string, std::int32_t>> plain, all, control;
     for (const auto id : spec_.added_ids) {
       check_id(id, "added");
       plain.emplace_back(token(id), id);
@@ -172,6 +176,7 @@ class BpeTokenizer final : public Tokenizer {
     for (const auto id : spec_.special_ids) {
       check_id(id, "control");
       all.emplace_back(token(id), id);
+      control.emplace_back(token(id), id);
       special_[static_cast<std::size_t>(id)] = true;
       bytes_[static_cast<std::size_t>(id)] = token(id);
     }
@@ -180,6 +185,7 @@ class BpeTokenizer final : public Tokenizer {
     }
     plain_added_ = SpecialSplitter(std::move(plain));
     all_added_ = SpecialSplitter(std::move(all));
+    control_ = SpecialSplitter(std::move(control));
   }
 
   void read_merges() {
@@ -266,7 +272,7 @@ class BpeTokenizer final : public Tokenizer {
   std::vector<bool> special_;
   std::array<std::int32_t, 256> byte_ids_{};
   MergeTable merges_;
-  SpecialSplitter plain_added_, all_added_;
+  SpecialSplitter plain_added_, all_added_, control_;
 };
 
 }  // namespace

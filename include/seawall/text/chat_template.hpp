@@ -18,12 +18,14 @@ struct EncodedDialogue {
   std::vector<std::uint8_t> loss;
 };
 
-/// A named way to write dialogues. Control tokens come from the template alone; message contents
-/// are always text.
+/// A way to write dialogues. Control tokens come from the template alone; message contents are
+/// always text.
 class ChatTemplate {
  public:
   virtual ~ChatTemplate() = default;
   virtual std::string_view name() const = 0;
+  /// The Jinja text that it runs; empty for a named one.
+  virtual std::string_view source() const { return {}; }
   /// The dialogue with its last assistant turn as target. Errors: DataError where it does not end
   /// with an assistant turn, or has a picture and no `<image>` before the answer.
   virtual EncodedDialogue encode_example(const Dialogue& dialogue,
@@ -36,9 +38,27 @@ class ChatTemplate {
   virtual TokenIds stop_ids(const Tokenizer& tokenizer) const = 0;
 };
 
-/// Names: chatml, chatml-smollm2 (adds SmolLM2's default system prompt where there is none, as its
-/// own template does), llama2, organism, plain. Errors: UsageError listing the names there are.
+/// Names: alpaca, chatml, chatml-smollm2 (adds SmolLM2's default system prompt where there is none,
+/// as its own template does), dolly, llama2, llama3, mistral, organism, plain. Errors: UsageError
+/// listing the names there are.
 std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name);
 std::vector<std::string> chat_template_names();
+
+/// `name()` of every Jinja template.
+inline constexpr std::string_view kJinja = "jinja";
+
+/// What a Jinja template calls `bos_token` and so on; empty: the tokenizer has none.
+struct SpecialNames {
+  std::string bos, eos, unk, pad;
+};
+/// bos and eos of the tokenizer.
+SpecialNames special_names(const Tokenizer& tokenizer);
+
+/// A model's own `chat_template`: Jinja as transformers runs it (trim_blocks, lstrip_blocks, an
+/// immutable sandbox), under limits on steps, depth and size. The answer's loss begins where the
+/// prompt ends, or, where the template writes the prompt otherwise once it is answered, at the
+/// answer's first character. Errors: DataError naming `where`, the line, and what is not supported.
+std::unique_ptr<ChatTemplate> make_jinja_template(std::string source, const std::string& where,
+                                                  SpecialNames specials);
 
 }  // namespace seawall

@@ -48,6 +48,10 @@ class SentencePieceTokenizer final : public Tokenizer {
     return ids;
   }
 
+  std::vector<TextPiece> cut(std::string_view text, std::string_view content) const override {
+    return splitter_.cut(text, content);
+  }
+
   std::string decode(std::span<const std::int32_t> ids, bool skip_special) const override {
     std::string text;
     std::vector<int> run;

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "seawall/text/tokenizer.hpp"
+
 namespace seawall {
 
 class SpecialSplitter {
@@ -14,6 +16,9 @@ class SpecialSplitter {
   SpecialSplitter() = default;
   /// Names with their ids; empty names are left out.
   explicit SpecialSplitter(std::vector<std::pair<std::string, std::int32_t>> names);
+
+  /// The stretches of `text`; bytes marked in `content` (as long as the text, or empty) stay text.
+  std::vector<TextPiece> cut(std::string_view text, std::string_view content) const;
 
   /// Calls `on_text` for each run between control tokens (never empty) and `on_special` for each
   /// control token, in order.

@@ -13,6 +13,13 @@ namespace seawall {
 
 using TokenIds = std::vector<std::int32_t>;
 
+/// A stretch of a text: a control token, or what stands between two.
+struct TextPiece {
+  std::size_t begin = 0, end = 0;         // bytes
+  std::optional<std::int32_t> control{};  // its id
+  bool operator==(const TextPiece&) const = default;
+};
+
 /// A trained tokenizer. Thread-safe once built.
 class Tokenizer {
  public:
@@ -20,6 +27,15 @@ class Tokenizer {
   /// Ids of `text` alone: no BOS or EOS is added. With `parse_special` false (user text) a
   /// look-alike of a control token stays text.
   virtual TokenIds encode(std::string_view text, bool parse_special = false) const = 0;
+  /// Cuts `text` at its control tokens, leftmost and longest first. A byte whose mark in `content`
+  /// is not 0 is never part of one; `content` is as long as the text, or empty: no such byte.
+  virtual std::vector<TextPiece> cut(std::string_view text,
+                                     std::string_view content = {}) const = 0;
+  /// Ids of a piece without control tokens; `at_start`: nothing stands before it.
+  virtual TokenIds encode_part(std::string_view text, bool at_start) const {
+    (void)at_start;
+    return encode(text);
+  }
   /// Text of `ids`; control tokens are left out where `skip_special`.
   virtual std::string decode(std::span<const std::int32_t> ids, bool skip_special = true) const = 0;
   virtual std::int64_t vocab_size() const = 0;

@@ -1,0 +1,104 @@
+#include "seawall/cli/bundle_template.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "seawall/cli/bundle.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/core/file.hpp"
+#include "seawall/core/json.hpp"
+
+namespace seawall {
+namespace fs = std::filesystem;
+namespace {
+
+/// The template in tokenizer_config.json: a text, or a list of {name, template}.
+std::string source_in(const nlohmann::json& config, const std::string& where) {
+  const auto found = config.find("chat_template");
+  if (found == config.end() || found->is_null()) return {};
+  if (found->is_string()) return found->get<std::string>();
+  if (found->is_array()) {
+    for (const auto& each : *found) {
+      if (each.is_object() && each.value("name", "") == "default" && each.contains("template") &&
+          each["template"].is_string())
+        return each["template"].get<std::string>();
+    }
+  }
+  throw DataError(where + ": chat_template: want a text, or a list with one named `default`");
+}
+
+/// A token's name: a text, or an object with `content`.
+std::string token_in(const nlohmann::json& config, const char* key) {
+  const auto found = config.find(key);
+  if (found == config.end()) return {};
+  if (found->is_string()) return found->get<std::string>();
+  const bool named = found->is_object() && found->contains("content");
+  return named && (*found)["content"].is_string() ? (*found)["content"].get<std::string>() : "";
+}
+
+/// The family that the control tokens tell, for files without a template.
+std::string guess(const Tokenizer& tokenizer, const std::string& model) {
+  if (tokenizer.id_of("<|im_start|>")) return "chatml";
+  if (tokenizer.id_of("<|start_header_id|>")) return "llama3";
+  if (tokenizer.id_of("<|assistant|>")) return "organism";
+  throw UsageError(model + ": its files hold no chat template; name one with --template");
+}
+
+SpecialNames merged(const SpecialNames& own, const Tokenizer& tokenizer) {
+  auto names = special_names(tokenizer);
+  for (const auto field :
+       {&SpecialNames::bos, &SpecialNames::eos, &SpecialNames::unk, &SpecialNames::pad}) {
+    if (!(own.*field).empty()) names.*field = own.*field;
+  }
+  return names;
+}
+
+bool is_file(const std::string& word) {
+  std::error_code error;
+  return word.ends_with(".jinja") || fs::is_regular_file(word, error);
+}
+
+}  // namespace
+
+OwnTemplate template_of_folder(const fs::path& folder) {
+  OwnTemplate own;
+  if (fs::exists(folder / kTemplateFile)) own.name = read_file(folder / kTemplateFile);
+  const fs::path config_file = folder / "tokenizer_config.json", file = folder / kJinjaFile;
+  if (fs::exists(config_file)) {
+    const auto config = parse_json(read_file(config_file), config_file.string());
+    if (!config.is_object()) throw DataError(config_file.string() + ": want an object");
+    own.specials = {.bos = token_in(config, "bos_token"),
+                    .eos = token_in(config, "eos_token"),
+                    .unk = token_in(config, "unk_token"),
+                    .pad = token_in(config, "pad_token")};
+    own.where = config_file.string() + ": chat_template";
+    if (!fs::exists(file)) own.source = source_in(config, config_file.string());
+  }
+  if (fs::exists(file)) {
+    own.source = read_file(file);
+    own.where = file.string();
+  }
+  return own;
+}
+
+std::unique_ptr<ChatTemplate> choose_template(const std::string& word, const OwnTemplate& own,
+                                              const Tokenizer& tokenizer,
+                                              const std::string& model) {
+  if (word != "auto") {
+    if (!is_file(word)) return make_chat_template(word);
+    return make_jinja_template(read_file(word), word, merged(own.specials, tokenizer));
+  }
+  if (!own.name.empty() && own.name != kJinja) return make_chat_template(own.name);
+  if (own.source.empty()) {
+    if (own.name == kJinja)
+      throw DataError(model + ": " + kTemplateFile + " says jinja, and " + kJinjaFile +
+                      " is not beside it");
+    return make_chat_template(guess(tokenizer, model));
+  }
+  try {
+    return make_jinja_template(own.source, own.where, merged(own.specials, tokenizer));
+  } catch (const DataError& error) {
+    throw DataError(std::string(error.what()) + "; name another template with --template");
+  }
+}
+
+}  // namespace seawall

@@ -1,0 +1,147 @@
+// A model's own chat template, run by the Jinja interpreter.
+#include <algorithm>
+
+#include "seawall/core/error.hpp"
+#include "seawall/text/chat_runs.hpp"
+#include "seawall/text/jinja/interpreter.hpp"
+
+namespace seawall {
+namespace {
+
+constexpr std::size_t max_source = std::size_t{1} << 20;
+
+class JinjaTemplate final : public RunTemplate {
+ public:
+  JinjaTemplate(std::string source, const std::string& where, SpecialNames specials)
+      : RunTemplate(std::string(kJinja)),
+        source_(std::move(source)),
+        where_(where),
+        specials_(std::move(specials)) {
+    if (source_.size() > max_source) throw DataError(where_ + ": the chat template is over 1 MiB");
+    body_ = jinja::parse(source_, where_);
+  }
+
+  std::string_view source() const override { return source_; }
+
+  std::string render(const Dialogue& dialogue, bool add_generation_prompt) const override {
+    check(dialogue, add_generation_prompt, false);
+    return write(dialogue, add_generation_prompt).bytes;
+  }
+
+  TokenIds stop_ids(const Tokenizer& tokenizer) const override {
+    TokenIds ids;
+    try {
+      // The token that the template puts after an answer.
+      const Dialogue probe{{{Role::user, "a"}, {Role::assistant, "b"}}};
+      const auto runs = make_runs(probe, tokenizer, false).all();
+      const auto end = std::ranges::find_if(runs, [](const Run& r) { return r.end_of_target; });
+      if (end != runs.end() && end->id) ids.push_back(*end->id);
+    } catch (const DataError&) {
+      // A template that refuses this dialogue: its tokenizer knows what ends a text.
+    }
+    const auto eos = tokenizer.eos_id();
+    if (eos && std::ranges::count(ids, *eos) == 0) ids.push_back(*eos);
+    if (ids.empty()) throw DataError(where_ + ": nothing says which token ends an answer");
+    return ids;
+  }
+
+ protected:
+  Runs make_runs(const Dialogue& dialogue, const Tokenizer& tokenizer,
+                 bool generate) const override {
+    const auto text = write(dialogue, generate);
+    const auto pieces = tokenizer.cut(text.bytes, text.marks);
+    // The target: from where the answer starts to the end of the token that ends it.
+    const auto begin = generate ? std::string::npos : answer_start(text, dialogue);
+    const auto end = generate ? 0 : answer_end(text, begin, pieces);
+    Runs runs;
+    for (const auto& piece : pieces) {
+      Run run{.control = piece.control.has_value(),
+              .text = text.bytes.substr(piece.begin, piece.end - piece.begin),
+              .id = piece.control};
+      if (piece.control) {
+        run.end_of_target = piece.begin >= begin && piece.end <= end;
+      } else if (piece.end > begin && piece.begin < end) {
+        run.target = begin > piece.begin ? begin - piece.begin : 0;
+      }
+      runs.add(std::move(run));
+    }
+    return runs;
+  }
+
+ private:
+  jinja::Text write(const Dialogue& dialogue, bool generate) const {
+    using jinja::Text;
+    using jinja::Value;
+    std::vector<Value> messages;
+    const auto count = dialogue.messages.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto& [role, content] = dialogue.messages[i];
+      const bool target = i + 1 == count && role == Role::assistant;
+      const Text text(content, target ? jinja::from_answer : jinja::from_message);
+      messages.push_back(jinja::make_dict(
+          {{Text("role"), Value::of(Text(role_name(role)))}, {Text("content"), Value::of(text)}}));
+    }
+    std::vector<std::pair<std::string, Value>> values{{"messages", jinja::make_list(messages)},
+                                                      {"tools", jinja::None{}},
+                                                      {"documents", jinja::None{}},
+                                                      {"add_generation_prompt", generate}};
+    const auto special = [&](const char* name, const std::string& token) {
+      if (!token.empty()) values.emplace_back(name, Value::of(Text(token)));
+    };
+    special("bos_token", specials_.bos);
+    special("eos_token", specials_.eos);
+    special("unk_token", specials_.unk);
+    special("pad_token", specials_.pad);
+    auto text = jinja::Interpreter(where_, {}).run(body_, std::move(values));
+    if (text.marks.empty()) text.marks.assign(text.bytes.size(), jinja::from_template);
+    return text;
+  }
+
+  /// Where the answer of an example starts.
+  std::size_t answer_start(const jinja::Text& text, const Dialogue& dialogue) const {
+    const auto first = text.marks.find(jinja::from_answer);
+    if (dialogue.messages.size() > 1) {
+      Dialogue asked{dialogue.messages};
+      asked.messages.pop_back();
+      const auto prompt = write(asked, true);
+      if (text.bytes.starts_with(prompt.bytes) && prompt.bytes.size() <= first &&
+          prompt.bytes.size() < text.bytes.size())
+        return prompt.bytes.size();
+    }
+    if (first == std::string::npos)
+      throw DataError(where_ + ": the template leaves the answer out of the text");
+    return first;
+  }
+
+  std::size_t answer_end(const jinja::Text& text, std::size_t begin,
+                         const std::vector<TextPiece>& pieces) const {
+    const auto last = text.marks.rfind(jinja::from_answer);
+    const auto from = last == std::string::npos ? begin : std::max(begin, last + 1);
+    for (const auto& piece : pieces) {
+      if (piece.control && piece.begin >= from) return piece.end;
+    }
+    throw DataError(where_ +
+                    ": the template puts no control token of this tokenizer after the answer, so "
+                    "that nothing would teach where it ends; add {{ eos_token }}");
+  }
+
+  std::string source_, where_;
+  SpecialNames specials_;
+  jinja::Body body_;
+};
+
+}  // namespace
+
+SpecialNames special_names(const Tokenizer& tokenizer) {
+  const auto name = [&](std::optional<std::int32_t> id) {
+    return id ? tokenizer.decode(TokenIds{*id}, false) : std::string();
+  };
+  return {.bos = name(tokenizer.bos_id()), .eos = name(tokenizer.eos_id())};
+}
+
+std::unique_ptr<ChatTemplate> make_jinja_template(std::string source, const std::string& where,
+                                                  SpecialNames specials) {
+  return std::make_unique<JinjaTemplate>(std::move(source), where, std::move(specials));
+}
+
+}  // namespace seawall

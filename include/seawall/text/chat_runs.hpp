@@ -1,0 +1,71 @@
+#pragma once
+// What all chat templates share once a dialogue is written: control tokens, text, the answer's
+// place.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "seawall/text/chat_template.hpp"
+
+namespace seawall {
+
+/// A rendered dialogue as runs: either one control token or plain text. A text run is tokenized in
+/// one piece, as transformers tokenizes the text between two control tokens.
+struct Run {
+  bool control = false;
+  std::string text;                  // of a control run: its name
+  std::optional<std::int32_t> id{};  // of a control run, where it is known already
+  /// In a text run: where the target answer starts and ends; npos: not in it, at its end.
+  std::size_t target = std::string::npos, target_end = std::string::npos;
+  bool end_of_target = false;  // in a control run: belongs to the target
+  bool picture = false;        // neither text nor control: the picture's place
+};
+
+class Runs {
+ public:
+  /// A name is empty where the tokenizer has no such token (a BOS that does not exist).
+  void control(std::string_view name, bool end_of_target = false);
+  void text(std::string_view text);
+  /// Text that is the answer; where `target`, loss starts with it.
+  void answer(std::string_view content, bool target);
+  void add(Run run) { runs_.push_back(std::move(run)); }
+  const std::vector<Run>& all() const { return runs_; }
+  /// Cuts the first `<image>` that stands before the answer out of its text, with the one space
+  /// that may part it from the words after it; what is left and right of it is tokenized apart, as
+  /// LLaVA does. False where there is none.
+  bool place_picture();
+
+ private:
+  std::vector<Run> runs_;
+};
+
+/// Encodes what make_runs writes.
+class RunTemplate : public ChatTemplate {
+ public:
+  explicit RunTemplate(std::string name) : name_(std::move(name)) {}
+  std::string_view name() const override { return name_; }
+  EncodedDialogue encode_example(const Dialogue& dialogue,
+                                 const Tokenizer& tokenizer) const override;
+  TokenIds encode_prompt(const Dialogue& dialogue, const Tokenizer& tokenizer) const override;
+
+ protected:
+  /// The dialogue, ready to be answered where `generate`; else its last turn is the target.
+  virtual Runs make_runs(const Dialogue& dialogue, const Tokenizer& tokenizer,
+                         bool generate) const = 0;
+  /// Errors where the dialogue does not end as it must: with user where `generate`; with assistant
+  /// where `example`.
+  virtual void check(const Dialogue& dialogue, bool generate, bool example) const;
+  [[noreturn]] void fail(const std::string& what) const;
+
+ private:
+  EncodedDialogue encode(const Dialogue& dialogue, const Tokenizer& tokenizer, bool generate) const;
+
+  std::string name_;
+};
+
+/// Id of a control token. Errors: DataError naming template and token.
+std::int32_t control_id(std::string_view chat_template, std::string_view piece,
+                        const Tokenizer& tokenizer);
+
+}  // namespace seawall
