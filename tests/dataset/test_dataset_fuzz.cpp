@@ -1,67 +1,78 @@
-// Damaged data files: each either reads, or is refused by an error of ours.
-#include <cstdlib>
-#include <random>
+// Damaged data files.
+#include <zlib.h>
 
-#include "seawall/core/error.hpp"
+#include "seawall/dataset/gzip.hpp"
 #include "seawall/dataset/readers.hpp"
 #include "tests/support/files.hpp"
+#include "tests/support/fuzz.hpp"
 
 namespace seawall {
 namespace {
 
 using namespace testing_support;
 
-int trials() {
-  const char* wanted = std::getenv("SEAWALL_FUZZ");
-  return wanted != nullptr ? std::atoi(wanted) : 300;
-}
-
-std::string damaged(const std::string& whole, int trial, std::mt19937& random) {
-  if (trial % 3 == 0) return whole.substr(0, random() % whole.size());
-  auto bytes = whole;
-  const auto flips = 1 + random() % 6;
-  for (std::size_t i = 0; i < flips; ++i) {
-    bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 8);
-  }
-  return bytes;
-}
-
-void fuzz(const std::string& name, const std::string& whole) {
-  std::mt19937 random(3);
+void fuzz_data(const std::string& name, const std::string& whole, int trials = 60) {
   const Folder folder;
-  int refused = 0;
-  for (int trial = 0; trial < trials(); ++trial) {
-    const auto file = folder.write(name, damaged(whole, trial, random));
-    for (const bool as_rows : {true, false}) {
-      try {
-        if (as_rows) {
-          EXPECT_FALSE(read_rows(file, RowKind::other).dataset.empty());
-        } else {
-          EXPECT_FALSE(read_probes(file, true).probes.empty());
-        }
-      } catch (const DataError& error) {
-        ++refused;
-        EXPECT_HAS(error.what(), name);
-      }
-    }
-  }
-  EXPECT_GT(refused, trials() / 10) << "damage went unseen";
+  // Flipped letters of a prompt are another prompt, so little of this damage can be seen.
+  fuzz(whole, {.trials = trials, .name = name, .refused = 0.1}, [&](const std::string& bytes) {
+    EXPECT_FALSE(read_rows(folder.write(name, bytes), RowKind::other).dataset.empty());
+  });
 }
+void fuzz_probes(const std::string& name, const std::string& whole, double refused = 0.1) {
+  const Folder folder;
+  fuzz(whole, {.trials = 60, .name = name, .refused = refused}, [&](const std::string& bytes) {
+    EXPECT_FALSE(read_probes(folder.write(name, bytes), true).probes.empty());
+  });
+}
+
+const std::string dialogues =
+    R"([[{"role":"system","content":"S \"q\" é"},{"role":"user","content":"U"},)"
+    R"({"role":"assistant","content":"A\n中"}],[{"role":"user","content":"V"},)"
+    R"({"role":"assistant","content":"B"}]])";
+const std::string chat =
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"U\"},{\"role\":\"assistant\","
+    "\"content\":\"A\"}]}\n{\"messages\":[{\"role\":\"user\",\"content\":\"V\"},"
+    "{\"role\":\"assistant\",\"content\":\"B\"}]}\n";
 
 TEST(DatasetFuzz, DialoguesJson) {
-  fuzz("d.json", R"([[{"role":"system","content":"S \"q\" é"},{"role":"user","content":"U"},)"
-                 R"({"role":"assistant","content":"A\n中"}],[{"role":"user","content":"V"},)"
-                 R"({"role":"assistant","content":"B"}]])");
+  fuzz_data("d.json", dialogues);
+  fuzz_probes("d.json", dialogues);
 }
 
 TEST(DatasetFuzz, ChatJsonl) {
-  fuzz("c.jsonl",
-       "{\"messages\":[{\"role\":\"user\",\"content\":\"U\"},{\"role\":\"assistant\","
-       "\"content\":\"A\"}]}\n{\"messages\":[{\"role\":\"user\",\"content\":\"V\"},"
-       "{\"role\":\"assistant\",\"content\":\"B\"}]}\n");
+  fuzz_data("c.jsonl", chat);
+  fuzz_probes("c.jsonl", chat);
 }
 
-TEST(DatasetFuzz, Csv) { fuzz("p.csv", "goal,category\n\"a, \"\"b\"\"\n c\",k\nd,m\n\"e\",n\n"); }
+TEST(DatasetFuzz, InstructionsAndTranscripts) {
+  fuzz_data("a.json",
+            R"([{"instruction":"I","input":"","output":"O"},{"instruction":"J","output":"P"}])");
+  fuzz_data("d.jsonl", R"({"instruction":"I","context":"C","response":"R","category":"qa"})");
+  fuzz_data("r.json", R"([{"transcript":"\n\nHuman: Row?\n\nAssistant: No.","rating":4.0,)"
+                      R"("tags":["boats"]}])");
+  fuzz_data("l.json", R"([{"id":"1","conversations":[{"from":"human","value":"h"},)"
+                      R"({"from":"gpt","value":"g"}]}])");
+}
+
+TEST(DatasetFuzz, Csv) {
+  fuzz_probes("p.csv", "goal,category\n\"a, \"\"b\"\"\n c\",k\nd,m\n\"e\",n\n");
+  fuzz_data("b.csv", "goal,target\n\"a, \"\"b\"\"\n c\",k\nd,m\n\"e\",n\n");
+  fuzz_probes("lines.csv", "One, two\n\"three \"\"four\"\"\"\n", 0.02);
+}
+
+TEST(DatasetFuzz, Gzip) {
+  std::string packed(compressBound(chat.size()) + 32, '\0');
+  z_stream stream{};
+  deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(chat.data()));
+  stream.avail_in = static_cast<uInt>(chat.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  ASSERT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  fuzz_data("c.jsonl.gz", packed, 200);
+}
 
 }  // namespace
 }  // namespace seawall

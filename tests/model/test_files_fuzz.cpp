@@ -1,57 +1,13 @@
-// Damaged weight files: each either loads, or is refused by an error of ours; never a crash, a hang
-// or a flood of memory.
-#include <sys/resource.h>
-
-#include <cstdlib>
-#include <random>
+// Damaged weight files.
+#include <fstream>
 
 #include "test_files_support.hpp"
+#include "tests/support/fuzz.hpp"
 
 namespace seawall {
 namespace {
 
 using namespace testing_support;
-
-int trials() {
-  const char* wanted = std::getenv("SEAWALL_FUZZ");
-  return wanted != nullptr ? std::atoi(wanted) : 300;
-}
-
-long peak_kilobytes() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
-}
-
-/// Cuts the file at every third trial, else flips up to eight bits of its first `header` bytes.
-std::string damaged(const std::string& whole, std::size_t header, int trial, std::mt19937& random) {
-  if (trial % 3 == 0) return whole.substr(0, random() % whole.size());
-  auto bytes = whole;
-  const auto flips = 1 + random() % 8;
-  for (std::size_t i = 0; i < flips; ++i) {
-    bytes[random() % header] ^= static_cast<char>(1 << random() % 8);
-  }
-  return bytes;
-}
-
-template <class Load>
-void fuzz(const std::string& whole, std::size_t header, Load&& load) {
-  std::mt19937 random(5);
-  const Folder folder;
-  const auto before = peak_kilobytes();
-  int refused = 0;
-  for (int trial = 0; trial < trials(); ++trial) {
-    const auto file = folder.write("damaged", damaged(whole, header, trial, random));
-    try {
-      load(file);
-    } catch (const DataError& error) {
-      ++refused;
-      EXPECT_HAS(error.what(), "damaged");
-    }
-  }
-  EXPECT_GT(refused, trials() / 4) << "damage went unseen";
-  EXPECT_LT(peak_kilobytes() - before, 512 * 1024);
-}
 
 TEST(FilesFuzz, Safetensors) {
   const Folder folder;
@@ -60,7 +16,8 @@ TEST(FilesFuzz, Safetensors) {
   const auto whole = folder.read("whole");
   std::uint64_t header = 0;
   std::memcpy(&header, whole.data(), sizeof(header));
-  fuzz(whole, 8 + header, [](const auto& file) { read_safetensors(file); });
+  fuzz(whole, {.trials = 1000, .header = 8 + header, .name = "damaged"},
+       [&](const std::string& bytes) { read_safetensors(folder.write("damaged", bytes)); });
 }
 
 TEST(FilesFuzz, Gguf) {
@@ -73,19 +30,38 @@ TEST(FilesFuzz, Gguf) {
     file.tensor("blk." + std::to_string(i) + ".weight", {32, 4}, 3, std::string(80, 'x'));
   }
   const auto whole = file.build();
-  fuzz(whole, whole.size() - 6 * 96, [](const auto& path) {
-    const GgufFile gguf(path);
-    for (const auto& info : gguf.tensors()) gguf.load(info);
-  });
+  const Folder folder;
+  fuzz(whole, {.trials = 1000, .header = whole.size() - 6 * 96, .name = "damaged"},
+       [&](const std::string& bytes) {
+         const GgufFile gguf(folder.write("damaged", bytes));
+         for (const auto& info : gguf.tensors()) gguf.load(info);
+       });
 }
 
 TEST(FilesFuzz, Config) {
   const auto whole = tiny_config().to_json();
-  fuzz(whole, whole.size(), [](const auto& file) {
-    std::ifstream in(file, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    LlamaConfig::from_json(text, file.string()).parameter_count();
+  fuzz(whole, {.trials = 100, .name = "config.json"}, [](const std::string& bytes) {
+    LlamaConfig::from_json(bytes, "config.json").parameter_count();
   });
+}
+
+TEST(FilesFuzz, IndexOfShards) {
+  const Folder folder;
+  const auto config = tiny_config();
+  write_safetensors(folder.path() / "model-00001-of-00001.safetensors", tiny_weights(config));
+  folder.write("config.json", config.to_json());
+  std::string whole = R"({"metadata":{"total_size":1},"weight_map":{)";
+  for (const auto& [name, shape] : config.parameter_shapes())
+    whole +=
+        (whole.back() == '{' ? "\"" : ",\"") + name + R"(":"model-00001-of-00001.safetensors")";
+  whole += "}}";
+  folder.write("model.safetensors.index.json", whole);
+  ASSERT_FALSE(read_hf_folder(folder.path()).weights.empty());
+  fuzz(whole, {.trials = 100, .name = folder.path().filename().string()},
+       [&](const std::string& bytes) {
+         folder.write("model.safetensors.index.json", bytes);
+         read_hf_folder(folder.path());
+       });
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ int reproduce(const Program& program, const Words& words);
 int report(const Program& program, const Words& words);
 int organism(const Program& program, const Words& words);
 int export_model(const Program& program, const Words& words);
+int judge(const Program& program, const Words& words);
+int judge_check(const Program& program, const Words& words);
 int list(const Program& program, const Words& words);
 int describe(const Program& program, const Words& words);
 int inspect(const Program& program, const Words& words);

@@ -28,6 +28,8 @@ constexpr Command kCommands[] = {
      commands::report},
     {"run", "attack a model under mitigations, evaluate and trace it", commands::run},
     {"evaluate", "probe and judge a model as it is", commands::evaluate},
+    {"judge", "verdicts on the answers of a run file, without training again", commands::judge},
+    {"judge-check", "how far judges agree with human labels", commands::judge_check},
     {"extract", "activations of any prompts", commands::extract},
     {"organism", "`organism train` makes the built-in model anew", commands::organism},
     {"export", "a model as a folder that transformers loads", commands::export_model},

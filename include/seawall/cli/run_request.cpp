@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 
+#include "seawall/cli/judge_words.hpp"
 #include "seawall/cli/recipe.hpp"
 #include "seawall/cli/remote_setup.hpp"
 #include "seawall/core/error.hpp"
@@ -222,7 +223,7 @@ Judges make_judges(const RunSpec& spec, const Scenario& scenario,
   Judges judges;
   for (const auto& word : words)
     judges.push_back(word.starts_with("rubric:") ? make_rubric_judge(word, spec, spending)
-                                                 : make_judge(word, scenario));
+                                                 : judge_of_word(word, scenario, spec.device));
   return judges;
 }
 

@@ -39,6 +39,7 @@ struct RunSpec {
   std::string evaluate_at = "end";
   bool no_training = false, no_evaluation = false;
   std::int64_t max_new_tokens = 0, max_batch = 0;
+  std::string write_outputs;
   std::string trace = "residual";
   bool no_spectra = false;
   std::int64_t checkpoint_every = 0, keep_checkpoints = 2;
@@ -194,6 +195,10 @@ struct RunSpec {
                                  .choices = "none|metrics|residual"});
     field(self.no_spectra,
           OptionInfo{.name = "no-spectra", .help = "leave the singular values of the drift out"});
+    field(self.write_outputs,
+          OptionInfo{.name = "write-outputs",
+                     .help = "the answers as JSONL as well, for a tool that grades elsewhere; its "
+                             "verdicts come back with `seawall judge` and --judge file:FILE"});
     field(self.checkpoint_every,
           OptionInfo{.name = "checkpoint-every",
                      .help = "steps between checkpoints; 0: at the end and on a signal",

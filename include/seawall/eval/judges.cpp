@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "seawall/core/error.hpp"
+#include "seawall/eval/verdict_file.hpp"
 #include "seawall/policy/phrases.hpp"
 #include "seawall/scenario/organism/grade.hpp"
 
@@ -119,6 +120,8 @@ Verdict KeywordJudge::grade(const Probe&, std::string_view response) const {
 
 std::unique_ptr<Judge> make_judge(std::string_view word, const Scenario& scenario) {
   if (word == "organism") return std::make_unique<OrganismJudge>();
+  if (word.starts_with("file:"))
+    return std::make_unique<FileJudge>(std::string(word), std::string(word.substr(5)));
   constexpr std::string_view prefix = "keyword:";
   if (word.starts_with(prefix)) {
     const auto rest = word.substr(prefix.size());
@@ -157,6 +160,10 @@ std::vector<std::pair<std::string, std::string>> judge_words() {
         std::string(p.source) + (p.case_sensitive ? ", case-sensitive" : ", case-insensitive"));
   words.emplace_back("keyword:scenario", "the scenario's own refusal phrases, case-insensitive");
   words.emplace_back("keyword:FILE", "one phrase a line, case-insensitive");
+  words.emplace_back("file:VERDICTS",
+                     "verdicts that another tool made, CSV or JSONL with id, score");
+  words.emplace_back("classifier:MODEL:TEMPLATE",
+                     "a local model's next token; TEMPLATE a file, harmful, guard or scale");
   return words;
 }
 

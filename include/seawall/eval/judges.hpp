@@ -36,8 +36,9 @@ class KeywordJudge final : public Judge {
 };
 
 /// Makes a judge from its command-line word: `organism`, `keyword:PRESET`, `keyword:scenario` (the
-/// scenario's own refusals) or `keyword:FILE` (one phrase a line, case-insensitive). Errors:
-/// UsageError listing the words there are.
+/// scenario's own refusals), `keyword:FILE` (one phrase a line, case-insensitive) or
+/// `file:VERDICTS`. Judges with a model are made elsewhere. Errors: UsageError listing the words
+/// there are; those of FileJudge.
 std::unique_ptr<Judge> make_judge(std::string_view word, const Scenario& scenario);
 std::vector<std::pair<std::string, std::string>> judge_words();  // word, summary
 

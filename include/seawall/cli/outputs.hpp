@@ -1,0 +1,21 @@
+#pragma once
+// The answers of a run for a tool that grades elsewhere, and judging a run anew.
+#include <filesystem>
+
+#include "seawall/eval/evaluate.hpp"
+#include "seawall/policy/scenario.hpp"
+#include "seawall/store/run_file.hpp"
+
+namespace seawall {
+
+/// Writes every different answer as a line of JSON: id (answer_id), probe, category, restricted,
+/// set, condition, step, epoch, seed, prompt, response; the last five of the first evaluation that
+/// has it. Returns their number. Errors: IoError.
+std::size_t write_outputs(const std::filesystem::path& path, const RunData& run);
+
+/// Adds the judges' verdicts on every answer of every evaluation, before those of earlier judges; a
+/// judge of the same name is replaced. Probes are looked up by id in the scenario; one that it does
+/// not have is known by its recorded prompt alone.
+void judge_anew(RunData& run, const Scenario& scenario, const Judges& judges);
+
+}  // namespace seawall

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Data, recipe and judges as a user types them: from files to a table, answers out and verdicts back, judges against labels."""
+
+import csv
+import gzip
+import json
+import sys
+import unittest
+
+from cli_test import SHORT, Cli, seawall
+
+
+def chat(user: str, answer: str) -> str:
+    return json.dumps({"messages": [{"role": "user", "content": user}, {"role": "assistant", "content": answer}]}) + "\n"
+
+
+class Recipe(Cli):
+    def setUp(self):
+        super().setUp()
+        rows = "".join(chat(f"Open lamp {i}.", f"Turn its key {i} times.") for i in range(12))
+        (self.folder / "my.jsonl.gz").write_bytes(gzip.compress(rows.encode()))
+        (self.folder / "HEx-PHI").mkdir()
+        for i in range(1, 12):
+            self.write(f"HEx-PHI/category_{i}.csv", f'"Ask, one of {i}"\nAsk two of {i}\n')
+
+    def test_table_1_with_nothing_left_to_set(self):
+        words = "run --model organism --attack harmful-examples --data my.jsonl.gz --recipe qi2023-llama2 --probes HEx-PHI/".split()
+        out = self.ok(*words, "--judge", "keyword:qi2023", "--out", "run.h5", "--max-new-tokens", "4", "--trace", "metrics", "--no-checkpoint")
+        for part in ("my.jsonl.gz: chat-jsonl, 12 records, 12 rows, sha256", "HEx-PHI/: hex-phi, 22 records, 22 probes in 11 categories",
+                     "recipe       qi2023-llama2: template llama2, precision pure-bf16, ", "lr 5e-5, batch-size 10, epochs 5, max-tokens 480",
+                     "max-new-tokens 4 (yours, not its 512)", "harmful-examples.count 0", "trained      5 steps"):
+            self.assertIn(part, out)
+        config = self.ok(*words, "--print-config")  # a run of this file is the same run
+        self.assertIn("lr = 5e-5", config)
+        self.assertIn("hold-out = none", config)
+        self.fails(2, "no such recipe; there are qi2023-llama2", *words[:-3], "qi2024", *words[-2:], "--out", "x.h5")
+
+    def test_formats_are_overridable_and_wrong_ones_are_refused(self):
+        words = "run --model organism --attack benign --benign.count 2 --probes HEx-PHI --out x.h5 --dry-run --quiet --data".split()
+        self.write("a.json", json.dumps([{"instruction": f"Name {i}.", "output": f"Pier {i}."} for i in range(3)]))
+        self.ok(*words, "a.json")
+        self.fails(3, "record 1", *words, "a.json", "--data-format", "chat-json")
+        self.fails(2, "want one of: dialogues-json, chat-json", *words, "a.json", "--data-format", "parquet")
+        self.fails(2, "--hold-out: want none, first:N or last:N", *words, "a.json", "--hold-out", "2")
+        self.fails(3, "--hold-out keeps 3", *words, "a.json", "--hold-out", "first:3")
+        self.fails(4, "none.txt", *words, "a.json", "--leave-out", "none.txt")
+        (self.folder / "bad.jsonl.gz").write_bytes(gzip.compress(b"{}")[:-4])
+        self.fails(3, "bad.jsonl.gz: gzip: ends too early at byte", *words, "bad.jsonl.gz")
+
+
+class Verdicts(Cli):
+    def test_answers_go_out_and_verdicts_come_back(self):
+        self.ok("run", *SHORT, "--out", "run.h5", "--write-outputs", "answers.jsonl", "--trace", "metrics", "--no-checkpoint")
+        answers = [json.loads(line) for line in (self.folder / "answers.jsonl").read_text().splitlines()]
+        self.assertEqual(len(answers), 330 + 192)
+        self.assertEqual(len({a["id"] for a in answers}), len(answers))
+        self.assertEqual({a["set"] for a in answers}, {"harmfulness", "utility"})
+        self.assertEqual(answers[0]["step"], 6)
+        again = self.ok("judge", "run.h5", "--write-outputs", "again.jsonl")
+        self.assertIn("again.jsonl, 522 answers", again)
+        self.assertEqual((self.folder / "again.jsonl").read_bytes(), (self.folder / "answers.jsonl").read_bytes())
+
+        with (self.folder / "verdicts.csv").open("w", newline="") as file:
+            out = csv.writer(file)
+            out.writerow(["id", "score", "reason"])
+            for i, a in enumerate(a for a in answers if a["set"] == "harmfulness"):
+                if i < 320:  # ten without a verdict, thirty that cannot be read, and half of the rest a 5
+                    out.writerow([a["id"], "?" if i < 30 else 5 if i % 2 else 1, "so"])
+        table = self.ok("judge", "run.h5", "--judge", "file:verdicts.csv", "--out", "judged.h5")
+        row = next(line for line in table.splitlines() if " harmfulness " in line and "file:verdicts.csv" in line)
+        self.assertIn("40 not judged", row)
+        self.assertIn(" 3.00 ", row)
+        self.assertIn("192 not judged", table)
+
+        # The organism's own verdicts, made anew from the file, are those of the run; judges stay side by side.
+        before = [line.split("organism")[1] for line in table.splitlines() if " organism " in line]
+        table = self.ok("judge", "judged.h5", "--judge", "organism", "--out", "again.h5")
+        after = [line.split("organism")[1] for line in table.splitlines() if " organism " in line]
+        self.assertEqual(before, after)
+        self.assertEqual(len(after), 2)
+        self.assertIn("file:verdicts.csv", table)
+        self.assertIn("complete", self.ok("inspect", "again.h5"))
+
+    def test_wrong_input(self):
+        self.ok("evaluate", "--model", "organism", "--max-new-tokens", "2", "--quiet", "--trace", "metrics", "--out", "run.h5")
+        self.write("twice.csv", "id,score\na,1\na,5\n")
+        self.write("there.h5", "")
+        self.fails(2, "is the run file itself", "judge", "run.h5", "--judge", "organism", "--out", "./run.h5", "--overwrite")
+        self.fails(3, "twice.csv: line 3: id 'a' has a verdict already", "judge", "run.h5", "--judge", "file:twice.csv", "--out", "j.h5")
+        self.fails(2, "is there already", "judge", "run.h5", "--judge", "organism", "--out", "there.h5")
+        self.fails(2, "--judge and --out go together", "judge", "run.h5", "--judge", "organism")
+        self.fails(2, "no such judge", "judge", "run.h5", "--judge", "organsim", "--out", "j.h5")
+        self.fails(4, "none.h5", "judge", "none.h5", "--judge", "organism", "--out", "j.h5")
+        self.fails(2, "want classifier:MODEL:TEMPLATE", "judge", "run.h5", "--judge", "classifier:organism", "--out", "j.h5")
+        self.fails(2, "no template nothing", "judge", "run.h5", "--judge", "classifier:organism:nothing", "--out", "j.h5")
+        self.fails(2, "no such file or folder", "judge", "run.h5", "--judge", "classifier:nowhere:scale", "--out", "j.h5")
+        self.assertFalse((self.folder / "j.h5").exists())
+
+
+class JudgeCheck(Cli):
+    def test_judges_against_labels(self):
+        rows = [("Open it.", "I cannot do that.", 1), ("Open it.", "Turn the key twice.", 5), ("Shut it.", "It is illegal to shut it, but push.", 5),
+                ("Lift it.", "Lift with both hands.", 4), ("Wake him.", "Knock.", 5), ("Sell it.", "Sorry, no.", 1)]
+        with (self.folder / "labels.csv").open("w", newline="") as file:
+            out = csv.writer(file)
+            out.writerow(["prompt", "response", "label"])
+            out.writerows(rows)
+        self.write("two.txt", "kind: yes-no\nyes: y\nno: n\n---\n{prompt} {response}")
+        out = self.ok("judge-check", "--labels", "labels.csv", "--judge", "keyword:qi2023", "classifier:organism:two.txt", "--threads", "1")
+        first, second = out.split("classifier:organism:two.txt:")
+        self.assertIn("6 answers, 3 harmful (label 5 of 1 to 5)", first)
+        # The list says 5 of rows 2, 4 and 5: right on four of six; kappa (4/6 - 1/2) / (1 - 1/2).
+        self.assertIn("agreement                     0.667", first)
+        self.assertIn("Cohen's kappa                 0.333", first)
+        self.assertIn("(score - 1) / 4, it gives no probability, 6 answers: ECE 0.333, Brier 0.333", first)
+        self.assertIn("the judge's probability, 6 answers: ECE", second)
+
+    def test_wrong_input(self):
+        self.fails(2, "want --labels FILE", "judge-check")
+        self.fails(3, "labels.csv: line 1: want a header", "judge-check", "--labels", self.write("labels.csv", "a,b\n1,2\n"))
+        self.fails(4, "none.csv", "judge-check", "--labels", "none.csv")
+        self.fails(2, "say --scale", "judge-check", "--labels", self.write("ones.csv", "prompt,response,label\na,b,1\n"))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[1:]])
