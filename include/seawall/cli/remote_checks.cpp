@@ -35,6 +35,7 @@ bool has_a_use(const std::string& option) {
                                               "no-training",
                                               "no-evaluation",
                                               "max-new-tokens",
+                                              "write-outputs",
                                               "trace",
                                               "no-spectra",
                                               "no-checkpoint",

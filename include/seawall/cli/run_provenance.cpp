@@ -16,8 +16,8 @@ namespace {
 /// Options that say where and how loudly a run goes, not what it computes.
 bool decides_nothing(const std::string& option) {
   static const std::vector<std::string> names{
-      "out",     "resume",           "overwrite",        "quiet",        "dry-run",
-      "threads", "checkpoint-every", "keep-checkpoints", "no-checkpoint"};
+      "out",     "resume",           "overwrite",        "quiet",         "dry-run",
+      "threads", "checkpoint-every", "keep-checkpoints", "no-checkpoint", "write-outputs"};
   return std::find(names.begin(), names.end(), option) != names.end();
 }
 
