@@ -79,7 +79,7 @@ class Verdicts(Cli):
         self.assertEqual(before, after)
         self.assertEqual(len(after), 2)
         self.assertIn("file:verdicts.csv", table)
-        self.assertIn("complete", self.ok("inspect", "again.h5"))
+        self.assertNotIn("not complete", self.ok("inspect", "again.h5"))
 
     def test_wrong_input(self):
         self.ok("evaluate", "--model", "organism", "--max-new-tokens", "2", "--quiet", "--trace", "metrics", "--out", "run.h5")
