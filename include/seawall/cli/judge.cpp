@@ -5,10 +5,9 @@
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
-#include "seawall/cli/judge_words.hpp"
 #include "seawall/cli/outputs.hpp"
 #include "seawall/cli/print_run.hpp"
-#include "seawall/cli/run_spec.hpp"
+#include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
@@ -22,6 +21,7 @@ namespace fs = std::filesystem;
 
 struct JudgeOptions {
   std::string judge, out, write_outputs, probes, utility_probes, device = "cpu";
+  double budget = 0;
   std::int64_t threads = 0;
   bool overwrite = false, quiet = false;
   static constexpr void visit(auto& self, auto&& field) {
@@ -36,6 +36,10 @@ struct JudgeOptions {
     field(self.utility_probes,
           OptionInfo{.name = "utility-probes", .help = "the run's ordinary requests"});
     field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N, of classifiers"});
+    field(self.budget, OptionInfo{.name = "budget",
+                                  .help = "USD that rubric judges may cost; 0: no bound",
+                                  .min = 0,
+                                  .max = 1e6});
     field(
         self.threads,
         OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
@@ -75,12 +79,14 @@ void write_run(const RunData& run, const JudgeOptions& options) {
 
 int judge(const Program&, const Words& words) {
   JudgeOptions options;
+  RunSpec asked;  // what judges are made from
   std::string input;
   CommandLine line(
       "seawall judge RUN.h5 [options]",
       "Judges the answers of a run file anew into another run file; nothing is trained "
       "or asked again.");
   line.add(options, "Options");
+  line.add(asked.rubric, "Options of --judge rubric:MODEL");
   line.add_list("judge", "judges; the first decides the table", options.judge);
   line.positional("RUN.h5", "a run file", input);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
@@ -106,10 +112,12 @@ int judge(const Program&, const Words& words) {
   }
   if (judge_words.empty()) return 0;
   const auto scenario = scenario_of(run, options);
-  Judges judges;
-  for (const auto& word : judge_words)
-    judges.push_back(judge_of_word(word, *scenario, options.device));
+  asked.judge = options.judge;
+  asked.device = options.device;
+  asked.remote.budget = options.budget;
+  const Judges judges = make_judges(asked, *scenario);
   judge_anew(run, *scenario, judges);
+  std::erase_if(run.info.hashes, [](const auto& hash) { return hash.first == "judged_from"; });
   run.info.hashes.emplace_back("judged_from", sha256_file(input));
   write_run(run, options);
   if (!options.quiet) print_run(run, RunPaths(options.out).file);

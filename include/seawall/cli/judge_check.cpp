@@ -7,9 +7,8 @@
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
-#include "seawall/cli/judge_words.hpp"
 #include "seawall/cli/labels.hpp"
-#include "seawall/cli/run_spec.hpp"
+#include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/eval/agreement.hpp"
 #include "seawall/eval/calibration.hpp"
@@ -20,6 +19,7 @@ namespace {
 
 struct CheckOptions {
   std::string labels, judge = "keyword:qi2023", scale = "auto", device = "cpu";
+  double budget = 0;
   std::int64_t threads = 0, bins = 10;
   static constexpr void visit(auto& self, auto&& field) {
     field(self.labels, OptionInfo{.name = "labels",
@@ -32,6 +32,10 @@ struct CheckOptions {
     field(self.bins,
           OptionInfo{.name = "bins", .help = "of the calibration", .min = 1, .max = 100});
     field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N, of classifiers"});
+    field(self.budget, OptionInfo{.name = "budget",
+                                  .help = "USD that rubric judges may cost; 0: no bound",
+                                  .min = 0,
+                                  .max = 1e6});
     field(
         self.threads,
         OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
@@ -87,18 +91,21 @@ void print_calibration(const EvaluationRecord& record, std::size_t judge, std::i
 
 int judge_check(const Program&, const Words& words) {
   CheckOptions options;
+  RunSpec asked;  // what judges are made from
   CommandLine line("seawall judge-check --labels FILE [options]",
                    "Compares judges with human labels: agreement, kappa, confusion, calibration.");
   line.add(options, "Options");
+  line.add(asked.rubric, "Options of --judge rubric:MODEL");
   line.add_list("judge", "judges to check", options.judge);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   if (options.labels.empty()) throw UsageError("judge-check: want --labels FILE");
   set_threads(options.threads);
   auto labelled = read_labels(options.labels, options.scale);
   const FileScenario nothing{FileScenarioOptions{}};
-  Judges judges;
-  for (const auto& word : split_list(options.judge))
-    judges.push_back(judge_of_word(word, nothing, options.device));
+  asked.judge = options.judge;
+  asked.device = options.device;
+  asked.remote.budget = options.budget;
+  const Judges judges = make_judges(asked, nothing);
   if (judges.empty()) throw UsageError("judge-check: want at least one --judge");
 
   EvaluationRecord record = labelled.record;
