@@ -197,6 +197,14 @@ TEST(Readers, ProbesOneALineKeepCommasAndStrayQuotes) {
             (std::vector<std::string>{"{braces} first"}));
 }
 
+TEST(Readers, AnEmptyQuotedLineIsRejectedAndCounted) {
+  const auto file = probes("p.csv", "One\n\" \"\nTwo\n");
+  EXPECT_EQ(prompts(file), (std::vector<std::string>{"One", "Two"}));
+  EXPECT_EQ(file.report.rejected, 1u);
+  EXPECT_EQ(file.report.first_rejection, "line 2: an empty prompt");
+  EXPECT_HAS(refuse_probes("p.csv", "\"\"\n"), "no usable record; line 1: an empty prompt");
+}
+
 TEST(Readers, ProbesFromJson) {
   EXPECT_EQ(prompts(probes("p.json", R"(["one", "two"])")),
             (std::vector<std::string>{"one", "two"}));

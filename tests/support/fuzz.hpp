@@ -70,6 +70,8 @@ void fuzz(const std::string& whole, const FuzzOptions& options, Attempt&& attemp
       EXPECT_EQ(message.find('\n'), std::string::npos) << message;
     } catch (const std::exception& error) {
       ADD_FAILURE() << "not an error of ours: " << error.what();
+    } catch (...) {
+      ADD_FAILURE() << "not even an exception of the library";
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     EXPECT_LT(took.count(), 5.0) << "a hang";

@@ -114,7 +114,13 @@ ProbesFile read_file_of_probes(const std::filesystem::path& path, bool restricte
     const auto records = read_prompt_lines(file);
     for (std::size_t i = 0; i < records.size(); ++i) {
       ++out.report.rows;
-      list.add_text(i + 1, records[i].fields[0], "");
+      try {
+        list.add_text(i + 1, records[i].fields[0], "");
+      } catch (const Rejected& rejected) {  // a line of quotes with nothing in them
+        if (out.report.rejected++ == 0)
+          out.report.first_rejection =
+              "line " + std::to_string(records[i].line) + ": " + rejected.reason;
+      }
     }
   }
   check_not_empty(file, out.report, out.probes.size());
