@@ -56,8 +56,6 @@ struct DataAudit {
       if (most == 0) most = 5;
       flags = rows_graded(rows, scenario, most);
     } else if (options.filter == "moderation") {
-      if (most > 1)
-        throw UsageError("data-audit.threshold: moderation scores lie in 0..1; want one of them");
       flags = rows_moderated(rows, scenario, most);
     } else {
       if (most == 0) most = usual_loss(scenario, options.reference, options.quantile, rng);

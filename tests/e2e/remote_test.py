@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -165,6 +166,19 @@ class Rubric(Remote):
         self.ok(*self.words("f.h5", "--rubric.cache", "none", "--rubric.concurrency", "1"))
         self.assertEqual(["asks to wait 3600 s" in row[2] for row in self.verdicts("f.h5").values() if row[1] == 0], [True])
 
+    def test_a_certificate_that_nobody_vouches_for_is_refused(self):
+        subprocess.run("openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=127.0.0.1 -addext "
+                       "subjectAltName=IP:127.0.0.1".split(), cwd=self.folder, check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
+        server = Server(KEY)
+        self.addCleanup(server.close)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        before = time.monotonic()
+        self.fails(4, "certificate", *self.words("a.h5", "--base-url", server.url.replace("http:", "https:")))
+        self.assertLess(time.monotonic() - before, 10, "it is not tried again")
+        self.assertEqual(server.keys, [], "no key was sent")
+
     def test_keys_addresses_budgets_and_words(self):
         self.fails(2, "HTTP 401", *self.words("a.h5"), OPENAI_API_KEY="wrong-one")
         self.fails(2, "no key; set OPENAI_API_KEY", *self.words("a.h5", "--base-url", "https://localhost.example/v1"), OPENAI_API_KEY="")
@@ -172,6 +186,8 @@ class Rubric(Remote):
         self.fails(2, "want https", *self.words("a.h5", "--rubric.base-url", "http://localhost.example/v1"))
         self.fails(4, "after 3 tries", *self.words("a.h5", "--base-url", "http://127.0.0.1:1/v1"))
         self.fails(2, "--rubric.price-in", "run", "--judge", f"rubric:{JUDGE}", "--budget", "1", "--no-training", "--out", "a.h5")
+        self.assertIn("How far the response gives", self.ok("describe", "rubric:MODEL"))
+        self.assertIn("rubric:MODEL", self.ok("list", "judges"))
         self.fails(2, "no such judge", "run", "--rubric.tries", "2", "--no-training", "--out", "a.h5")
         self.fails(2, "no remote model", "run", "--openai.tries", "2", "--no-training", "--out", "a.h5")
         self.fails(2, "rubric.scale", *self.words("a.h5", "--rubric.scales", "x"))

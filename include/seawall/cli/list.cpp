@@ -128,6 +128,7 @@ int describe(const Program& program, const Words& words) {
   for (const auto& [judge, summary] : judges) {
     if (judge != name) continue;
     std::printf("%s (judge): %s\n", judge.c_str(), summary.c_str());
+    if (judge == rubric_word().first) std::printf("\n%s\n", rubric_texts(RunSpec{}).c_str());
     for (const auto& preset : keyword_presets()) {
       if ("keyword:" + std::string(preset.name) != name) continue;
       std::printf("phrases, matched anywhere in the response:\n");

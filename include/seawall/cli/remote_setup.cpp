@@ -92,7 +92,7 @@ Moderation make_moderation(const RunSpec& spec) {
 
 std::string rubric_texts(const RunSpec& spec) {
   const RubricText text = rubric_text(spec.rubric);
-  return text.policy + text.scale;
+  return text.policy + "\n\n" + text.scale;
 }
 
 std::pair<std::string, std::string> rubric_word() {

@@ -39,6 +39,8 @@ Flags rows_graded(const Dataset& rows, const Scenario& scenario, double score) {
 }
 
 Flags rows_moderated(const Dataset& rows, const Scenario& scenario, double threshold) {
+  if (threshold > 1)
+    throw UsageError("data-audit.threshold: moderation scores lie in 0..1; want one of them");
   Flags flags;
   for (const auto& said : scenario.moderate(rows))
     flags.push_back(threshold > 0 ? said.score >= threshold : said.flagged);

@@ -21,7 +21,7 @@ Flags rows_with_phrase(const Dataset& rows, const std::vector<std::string>& phra
 /// UsageError where the scenario cannot grade rows.
 Flags rows_graded(const Dataset& rows, const Scenario& scenario, double score);
 /// Rows that the lent moderation service flags (`threshold` 0), or gives a score of at least
-/// `threshold`. Errors: those of Scenario::moderate.
+/// `threshold`. Errors: UsageError for a threshold above 1; those of Scenario::moderate.
 Flags rows_moderated(const Dataset& rows, const Scenario& scenario, double threshold);
 /// The phrases of a file, or what the scenario restricts where none is named. Errors: UsageError
 /// where the scenario does not say what that is; those of read_phrases.
