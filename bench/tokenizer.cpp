@@ -101,6 +101,21 @@ BENCHMARK(bpe_varied)->Unit(benchmark::kMillisecond);
 BENCHMARK(bpe_prose)->Unit(benchmark::kMicrosecond);
 BENCHMARK(sentencepiece_prose)->Unit(benchmark::kMicrosecond);
 
+/// The tokenizers of the golden test, one a pattern, on the varied strings and on prose.
+void pattern(benchmark::State& state, const char* name, const Texts& (*texts)()) {
+  const auto tokenizer =
+      load_tokenizer_json(data / "golden" / "tokenizers" / (std::string(name) + ".json"));
+  encode_all(state, tokenizer.get(), texts());
+}
+BENCHMARK_CAPTURE(pattern, gpt2_varied, "gpt2", varied)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(pattern, gpt2_prose, "gpt2", prose)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(pattern, llama3_varied, "llama3", varied)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(pattern, llama3_prose, "llama3", prose)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(pattern, qwen2_varied, "qwen2", varied)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(pattern, qwen2_prose, "qwen2", prose)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(pattern, llama2_varied, "llama2", varied)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(pattern, llama2_prose, "llama2", prose)->Unit(benchmark::kMicrosecond);
+
 void chatml_example(benchmark::State& state) {
   if (bpe() == nullptr || prose().size() < 2) {
     state.SkipWithError("SmolLM2 is not in the cache");

@@ -68,6 +68,24 @@ TEST(BundleTemplate, AFileOfTheUsersAndAGuessWithoutAny) {
   EXPECT_NE(refused.find("--template"), std::string::npos) << refused;
 }
 
+TEST(BundleTemplate, TokenizerJsonIsTakenWhereItHasControlTokensThatTheModelFileLacks) {
+  const auto golden = tiny.parent_path() / "tokenizers";
+  const auto folder_with = [&](const Folder& folder, const char* json) {
+    for (const auto* name : {"config.json", "model.safetensors"})
+      fs::copy_file(tiny / name, folder.path() / name);
+    fs::copy_file(golden / "spm_bpe.model", folder.path() / "tokenizer.model");
+    if (json != nullptr) fs::copy_file(golden / json, folder.path() / "tokenizer.json");
+  };
+  // The tokenizers are larger than the tiny model, so that the error says which one was taken.
+  const Folder both, only;
+  folder_with(both, "gemma.json");
+  folder_with(only, nullptr);
+  EXPECT_HAS(message_of<DataError>([&] { load_model(both.path().string(), "cpu", "chatml"); }),
+             "1163 pieces");
+  EXPECT_HAS(message_of<DataError>([&] { load_model(only.path().string(), "cpu", "chatml"); }),
+             "1100 pieces");
+}
+
 TEST(BundleTemplate, CheckpointsKeepTheTextByteForByte) {
   const auto model = load_model(tiny.string(), "cpu", "auto");
   EXPECT_EQ(model.chat_template->name(), kJinja);

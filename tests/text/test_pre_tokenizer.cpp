@@ -59,6 +59,17 @@ TEST(PreTokenizer, Llama3EndsWhiteSpaceAtItsLastNewline) {
   EXPECT_EQ(words("llama-bpe", "a\tb  "), (Words{"a", "\tb", "  "}));
 }
 
+TEST(PreTokenizer, ADigitThatIsNoNumberToExpressionsIsOneToDigits) {
+  // Of Unicode 17, which Rust's tables have and those of the expressions do not.
+  EXPECT_EQ(words("gpt-2", "a\U00011DE0\U00011DE0"), (Words{"a", "\U00011DE0\U00011DE0"}));
+  EXPECT_EQ(words("smollm", "a\U00011DE0\U00011DE0"), (Words{"a", "\U00011DE0", "\U00011DE0"}));
+}
+
+TEST(PreTokenizer, WordsBeginAtTheirMarkAndNoneIsCut) {
+  EXPECT_EQ(words("words", "a\u2581b\u2581\u2581c"), (Words{"a", "\u2581b", "\u2581", "\u2581c"}));
+  EXPECT_EQ(words("none", "a b\u2581c"), (Words{"a b\u2581c"}));
+}
+
 TEST(PreTokenizer, UnknownNamesAreUnknown) {
   EXPECT_FALSE(PreTokenizer::named("deepseek-llm").has_value());
 }

@@ -66,13 +66,18 @@ TEST(TokenizerJson, WhatWouldBeTokenizedDifferentlyIsRefusedByField) {
   EXPECT_HAS(with("/model/byte_fallback", true), "model.byte_fallback");
   EXPECT_HAS(with("/model/dropout", 0.1), "model.dropout");
   EXPECT_HAS(with("/model/end_of_word_suffix", "</w>"), "model.end_of_word_suffix");
-  EXPECT_HAS(with("/normalizer", {{"type", "NFC"}}), "normalizer");
-  EXPECT_HAS(with("/decoder/type", "Metaspace"), "decoder.type");
+  EXPECT_HAS(with("/normalizer", {{"type", "Lowercase"}}), "normalizer: step 'Lowercase'");
+  EXPECT_HAS(with("/normalizer", {{"type", "Replace"}, {"pattern", {{"Regex", "a"}}}}),
+             "normalizer.pattern: want a String");
+  EXPECT_HAS(with("/decoder/type", "WordPiece"), "decoder: step 'WordPiece'");
+  EXPECT_HAS(with("/post_processor", {{"type", "BertProcessing"}}),
+             "post_processor: step 'BertProcessing'");
+  EXPECT_HAS(with("/model/merges/0", json::array({"a b", "c"})), "model.merges[0][0]");
   EXPECT_HAS(with("/pre_tokenizer/pretokenizers/0/type", "Whitespace"), "pretokenizers[0]");
   EXPECT_HAS(with("/pre_tokenizer/pretokenizers/0/individual_digits", false), "individual_digits");
   EXPECT_HAS(with("/pre_tokenizer/pretokenizers/1/add_prefix_space", true), "add_prefix_space");
   EXPECT_HAS(with("/pre_tokenizer/pretokenizers/1/use_regex", false), "use_regex");
-  EXPECT_HAS(with("/added_tokens/0/lstrip", true), "added_tokens[0].lstrip");
+  EXPECT_HAS(with("/added_tokens/0/lstrip", "yes"), "added_tokens[0].lstrip");
   EXPECT_HAS(with("/added_tokens/0/id", 5), "id 5 is given to two tokens");
   EXPECT_HAS(with("/added_tokens/0/id", 1LL << 40), "added_tokens[0].id");
   EXPECT_HAS(with("/model/vocab/hello", -1), "model.vocab['hello']");
@@ -84,6 +89,17 @@ TEST(TokenizerJson, WhatWouldBeTokenizedDifferentlyIsRefusedByField) {
   }());
   unknown["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = ".";
   EXPECT_HAS(refusal(unknown), "pretokenizers[0].pattern");
+}
+
+TEST(TokenizerJson, AControlTokenThatTheNormalizerChangesIsRefused) {
+  auto document = saved();
+  document["added_tokens"][0]["normalized"] = true;
+  document["normalizer"] = {{"type", "NFC"}};
+  const Folder folder;
+  const auto file = folder.write("tokenizer.json", document.dump());
+  EXPECT_EQ(load_tokenizer_json(file)->encode("<|im_start|>", true).size(), 1u);
+  document["normalizer"] = {{"type", "Prepend"}, {"prepend", "_"}};
+  EXPECT_HAS(refusal(document), "added_tokens[0].normalized");
 }
 
 TEST(TokenizerJson, MissingFieldsAndWrongJsonNameTheFile) {

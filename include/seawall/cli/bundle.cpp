@@ -16,6 +16,7 @@
 #include "seawall/model/files.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/store/checkpoint.hpp"
+#include "seawall/text/tokenizer_json.hpp"
 #include "seawall/train/data_plan.hpp"
 
 namespace seawall {
@@ -43,6 +44,9 @@ std::unique_ptr<Tokenizer> bpe_of_gguf(const GgufFile& gguf) {
   spec.tokens = gguf.texts("tokenizer.ggml.tokens");
   spec.merges = gguf.texts("tokenizer.ggml.merges");
   spec.pre_tokenizer = gguf.has("tokenizer.ggml.pre") ? gguf.text("tokenizer.ggml.pre") : "gpt-2";
+  // What the tokenizer.json of these models says beside the pattern.
+  spec.ignore_merges = spec.pre_tokenizer == "llama-bpe";
+  if (spec.pre_tokenizer == "qwen2") spec.normalizer.push_back({.kind = NormalStep::Kind::nfc});
   constexpr std::int64_t kControl = 3, kUserDefined = 4;
   if (gguf.has("tokenizer.ggml.token_type")) {
     const auto& types = gguf.integers("tokenizer.ggml.token_type");
@@ -91,11 +95,31 @@ struct Parts {
   std::string kind;
 };
 
+/// Whether a SentencePiece model has the control tokens that tokenizer.json beside it has: a folder
+/// that was fine-tuned with more of them has these in tokenizer.json alone.
+bool has_controls(const Tokenizer& pieces, const BpeSpec& spec) {
+  if (static_cast<std::int64_t>(spec.tokens.size()) > pieces.vocab_size()) return false;
+  return std::ranges::all_of(spec.special_ids, [&](std::int32_t id) {
+    const auto& name = spec.tokens[static_cast<std::size_t>(id)];
+    return id == spec.unk || pieces.cut(name) == std::vector<TextPiece>{{0, name.size(), id}};
+  });
+}
+
 std::unique_ptr<Tokenizer> tokenizer_of_folder(const fs::path& folder) {
+  const auto model = folder / "tokenizer.model", json = folder / "tokenizer.json";
+  if (!fs::exists(model)) {
+    if (fs::exists(json)) return load_tokenizer_json(json);
+    throw DataError(folder.string() + ": want tokenizer.json or tokenizer.model, found neither");
+  }
   // Llama-2 folders have both, and their tokenizer.json is the SentencePiece model in another form.
-  if (fs::exists(folder / "tokenizer.model")) return load_sentencepiece(folder / "tokenizer.model");
-  if (fs::exists(folder / "tokenizer.json")) return load_tokenizer_json(folder / "tokenizer.json");
-  throw DataError(folder.string() + ": want tokenizer.json or tokenizer.model, found neither");
+  auto pieces = load_sentencepiece(model);
+  try {
+    if (fs::exists(json) && !has_controls(*pieces, read_tokenizer_json(json)))
+      return load_tokenizer_json(json);
+  } catch (const DataError&) {
+    // A tokenizer.json of a kind that is not supported: the model file still is.
+  }
+  return pieces;
 }
 
 Parts read_gguf(const fs::path& file) {

@@ -1,52 +1,13 @@
 #include "seawall/text/pre_tokenizer.hpp"
 
-#include <utf8proc.h>
-
 #include <array>
 #include <cstdint>
 
 namespace seawall {
 namespace {
 
-enum class Kind : std::uint8_t { other, letter, number, space };
-
-/// Unicode's White_Space property: what \s matches in the regular expressions that trained these
-/// tokenizers.
-bool is_white_space(std::int32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
-}
-
-Kind kind_of(std::int32_t c) {
-  if (is_white_space(c)) return Kind::space;
-  switch (utf8proc_category(c)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-      return Kind::letter;
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-      return Kind::number;
-    default:
-      return Kind::other;
-  }
-}
-
-const std::array<Kind, 128>& ascii_kinds() {
-  static const auto table = [] {
-    std::array<Kind, 128> kinds{};
-    for (std::int32_t c = 0; c < 128; ++c) kinds[static_cast<std::size_t>(c)] = kind_of(c);
-    return kinds;
-  }();
-  return table;
-}
-
 struct Char {
-  Kind kind = Kind::other;
+  CharClass kind = CharClass::other;
   std::size_t length = 0;  // 0 at the end of the text
 };
 
@@ -54,16 +15,20 @@ struct Char {
 class Chars {
  public:
   /// Where `numbers_end`, a number is the end of the text.
-  Chars(std::string_view text, bool numbers_end)
-      : text_(text), ascii_(ascii_kinds()), numbers_end_(numbers_end) {}
+  Chars(std::string_view text, const CharClass* classes, bool numbers_end)
+      : text_(text), classes_(classes), numbers_end_(numbers_end) {}
 
   Char at(std::size_t i) const {
     if (i >= text_.size()) return {};
-    const auto found = read(i);
-    return numbers_end_ && found.kind == Kind::number ? Char{} : found;
+    auto found = read(i);
+    if (numbers_end_ && (found.kind == CharClass::number || found.kind == CharClass::digit))
+      return {};
+    // A digit to Rust that is no \p{N}: to every pattern a sign like others.
+    if (found.kind == CharClass::digit) found.kind = CharClass::other;
+    return found;
   }
   /// End of the run of `kind` that starts at `i`, at most `most` characters long.
-  std::size_t run(std::size_t i, Kind kind, int most = -1) const {
+  std::size_t run(std::size_t i, CharClass kind, int most = -1) const {
     for (auto c = at(i); c.length > 0 && c.kind == kind && most != 0; c = at(i), --most) {
       i += c.length;
     }
@@ -72,21 +37,23 @@ class Chars {
   bool newline(std::size_t i) const {
     return i < text_.size() && (text_[i] == '\n' || text_[i] == '\r');
   }
+  bool is_digit(std::size_t i) const {
+    const auto kind = read(i).kind;
+    return kind == CharClass::number || kind == CharClass::digit;
+  }
+  std::size_t length(std::size_t i) const { return read(i).length; }
   std::string_view text() const { return text_; }
 
  private:
   Char read(std::size_t i) const {
     const auto byte = static_cast<unsigned char>(text_[i]);
-    if (byte < 0x80) return {ascii_[byte], 1};
-    std::int32_t c = 0;
-    const auto length = utf8proc_iterate(reinterpret_cast<const std::uint8_t*>(text_.data()) + i,
-                                         static_cast<utf8proc_ssize_t>(text_.size() - i), &c);
-    if (length <= 0) return {Kind::other, 1};
-    return {kind_of(c), static_cast<std::size_t>(length)};
+    if (byte < 0x80) return {classes_[byte], 1};
+    const auto found = decode_char(text_.substr(i));
+    return {found.broken ? CharClass::other : classes_[found.c], found.length};
   }
 
   std::string_view text_;
-  const std::array<Kind, 128>& ascii_;
+  const CharClass* classes_;
   bool numbers_end_;
 };
 
@@ -108,7 +75,7 @@ std::size_t contraction(std::string_view text, bool any_case) {
 /// that follows.
 std::size_t white_space(const Chars& chars) {
   std::size_t end = 0, last = 0;
-  for (auto c = chars.at(0); c.length > 0 && c.kind == Kind::space; c = chars.at(end)) {
+  for (auto c = chars.at(0); c.length > 0 && c.kind == CharClass::space; c = chars.at(end)) {
     last = end;
     end += c.length;
   }
@@ -120,7 +87,8 @@ std::size_t gpt2_word(const Chars& chars) {
   if (const auto length = contraction(chars.text(), false)) return length;
   const std::size_t start = chars.text()[0] == ' ' ? 1 : 0;
   const auto first = chars.at(start);
-  if (first.length > 0 && first.kind != Kind::space) return chars.run(start, first.kind);
+  if (first.length > 0 && first.kind != CharClass::space)
+    return chars.run(start + first.length, first.kind);
   return white_space(chars);
 }
 
@@ -129,40 +97,54 @@ std::size_t gpt2_word(const Chars& chars) {
 std::size_t llama3_word(const Chars& chars, int digits) {
   if (const auto length = contraction(chars.text(), true)) return length;
   const auto first = chars.at(0);
-  if (first.kind == Kind::letter) return chars.run(0, Kind::letter);
-  if (first.kind == Kind::number) return chars.run(0, Kind::number, digits);
+  if (first.kind == CharClass::letter) return chars.run(first.length, CharClass::letter);
+  if (first.kind == CharClass::number) return chars.run(0, CharClass::number, digits);
   const auto second = chars.at(first.length);
-  if (!chars.newline(0) && second.length > 0 && second.kind == Kind::letter) {
-    return chars.run(first.length, Kind::letter);
+  if (!chars.newline(0) && second.length > 0 && second.kind == CharClass::letter) {
+    return chars.run(first.length + second.length, CharClass::letter);
   }
   const std::size_t start = chars.text()[0] == ' ' ? 1 : 0;
-  if (chars.at(start).length > 0 && chars.at(start).kind == Kind::other) {
-    auto end = chars.run(start, Kind::other);
+  if (const auto sign = chars.at(start); sign.length > 0 && sign.kind == CharClass::other) {
+    auto end = chars.run(start + sign.length, CharClass::other);
     while (chars.newline(end)) ++end;
     return end;
   }
-  const auto space_end = chars.run(0, Kind::space);
+  const auto space_end = chars.run(0, CharClass::space);
   for (auto end = space_end; end > 0; --end) {
     if (chars.newline(end - 1)) return end;
   }
   return white_space(chars);
 }
 
+constexpr std::string_view kWordStart = "\u2581";
+
 }  // namespace
 
 std::optional<PreTokenizer> PreTokenizer::named(std::string_view name) {
-  if (name == "gpt-2" || name == "gpt2" || name == "default") return PreTokenizer{};
-  if (name == "smollm") return PreTokenizer{.single_digits = true};
-  if (name == "llama-bpe" || name == "llama3") return PreTokenizer{.pattern = Pattern::llama3};
-  if (name == "qwen2") return PreTokenizer{.pattern = Pattern::llama3, .digits_together = 1};
-  return std::nullopt;
+  PreTokenizer made;
+  if (name == "smollm") {
+    made.single_digits = true;
+  } else if (name == "llama-bpe" || name == "llama3" || name == "qwen2") {
+    made.pattern = Pattern::llama3;
+    made.digits_together = name == "qwen2" ? 1 : 3;
+  } else if (name == "words" || name == "none") {
+    made.pattern = name == "words" ? Pattern::words : Pattern::none;
+  } else if (name != "gpt-2" && name != "gpt2" && name != "default") {
+    return std::nullopt;
+  }
+  return made;
 }
 
 std::size_t PreTokenizer::word_length(std::string_view text) const {
-  const Chars all(text, false);
-  if (single_digits && all.at(0).kind == Kind::number) return all.at(0).length;
+  if (pattern == Pattern::none) return text.size();
+  if (pattern == Pattern::words) {
+    const auto next = text.find(kWordStart, 1);
+    return next == std::string_view::npos ? text.size() : next;
+  }
+  const Chars all(text, classes_, false);
+  if (single_digits && all.is_digit(0)) return all.length(0);
   if (pattern == Pattern::llama3) return llama3_word(all, digits_together);
-  return gpt2_word(single_digits ? Chars(text, true) : all);
+  return gpt2_word(single_digits ? Chars(text, classes_, true) : all);
 }
 
 }  // namespace seawall

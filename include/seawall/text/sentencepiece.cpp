@@ -7,8 +7,8 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
+#include "seawall/text/added_tokens.hpp"
 #include "seawall/text/sentencepiece_proto.hpp"
-#include "seawall/text/special_splitter.hpp"
 #include "seawall/text/tokenizer.hpp"
 
 namespace seawall {
@@ -27,13 +27,13 @@ class SentencePieceTokenizer final : public Tokenizer {
                       std::to_string(processor_.GetPieceSize()) + " pieces, the file has " +
                       std::to_string(pieces_.size()));
     }
-    std::vector<std::pair<std::string, std::int32_t>> controls;
+    std::vector<AddedTokens::Token> controls;
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
       const auto id = static_cast<std::int32_t>(i);
       ids_.emplace(pieces_[i].text, id);
-      if (is_control(id)) controls.emplace_back(pieces_[i].text, id);
+      if (is_control(id)) controls.push_back({pieces_[i].text, id});
     }
-    splitter_ = SpecialSplitter(std::move(controls));
+    splitter_ = AddedTokens(std::move(controls));
   }
 
   TokenIds encode(std::string_view text, bool parse_special) const override {
@@ -42,9 +42,13 @@ class SentencePieceTokenizer final : public Tokenizer {
       encode_text(text, ids);
       return ids;
     }
-    splitter_.split(
-        text, [&](std::string_view part) { encode_text(part, ids); },
-        [&](std::int32_t id) { ids.push_back(id); });
+    for (const auto& piece : splitter_.cut(text)) {
+      if (piece.control) {
+        ids.push_back(*piece.control);
+      } else {
+        encode_text(text.substr(piece.begin, piece.end - piece.begin), ids);
+      }
+    }
     return ids;
   }
 
@@ -121,7 +125,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::vector<SentencePieceModel::Piece> pieces_;
   std::unordered_map<std::string_view, std::int32_t> ids_;  // keys point into pieces_
   sentencepiece::SentencePieceProcessor processor_;
-  SpecialSplitter splitter_;
+  AddedTokens splitter_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Text to token ids and back: SentencePiece models and byte-level BPE.
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,23 +51,53 @@ class Tokenizer {
   virtual void save(const std::filesystem::path& folder) const = 0;
 };
 
-/// What a byte-level BPE tokenizer is made of, wherever it was read from.
+/// How an added token is matched, as tokenizer.json has it.
+struct AddedFlags {
+  bool lstrip = false, rstrip = false;  // swallows the white space before, after it
+  bool single_word = false;             // not inside a word
+  bool normalized = false;              // looked for after normalization
+  bool operator==(const AddedFlags&) const = default;
+};
+
+/// One step of a normalizer: NFC; a text put before every text; a text put in the place of another.
+struct NormalStep {
+  enum class Kind { nfc, prepend, replace };
+  Kind kind = Kind::nfc;
+  std::string what, by;  // prepend: `what`
+};
+
+/// What a byte-pair tokenizer is made of, wherever it was read from.
 struct BpeSpec {
-  std::vector<std::string> tokens;  // index = id, in GPT-2's byte-to-unicode alphabet
+  std::vector<std::string> tokens;  // index = id; in GPT-2's byte-to-unicode alphabet, or plain
   std::vector<std::string> merges;  // "left right", best first
   std::vector<std::int32_t>
       special_ids;  // control tokens, matched whole when special parsing is on
   std::vector<std::int32_t>
       added_ids;  // not control, but matched whole in any text (GGUF: user-defined)
-  std::string
-      pre_tokenizer;  // "smollm", "gpt-2", "llama-bpe", "qwen2": the splitting pattern's name
+  std::map<std::int32_t, AddedFlags> flags;  // of those that have any
+  /// The splitting pattern's name: "smollm", "gpt-2", "llama-bpe", "qwen2"; for `characters`:
+  /// "none", or "words" (cut before every U+2581).
+  std::string pre_tokenizer;
+  std::vector<NormalStep> normalizer;
   bool ignore_merges = false;  // a word that is a token is taken whole (Llama 3)
+  bool prefix_space = false;   // a space goes before a text without one
+  /// Symbols are characters, spaces U+2581, as SentencePiece has them; else bytes.
+  bool characters = false;
+  /// Of `characters`: when U+2581 goes before a piece of text that does not begin with it.
+  enum class Prefix { never, first, always } prefix = Prefix::never;
+  bool spaces_marked = false;                    // after normalization, spaces become U+2581
+  bool byte_fallback = false, fuse_unk = false;  // of `characters`
+  std::optional<std::int32_t> unk;
+  bool strip_first = false;  // decoding drops one leading space
   std::optional<std::int32_t> bos, eos;
+  /// tokenizer.json and tokenizer_config.json as they came, which are then saved byte for byte.
+  std::string json, config_json;
 };
 
 /// Errors: DataError naming the token or merge that does not fit, or an unknown splitting pattern.
 std::unique_ptr<Tokenizer> make_bpe_tokenizer(BpeSpec spec);
-/// Reads tokenizer.json (byte-level BPE). Errors: DataError naming file and field.
+/// Reads tokenizer.json: BPE over bytes, or over characters with byte fallback (Llama 2, Mistral,
+/// Gemma). Errors: DataError naming file and field.
 std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& file);
 /// Reads a SentencePiece model. The protobuf is walked and bounded first (reliability rules), so a
 /// bad file is a DataError, never a crash.

@@ -20,6 +20,8 @@ Value Interpreter::eval(const Expr& e, const FramePtr& frame) {
   if (--left_.depth < 0) fail("macros, tags and expressions in each other too deeply");
   auto value = eval_logic(e, frame);
   ++left_.depth;
+  left_.steps -=
+      static_cast<std::int64_t>(extent_of(value).weight / 16);  // to look at it takes time
   return value;
 }
 
@@ -127,8 +129,7 @@ Value Interpreter::dict(const Expr& e, const FramePtr& frame) {
     }
     items.emplace_back(*key.text(), eval(*e.args[i + 1], frame));
   }
-  charge(items.size() * 128);
-  return make_dict(std::move(items));
+  return make(std::move(items));
 }
 
 Value Interpreter::attribute(const Value& of, const std::string& name) const {
@@ -231,7 +232,7 @@ Value Interpreter::binary(const std::string& op, const Value& a, const Value& b)
 }
 
 Value Interpreter::repeated(const Value& what, std::int64_t times) {
-  const auto size = what.text() ? what.text()->bytes.size() : what.list()->items.size();
+  const auto size = what.text() ? what.text()->bytes.size() : 64 * what.list()->items.size();
   if (times > 0 && size > left_.output / static_cast<std::size_t>(times))
     fail("makes a value that is too long");
   Text text;

@@ -60,7 +60,41 @@ Value Interpreter::make(Text text) {
 Value Interpreter::make(std::vector<Value> items, bool tuple) {
   if (items.size() > left_.output / 64) fail("makes a list that is too long");
   charge(items.size() * sizeof(Value) + 64);
-  return make_list(std::move(items), tuple);
+  return checked(make_list(std::move(items), tuple));
+}
+
+Value Interpreter::make(std::vector<std::pair<Text, Value>> items) {
+  charge(items.size() * 128 + 64);
+  return checked(make_dict(std::move(items)));
+}
+
+Value Interpreter::checked(Value value) {
+  constexpr int max_levels = 100;
+  const auto extent = extent_of(value);
+  if (extent.depth > max_levels) fail("makes lists in each other too deeply");
+  if (extent.weight > left_.output / 8) fail("makes a value that is too large");
+  return value;
+}
+
+std::shared_ptr<Space> Interpreter::make_space() {
+  charge(256);
+  return spaces_.emplace_back(std::make_shared<Space>());
+}
+
+Interpreter::~Interpreter() {
+  for (const auto& space : spaces_) space->fields.clear();
+}
+
+Extent extent_of(const Value& value) {
+  if (const auto* list = value.list()) return list->extent;
+  if (const auto* dict = value.dict()) return dict->extent;
+  if (const auto* text = value.text()) return {text->bytes.size() / 16 + 1, 1};
+  if (const auto* function = value.pointed<const Function>()) {
+    auto extent = extent_of(function->self);
+    ++extent.depth;
+    return extent;
+  }
+  return {};
 }
 
 Text Interpreter::run(const Body& body, std::vector<std::pair<std::string, Value>> values) {

@@ -46,6 +46,9 @@ struct Arguments {
 class Interpreter {
  public:
   Interpreter(const std::string& where, const Limits& limits) : where_(where), left_(limits) {}
+  ~Interpreter();
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
 
   /// Text of `body` with the names in `values`.
   Text run(const Body& body, std::vector<std::pair<std::string, Value>> values);
@@ -55,6 +58,8 @@ class Interpreter {
   [[noreturn]] void fail(const std::string& what) const;
   Value make(Text text);
   Value make(std::vector<Value> items, bool tuple = false);
+  Value make(std::vector<std::pair<Text, Value>> items);
+  std::shared_ptr<Space> make_space();
   /// Items of a list, keys of a dict, characters of a text.
   std::vector<Value> items_of(const Value& value);
   /// Whole number, or an error that says `what` wants one.
@@ -92,10 +97,12 @@ class Interpreter {
   Value call_macro(const Function& function, Arguments arguments);
   Arguments arguments(const Expr& e, const FramePtr& frame);
   void charge(std::size_t size);
+  Value checked(Value value);
 
   const std::string& where_;
   Limits left_;
   int line_ = 0;
+  std::vector<std::shared_ptr<Space>> spaces_;  // emptied at the end: they may hold each other
 };
 
 /// Takes arguments by place or name; `done` refuses what nobody took.

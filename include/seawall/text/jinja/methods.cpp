@@ -241,9 +241,9 @@ Value call_function(Interpreter& in, const std::string& name, const Arguments& a
   if (name == "dict") {
     std::vector<std::pair<Text, Value>> items;
     for (const auto& [key, value] : arguments.named) items.emplace_back(Text(key), value);
-    return make_dict(std::move(items));
+    return in.make(std::move(items));
   }
-  const auto space = std::make_shared<Space>();
+  const auto space = in.make_space();
   for (const auto& [field, value] : arguments.named) space->set(field, value);
   return std::shared_ptr<Space>(space);
 }

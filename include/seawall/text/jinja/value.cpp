@@ -61,8 +61,21 @@ void Space::set(std::string_view field, Value value) {
   fields.emplace_back(field, std::move(value));
 }
 
+namespace {
+
+void add(Extent& extent, const Value& part) {
+  constexpr std::size_t most = std::size_t{1} << 60;
+  const auto inner = extent_of(part);
+  extent.weight = std::min(most, extent.weight + inner.weight);
+  extent.depth = std::max(extent.depth, inner.depth + 1);
+}
+
+}  // namespace
+
 Value make_list(std::vector<Value> items, bool tuple) {
-  return std::make_shared<const List>(List{std::move(items), tuple});
+  Extent extent;
+  for (const auto& item : items) add(extent, item);
+  return std::make_shared<const List>(List{std::move(items), tuple, extent});
 }
 
 Value make_dict(std::vector<std::pair<Text, Value>> items) {
@@ -75,6 +88,10 @@ Value make_dict(std::vector<std::pair<Text, Value>> items) {
     } else {
       found->second = std::move(value);
     }
+  }
+  for (const auto& [key, value] : dict.items) {
+    add(dict.extent, value);
+    dict.extent.weight += key.bytes.size() / 16 + 1;
   }
   return std::make_shared<const Dict>(std::move(dict));
 }

@@ -81,14 +81,24 @@ class Value {
       held_;
 };
 
+/// How much a value holds, all levels together, and how many levels: what is shared counts as often
+/// as it is reached, since printing and comparing walk it as often.
+struct Extent {
+  std::size_t weight = 1;
+  int depth = 1;
+};
+Extent extent_of(const Value& value);
+
 struct List {
   std::vector<Value> items;
   bool tuple = false;
+  Extent extent{};
 };
 
 /// Keys are texts. In the order in which they were given.
 struct Dict {
   std::vector<std::pair<Text, Value>> items;
+  Extent extent{};
   const Value* find(std::string_view key) const;
 };
 
