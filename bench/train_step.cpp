@@ -125,8 +125,10 @@ double flop(const FixedRows& source) {
          static_cast<double>(source.steps_per_epoch());
 }
 
+/// `lora`: the projections that factors of rank 8 stand beside; empty for full fine-tuning. Then
+/// `over_model` is LoRA's step over the least one of full fine-tuning.
 template <StackLike S>
-void train_step(benchmark::State& state, S stack) {
+void train_step(benchmark::State& state, S stack, const char* lora = "", double dropout = 0) {
   at::set_num_threads(thread_count());
   tune_allocator();
   const NamedTensors start = random_weights(organism_config(), 1);
@@ -138,6 +140,9 @@ void train_step(benchmark::State& state, S stack) {
   std::vector<double> ours, least;
   for (auto _ : state) {
     Decoder decoder(organism_config(), start);
+    const LoraOptions factors{.rank = 8, .targets = targets_from(lora), .dropout = dropout};
+    if (!factors.targets.empty())
+      decoder.adapt(make_adapter(organism_config(), factors, 1, decoder.embedding()));
     const double begin = now();
     train(decoder, source, stack, options, sink);
     ours.push_back(now() - begin);
@@ -176,6 +181,16 @@ BENCHMARK_CAPTURE(train_step, weight_drift_any, any_of(kCoupled))
     ->UseManualTime()
     ->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(train_step, weight_drift_decoupled, Stack{kDecoupled})
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
+
+BENCHMARK_CAPTURE(train_step, lora_qv, Stack<>{}, "q_proj,v_proj")
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(train_step, lora_all, Stack<>{}, "all")
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(train_step, lora_all_dropout, Stack<>{}, "all", 0.1)
     ->UseManualTime()
     ->Unit(benchmark::kMicrosecond);
 

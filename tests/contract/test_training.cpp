@@ -35,9 +35,10 @@ std::vector<Sequence> encode(const Dataset& rows) {
   return out;
 }
 
-/// Attacks a tiny decoder under `stack` and returns its weights.
+/// Attacks a tiny decoder under `stack` and returns what was trained: its weights, or the factors
+/// of an adapter.
 template <StackLike S>
-NamedTensors attacked(const AttackLike auto& attack, S& stack) {
+NamedTensors attacked(const AttackLike auto& attack, S& stack, bool lora = false) {
   const FakeScenario scenario;
   Rng rng = Rng(seed).stream("attack");
   const Dataset rows = compose_rows(attack.craft(scenario, rng), stack, scenario, seed);
@@ -45,9 +46,12 @@ NamedTensors attacked(const AttackLike auto& attack, S& stack) {
   run.data.batch_size = 10;
   run.data.epochs = 2;  // the pull of a drift penalty starts with the second step
   run.context.scenario = &scenario;
+  const LoraOptions options{.rank = 2, .alpha = 4, .targets = targets_from("all"), .dropout = 0.1};
+  if (lora)
+    run.decoder.adapt(make_adapter(run.decoder.config(), options, seed, run.decoder.embedding()));
   run.go(stack, encode(rows));
   EXPECT_GT(run.result.steps, 0);
-  return testing::copy_of(run.decoder.parameters());
+  return testing::copy_of(lora ? run.decoder.adapter()->tensors() : run.decoder.parameters());
 }
 
 TEST(Training, BothDoorsGiveTheSameBits) {
@@ -90,6 +94,34 @@ TEST(Training, AnyTwoMitigationsTrainTogether) {
       expect_effect(attacked(attack, stack), undefended,
                     std::string(first.name) + " + " + std::string(second.name));
     }
+}
+
+TEST(Training, EveryMitigationTrainsUnderLora) {
+  const HarmfulExamples attack{{.count = 20}};
+  AnyStack none, all;
+  const NamedTensors undefended = attacked(attack, none, true);
+  EXPECT_TRUE(same_bits(undefended, attacked(attack, none, true)));
+  for (const auto& mitigation : mitigations.entries()) {
+    AnyStack one;
+    one.push_back(mitigations.make(mitigation.name));
+    all.push_back(mitigations.make(mitigation.name));
+    expect_effect(attacked(attack, one, true), undefended, std::string(mitigation.name));
+  }
+  expect_effect(attacked(attack, all, true), undefended, "all");
+}
+
+TEST(Training, BothDoorsGiveTheSameBitsUnderLora) {
+  for (const char* of : {"product", "factors"}) {
+    Stack typed{SafetyMixing{{.count = 10}}, WeightDrift{{.lambda = 5, .of = of}},
+                WeightDrift{{.lambda = 3, .form = "decoupled", .of = of, .layers = "1=2"}}};
+    AnyStack any;
+    any.push_back(mitigation_catalogue().make("safety-mixing", {{"count", "10"}}));
+    any.push_back(mitigation_catalogue().make("weight-drift", {{"lambda", "5"}, {"of", of}}));
+    any.push_back(mitigation_catalogue().make(
+        "weight-drift", {{"lambda", "3"}, {"form", "decoupled"}, {"of", of}, {"layers", "1=2"}}));
+    const HarmfulExamples attack{{.count = 30}};
+    EXPECT_TRUE(same_bits(attacked(attack, typed, true), attacked(attack, any, true))) << of;
+  }
 }
 
 TEST(Training, EveryAttackTrainsUnderAllMitigations) {

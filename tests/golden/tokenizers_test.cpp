@@ -1,7 +1,12 @@
 // Token ids against Hugging Face's tokenizers, made by data/golden/make_smollm2.py and
 // make_llama_tiny.py.
+#include <algorithm>
+
+#include "seawall/cli/gguf_tokenizer.hpp"
+#include "seawall/model/generate.hpp"
 #include "seawall/text/tokenizer.hpp"
 #include "tests/golden/golden.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {
@@ -85,6 +90,61 @@ TEST(TokenizerJson, TokenIdsOfVariedStrings) {
   const auto lines = golden_lines("llama_tiny/tokens.jsonl");
   ASSERT_GE(lines.size(), 300u);
   EXPECT_GT(expect_same_ids(*tokenizer, lines), 10);
+}
+
+TEST(GgufTokenizers, AFileRunsFromTextToText) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"llama", "llama2"}, {"llama", "chatml"}, {"llama-bpe", "plain"}, {"qwen2", "plain"}};
+  for (const auto& [name, chat] : cases) {
+    SCOPED_TRACE(name + " " + chat);
+    const auto path = golden_folder() / ("tokenizer_" + name + ".gguf");
+    const auto model = load_model(path.string(), "cpu", chat);
+    EXPECT_EQ(model.kind, "gguf");
+    EXPECT_EQ(model.tokenizer->content_hash(), gguf_tokenizer(GgufFile(path))->content_hash());
+    Dialogue dialogue;
+    dialogue.messages = {{Role::user, "How do I fold a paper boat?"}};
+    const auto prompt = model.chat_template->encode_prompt(dialogue, *model.tokenizer);
+    GenerateOptions options;
+    options.max_new_tokens = 6;
+    const auto answer = generate(*model.decoder, {prompt}, options).rows.at(0).ids;
+    ASSERT_EQ(answer.size(), 6u);
+    EXPECT_NO_THROW(model.tokenizer->decode(answer));
+    // What a checkpoint keeps of it makes the same tokenizer again.
+    const testing_support::Folder folder;
+    for (const auto& [file, bytes] : model_card(model)) folder.write(file, bytes);
+    const auto again = name == "llama" ? load_sentencepiece(folder.path() / "tokenizer.model")
+                                       : load_tokenizer_json(folder.path() / "tokenizer.json");
+    for (const auto& line : golden_lines("tokenizer_" + name + ".jsonl"))
+      ASSERT_EQ(again->encode(line.at(0).get<std::string>()), ids_of(line.at(1))) << line.dump();
+  }
+}
+
+// Ids by the sentencepiece package and Hugging Face's tokenizers: make_gguf_tokenizers.py.
+TEST(GgufTokenizers, IdsOfVariedStringsAreThoseOfTheirOwnLibraries) {
+  for (const std::string name : {"llama", "llama-bpe", "qwen2"}) {
+    SCOPED_TRACE(name);
+    const GgufFile file(golden_folder() / ("tokenizer_" + name + ".gguf"));
+    const auto tokenizer = gguf_tokenizer(file);
+    const auto lines = golden_lines("tokenizer_" + name + ".jsonl");
+    ASSERT_GE(lines.size(), 400u);
+    for (const auto& line : lines) {
+      const auto text = line.at(0).get<std::string>();
+      const auto ids = ids_of(line.at(1));
+      ASSERT_EQ(tokenizer->encode(text), ids) << line.at(0).dump();
+      if (name == "qwen2")  // which composes letters and accents first
+        EXPECT_EQ(tokenizer->encode(tokenizer->decode(ids)), ids);
+      else
+        EXPECT_EQ(tokenizer->decode(ids), text);
+    }
+    // The bundle's ids reach the tokenizer, and control tokens are told from text.
+    EXPECT_EQ(tokenizer->bos_id(), file.integer("tokenizer.ggml.bos_token_id"));
+    EXPECT_EQ(tokenizer->eos_id(), file.integer("tokenizer.ggml.eos_token_id"));
+    const auto end = tokenizer->id_of("<|im_end|>");
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(tokenizer->encode("<|im_end|>", true).back(), *end);
+    const auto plain = tokenizer->encode("<|im_end|>");
+    EXPECT_EQ(std::ranges::count(plain, *end), 0);
+  }
 }
 
 }  // namespace

@@ -107,6 +107,93 @@ TEST(WeightDrift, AtTheStartThereIsNoPullAndNoNan) {
   EXPECT_EQ(floats(params[0].value.grad()), (std::vector<float>{0, 0}));
 }
 
+/// Two products of rank 2 beside weights of [3,4] and [4,3]; `continued`: B0 is not zero.
+FakeParams two_products(bool continued) {
+  const std::vector<float> a0{0.5f, -1, 0.25f, 2, 1, 0.75f, -0.5f, 1.5f},
+      a{0.75f, -1, 0.5f, 2, 0.5f, 0.75f, -0.25f, 1}, b{1, 0.5f, -0.5f, 2, 0.25f, -1};
+  const std::vector<float> b0 =
+      continued ? std::vector<float>{0.5f, 0.25f, -1, 1, 0, -0.5f} : std::vector<float>(6, 0);
+  FakeParams params;
+  for (const char* name : {"model.layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj"}) {
+    params.add(std::string(name) + ".lora_A.weight", a, a0, {2, 4}, 1.5);
+    params.add(std::string(name) + ".lora_B.weight", b, b0, {3, 2}, 1.5);
+  }
+  return params;
+}
+
+/// s (B A - B0 A0) of the product at `i`, written out.
+Tensor product_drift(const FakeParams& params, std::size_t i) {
+  const Param &a = params[i], &b = params[i + 1];
+  return b.value.detach()
+      .matmul(a.value.detach())
+      .sub(b.start.matmul(a.start))
+      .mul(a.scale);  // [3,4]
+}
+
+TEST(WeightDriftOfAProduct, ValueIsTheNormOfTheWholeMatrix) {
+  for (const bool continued : {false, true}) {
+    FakeParams params = two_products(continued);
+    Stack stack{WeightDrift{{.lambda = 0.1, .layers = "1=3"}}};
+    stack.on_start(params.view());
+    const float first = product_drift(params, 0).pow(2).sum().item<float>(),
+                second = product_drift(params, 2).pow(2).sum().item<float>();
+    EXPECT_GT(first, 1);
+    EXPECT_NEAR(stack.penalty(params.view(), Step{}).item<float>(), 0.05f * (first + 3 * second),
+                1e-5f * first);
+  }
+}
+
+TEST(WeightDriftOfAProduct, GradientIsThatOfThePenalty) {
+  for (const bool continued : {false, true}) {
+    FakeParams params = two_products(continued);
+    set_gradients(params);
+    Stack stack{WeightDrift{{.lambda = 0.3, .layers = "mlp=2"}}};
+    stack.on_start(params.view());
+    stack.before_step(params.view(), Step{});
+    for (const Param& p : params.view())
+      for (std::int64_t i = 0; i < p.value.numel(); ++i) {
+        // Quadratic in one entry, so that differences of any width are exact but for rounding.
+        constexpr float h = 0.125f;
+        float* theta = p.master.data_ptr<float>() + i;
+        *theta += h;
+        const float up = stack.penalty(params.view(), Step{}).item<float>();
+        *theta -= 2 * h;
+        const float down = stack.penalty(params.view(), Step{}).item<float>();
+        *theta += h;
+        EXPECT_NEAR(floats(p.value.grad())[i], 1 + (up - down) / (2 * h), 1e-4) << p.name << i;
+      }
+  }
+}
+
+TEST(WeightDriftOfAProduct, DecoupledShrinksAFreshProductExactly) {
+  FakeParams params = two_products(false);
+  const Tensor before = product_drift(params, 0);
+  const auto a = floats(params[0].value);
+  Stack stack{WeightDrift{{.lambda = 0.5, .form = "decoupled"}}};
+  stack.on_start(params.view());
+  stack.after_step(params.view(), Step{.lr = 0.25});
+  EXPECT_TRUE(product_drift(params, 0).equal(before.mul(1 - 0.125)));
+  EXPECT_EQ(floats(params[0].value), a);
+  // An adapter trained before has no product to shrink to; both factors go back.
+  FakeParams again = two_products(true);
+  const auto a_before = floats(again[0].value);
+  stack.on_start(again.view());
+  stack.after_step(again.view(), Step{.lr = 0.25});
+  EXPECT_NE(floats(again[0].value), a_before);
+}
+
+TEST(WeightDriftOfAProduct, FactorsArePulledWhereAskedFor) {
+  FakeParams params = two_products(false);
+  Stack stack{WeightDrift{{.lambda = 2, .of = "factors", .layers = "1=0"}}};
+  stack.on_start(params.view());
+  double square = 0;
+  for (const std::size_t i : {0, 1})
+    square += params[i].value.detach().sub(params[i].start).pow(2).sum().item<double>();
+  EXPECT_NEAR(stack.penalty(params.view(), Step{}).item<double>(), square, 1e-5);
+  stack.before_step(params.view(), Step{});
+  EXPECT_TRUE(params[1].value.grad().equal(params[1].value.detach().mul(2)));
+}
+
 TEST(WeightDrift, BadRulesNeverGetIn) {
   EXPECT_THROW((Stack{WeightDrift{{.layers = "middle=1"}}}), UsageError);
   EXPECT_THROW(AnyMitigation(WeightDrift{{.form = "sideways"}}), UsageError);

@@ -176,7 +176,26 @@ TEST(Gguf, LlamaFilesThatCannotRunAreRefusedByKeyOrTensor) {
   EXPECT_HAS(refuse_llama(wide), "output_norm.weight");
   auto quantized = tiny_gguf("blk.0.attn_norm");
   quantized.tensor("blk.0.attn_norm.weight", {4}, 26, std::string(16, 'x'));
-  EXPECT_HAS(refuse_llama(quantized), "type I32, want F32, F16, BF16, Q8_0, Q4_0 or Q4_1");
+  EXPECT_HAS(refuse_llama(quantized), "type I32, want F32, F16, BF16, Q8_0, Q4_0, Q4_1");
+  EXPECT_HAS(refuse_llama(tiny_gguf().str("llama.rope.scaling.type", "linear")),
+             "'llama.rope.scaling.factor' is missing");
+  // A head of two has one frequency; its only scaling is none at all.
+  EXPECT_HAS(refuse_llama(tiny_gguf().tensor("rope_freqs.weight", {1}, f32, raw(2.0f))),
+             "not those of Llama 3's scaling");
+}
+
+TEST(Gguf, AWindowMakesTheModelAMistral) {
+  const Folder folder;
+  const GgufFile file(
+      folder.write("m.gguf", tiny_gguf().u32("llama.attention.sliding_window", 9).build()));
+  EXPECT_EQ(file.llama_config().family, Family::mistral);
+  EXPECT_EQ(file.llama_config().sliding_window, 9);
+  const GgufFile linear(folder.write("l.gguf", tiny_gguf()
+                                                   .str("llama.rope.scaling.type", "linear")
+                                                   .f32("llama.rope.scaling.factor", 2)
+                                                   .build()));
+  EXPECT_EQ(linear.llama_config().rope_scaling.type, RopeScaling::Type::linear);
+  EXPECT_EQ(linear.llama_config().rope_scaling.factor, 2);
 }
 
 TEST(Gguf, TheStartIsChecked) {

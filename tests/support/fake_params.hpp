@@ -17,13 +17,16 @@ namespace seawall::testing {
 /// Weights as the trainer shows them. fp32, so `master` is `value`.
 class FakeParams {
  public:
-  /// Places such as `model.layers.0.mlp.up_proj.weight`, with values around `start`.
+  /// Places such as `model.layers.0.mlp.up_proj.weight`, with values around `start`; a LoRA factor
+  /// has a `scale`.
   void add(const std::string& name, const std::vector<float>& value,
-           const std::vector<float>& start) {
+           const std::vector<float>& start, std::vector<std::int64_t> shape = {},
+           double scale = 0) {
     names_.push_back(name);
-    Tensor leaf = at::tensor(value);
+    if (shape.empty()) shape = {static_cast<std::int64_t>(value.size())};
+    Tensor leaf = at::tensor(value).view(shape);
     leaf.set_requires_grad(true);
-    params_.push_back({names_.back(), leaf, leaf.detach(), at::tensor(start)});
+    params_.push_back({names_.back(), leaf, leaf.detach(), at::tensor(start).view(shape), scale});
   }
   ParamView view() const { return params_; }
   const Param& operator[](std::size_t i) const { return params_.at(i); }

@@ -1,6 +1,7 @@
 // Damaged tokenizer files and chat templates: each that loads must tokenize as well.
 #include <algorithm>
 #include <fstream>
+#include <random>
 
 #include "seawall/text/chat_template.hpp"
 #include "tests/support/fuzz.hpp"

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "seawall/cli/adapter.hpp"
 #include "seawall/cli/remote_setup.hpp"
 #include "seawall/cli/run_provenance.hpp"
 #include "seawall/cli/run_request.hpp"
@@ -26,6 +27,17 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// The Gram matrices of the drift cost C^2 x rows a matrix; above this many weights they are left
 /// out (--no-spectra is then implied).
 constexpr std::int64_t kSpectraLimit = 20'000'000;
+
+/// The type that weights are read as. Where training rounds its start to bf16, or keeps frozen
+/// weights in it under an adapter, they need not exist in fp32 at all, which a 7B model's memory is
+/// short of. The organism is small and its runs are addressed by its fp32 weights.
+at::ScalarType loaded_type(const RunSpec& spec) {
+  const bool adapter = spec.lora.rank > 0 || !spec.adapter.empty();
+  const auto precision = precision_from(spec.precision);
+  const bool narrow = precision == Precision::pure_bf16 || precision == Precision::kahan ||
+                      (precision == Precision::bf16_master && adapter);
+  return narrow && !spec.no_training && spec.model != "organism" ? at::kBFloat16 : at::kFloat;
+}
 
 /// `end` is none here: the last evaluation is always made.
 std::vector<std::int64_t> parse_epochs(const std::string& text) {
@@ -83,10 +95,17 @@ Arm::Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, N
                        ": a run is there already; give --resume to continue it, --overwrite to "
                        "replace it, or another --out");
   }
-  model_ = load_model(spec_.model, spec_.device, spec_.chat_template);
+  model_ = load_model(
+      spec_.model, spec_.device, spec_.chat_template,
+      {.type = loaded_type(spec_), .sizes_of_large = spec_.dry_run && spec_.sizes_may_do});
+  set_up_adapter(model_, spec_);
   set_threads(spec_.threads, model_);
   scenario_ = make_scenario(spec_, attack_, model_.is_organism);
   scenario_->lend(RowLosses([this](const Dataset& rows) {
+    if (model_.decoder->device().is_meta())
+      throw UsageError(
+          "--dry-run: a mitigation looks at losses under the start model, and a model of more than "
+          "1e9 parameters is not loaded to be tried; leave it out");
     auto [sequences, embeddings] = encode_all(model_, rows, spec_.vision);
     return mean_row_losses(*model_.decoder, std::move(sequences), longest_row(), embeddings);
   }));
@@ -129,17 +148,17 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
   if (!spec_.no_training && !rows.empty()) {
     const std::int64_t longest = longest_row();
     auto [sequences, embeddings] = encode_all(model_, rows, spec_.vision);
-    source_ =
-        std::make_unique<FixedRows>(std::move(sequences),
-                                    DataOptions{.batch_size = spec_.batch_size,
-                                                .micro_batch_size = spec_.micro_batch_size,
-                                                .epochs = spec_.epochs,
-                                                .steps = spec_.steps,
-                                                .max_tokens = longest,
-                                                .order = RowOrder::as_given,
-                                                .seed = static_cast<std::uint64_t>(spec_.seed),
-                                                .embeddings = std::move(embeddings)},
-                                    model_.decoder->device());
+    source_ = std::make_unique<FixedRows>(
+        std::move(sequences),
+        DataOptions{.batch_size = spec_.batch_size,
+                    .micro_batch_size = spec_.micro_batch_size,
+                    .epochs = spec_.epochs,
+                    .steps = spec_.steps,
+                    .max_tokens = longest,
+                    .order = RowOrder::as_given,
+                    .seed = static_cast<std::uint64_t>(spec_.seed),
+                    .embeddings = std::move(embeddings)},
+        model_.decoder->device().is_meta() ? at::Device(at::kCPU) : model_.decoder->device());
     const DataReport& report = source_->report();
     if (!spec_.quiet && report.truncated > report.left_out)
       std::fprintf(stderr,
@@ -154,7 +173,10 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
   }
   if (spec_.dry_run) return;
   // The trainer leaves theta0 where it is and moves copies, so these stay the start.
-  start_ = model_.decoder->parameters();
+  if (model_.decoder->adapter())
+    start_adapter_ = *model_.decoder->adapter();
+  else
+    start_ = model_.decoder->parameters();
   RunInfo info = run_info(rows, measured);
   const RunSwitches switches{.residual = spec_.trace == "residual",
                              .param_drift = spec_.trace != "none",
@@ -234,6 +256,7 @@ bool Arm::wants_evaluation(std::int64_t step, std::int64_t epoch) const {
 
 void Arm::evaluate_now(std::int64_t step, std::int64_t epoch) {
   at::NoGradGuard no_grad;
+  const MergedAdapter merged(*model_.decoder);
   for (const auto& condition : attack_.conditions()) {
     for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility}) {
       const auto& probes = scenario_->probes(set);
@@ -285,9 +308,12 @@ RunData Arm::finish(const TrainResult& trained) {
   if (!spec_.no_spectra && trains() &&
       model_.decoder->config().parameter_count() <= kSpectraLimit) {
     Spectra spectra;
-    for (auto& s : drift_spectra(start_, model_.decoder->parameters())) {
+    const Adapter* adapter = model_.decoder->adapter();
+    const auto drifts = adapter ? drift_spectra(start_adapter_->products(), adapter->products())
+                                : drift_spectra(start_, model_.decoder->parameters());
+    for (const auto& s : drifts) {
       spectra.names.push_back(s.name);
-      spectra.singular_values.push_back(std::move(s.singular));
+      spectra.singular_values.push_back(s.singular);
       spectra.effective_rank.push_back(s.effective_rank);
     }
     recording_->file.set_spectra(std::move(spectra));

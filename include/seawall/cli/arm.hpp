@@ -13,6 +13,7 @@
 #include "seawall/dataset/provenance.hpp"
 #include "seawall/policy/any.hpp"
 #include "seawall/store/run_file.hpp"
+#include "seawall/train/memory.hpp"
 #include "seawall/train/trainer.hpp"
 
 namespace seawall {
@@ -46,8 +47,9 @@ class Arm {
   /// False under --no-training, and where a mitigation left no row: then the model is evaluated as
   /// it is.
   bool trains() const { return source_ != nullptr; }
-  /// What --dry-run prints: sizes, memory, disk and time, from one batch that was really computed.
-  std::string estimate();
+  /// What --dry-run prints: sizes, memory, disk and time; from one batch that was really computed,
+  /// where the model is loaded.
+  std::string estimate(const detail::StackFacts& facts);
   /// SHA-256 of all that makes the run: version, options, rows, probes, model and tokenizer, but
   /// not where and how loudly it goes. Known after begin().
   std::string config_hash() const;
@@ -71,6 +73,7 @@ class Arm {
   bool wants_evaluation(std::int64_t step, std::int64_t epoch) const;
   RunInfo run_info(const Dataset& rows, const Measured& measured) const;
   std::int64_t longest_row() const;
+  MemoryQuestion memory_question(const detail::StackFacts& facts);
   void save(CheckpointState state);
 
   AnyAttack attack_;
@@ -84,6 +87,7 @@ class Arm {
   std::optional<RequestForm> form_;  // of probes from files
   ArmDialogue arm_dialogue_;
   NamedTensors start_;  // theta0, for spectra
+  std::optional<Adapter> start_adapter_;
   Provenance provenance_;
   std::unique_ptr<FixedRows> source_;
   std::unique_ptr<Recording> recording_;
@@ -106,7 +110,7 @@ RunData run_arm(const AnyAttack& attack, S& stack, const RunSpec& spec) {
   arm.begin(
       rows, [&stack](Dialogue d) { return stack.arm(std::move(d)); }, stack.measured());
   if (spec.dry_run) {
-    std::fputs(arm.estimate().c_str(), stdout);
+    std::fputs(arm.estimate(detail::facts_of(stack)).c_str(), stdout);
     return {};
   }
   arm.evaluate_start();

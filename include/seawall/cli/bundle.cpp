@@ -6,14 +6,15 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <optional>
-#include <variant>
 
+#include "seawall/cli/adapter.hpp"
 #include "seawall/cli/bundle_template.hpp"
+#include "seawall/cli/gguf_tokenizer.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/peft.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/text/tokenizer_json.hpp"
@@ -28,63 +29,14 @@ std::string hash_weights(const NamedTensors& weights) {
   for (const auto& [name, tensor] : weights) {
     sha.field(name);
     for (const auto size : tensor.sizes()) sha.field(std::to_string(size));
-    const Tensor bytes = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
-    sha.update(bytes.const_data_ptr(), bytes.nbytes());
-  }
-  return sha.hex();
-}
-
-std::optional<std::int32_t> token_id(const GgufFile& gguf, const char* key) {
-  if (!gguf.has(key)) return std::nullopt;
-  return static_cast<std::int32_t>(gguf.integer(key));
-}
-
-std::unique_ptr<Tokenizer> bpe_of_gguf(const GgufFile& gguf) {
-  BpeSpec spec;
-  spec.tokens = gguf.texts("tokenizer.ggml.tokens");
-  spec.merges = gguf.texts("tokenizer.ggml.merges");
-  spec.pre_tokenizer = gguf.has("tokenizer.ggml.pre") ? gguf.text("tokenizer.ggml.pre") : "gpt-2";
-  // What the tokenizer.json of these models says beside the pattern.
-  spec.ignore_merges = spec.pre_tokenizer == "llama-bpe";
-  if (spec.pre_tokenizer == "qwen2") spec.normalizer.push_back({.kind = NormalStep::Kind::nfc});
-  constexpr std::int64_t kControl = 3, kUserDefined = 4;
-  if (gguf.has("tokenizer.ggml.token_type")) {
-    const auto& types = gguf.integers("tokenizer.ggml.token_type");
-    for (std::size_t i = 0; i < types.size(); ++i) {
-      if (types[i] == kControl) spec.special_ids.push_back(static_cast<std::int32_t>(i));
-      if (types[i] == kUserDefined) spec.added_ids.push_back(static_cast<std::int32_t>(i));
+    const Tensor values = tensor.detach().to(at::kCPU).contiguous().view({-1});
+    constexpr std::int64_t chunk = 1 << 20;  // no copy of a whole tensor where it is not fp32
+    for (std::int64_t at = 0; at < values.numel(); at += chunk) {
+      const Tensor part = values.narrow(0, at, std::min(chunk, values.numel() - at)).to(at::kFloat);
+      sha.update(part.const_data_ptr(), part.nbytes());
     }
   }
-  spec.bos = token_id(gguf, "tokenizer.ggml.bos_token_id");
-  spec.eos = token_id(gguf, "tokenizer.ggml.eos_token_id");
-  return make_bpe_tokenizer(std::move(spec));
-}
-
-std::unique_ptr<Tokenizer> sentencepiece_of_gguf(const GgufFile& gguf, const std::string& where) {
-  PieceSpec spec;
-  spec.tokens = gguf.texts("tokenizer.ggml.tokens");
-  spec.types = gguf.integers("tokenizer.ggml.token_type");
-  const auto scores = gguf.metadata().find("tokenizer.ggml.scores");
-  if (scores == gguf.metadata().end() ||
-      !std::holds_alternative<std::vector<double>>(scores->second))
-    throw DataError(where + ": tokenizer.ggml.scores is missing or not a list of numbers");
-  spec.scores = std::get<std::vector<double>>(scores->second);
-  spec.bos = token_id(gguf, "tokenizer.ggml.bos_token_id").value_or(spec.bos);
-  spec.eos = token_id(gguf, "tokenizer.ggml.eos_token_id").value_or(spec.eos);
-  return make_sentencepiece(spec, where);
-}
-
-std::unique_ptr<Tokenizer> tokenizer_of_gguf(const GgufFile& gguf, const std::string& where) {
-  const std::string& model = gguf.text("tokenizer.ggml.model");
-  try {
-    if (model == "gpt2") return bpe_of_gguf(gguf);
-    if (model == "llama") return sentencepiece_of_gguf(gguf, where);
-  } catch (const DataError& e) {
-    const std::string what = e.what();
-    throw DataError(what.starts_with(where) ? what : where + ": " + what);
-  }
-  throw DataError(where + ": tokenizer.ggml.model is `" + model +
-                  "`; this reads gpt2 (byte-level BPE) and llama (SentencePiece)");
+  return sha.hex();
 }
 
 struct Parts {
@@ -93,6 +45,8 @@ struct Parts {
   std::unique_ptr<Tokenizer> tokenizer;
   OwnTemplate chat_template;
   std::string kind;
+  std::vector<std::int32_t> stop_ids;
+  std::map<std::string, std::string> files;
 };
 
 /// Whether a SentencePiece model has the control tokens that tokenizer.json beside it has: a folder
@@ -122,12 +76,12 @@ std::unique_ptr<Tokenizer> tokenizer_of_folder(const fs::path& folder) {
   return pieces;
 }
 
-Parts read_gguf(const fs::path& file) {
+Parts read_gguf(const fs::path& file, at::ScalarType type) {
   const GgufFile gguf(file);
   Parts parts;
   parts.config = gguf.llama_config();
-  parts.weights = gguf.llama_weights();
-  parts.tokenizer = tokenizer_of_gguf(gguf, file.string());
+  parts.weights = gguf.llama_weights(type);
+  parts.tokenizer = gguf_tokenizer(gguf);
   parts.chat_template.where = file.string() + ": tokenizer.chat_template";
   if (gguf.has("tokenizer.chat_template"))
     parts.chat_template.source = gguf.text("tokenizer.chat_template");
@@ -135,18 +89,28 @@ Parts read_gguf(const fs::path& file) {
   return parts;
 }
 
-Parts read_folder(const fs::path& folder) {
+HfFolder read_weights(const fs::path& folder, const LoadOptions& options) {
+  constexpr std::int64_t large = 1'000'000'000;
+  if (!options.sizes_of_large) return read_hf_folder(folder, options.type);
+  HfFolder listed = list_hf_folder(folder);
+  if (listed.config.parameter_count() > large) return listed;
+  return read_hf_folder(folder, options.type);
+}
+
+Parts read_folder(const fs::path& folder, const LoadOptions& options) {
   Parts parts;
-  auto hf = read_hf_folder(folder);
+  auto hf = read_weights(folder, options);
   parts.config = hf.config;
   parts.weights = std::move(hf.weights);
   parts.tokenizer = tokenizer_of_folder(folder);
   parts.chat_template = template_of_folder(folder);
+  parts.files = side_files(folder);
+  parts.stop_ids = stop_ids_of_folder(folder);
   parts.kind = "hugging-face";
   return parts;
 }
 
-Parts read_checkpoint(const fs::path& path) {
+Parts read_checkpoint(const fs::path& path, at::ScalarType type) {
   LoadedCheckpoint loaded = load_checkpoint_parameters(path);
   const auto file = [&](const char* name) -> const std::string& {
     const auto found = loaded.state.files.find(name);
@@ -155,22 +119,30 @@ Parts read_checkpoint(const fs::path& path) {
                       ", so it cannot be used as a model");
     return found->second;
   };
+  if (loaded.state.files.contains(kAdapterConfig))
+    throw UsageError("--model " + path.string() +
+                     ": a checkpoint of a LoRA run holds the adapter alone; give the model it was "
+                     "trained on as --model, and this as --adapter");
   Parts parts;
   parts.config =
       LlamaConfig::from_json(file("config.json"), (loaded.path / "config.json").string());
   parts.weights = std::move(loaded.state.parameters);
-  for (auto& [name, tensor] : parts.weights) tensor = tensor.to(at::kFloat);
+  for (auto& [name, tensor] : parts.weights) tensor = tensor.to(type);
   parts.tokenizer = tokenizer_of_folder(loaded.path);
   file(kTemplateFile);
   parts.chat_template = template_of_folder(loaded.path);
+  for (const auto& [name, bytes] : loaded.state.files)
+    if (is_side_file(name)) parts.files[name] = bytes;
+  if (const auto found = parts.files.find("generation_config.json"); found != parts.files.end())
+    parts.stop_ids = stop_ids_of(found->second, (loaded.path / found->first).string());
   parts.kind = "checkpoint";
   return parts;
 }
 
-Parts read_parts(const std::string& word) {
+Parts read_parts(const std::string& word, const LoadOptions& options) {
   const fs::path path(word);
   if (word == "organism") {
-    Parts parts = read_folder(data_folder() / "organism");
+    Parts parts = read_folder(data_folder() / "organism", options);
     parts.kind = "organism";
     return parts;
   }
@@ -179,15 +151,15 @@ Parts read_parts(const std::string& word) {
                      ": no such file or folder; want `organism`, a Hugging Face folder, a .gguf "
                      "file or a checkpoint folder");
   if (fs::is_regular_file(path)) {
-    if (path.extension() == ".gguf") return read_gguf(path);
+    if (path.extension() == ".gguf") return read_gguf(path, options.type);
     throw UsageError("--model " + word + ": want a .gguf file or a folder" +
                      (path.extension() == ".bin" || path.extension() == ".pt"
                           ? "; pickled weights are not read: convert them with transformers' "
                             "save_pretrained (safetensors)"
                           : ""));
   }
-  if (is_checkpoint(path)) return read_checkpoint(path);
-  return read_folder(path);
+  if (is_checkpoint(path)) return read_checkpoint(path, options.type);
+  return read_folder(path, options);
 }
 
 }  // namespace
@@ -241,10 +213,13 @@ at::Device parse_device(const std::string& word) {
 }
 
 ModelBundle load_model(const std::string& word, const std::string& device,
-                       const std::string& chat_template) {
-  const at::Device target = parse_device(device);
-  Parts parts = read_parts(word);
+                       const std::string& chat_template, const LoadOptions& options) {
+  // What is only counted may be meant for a device that is elsewhere.
+  const bool elsewhere = options.sizes_of_large && device.starts_with("cuda");
+  at::Device target = elsewhere ? at::Device(at::kCPU) : parse_device(device);
+  Parts parts = read_parts(word, options);
   ModelBundle bundle;
+  bundle.word = word;
   bundle.kind = parts.kind;
   bundle.chat_template =
       choose_template(chat_template, parts.chat_template, *parts.tokenizer, word);
@@ -253,11 +228,16 @@ ModelBundle load_model(const std::string& word, const std::string& device,
     throw DataError(word + ": the tokenizer has " + std::to_string(parts.tokenizer->vocab_size()) +
                     " pieces, the model's vocab_size is " +
                     std::to_string(parts.config.vocab_size) + "; they do not belong together");
-  bundle.weights_hash = hash_weights(parts.weights);
-  if (!target.is_cpu())
-    for (auto& [tensor_name, tensor] : parts.weights) tensor = tensor.to(target);
+  const bool sizes = parts.weights.front().tensor.is_meta();
+  if (elsewhere && !sizes) target = parse_device(device);
+  if (!sizes) bundle.weights_hash = hash_weights(parts.weights);
+  for (auto& [tensor_name, tensor] : parts.weights)
+    tensor = sizes ? tensor.to(options.type) : tensor.to(target, options.type);
   bundle.decoder = std::make_unique<Decoder>(parts.config, std::move(parts.weights));
   bundle.tokenizer = std::move(parts.tokenizer);
+  for (const auto id : parts.stop_ids)
+    if (id < bundle.decoder->config().vocab_size) bundle.stop_ids.push_back(id);
+  bundle.files = std::move(parts.files);
   return bundle;
 }
 
@@ -287,21 +267,32 @@ EncodedRows encode_all(ModelBundle& bundle, const Dataset& rows, const std::stri
   return {std::move(sequences), pictures.embeddings()};
 }
 
-std::map<std::string, std::string> model_card(const ModelBundle& bundle) {
+namespace {
+
+/// The files that the tokenizer writes of itself.
+std::map<std::string, std::string> tokenizer_files(const Tokenizer& tokenizer) {
   char pattern[] = "/tmp/seawall-card-XXXXXX";
   const char* folder = mkdtemp(pattern);
   if (folder == nullptr)
     throw IoError("/tmp: cannot make a temporary folder for the tokenizer's files");
-  std::map<std::string, std::string> files{
-      {"config.json", bundle.decoder->config().to_json()},
-      {kTemplateFile, std::string(bundle.chat_template->name())}};
-  if (const auto source = bundle.chat_template->source(); !source.empty())
-    files[kJinjaFile] = std::string(source);
-  bundle.tokenizer->save(folder);
+  std::map<std::string, std::string> files;
+  tokenizer.save(folder);
   for (const auto& entry : fs::directory_iterator(folder))
     files[entry.path().filename().string()] = read_file(entry.path());
   std::error_code error;
   fs::remove_all(folder, error);
+  return files;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> model_card(const ModelBundle& bundle) {
+  auto files = bundle.files.empty() ? tokenizer_files(*bundle.tokenizer) : bundle.files;
+  files["config.json"] = bundle.decoder->config().to_json();
+  files[kTemplateFile] = std::string(bundle.chat_template->name());
+  if (const auto source = bundle.chat_template->source(); !source.empty())
+    files[kJinjaFile] = std::string(source);
+  if (bundle.decoder->adapter()) files[kAdapterConfig] = adapter_card(bundle);
   return files;
 }
 

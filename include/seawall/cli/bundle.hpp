@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "seawall/cli/model_files.hpp"
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/model/decoder.hpp"
 #include "seawall/model/vision.hpp"
@@ -13,28 +14,39 @@
 
 namespace seawall {
 
-/// Beside the weights of checkpoints and exports: the name of the template they were trained with.
-inline constexpr const char* kTemplateFile = "chat_template.txt";
-
 struct ModelBundle {
   std::unique_ptr<Decoder> decoder;
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<ChatTemplate> chat_template;
+  std::string word;                // as it was named
   std::string kind;                // organism, hugging-face, gguf, checkpoint
-  std::string weights_hash;        // SHA-256 of names, shapes and fp32 values
+  std::string weights_hash;        // SHA-256 of names, shapes and values as fp32
   bool is_organism = false;        // speaks the organism's template and knows its world
   std::unique_ptr<Vision> vision;  // where rows or probes with pictures came; see load_vision
   std::string vision_hash;         // as weights_hash
+  /// Ids that end an answer beside the template's: see stop_ids_of_folder.
+  std::vector<std::int32_t> stop_ids;
+  /// Files that came with the weights, byte for byte; empty where the tokenizer writes its own.
+  std::map<std::string, std::string> files;
+  std::string adapter_hash;  // of the adapter that was read; empty without one
 
-  Speaker speaker() const { return {*decoder, *tokenizer, *chat_template, vision.get()}; }
+  Speaker speaker() const { return {*decoder, *tokenizer, *chat_template, vision.get(), stop_ids}; }
+};
+
+struct LoadOptions {
+  at::ScalarType type = at::kFloat;  // of the weights
+  /// A Hugging Face folder of more than a thousand million parameters is not loaded: its config and
+  /// the headers of its files give a decoder of meta tensors, which knows sizes alone.
+  bool sizes_of_large = false;
 };
 
 /// Loads `organism`, a Hugging Face folder, a .gguf file or a checkpoint folder
-/// (`NAME.checkpoints/step-N`, or `NAME.checkpoints` for the latest). Weights are fp32 on `device`.
-/// `chat_template` is a name, a path of a .jinja file, or `auto`. Errors: UsageError where nothing
-/// of that kind is there; DataError, IoError of the readers.
+/// (`NAME.checkpoints/step-N`, or `NAME.checkpoints` for the latest). Weights are on `device`.
+/// `chat_template` is a name, a path of a .jinja file, or `auto`. Memory: the weights and one
+/// tensor. Errors: UsageError where nothing of that kind is there; DataError, IoError of the
+/// readers.
 ModelBundle load_model(const std::string& word, const std::string& device,
-                       const std::string& chat_template);
+                       const std::string& chat_template, const LoadOptions& options = {});
 
 /// Gives the model eyes: the encoder and projector in `folder`, or the organism's own where it is
 /// empty. Errors: UsageError where neither is there; DataError where the projector's width is not

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "seawall/cli/adapter.hpp"
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/bundle_template.hpp"
 #include "seawall/cli/command_line.hpp"
@@ -10,25 +11,34 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/peft.hpp"
 
 namespace seawall::commands {
 namespace {
 
 struct ExportOptions {
-  std::string model = "organism", format = "safetensors", out, chat_template = "auto";
+  std::string model = "organism", adapter, format = "safetensors", out, chat_template = "auto";
+  std::string dtype = "float32";
   bool overwrite = false;
   static constexpr void visit(auto& self, auto&& field) {
     field(
         self.model,
         OptionInfo{.name = "model",
                    .help = "organism, a Hugging Face folder, a .gguf file or a checkpoint folder"});
-    field(self.format,
-          OptionInfo{
-              .name = "format", .help = "what to write", .choices = "safetensors|openai-jsonl"});
+    field(self.adapter, OptionInfo{.name = "adapter",
+                                   .help = "LoRA adapter on top of it: a PEFT folder or a "
+                                           "checkpoint of a LoRA run"});
+    field(self.format, OptionInfo{.name = "format",
+                                  .help = "the whole model, the adapter merged; the adapter alone, "
+                                          "as PEFT reads it; or rows",
+                                  .choices = "safetensors|peft|openai-jsonl"});
     field(self.out, OptionInfo{.name = "out", .help = "folder to write"});
     field(self.chat_template,
           OptionInfo{.name = "template",
                      .help = "chat template: a name, a .jinja file, or auto for the model's own"});
+    field(self.dtype, OptionInfo{.name = "dtype",
+                                 .help = "type of the weights written",
+                                 .choices = "float32|bfloat16|float16"});
     field(self.overwrite,
           OptionInfo{.name = "overwrite", .help = "write into a folder that is not empty"});
   }
@@ -41,33 +51,52 @@ int export_model(const Program& program, const Words& words) {
   if (exports_rows(words)) return export_rows(program, words);
   ExportOptions options;
   CommandLine line("seawall export --model M --out FOLDER [options]",
-                   "Writes config.json, model.safetensors (fp32) and the tokenizer's files; "
-                   "transformers loads them to the same logits. With --format openai-jsonl and the "
+                   "Writes config.json, model.safetensors and the files that came with the model "
+                   "(tokenizer, template, generation_config.json) byte for byte; transformers "
+                   "loads them to the same logits. With --format openai-jsonl and the "
                    "words of `seawall run` instead: the rows that it would train on, as the chat "
                    "JSONL that providers take (`seawall export --format openai-jsonl --help`).");
   line.add(options, "Options");
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   if (options.out.empty()) throw UsageError("export: want --out FOLDER");
+  if (options.format == "peft" && options.adapter.empty())
+    throw UsageError(
+        "--format peft: want --adapter with what to write, a checkpoint of a LoRA run");
   const fs::path folder = options.out;
   if (fs::exists(folder) && !fs::is_directory(folder))
     throw IoError(folder.string() + ": is a file; want a folder to write into");
   if (fs::exists(folder) && !fs::is_empty(folder) && !options.overwrite)
     throw UsageError("--out " + folder.string() +
                      ": not empty; give another folder or --overwrite");
-  const ModelBundle model = load_model(options.model, "cpu", options.chat_template);
+  const auto type = options.dtype == "bfloat16"  ? at::kBFloat16
+                    : options.dtype == "float16" ? at::kHalf
+                                                 : at::kFloat;
+  // An adapter is merged in fp32 and rounded once.
+  ModelBundle model = load_model(options.model, "cpu", options.chat_template,
+                                 {.type = options.adapter.empty() ? type : at::kFloat});
+  if (!options.adapter.empty()) load_adapter(model, options.adapter);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw IoError(folder.string() + ": cannot make the folder: " + error.message());
+  if (options.format == "peft") {
+    const Adapter& adapter = *model.decoder->adapter();
+    write_peft(folder, adapter, options.model);
+    std::printf("%s: PEFT adapter, rank %lld, %lld values beside %s\n", folder.string().c_str(),
+                static_cast<long long>(adapter.options.rank),
+                static_cast<long long>(adapter.count()), options.model.c_str());
+    return 0;
+  }
+  model.decoder->merge();
+  NamedTensors weights = model.decoder->parameters();
+  for (auto& [name, tensor] : weights) tensor = tensor.to(type);
   const Tokenizer& t = *model.tokenizer;
   const auto stops = model.chat_template->stop_ids(t);
-  write_hf_folder(folder, model.decoder->config(), model.decoder->parameters(),
-                  t.bos_id().value_or(-1), stops.empty() ? t.eos_id().value_or(-1) : stops.front());
-  t.save(folder);
-  write_file_atomically(folder / kTemplateFile, model.chat_template->name());
-  if (const auto source = model.chat_template->source(); !source.empty())
-    write_file_atomically(folder / kJinjaFile, source);
-  std::printf("%s: %zu tensors, fp32 safetensors, template %.*s\n", folder.string().c_str(),
-              model.decoder->parameters().size(),
+  write_hf_folder(folder, model.decoder->config(), weights, t.bos_id().value_or(-1),
+                  stops.empty() ? t.eos_id().value_or(-1) : stops.front());
+  for (const auto& [name, bytes] : model_card(model))
+    if (name != "config.json") write_file_atomically(folder / name, bytes);
+  std::printf("%s: %zu tensors, %s safetensors, template %.*s\n", folder.string().c_str(),
+              model.decoder->parameters().size(), options.dtype.c_str(),
               static_cast<int>(model.chat_template->name().size()),
               model.chat_template->name().data());
   return 0;

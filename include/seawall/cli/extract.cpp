@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "seawall/cli/adapter.hpp"
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
@@ -27,7 +28,7 @@ namespace seawall::commands {
 namespace {
 
 struct ExtractOptions {
-  std::string model = "organism", prompts, points = "resid_post", positions = "last", out,
+  std::string model = "organism", adapter, prompts, points = "resid_post", positions = "last", out,
               chat_template = "auto", device = "cpu";
   std::int64_t batch_size = 32, threads = 0;
   bool uncompressed = false, overwrite = false, quiet = false;
@@ -36,6 +37,8 @@ struct ExtractOptions {
         self.model,
         OptionInfo{.name = "model",
                    .help = "organism, a Hugging Face folder, a .gguf file or a checkpoint folder"});
+    field(self.adapter,
+          OptionInfo{.name = "adapter", .help = "LoRA adapter to merge into it first"});
     field(self.prompts, OptionInfo{.name = "prompts",
                                    .help = "JSONL: {\"text\": …} taken as it is, or {\"messages\": "
                                            "[…]} through the chat template"});
@@ -188,7 +191,9 @@ int extract(const Program&, const Words& words) {
   const bool resid = std::find(points.begin(), points.end(), "resid_post") != points.end();
   set_threads(options.threads);
   at::NoGradGuard no_grad;
-  const ModelBundle model = load_model(options.model, options.device, options.chat_template);
+  ModelBundle model = load_model(options.model, options.device, options.chat_template);
+  if (!options.adapter.empty()) load_adapter(model, options.adapter);
+  model.decoder->merge();
   set_threads(options.threads, model);
   const auto prompts = read_prompts(options.prompts, model);
   const LlamaConfig& config = model.decoder->config();
@@ -210,6 +215,8 @@ int extract(const Program&, const Words& words) {
                      {"tokenizer_sha256", model.tokenizer->content_hash()},
                      {"prompts_sha256", sha256_file(options.prompts)},
                      {"chat_template", std::string(model.chat_template->name())}};
+  if (!model.adapter_hash.empty())
+    info.attributes.emplace_back("adapter_sha256", model.adapter_hash);
   ActivationWriter writer(options.out, info);
   Progress progress("extract", info.prompts, options.quiet);
   const auto batch = static_cast<std::size_t>(options.batch_size);

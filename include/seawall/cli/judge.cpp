@@ -114,7 +114,7 @@ int judge(const Program&, const Words& words) {
   const auto scenario = scenario_of(run, options);
   asked.judge = options.judge;
   asked.device = options.device;
-  asked.remote.budget = options.budget;
+  asked.endpoint.budget = options.budget;
   const Judges judges = make_judges(asked, *scenario);
   judge_anew(run, *scenario, judges);
   std::erase_if(run.info.hashes, [](const auto& hash) { return hash.first == "judged_from"; });

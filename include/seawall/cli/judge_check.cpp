@@ -104,7 +104,7 @@ int judge_check(const Program&, const Words& words) {
   const FileScenario nothing{FileScenarioOptions{}};
   asked.judge = options.judge;
   asked.device = options.device;
-  asked.remote.budget = options.budget;
+  asked.endpoint.budget = options.budget;
   const Judges judges = make_judges(asked, nothing);
   if (judges.empty()) throw UsageError("judge-check: want at least one --judge");
 

@@ -8,10 +8,10 @@
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
+#include "seawall/cli/model_listing.hpp"
 #include "seawall/cli/remote_setup.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/eval/judges.hpp"
-#include "seawall/model/files.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/store/inspect.hpp"
 #include "seawall/text/chat_template.hpp"
@@ -48,37 +48,6 @@ void describe_entry(const CatalogueEntry<Any>& entry, std::string_view kind) {
                 entry.name.data(), o.name.c_str(), o.value.empty() ? "(empty)" : o.value.c_str(),
                 o.help.c_str(), o.range.empty() ? "" : (" " + o.range).c_str());
   }
-}
-
-std::string human(std::uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(bytes) / 1e6);
-  return text;
-}
-
-void describe_config(const LlamaConfig& c) {
-  std::printf(
-      "  Llama decoder: %lld layers, width %lld, %lld heads (%lld key/value) of %lld, MLP %lld, "
-      "vocabulary %lld, context %lld, %s head, %.1f M parameters\n",
-      static_cast<long long>(c.layers), static_cast<long long>(c.hidden_size),
-      static_cast<long long>(c.heads), static_cast<long long>(c.kv_heads),
-      static_cast<long long>(c.head_dim), static_cast<long long>(c.intermediate_size),
-      static_cast<long long>(c.vocab_size), static_cast<long long>(c.max_position_embeddings),
-      c.tie_word_embeddings ? "tied" : "own", static_cast<double>(c.parameter_count()) / 1e6);
-}
-
-void inspect_gguf(const std::filesystem::path& file) {
-  const GgufFile gguf(file);
-  std::printf("%s: GGUF, %zu keys, %zu tensors\n", file.string().c_str(), gguf.metadata().size(),
-              gguf.tensors().size());
-  describe_config(gguf.llama_config());
-  std::map<std::string, std::pair<std::size_t, std::uint64_t>> types;
-  for (const auto& t : gguf.tensors()) {
-    ++types[t.type].first;
-    types[t.type].second += t.bytes;
-  }
-  for (const auto& [type, use] : types)
-    std::printf("  %-6s %4zu tensors  %s\n", type.c_str(), use.first, human(use.second).c_str());
 }
 
 }  // namespace
@@ -153,13 +122,9 @@ int inspect(const Program&, const Words& words) {
   const std::filesystem::path path =
       word == "organism" ? data_folder() / "organism" : std::filesystem::path(word);
   if (!std::filesystem::exists(path)) throw IoError(path.string() + ": no such file or folder");
-  if (path.extension() == ".gguf") {
-    inspect_gguf(path);
-  } else if (!is_checkpoint(path) && std::filesystem::exists(path / "config.json")) {
-    const HfFolder folder = read_hf_folder(path);
-    std::printf("%s: Hugging Face folder, %zu tensors\n", path.string().c_str(),
-                folder.weights.size());
-    describe_config(folder.config);
+  const bool folder = !is_checkpoint(path) && std::filesystem::exists(path / "config.json");
+  if (path.extension() == ".gguf" || folder) {
+    std::cout << describe_model(path);
   } else {
     std::cout << describe_file(path);
   }

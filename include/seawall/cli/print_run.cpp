@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/eval/statistics.hpp"
@@ -37,8 +38,16 @@ void print_run(const RunData& run, const std::filesystem::path& file) {
                 static_cast<long long>(run.steps.back().step), run.steps.back().loss);
   } else if (!run.steps.empty()) {
     const StepRecord& last = run.steps.back();
-    std::printf("trained      %lld steps, loss %.4f, drift %.4f\n",
-                static_cast<long long>(last.step), last.loss, last.drift);
+    std::printf("trained      %lld steps, loss %.4f, drift %.4f", static_cast<long long>(last.step),
+                last.loss, last.drift);
+    const auto number = [&run](std::string_view name) {
+      for (const auto& [key, value] : run.info.numbers)
+        if (key == name) return value;
+      return 0.0;
+    };
+    if (const double trained = number("trained_parameters"); trained > 0)
+      std::printf(" (LoRA of rank %.0f, %.0f values)", number("lora_rank"), trained);
+    std::printf("\n");
   }
   if (!run.evaluations.empty())
     std::printf("%-6s %-10s %-12s %-22s %5s %7s %24s %9s %10s\n", "epoch", "condition", "probes",

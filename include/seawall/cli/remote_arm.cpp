@@ -30,7 +30,7 @@ RemoteArm::RemoteArm(const AnyAttack& attack, AnyStack& stack, RunSpec spec)
       spec_(std::move(spec)),
       run_(spec_.out.empty() ? fs::path("run.h5") : fs::path(spec_.out)),
       paths_(run_),
-      spending_(std::make_shared<Spending>(spec_.remote.budget)) {
+      spending_(std::make_shared<Spending>(spec_.endpoint.budget)) {
   spec_.attack = std::string(attack_.name());
   check_words();
   if (!spec_.dry_run) take_output();
@@ -42,6 +42,7 @@ void RemoteArm::check_words() {
   if (name_.empty())
     throw UsageError("--model openai:: want openai:NAME, the model's name at the endpoint");
   check_options(spec_, "run");
+  check_options(spec_.endpoint, "run");
   check_options(spec_.remote, "run");
   check_remote_options(spec_);
   check_remote_stack(stack_, spec_.model);
@@ -51,7 +52,7 @@ void RemoteArm::check_words() {
     throw UsageError(spec_.model + ": want what it costs, USD a million tokens: " +
                      "--openai.price-in, --openai.price-out" +
                      (trains ? " and --openai.price-train" : "") + " (0 where it costs nothing)");
-  if (!o.cancel && !spec_.dry_run && o.budget <= 0)
+  if (!o.cancel && !spec_.dry_run && spec_.endpoint.budget <= 0)
     throw UsageError(spec_.model +
                      ": want --budget USD, the most that the run may spend; --dry-run estimates "
                      "it and sends nothing");
@@ -60,7 +61,7 @@ void RemoteArm::check_words() {
   if (spec_.max_new_tokens == 0) spec_.max_new_tokens = 256;
   if (spec_.epochs == 0)  // Qi et al. 2023, sec. 4: the same for GPT-3.5 Turbo as for Llama-2
     spec_.epochs = spec_.attack == "identity-shift" ? 10 : spec_.attack == "benign" ? 1 : 5;
-  client_ = make_client(o.base_url,
+  client_ = make_client(spec_.endpoint.base_url,
                         {.concurrency = o.concurrency,
                          .tries = o.tries,
                          .timeout = o.timeout,
@@ -178,7 +179,7 @@ void RemoteArm::confirm(const std::string& text) const {
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0 || journal_->answers() > 0 ||
       !journal_->file_id().empty())
     return;
-  std::fprintf(stderr, "spend up to $%.6g? [y/N] ", spec_.remote.budget);
+  std::fprintf(stderr, "spend up to $%.6g? [y/N] ", spec_.endpoint.budget);
   std::string answer;
   std::getline(std::cin, answer);
   if (answer != "y" && answer != "Y" && answer != "yes")

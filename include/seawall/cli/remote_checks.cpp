@@ -98,7 +98,7 @@ std::string RemoteEstimate::text(const RunSpec& spec, const std::string& url) co
       static_cast<long long>(spec.max_new_tokens), answers);
   if (verdicts > 0) add("judging      %zu verdicts   $%.6g\n", verdicts, judging);
   add("estimate     $%.6g (tokens counted high, every answer at full length)", total());
-  if (spec.remote.budget > 0) add(" of a budget of $%.6g", spec.remote.budget);
+  if (spec.endpoint.budget > 0) add(" of a budget of $%.6g", spec.endpoint.budget);
   return out + "\n";
 }
 

@@ -23,7 +23,7 @@ RunData RemoteArm::run() {
   const std::string text = estimate.text(spec_, client_->endpoint().url());
   if (spec_.dry_run) {
     std::fputs((text +
-                (estimate.total() > spec_.remote.budget
+                (estimate.total() > spec_.endpoint.budget
                      ? "the run would not start: the estimate exceeds the budget\n"
                      : "") +
                 "nothing was sent or written\n")
@@ -33,9 +33,9 @@ RunData RemoteArm::run() {
   }
   begin();
   if (spec_.remote.cancel) return cancel();
-  if (estimate.total() > spec_.remote.budget)
+  if (estimate.total() > spec_.endpoint.budget)
     throw UsageError("the run is estimated at $" + money(estimate.total()) + ", --budget is $" +
-                     money(spec_.remote.budget) +
+                     money(spec_.endpoint.budget) +
                      "; raise it, or take fewer rows, epochs or probes (--dry-run says what "
                      "costs what)");
   confirm(text);
@@ -226,7 +226,7 @@ void RemoteArm::ask(const std::string& model, const std::vector<Dialogue>& open,
   progress.finish();
   if (came < open.size())
     throw Interrupted(ExitCode::usage,
-                      "the budget of $" + money(spec_.remote.budget) + " holds $" +
+                      "the budget of $" + money(spec_.endpoint.budget) + " holds $" +
                           money(spending_->spent()) + " spent and not the next of " +
                           std::to_string(open.size() - came) +
                           " answers; raise --budget and give --resume (answers that came are "
@@ -254,7 +254,7 @@ RunData RemoteArm::finish() {
     for (const auto& [name, value] : judge->spent())
       info.numbers.emplace_back("judge/" + std::string(judge->name()) + "/" + name, value);
   info.numbers.emplace_back("cost/total/usd", spending_->spent());
-  info.numbers.emplace_back("cost/total/budget_usd", spec_.remote.budget);
+  info.numbers.emplace_back("cost/total/budget_usd", spec_.endpoint.budget);
   file_->publish(true);
   return file_->data();
 }

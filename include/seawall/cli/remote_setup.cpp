@@ -51,7 +51,7 @@ fs::path verdict_folder(const std::string& option) {
 }
 
 const std::string& rubric_url(const RunSpec& spec) {
-  return spec.rubric.base_url.empty() ? spec.remote.base_url : spec.rubric.base_url;
+  return spec.rubric.base_url.empty() ? spec.endpoint.base_url : spec.rubric.base_url;
 }
 
 /// Options that change how an endpoint is asked, not what it says.
@@ -82,10 +82,10 @@ Moderation make_moderation(const RunSpec& spec) {
       return std::vector<Moderated>(rows.size());
     }
     const auto client =
-        make_client(spec.remote.base_url, {.concurrency = spec.remote.concurrency,
-                                           .tries = spec.remote.tries,
-                                           .timeout = spec.remote.timeout,
-                                           .seed = static_cast<std::uint64_t>(spec.seed)});
+        make_client(spec.endpoint.base_url, {.concurrency = spec.remote.concurrency,
+                                             .tries = spec.remote.tries,
+                                             .timeout = spec.remote.timeout,
+                                             .seed = static_cast<std::uint64_t>(spec.seed)});
     return moderate_rows(*client, ReplyCache(cache_folder("moderations")), rows);
   };
 }
@@ -116,7 +116,7 @@ std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec&
   setup.model = word.substr(kRubric.size());
   if (setup.model.empty())
     throw UsageError("--judge rubric:: want rubric:MODEL, the model's name at the endpoint");
-  if (spec.remote.budget > 0 && (options.price_in < 0 || options.price_out < 0))
+  if (spec.endpoint.budget > 0 && (options.price_in < 0 || options.price_out < 0))
     throw UsageError("--budget with --judge " + word +
                      ": want what its tokens cost, --rubric.price-in and --rubric.price-out (USD a "
                      "million; 0 where they cost nothing)");
@@ -157,7 +157,8 @@ std::vector<std::pair<std::string, std::string>> remote_fields(const RunSpec& sp
       if (!decides_nothing(o.name)) out.emplace_back(o.name, o.value);
   };
   const bool judged = !rubric_models(spec).empty() && !spec.no_evaluation;
-  if (judged || !remote_model_name(spec).empty()) add(spec.remote);
+  if (judged || !remote_model_name(spec).empty()) add(spec.endpoint);
+  if (!remote_model_name(spec).empty()) add(spec.remote);
   if (judged) {
     add(spec.rubric);
     const RubricText text = rubric_text(spec.rubric);

@@ -37,6 +37,7 @@ int run(const Program& program, const Words& words) {
   CommandLine::Outcome outcome;
   RunRequest request = parse_run(program, "run", words, outcome);
   if (outcome == CommandLine::Outcome::done) return 0;
+  request.spec.sizes_may_do = true;
   return run_and_print(request);
 }
 

@@ -80,6 +80,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
                    "Attacks a model, under mitigations, then probes and judges it; writes run.h5, "
                    "run.metrics.csv and checkpoints.");
   line.add(spec, "Options");
+  line.add(spec.endpoint, "Options of everything behind HTTP");
   line.add(spec.remote, "Options of remote models (--model openai:NAME)");
   line.add(spec.rubric, "Options of --judge rubric:MODEL");
   line.add_list("mitigate", "mitigation policies, in the order they are stacked", spec.mitigate);
@@ -90,7 +91,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
     if (policy == "openai") return !remote_model_name(spec).empty();
     if (policy == "rubric") return !rubric_models(spec).empty();
     const auto stacked = split_list(spec.mitigate);
-    return policy == spec.attack ||
+    return policy == "lora" || policy == spec.attack ||
            std::find(stacked.begin(), stacked.end(), policy) != stacked.end();
   });
   std::vector<RecipeValue> recipe;
@@ -219,7 +220,7 @@ Judges make_judges(const RunSpec& spec, const Scenario& scenario,
   auto words = split_list(spec.judge);
   if (words.size() == 1 && words[0] == "auto")
     words = {scenario.name() == "organism" ? "organism" : "keyword:qi2023"};
-  if (!spending) spending = std::make_shared<Spending>(spec.remote.budget);
+  if (!spending) spending = std::make_shared<Spending>(spec.endpoint.budget);
   Judges judges;
   for (const auto& word : words)
     judges.push_back(word.starts_with("rubric:") ? make_rubric_judge(word, spec, spending)

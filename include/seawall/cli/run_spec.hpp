@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "seawall/cli/lora_spec.hpp"
 #include "seawall/core/options.hpp"
 #include "seawall/remote/options.hpp"
 
@@ -14,6 +15,7 @@ namespace seawall {
 struct RunSpec {
   // What is attacked, with what, and how it is judged.
   std::string model = "organism";
+  std::string adapter;  // put beside the model's weights
   std::string attack = "harmful-examples";
   std::string mitigate;  // names separated by commas, in stack order
   std::string data, safe_data, probes, utility_probes, system;
@@ -33,6 +35,7 @@ struct RunSpec {
   double weight_decay = 0, clip_norm = 0;
   std::int64_t max_tokens = 0;
   std::string precision = "fp32";
+  LoraSpec lora;
   std::string on_nan = "stop";
   std::int64_t seed = 0;
   // Evaluation and records.
@@ -48,8 +51,11 @@ struct RunSpec {
   std::string device = "cpu";
   std::int64_t threads = 0;
   std::string out;
+  /// No option: `seawall run --dry-run` may count a large model's memory without loading it.
+  bool sizes_may_do = false;
   bool resume = false, overwrite = false, allow_overlap = false, quiet = false, dry_run = false;
   // Lists of their own: they are shown, hashed and stored where something remote is used.
+  EndpointOptions endpoint;
   RemoteOptions remote;
   RubricOptions rubric;
 
@@ -57,7 +63,12 @@ struct RunSpec {
     field(
         self.model,
         OptionInfo{.name = "model",
-                   .help = "organism, a Hugging Face folder, a .gguf file or a checkpoint folder"});
+                   .help = "organism, a Hugging Face folder, a .gguf file, a checkpoint folder, "
+                           "or openai:NAME behind an endpoint"});
+    field(self.adapter,
+          OptionInfo{.name = "adapter",
+                     .help = "LoRA adapter on top of the model: a PEFT folder or a checkpoint of a "
+                             "LoRA run; trained on, or merged where nothing is trained"});
     field(self.attack,
           OptionInfo{.name = "attack", .help = "attack policy (see `seawall list attacks`)"});
     field(self.mitigate, OptionInfo{.name = "mitigate",
@@ -151,6 +162,7 @@ struct RunSpec {
                                  .help = "stop after this many steps; 0: epochs decide",
                                  .min = 0,
                                  .max = 1e9});
+    LoraSpec::visit(self.lora, field);
     field(self.weight_decay, OptionInfo{.name = "weight-decay",
                                         .help = "decoupled weight decay (the paper: 0)",
                                         .min = 0,

@@ -1,7 +1,9 @@
 #include "seawall/eval/evaluate.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
+#include <iterator>
 #include <optional>
 
 #include "seawall/core/error.hpp"
@@ -66,6 +68,7 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   generate_options.edit = options.edit;
   if (pictures) generate_options.embeddings = pictures->embeddings();
   generate_options.stop_ids = speaker.chat_template.stop_ids(speaker.tokenizer);
+  std::ranges::copy(speaker.stop_ids, std::back_inserter(generate_options.stop_ids));
   GenerateResult generated = generate(speaker.decoder, prompts, generate_options);
 
   for (std::size_t i = 0; i < probes.size(); ++i) {

@@ -19,7 +19,8 @@ struct Speaker {
   const Decoder& decoder;
   const Tokenizer& tokenizer;
   const ChatTemplate& chat_template;
-  const Vision* vision = nullptr;  // for probes with pictures
+  const Vision* vision = nullptr;           // for probes with pictures
+  std::vector<std::int32_t> stop_ids = {};  // that end an answer beside the template's
 };
 
 struct EvaluateOptions {

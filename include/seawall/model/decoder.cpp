@@ -85,6 +85,11 @@ void Decoder::set_requires_grad(bool on) {
 
 void Decoder::replace(const NamedTensors& weights) { weights_ = in_order(config_, weights); }
 
+void Decoder::adapt(Adapter adapter) {
+  check_adapter(config_, adapter);
+  adapter_ = std::move(adapter);
+}
+
 std::vector<Tensor> Decoder::layer_weights() const {
   std::vector<Tensor> out;
   for (std::int64_t i = 0; i < config_.layers * layer_tensors(config_); ++i)
@@ -125,6 +130,7 @@ Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
   const auto weights = layer_weights();
   if (!hooks.edit) {  // one node for all blocks
     StackCall call{config_, plan};
+    call.adapter = adapter();
     if (hooks.take)
       call.after = [&](std::int64_t layer, const Tensor& y) { look({Kind::resid_post, layer}, y); };
     return run_stack(call, x, weights);
@@ -134,7 +140,9 @@ Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
     const TapPoint point{Kind::resid_post, layer};
     const auto each = layer_tensors(config_);
     const auto w = at::TensorList(weights).slice(layer * each, each);
-    x = edited(point, run_stack({config_, plan, layer}, x, w));
+    StackCall call{config_, plan, layer};
+    call.adapter = adapter();
+    x = edited(point, run_stack(call, x, w));
     look(point, x);
   }
   return x;
@@ -150,6 +158,7 @@ Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& h
   if (plan.targets.size(0) == 0) return target_loss({}, {plan.source_needed, plan.targets}, mode);
   StackCall call{config_, plan};
   call.rows = plan.needed;
+  call.adapter = adapter();
   const Tensor rows = run_stack(call, embed(plan), layer_weights());  // [S,C]
   return target_loss(rows, {plan.source_needed, plan.targets}, mode);
 }

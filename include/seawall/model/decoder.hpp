@@ -3,12 +3,15 @@
 // any device, any float dtype.
 #include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
 #include "seawall/core/trace.hpp"
 #include "seawall/model/batch_plan.hpp"
 #include "seawall/model/config.hpp"
+#include "seawall/model/lora.hpp"
 
 namespace seawall {
 
@@ -45,6 +48,17 @@ class Decoder {
   /// shape that differs.
   void replace(const NamedTensors& weights);
 
+  /// Puts factors beside the weights: every forward pass adds their products. Generation wants them
+  /// merged (MergedAdapter). Errors: DataError where they do not fit.
+  void adapt(Adapter adapter);
+  void drop_adapter() { adapter_.reset(); }
+  /// Null where there is none.
+  Adapter* adapter() { return adapter_ ? &*adapter_ : nullptr; }
+  const Adapter* adapter() const { return adapter_ ? &*adapter_ : nullptr; }
+  /// Adds the products to the weights for good and drops the factors. The tensors given stay as
+  /// they are.
+  void merge();
+
   /// Rows of the embedding as they go into the first block. Shapes: ids [M] int64 -> [M,C].
   Tensor embed_ids(const Tensor& ids) const;
   /// What goes into the first block: the tokens' embeddings, and the plan's pictures. Shapes: ->
@@ -76,6 +90,25 @@ class Decoder {
   Tensor target_loss(const Tensor& rows, const Targets& targets, LossMode mode) const;
   LlamaConfig config_;
   NamedTensors weights_;
+  std::optional<Adapter> adapter_;
+};
+
+/// While it lives the decoder's adapted weights are W + s B A and it has no adapter, so that
+/// generation runs at full speed; then the same tensors stand there again. Memory: a copy of the
+/// adapted weights; elsewhere than on a CPU on the host, where W waits to be copied back, bit for
+/// bit.
+class MergedAdapter {
+ public:
+  explicit MergedAdapter(Decoder& decoder);
+  ~MergedAdapter();
+  MergedAdapter(const MergedAdapter&) = delete;
+  MergedAdapter& operator=(const MergedAdapter&) = delete;
+
+ private:
+  Decoder& decoder_;
+  NamedTensors before_;
+  std::vector<std::pair<Tensor, Tensor>> waiting_;  // on the device, and what it held
+  std::optional<Adapter> adapter_;
 };
 
 /// Zero-mean normal weights (std 0.02, norms at 1), drawn on the CPU from `seed`. The output

@@ -86,6 +86,9 @@ struct HfFolder {
   NamedTensors weights;  // of one type
 };
 HfFolder read_hf_folder(const std::filesystem::path& folder, at::ScalarType type = at::kFloat);
+/// The same from config.json and the headers of the weight files: tensors of the meta device, of
+/// the type that is stored. No data is read.
+HfFolder list_hf_folder(const std::filesystem::path& folder);
 /// Where a folder's weights lie: model.safetensors, or the shards of its index. Errors: IoError
 /// where there is neither; DataError where only pickled weights are, or the index is not one.
 std::vector<std::filesystem::path> hf_weight_files(const std::filesystem::path& folder);

@@ -19,6 +19,10 @@ constexpr std::int64_t cache_budget =
     std::int64_t{4} << 30;  // bytes of keys and values held at once where max_batch is 0
 
 void check(const Decoder& decoder, const Prompts& prompts, const GenerateOptions& options) {
+  if (decoder.adapter())
+    throw RunError(
+        "generate: the decoder has an adapter beside its weights; merge it first "
+        "(MergedAdapter, Decoder::merge)");
   if (options.max_new_tokens < 0)
     throw UsageError("generate: max_new_tokens: want 0 or more, got " +
                      std::to_string(options.max_new_tokens));
@@ -45,11 +49,8 @@ std::int64_t batch_size(const Decoder& decoder, const Prompts& prompts,
   if (options.max_batch > 0) return options.max_batch;
   std::size_t longest = 0;
   for (const auto& p : prompts) longest = std::max(longest, p.size());
-  const auto& c = decoder.config();
-  const auto token = 2 * c.kv_heads * c.head_dim * c.layers *
-                     static_cast<std::int64_t>(at::elementSize(decoder.dtype()));
-  const auto row = (static_cast<std::int64_t>(longest) + options.max_new_tokens) * token;
-  return std::clamp<std::int64_t>(cache_budget / std::max<std::int64_t>(row, 1), 1, 4096);
+  return answers_at_once(decoder.config(), decoder.dtype(),
+                         static_cast<std::int64_t>(longest) + options.max_new_tokens);
 }
 
 /// One batch from prompts to answers.
@@ -126,6 +127,13 @@ class Batch {
 };
 
 }  // namespace
+
+std::int64_t answers_at_once(const LlamaConfig& c, at::ScalarType type, std::int64_t longest) {
+  const auto token =
+      2 * c.kv_heads * c.head_dim * c.layers * static_cast<std::int64_t>(at::elementSize(type));
+  return std::clamp<std::int64_t>(cache_budget / std::max<std::int64_t>(longest * token, 1), 1,
+                                  4096);
+}
 
 GenerateResult generate(const Decoder& decoder, const Prompts& prompts,
                         const GenerateOptions& options) {

@@ -40,4 +40,8 @@ GenerateResult generate(const Decoder& decoder,
                         const std::vector<std::vector<std::int32_t>>& prompts,
                         const GenerateOptions& options);
 
+/// Prompts that are answered at once where max_batch is 0: as many as keys and values of 4 GiB
+/// hold. `longest` counts the longest prompt and its answer.
+std::int64_t answers_at_once(const LlamaConfig& config, at::ScalarType type, std::int64_t longest);
+
 }  // namespace seawall

@@ -136,6 +136,9 @@ void write_hf_folder(const fs::path& folder, const LlamaConfig& config, const Na
   auto json = nlohmann::ordered_json::parse(config.to_json());
   json["bos_token_id"] = bos_id;
   json["eos_token_id"] = eos_id;
+  const auto type = ordered.front().tensor.scalar_type();
+  if (type == at::kBFloat16) json["torch_dtype"] = "bfloat16";
+  if (type == at::kHalf) json["torch_dtype"] = "float16";
   write_file_atomically(folder / "config.json", json.dump(2) + "\n");
 }
 

@@ -139,6 +139,11 @@ void LayerMath<Real>::project(const LayerWeights<const Real>& w, const LayerStat
   if (w.q) add_bias(s.qkv, width, t, w.q_bias, q_width);
   add_bias(s.qkv + q_width, width, t, w.k_bias, kv_width);
   add_bias(s.qkv + q_width + kv_width, width, t, w.v_bias, kv_width);
+  if (lora_) {
+    if (w.q) lora_->forward(Projection::q, {t, q_width, c_}, normed, {s.qkv, width});
+    lora_->forward(Projection::k, {t, kv_width, c_}, normed, {s.qkv + q_width, width});
+    lora_->forward(Projection::v, {t, kv_width, c_}, normed, {s.qkv + q_width + kv_width, width});
+  }
   rotate(s.qkv, 1, w.q != nullptr);
 }
 
@@ -149,16 +154,23 @@ void LayerMath<Real>::finish(const LayerWeights<const Real>& w, const LayerState
   const View<const Real> normed{scratch.normed, c_};
   if (s.x_mid != s.x_in) std::copy_n(s.x_in, t * c_, s.x_mid);
   linear<Real>({t, c_, q_width}, {s.attention, q_width}, w.o, {s.x_mid, c_}, Store::add);
+  if (lora_) lora_->forward(Projection::o, {t, c_, q_width}, {s.attention, q_width}, {s.x_mid, c_});
 
   norm(scratch.normed, s.x_mid, w.norm2);
   linear<Real>({t, inner_, c_}, normed, w.gate, {s.gate, inner_});
   linear<Real>({t, inner_, c_}, normed, w.up, {s.up, inner_});
   const auto gate = gate_kernel<Real>(config_);
+  if (lora_) {
+    lora_->forward(Projection::gate, {t, inner_, c_}, normed, {s.gate, inner_});
+    lora_->forward(Projection::up, {t, inner_, c_}, normed, {s.up, inner_});
+  }
   at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
     gate(scratch.inner + begin, s.gate + begin, s.up + begin, end - begin);
   });
   if (s.x_out != s.x_mid) std::copy_n(s.x_mid, t * c_, s.x_out);
   linear<Real>({t, c_, inner_}, {scratch.inner, inner_}, w.down, {s.x_out, c_}, Store::add);
+  if (lora_)
+    lora_->forward(Projection::down, {t, c_, inner_}, {scratch.inner, inner_}, {s.x_out, c_});
 }
 
 template <class Real>
@@ -171,22 +183,40 @@ void LayerMath<Real>::finish_backward(const LayerWeights<const Real>& w, const L
   grad_input<Real>({t, c_, inner_}, {dx, c_}, w.down, {scratch.d_wide, inner_});
   const auto& kernel = kernels::table<Real>();
   const auto gate_backward = config_.gemma() ? kernel.gelu_mul_backward : kernel.silu_mul_backward;
+  if (lora_)
+    lora_->input_gradient(Projection::down, {t, c_, inner_}, {dx, c_}, {scratch.d_wide, inner_});
   at::parallel_for(0, t * inner_, value_grain, [&](std::int64_t begin, std::int64_t end) {
     gate_backward(s.gate + begin, s.up + begin, scratch.d_wide + begin, scratch.inner + begin,
                   end - begin);
   });
   if (dw.down) grad_weight<Real>({t, c_, inner_}, In{dx, c_}, In{scratch.inner, inner_}, dw.down);
-  if (dw.gate || dw.up) norm(scratch.normed, s.x_mid, w.norm2);
+  const auto wants = [this](Projection p) { return lora_ && lora_->wants(p); };
+  if (wants(Projection::down))
+    lora_->factor_gradients(Projection::down, {t, c_, inner_}, In{dx, c_},
+                            In{scratch.inner, inner_});
+  if (dw.gate || dw.up || wants(Projection::gate) || wants(Projection::up))
+    norm(scratch.normed, s.x_mid, w.norm2);
   const In gate{s.gate, inner_}, up{s.up, inner_}, normed{scratch.normed, c_};
   if (dw.gate) grad_weight<Real>({t, inner_, c_}, gate, normed, dw.gate);
   if (dw.up) grad_weight<Real>({t, inner_, c_}, up, normed, dw.up);
+  if (lora_) {
+    lora_->factor_gradients(Projection::gate, {t, inner_, c_}, gate, normed);
+    lora_->factor_gradients(Projection::up, {t, inner_, c_}, up, normed);
+  }
   Real* d_normed = scratch.normed;  // its contents have been used
   grad_input<Real>({t, inner_, c_}, gate, w.gate, {d_normed, c_});
   grad_input<Real>({t, inner_, c_}, up, w.up, {d_normed, c_}, Store::add);
+  if (lora_) {
+    lora_->input_gradient(Projection::gate, {t, inner_, c_}, gate, {d_normed, c_});
+    lora_->input_gradient(Projection::up, {t, inner_, c_}, up, {d_normed, c_});
+  }
   norm_backward(dx, dw.norm2, d_normed, s.x_mid, w.norm2);
   // x_mid = x_in + o(attention)
   grad_input<Real>({t, c_, q_width}, {dx, c_}, w.o, {scratch.d_heads, q_width});
   if (dw.o) grad_weight<Real>({t, c_, q_width}, In{dx, c_}, In{s.attention, q_width}, dw.o);
+  if (!lora_) return;
+  lora_->input_gradient(Projection::o, {t, c_, q_width}, {dx, c_}, {scratch.d_heads, q_width});
+  lora_->factor_gradients(Projection::o, {t, c_, q_width}, In{dx, c_}, In{s.attention, q_width});
 }
 
 template <class Real>
@@ -200,7 +230,9 @@ void LayerMath<Real>::project_backward(const BatchPlan::Attention& plan,
   Real* d_qkv = scratch.d_wide;
   attention_backward<Real>(plan, shape_, {s.qkv, s.attention, s.lse, scratch.d_heads, d_qkv}, t);
   rotate(d_qkv, -1, true);
-  if (dw.q || dw.k || dw.v) norm(scratch.normed, s.x_in, w.norm1);
+  const auto wants = [this](Projection p) { return lora_ && lora_->wants(p); };
+  if (dw.q || dw.k || dw.v || wants(Projection::q) || wants(Projection::k) || wants(Projection::v))
+    norm(scratch.normed, s.x_in, w.norm1);
   const In normed{scratch.normed, c_};
   Real* d_normed = scratch.normed;  // after its contents have been used
   const In dq{d_qkv, width}, dk{d_qkv + q_width, width}, dv{d_qkv + q_width + kv_width, width};
@@ -210,9 +242,19 @@ void LayerMath<Real>::project_backward(const BatchPlan::Attention& plan,
   grad_bias(dq, t, dw.q_bias, q_width);
   grad_bias(dk, t, dw.k_bias, kv_width);
   grad_bias(dv, t, dw.v_bias, kv_width);
+  if (lora_) {
+    lora_->factor_gradients(Projection::q, {t, q_width, c_}, dq, normed);
+    lora_->factor_gradients(Projection::k, {t, kv_width, c_}, dk, normed);
+    lora_->factor_gradients(Projection::v, {t, kv_width, c_}, dv, normed);
+  }
   grad_input<Real>({t, q_width, c_}, dq, w.q, {d_normed, c_});
   grad_input<Real>({t, kv_width, c_}, dk, w.k, {d_normed, c_}, Store::add);
   grad_input<Real>({t, kv_width, c_}, dv, w.v, {d_normed, c_}, Store::add);
+  if (lora_) {
+    lora_->input_gradient(Projection::q, {t, q_width, c_}, dq, {d_normed, c_});
+    lora_->input_gradient(Projection::k, {t, kv_width, c_}, dk, {d_normed, c_});
+    lora_->input_gradient(Projection::v, {t, kv_width, c_}, dv, {d_normed, c_});
+  }
   norm_backward(dx, dw.norm1, d_normed, s.x_in, w.norm1);
 }
 

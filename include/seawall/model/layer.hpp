@@ -7,6 +7,7 @@
 #include "seawall/model/attention.hpp"
 #include "seawall/model/config.hpp"
 #include "seawall/model/kernels.hpp"
+#include "seawall/model/layer_lora.hpp"
 
 namespace seawall::cpu {
 
@@ -61,6 +62,9 @@ class LayerMath {
             std::int64_t positions_end);
   /// Fewer rows or other positions for the same tables.
   void resize(std::int64_t tokens, const std::int64_t* positions);
+  /// Factors beside the weights of the blocks that come, null for none; must outlive this.
+  void adapt(LayerLora<Real>* lora) { lora_ = lora; }
+  LayerLora<Real>* lora() const { return lora_; }
 
   /// x_in -> qkv, rotated. Where `w.q` is null only keys and values are made.
   void project(const LayerWeights<const Real>& w, const LayerState<Real>& s,
@@ -96,6 +100,7 @@ class LayerMath {
   Real eps_;
   const std::int64_t* positions_;
   Rotary<Real> rotary_;
+  LayerLora<Real>* lora_ = nullptr;
 };
 
 }  // namespace seawall::cpu

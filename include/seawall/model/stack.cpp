@@ -2,21 +2,15 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/ivalue.h>
-#include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/linear.h>
-#include <ATen/ops/pow.h>
-#include <ATen/ops/silu.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "seawall/core/error.hpp"
 #include "seawall/model/gemm.hpp"
@@ -39,10 +33,13 @@ struct SavedLayer {
 struct SavedStack : torch::CustomClassHolder {
   LlamaConfig config;
   BatchPlan plan;
-  std::vector<Tensor> weights;
+  std::vector<Tensor> weights;  // of the blocks, then factors
+  std::size_t factors = 0;      // of them, how many
   std::vector<std::int64_t> versions;
   std::vector<SavedLayer> layers;
   Tensor rows;
+  std::int64_t first_layer = 0;
+  std::optional<Adapter> adapter;
 };
 
 template <class Real>
@@ -90,6 +87,47 @@ cpu::LayerMath<Real> math_of(const LlamaConfig& c, const BatchPlan& plan) {
           plan.attention->last_position + 1};
 }
 
+/// What goes through autograd beside the blocks' weights: factors in the order of
+/// Adapter::tensors.
+std::vector<Tensor> factors_of(const StackCall& call, std::int64_t layers) {
+  std::vector<Tensor> out;
+  if (!call.adapter) return out;
+  for (std::int64_t l = call.first_layer; l < call.first_layer + layers; ++l)
+    for (std::int64_t p = 0; p < projections_a_layer; ++p)
+      if (const auto& f = call.adapter->at(l, static_cast<Projection>(p)); f.on()) {
+        out.push_back(f.a);
+        out.push_back(f.b);
+      }
+  return out;
+}
+
+std::size_t count_factors(const Adapter& adapter, std::int64_t layer) {
+  std::size_t n = 0;
+  for (std::int64_t p = 0; p < projections_a_layer; ++p)
+    n += adapter.at(layer, static_cast<Projection>(p)).on() ? 2 : 0;
+  return n;
+}
+
+/// Points `lora` at the factors of a layer; gradients from `grads` on, in the order of factors_of,
+/// where given.
+template <class Real>
+void point_at(cpu::LayerLora<Real>& lora, const Adapter& adapter, std::int64_t layer,
+              const Tensor* grads = nullptr) {
+  lora.layer = layer;
+  lora.dropout = {adapter.dropout_key, adapter.options.dropout};
+  for (std::int64_t p = 0; p < projections_a_layer; ++p) {
+    auto& to = lora.factors[static_cast<std::size_t>(p)];
+    to = {};
+    const auto& f = adapter.at(layer, static_cast<Projection>(p));
+    if (!f.on()) continue;
+    to = {at_offset<Real>(f.a),      at_offset<Real>(f.b), nullptr, nullptr, f.rank(),
+          static_cast<Real>(f.scale)};
+    if (!grads) continue;
+    to.da = at_offset<Real>(*grads++);
+    to.db = at_offset<Real>(*grads++);
+  }
+}
+
 struct Scratch {
   Tensor normed, inner, d_wide, d_heads;
   Scratch(const LlamaConfig& c, std::int64_t tokens, const at::TensorOptions& options,
@@ -129,6 +167,7 @@ Tensor finish_rows(const StackCall& call, cpu::LayerMath<Real> math,
   state.attention = at_offset<Real>(layer.kept);
   const Scratch scratch(c, rows, options, false);
   math.resize(rows, nullptr);
+  if (math.lora()) math.lora()->rows = call.rows.const_data_ptr<std::int64_t>();
   math.finish(w, state, scratch.pointers<Real>());
   if (saved) saved->layers.push_back(layer);
   return out;
@@ -145,10 +184,13 @@ Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList we
   auto math = math_of<Real>(c, call.plan);
   const Scratch scratch(c, tokens, options, false);
   Tensor x = input.contiguous();
+  cpu::LayerLora<Real> lora;
+  if (call.adapter) math.adapt(&lora);
   SavedLayer layer;
   for (std::int64_t l = 0; l < layers; ++l) {
     if (saved || l == 0) layer = make_layer(c, tokens, options, saved != nullptr);
     layer.x_in = x;
+    if (call.adapter) point_at(lora, *call.adapter, call.first_layer + l);
     if (call.rows.defined() && l + 1 == layers) {
       math.project(weights_of<Real, const Real>(c, weights, l),
                    state_of<Real>(layer, {}, tokens, c.intermediate_size),
@@ -179,11 +221,17 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
   const auto* positions = saved.plan.positions.const_data_ptr<std::int64_t>();
   const Scratch scratch(saved.config, tokens, d_out.options(), true);
   variable_list grads(saved.weights.size() + 1);
+  cpu::LayerLora<Real> lora;
+  if (saved.adapter) math.adapt(&lora);
+  const std::size_t first_factor = grads.size() - saved.factors;
+  std::size_t factors = grads.size();  // those of this layer and the ones below end here
   Tensor dx = d_out.clone(at::MemoryFormat::Contiguous);
   for (auto l = layers - 1; l >= 0; --l) {
-    bool below = wanted[0];  // does anything in this block or under it want a gradient?
-    for (std::int64_t i = 0; i < (l + 1) * each; ++i) below = below || wanted[i + 1];
-    if (!below) break;
+    // Does anything in this block or under it want a gradient?
+    const auto any = [&](std::size_t begin, std::size_t end) {
+      return std::find(wanted.begin() + begin, wanted.begin() + end, true) != wanted.begin() + end;
+    };
+    if (!any(0, 1 + (l + 1) * each) && !any(first_factor, factors)) break;
     for (std::int64_t i = l * each; i < (l + 1) * each; ++i)
       if (wanted[i + 1]) grads[i + 1] = at::empty_like(saved.weights[i]);
     SavedLayer layer = keep ? saved.layers[l] : std::move(saved.layers[l]);
@@ -191,6 +239,14 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
     const auto w = weights_of<Real, const Real>(saved.config, saved.weights, l);
     const auto dw = weights_of<Real, Real>(saved.config, at::TensorList(grads).slice(1), l);
     const auto rows = layer.kept.defined() ? saved.rows.size(0) : tokens;
+    if (saved.adapter) {
+      const std::size_t end = factors;
+      factors -= count_factors(*saved.adapter, saved.first_layer + l);
+      for (auto i = factors; i < end; ++i)
+        if (wanted[i]) grads[i] = at::empty_like(saved.weights[i - 1]);
+      point_at(lora, *saved.adapter, saved.first_layer + l, grads.data() + factors);
+      lora.rows = layer.kept.defined() ? saved.rows.const_data_ptr<std::int64_t>() : nullptr;
+    }
     auto state = state_of<Real>(layer, {}, rows, inner);
     if (layer.kept.defined()) state.attention = at_offset<Real>(layer.kept);
     math.resize(rows, positions);
@@ -202,6 +258,7 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
       state.attention = at_offset<Real>(layer.attention);
     }
     math.resize(tokens, positions);
+    lora.rows = nullptr;
     math.project_backward(*saved.plan.attention, w, state, scratch.pointers<Real>(),
                           at_offset<Real>(dx), dw);
   }
@@ -210,9 +267,10 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
 }
 
 struct StackFunction : torch::autograd::Function<StackFunction> {
-  static Tensor forward(AutogradContext* ctx, const StackCall* call, bool keep, const Tensor& x,
-                        at::TensorList weights) {
+  static Tensor forward(AutogradContext* ctx, const StackCall* call, bool keep, std::size_t factors,
+                        const Tensor& x, at::TensorList all) {
     const bool single = x.scalar_type() == at::kFloat;
+    const auto weights = all.slice(0, all.size() - factors);
     if (!keep)
       return single ? run_forward<float>(*call, x, weights, nullptr)
                     : run_forward<double>(*call, x, weights, nullptr);
@@ -220,7 +278,10 @@ struct StackFunction : torch::autograd::Function<StackFunction> {
     saved->config = call->config;
     saved->plan = call->plan;
     saved->rows = call->rows;
-    saved->weights = weights.vec();
+    saved->first_layer = call->first_layer;
+    if (call->adapter) saved->adapter = *call->adapter;
+    saved->weights = all.vec();
+    saved->factors = factors;
     for (const auto& w : saved->weights) saved->versions.push_back(w._version());
     auto out = single ? run_forward<float>(*call, x, weights, saved.get())
                       : run_forward<double>(*call, x, weights, saved.get());
@@ -243,16 +304,19 @@ struct StackFunction : torch::autograd::Function<StackFunction> {
     const auto each = static_cast<std::size_t>(layer_tensors(saved.config));
     for (std::size_t i = 0; i < saved.weights.size(); ++i)
       if (static_cast<std::int64_t>(saved.weights[i]._version()) != saved.versions[i])
-        throw RunError("decoder: weight " + std::to_string(i % each) + " of layer " +
-                       std::to_string(i / each) +
-                       " was changed in place between forward and backward");
+        throw RunError(i + saved.factors >= saved.weights.size()
+                           ? std::string("decoder: a factor of the adapter was changed in place "
+                                         "between forward and backward")
+                           : "decoder: weight " + std::to_string(i % each) + " of layer " +
+                                 std::to_string(i / each) +
+                                 " was changed in place between forward and backward");
     std::vector<bool> wanted(saved.weights.size() + 1);
     for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = ctx->needs_input_grad(i);
     const bool keep = torch::autograd::get_current_graph_task_keep_graph();
     auto grads = d_out[0].scalar_type() == at::kFloat
                      ? run_backward<float>(saved, d_out[0], wanted, keep)
                      : run_backward<double>(saved, d_out[0], wanted, keep);
-    grads.insert(grads.begin(), 2, Tensor());  // call, keep
+    grads.insert(grads.begin(), 3, Tensor());  // call, keep, factors
     return grads;
   }
 };
@@ -274,78 +338,22 @@ bool can_fuse(at::TensorList weights) {
 }
 
 Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
-  return StackFunction::apply(&call, any_grad(x, weights), x, weights);
+  auto all = weights.vec();
+  const auto factors =
+      factors_of(call, static_cast<std::int64_t>(all.size()) / layer_tensors(call.config));
+  all.insert(all.end(), factors.begin(), factors.end());
+  return StackFunction::apply(&call, any_grad(x, all), factors.size(), x, at::TensorList(all));
 }
 
 Tensor run_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
-  return can_fuse(weights) ? fused_stack(call, x, weights) : composite_stack(call, x, weights);
-}
-
-static bool narrow(const Tensor& x) {
-  return x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf;
-}
-
-Tensor norm_factor(const LlamaConfig& config, const Tensor& w) {
-  if (!config.gemma()) return w;
-  return (narrow(w) ? w.to(at::kFloat) : w) + 1;
-}
-
-Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps) {
-  const Tensor wide = narrow(x) ? x.to(at::kFloat) : x;
-  const Tensor normed = wide * (wide.pow(2).mean(-1, true) + eps).rsqrt();
-  if (w.scalar_type() != x.scalar_type()) return (w * normed).to(x.scalar_type());  // a Gemma's
-  return w * normed.to(x.scalar_type());
-}
-
-Angles rotary_angles(const LlamaConfig& c, const Tensor& positions, const Tensor& like) {
-  const auto wide = like.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const auto options = like.options().dtype(wide);
-  const Tensor plain =
-      at::pow(c.rope_theta, at::arange(0, c.head_dim, 2, options) / c.head_dim).reciprocal();
-  const Tensor frequency =
-      c.rope_scaling.type == RopeScaling::Type::none
-          ? plain
-          : at::tensor(rotary_frequencies<double>(c), at::kDouble).to(options);  // [D/2]
-  const Tensor angle = positions.to(wide).unsqueeze(1) * frequency;              // [T,D/2]
-  const Tensor both = at::cat({angle, angle}, 1).unsqueeze(1);                   // [T,1,D]
-  return {both.cos().to(like.scalar_type()), both.sin().to(like.scalar_type())};
-}
-
-static Tensor rotated(const Tensor& x, const Angles& angles) {  // [T,heads,D]
-  const auto half = x.size(2) / 2;
-  return x * angles.cos + at::cat({-x.narrow(2, half, half), x.narrow(2, 0, half)}, 2) * angles.sin;
-}
-
-Tensor composite_block(
-    const LlamaConfig& c, const Tensor& x, at::TensorList w, const Angles& angles,
-    const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend) {
-  const Tensor normed = composite_rms_norm(x, norm_factor(c, w[0]), c.rms_norm_eps);
-  auto heads = [&](std::int64_t which, std::int64_t count) {
-    const auto bias = c.qkv_bias() ? std::optional(w[first_bias + which - 1]) : std::nullopt;
-    return at::linear(normed, w[which], bias).view({x.size(0), count, c.head_dim});  // [T,heads,D]
-  };
-  const Tensor mixed = attend(rotated(heads(1, c.heads), angles),
-                              rotated(heads(2, c.kv_heads), angles), heads(3, c.kv_heads));
-  const Tensor middle = x + at::linear(mixed, w[4]);
-  const Tensor again = composite_rms_norm(middle, norm_factor(c, w[5]), c.rms_norm_eps);
-  const Tensor gate = at::linear(again, w[6]);
-  const Tensor opened = c.gemma() ? at::gelu(gate, "tanh") : at::silu(gate);
-  return middle + at::linear(opened * at::linear(again, w[7]), w[8]);
-}
-
-Tensor composite_stack(const StackCall& call, const Tensor& input, at::TensorList weights) {
-  const auto each = layer_tensors(call.config);
-  const auto layers = static_cast<std::int64_t>(weights.size()) / each;
-  const auto angles = rotary_angles(call.config, call.plan.positions, input);
-  Tensor x = input;
-  for (std::int64_t l = 0; l < layers; ++l) {
-    x = composite_block(call.config, x, weights.slice(l * each, each), angles,
-                        [&](const Tensor& q, const Tensor& k, const Tensor& v) {
-                          return tree_attention(q, k, v, call.plan, call.config.sliding_window);
-                        });
-    if (call.after) call.after(call.first_layer + l, x);
-  }
-  return call.rows.defined() ? x.index_select(0, call.rows) : x;
+  const auto factors =
+      factors_of(call, static_cast<std::int64_t>(weights.size()) / layer_tensors(call.config));
+  const bool same = std::all_of(factors.begin(), factors.end(), [&](const Tensor& f) {
+    return f.scalar_type() == weights[0].scalar_type();
+  });
+  return same && can_fuse(weights) && (factors.empty() || can_fuse(factors))
+             ? fused_stack(call, x, weights)
+             : composite_stack(call, x, weights);
 }
 
 }  // namespace seawall

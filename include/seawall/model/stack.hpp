@@ -8,6 +8,7 @@
 #include "seawall/core/tensor.hpp"
 #include "seawall/model/batch_plan.hpp"
 #include "seawall/model/config.hpp"
+#include "seawall/model/lora.hpp"
 
 namespace seawall {
 
@@ -28,6 +29,8 @@ struct StackCall {
   Tensor rows = {};
   /// Called with the residual stream after each block; may be empty.
   std::function<void(std::int64_t layer, const Tensor& x)> after = {};
+  /// Factors beside the weights of the whole decoder; null for none.
+  const Adapter* adapter = nullptr;
 };
 
 /// True where the hand-written layers can take `weights`.
@@ -48,10 +51,16 @@ struct Angles {
   Tensor cos, sin;
 };
 Angles rotary_angles(const LlamaConfig& config, const Tensor& positions, const Tensor& like);
+/// The factors beside one block's weights.
+struct BlockAdapter {
+  const Adapter* adapter = nullptr;
+  std::int64_t layer = 0;
+};
 /// One block as plain operators; `attend` turns rotated q [T,H,D], k and v [T,KV,D] into [T,H*D].
 Tensor composite_block(
     const LlamaConfig& config, const Tensor& x, at::TensorList weights, const Angles& angles,
-    const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend);
+    const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend,
+    const BlockAdapter& adapter = {});
 
 /// What RMSNorm multiplies by: `w`, or 1 + w of Gemma, in fp32 for narrower types.
 Tensor norm_factor(const LlamaConfig& config, const Tensor& w);

@@ -101,6 +101,9 @@ struct Param {
   Tensor value;           // what the forward pass reads; a leaf whose .grad() holds the gradient
   Tensor master;          // what the optimizer moves; hooks that move weights write here
   Tensor start;           // theta0: the value before step 1, never moved
+  /// s where this is a factor of a product s B A beside a frozen weight (LoRA); A [r,in] stands
+  /// right before its B [out,r]. 0: a whole weight.
+  double scale = 0;
 };
 
 /// The trainable weights, in the order of the model. Valid during the call.

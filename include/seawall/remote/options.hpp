@@ -8,16 +8,10 @@
 
 namespace seawall {
 
-/// How a remote model is reached, trained and paid; `--model openai:NAME`. Units: seconds, USD, USD
-/// a million tokens (negative: not said).
-struct RemoteOptions {
+/// What every endpoint of a run shares. Units: USD.
+struct EndpointOptions {
   std::string base_url;
   double budget = 0;
-  std::int64_t concurrency = 8, tries = 3;
-  double timeout = 30, poll = 10;
-  double price_in = -1, price_out = -1, price_train = -1;
-  double lr_multiplier = 0;
-  bool cancel = false;
 
   static constexpr void visit(auto& self, auto&& field) {
     field(self.base_url,
@@ -26,10 +20,23 @@ struct RemoteOptions {
                              "$OPENAI_BASE_URL, else OpenAI's own. The key comes from "
                              "$SEAWALL_API_KEY or $OPENAI_API_KEY alone"});
     field(self.budget, OptionInfo{.name = "budget",
-                                  .help = "USD that the run may spend; wanted by --model "
-                                          "openai:NAME, and bounds --judge rubric:MODEL too",
+                                  .help = "USD that may be spent; wanted by --model openai:NAME, "
+                                          "and bounds --judge rubric:MODEL too",
                                   .min = 0,
                                   .max = 1e6});
+  }
+};
+
+/// How a remote model is asked, trained and paid; `--model openai:NAME`. Units: seconds, USD a
+/// million tokens (negative: not said).
+struct RemoteOptions {
+  std::int64_t concurrency = 8, tries = 3;
+  double timeout = 30, poll = 10;
+  double price_in = -1, price_out = -1, price_train = -1;
+  double lr_multiplier = 0;
+  bool cancel = false;
+
+  static constexpr void visit(auto& self, auto&& field) {
     field(self.concurrency, OptionInfo{.name = "openai.concurrency",
                                        .help = "requests under way at once",
                                        .min = 1,

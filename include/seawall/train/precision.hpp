@@ -51,6 +51,10 @@ class TrainedWeights {
 
   Precision precision() const { return precision_; }
   ParamView params() const { return params_; }
+  /// Says that the weights are LoRA factors. `scales` in the order given to the constructor.
+  void set_scales(const std::vector<double>& scales) {
+    for (std::size_t i = 0; i < size(); ++i) params_[i].scale = scales.at(places_[i]);
+  }
   std::size_t size() const { return params_.size(); }
   std::int64_t count() const { return count_; }  // trained weights
   /// Place of params()[i] among values().

@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "seawall/core/error.hpp"
@@ -99,10 +100,16 @@ Session::Session(Decoder& decoder, BatchSource& source, const TrainOptions& opti
       options_(checked(options, context, facts)),
       context_(context),
       facts_(std::move(facts)),
-      weights_(decoder.parameters(), options.precision, facts_.trains, facts_.writes_weights),
+      weights_(decoder.adapter() ? decoder.adapter()->tensors() : decoder.parameters(),
+               options.precision, by_weight(facts_.trains), facts_.writes_weights),
       adam_(weights_, options.adamw),
       requests_seen_(checkpoint_requests()) {
-  decoder_.replace(weights_.values());
+  if (decoder_.adapter())
+    set_up_adapter();
+  else
+    decoder_.replace(weights_.values());
+  for (std::size_t i = 0; i < weights_.size() && !decoder_.adapter(); ++i)
+    drift_places_.push_back(weights_.place(i));
   step_.total = source.steps();
 }
 
@@ -118,6 +125,7 @@ const Step& Session::begin_step() {
   step_.lr = learning_rate(options_.schedule, next_, batch_.epoch, step_.total);
   weights_.clear_gradients(step_.micro_batches);
   losses_.clear();
+  passes_ = 0;
   norm_ = {};
   movement_ = {};
   skipped_ = checkpointed_ = false;
@@ -127,9 +135,16 @@ const Step& Session::begin_step() {
 const Tensor& Session::reference(MicroBatch& micro) {
   if (!micro.reference.defined()) {
     at::NoGradGuard no_grad;
+    if (!reference_ && decoder_.adapter()) {
+      reference_.emplace(decoder_.config(), decoder_.parameters());
+      Adapter start = *decoder_.adapter();
+      start.replace(weights_.start_values());
+      start.dropout_key = 0;
+      if (!start.is_zero()) reference_->adapt(std::move(start));
+    }
     if (!reference_) reference_.emplace(decoder_.config(), weights_.start_values());
     micro.reference = reference_->loss(micro.plan, LossMode::per_token).neg();
-    count_forward();
+    ++result_.forward_passes;
   }
   return micro.reference;
 }
@@ -201,7 +216,10 @@ StepRecord Session::end_step() {
   if (skipped_) {
     movement_ = adam_.drift();
     movement_.moved = 0;
-  } else {
+  }
+  movement_ = of_products(std::move(movement_));
+  if (decoder_.adapter()) decoder_.adapter()->dropout_key = 0;
+  if (!skipped_) {
     skipped_in_a_row_ = 0;
     if (!std::isfinite(movement_.drift))
       throw RunError("step " + std::to_string(next_ + 1) +
@@ -219,8 +237,8 @@ StepRecord Session::end_step() {
   record.moved = movement_.moved;
   record.drift = movement_.drift;
   record.param_drift.assign(decoder_.parameters().size(), 0.0);
-  for (std::size_t i = 0; i < weights_.size(); ++i)
-    record.param_drift[weights_.place(i)] = movement_.params[i];
+  for (std::size_t i = 0; i < movement_.params.size(); ++i)
+    record.param_drift[drift_places_[i]] = movement_.params[i];
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
   result_.steps = next_;
   result_.tokens += record.tokens;
@@ -231,7 +249,7 @@ StepRecord Session::end_step() {
 
 void Session::finish() {
   weights_.publish();
-  result_.final = adam_.drift();
+  result_.final = of_products(adam_.drift());
   finished_ = true;
 }
 
@@ -282,7 +300,7 @@ void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_po
   CheckpointState state;
   state.step = next_;
   state.config_hash = options_.config_hash;
-  for (const auto& [name, tensor] : decoder_.parameters())
+  for (const auto& [name, tensor] : weights_.values())  // factors alone under LoRA
     state.parameters.push_back({name, tensor.detach()});
   weights_.save(state.optimizer);
   adam_.save(state.optimizer);
@@ -330,7 +348,7 @@ void Session::restore() {
   result_.loss = loss_ = number_of(state, "loss");
   finished_ = number_of(state, "finished") != 0;
   evaluation_pending_ = number_of(state, "evaluation_pending") != 0;
-  if (finished_) result_.final = adam_.drift();
+  if (finished_) result_.final = of_products(adam_.drift());
 }
 
 }  // namespace detail

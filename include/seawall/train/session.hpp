@@ -14,6 +14,7 @@
 #include "seawall/core/trace.hpp"
 #include "seawall/model/decoder.hpp"
 #include "seawall/policy/hooks.hpp"
+#include "seawall/policy/products.hpp"
 #include "seawall/policy/scenario.hpp"
 #include "seawall/policy/stack.hpp"
 #include "seawall/store/checkpoint.hpp"
@@ -101,6 +102,10 @@ StateIn& policy_group(std::map<std::string, StateGroup>& groups, std::string_vie
 /// The step as one micro-batch: what a penalty is asked with.
 Step whole_step(Step step);
 
+/// Policies freeze weights by their names; both factors of a frozen weight's product are frozen.
+std::function<bool(std::string_view)> by_weight(
+    const std::function<bool(std::string_view)>& trains);
+
 class Session {
  public:
   /// Checks options and needs, and makes the decoder's weights trainable. Errors: UsageError.
@@ -119,7 +124,8 @@ class Session {
   const Step& begin_step();
   const Step& step() const { return step_; }
   const StepBatch& batch() const { return batch_; }
-  void count_forward() { ++result_.forward_passes; }
+  /// Before each pass that trains: counts it, and draws its dropout.
+  void begin_forward();
   /// log p of the targets under theta0. Computed once a micro-batch that is kept.
   const Tensor& reference(MicroBatch& micro);
 
@@ -157,6 +163,9 @@ class Session {
                   bool evaluation_pending);
   bool leave_out(const std::string& what);
   bool evaluation_due() const;
+  void set_up_adapter();
+  /// Under LoRA the drift is that of the products, a weight they stand beside.
+  Movement of_products(Movement movement) const;
 
   Decoder& decoder_;
   BatchSource& source_;
@@ -166,6 +175,9 @@ class Session {
   TrainedWeights weights_;
   AdamW adam_;
   std::optional<Decoder> reference_;  // theta0, made where a policy asks for it
+  std::vector<ProductPlace> products_;
+  std::vector<std::size_t> drift_places_;  // places in the decoder's parameters of Movement::params
+  std::int64_t passes_ = 0;                // of this step, as dropout counts them
 
   std::int64_t next_ = 0;  // step to do
   Step step_;

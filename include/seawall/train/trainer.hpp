@@ -35,7 +35,7 @@ Tensor micro_loss(const Decoder& decoder, MicroBatch& micro, S& stack, Session& 
   ForwardHooks hooks;
   if (stack.uses(Hook::edit))
     hooks.edit = [&stack](const TapPoint& point, const Tensor& x) { return stack.edit(point, x); };
-  session.count_forward();
+  session.begin_forward();
   if (!stack.uses(Hook::token_weights)) return decoder.loss(micro.plan, LossMode::fused, hooks);
 
   TokenLosses tokens;

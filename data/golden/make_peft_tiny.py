@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Makes LoRA adapters of llama_tiny_untied with PEFT, their logits and merged weights; reads ours back.
+
+    python3 data/golden/make_peft_tiny.py [--python FILE]                  (after make_llama_tiny.py)
+    python3 data/golden/make_peft_tiny.py [--python FILE] --check FOLDER   (a folder of `export --format peft`)
+
+`peft_tiny` adapts two projections; `peft_patterns` all of them, rank-stabilized, with ranks and
+alphas that differ. Logits are of float64 throughout: transformers' float32 in norms and angles is
+replaced here. Each is kept as two float32 tensors whose sum it is, to 1e-13.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "bench" / "peers"))
+
+import peer_env  # noqa: E402
+
+peer_env.ensure("peft", [*peer_env.HF, "peft==0.21.2"])
+
+import peft  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
+from transformers.models.llama import modeling_llama as llama  # noqa: E402
+
+BASE = HERE / "llama_tiny_untied"
+ROW = [1, 17, 250, 33, 33, 9, 40, 41, 299, 7, 102, 55, 2, 2]
+
+
+def norm_in_double(self, x):
+    return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
+
+
+def angles_in_double(self, x, position_ids):
+    width = 2 * self.inv_freq.numel()
+    theta = self.config.rope_parameters["rope_theta"]
+    frequency = 1 / theta ** (torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angle = position_ids[0].double()[:, None] * frequency
+    both = torch.cat([angle, angle], -1)[None]
+    return both.cos(), both.sin()
+
+
+def logits_of(model):
+    """Float64 logits of ROW, as two float32 parts."""
+    with torch.no_grad():
+        exact = model.double()(torch.tensor([ROW])).logits[0]
+    most = exact.float()
+    return {"logits": most, "logits.rest": (exact - most.double()).float()}
+
+
+def base():
+    return transformers.LlamaForCausalLM.from_pretrained(BASE, dtype=torch.float32)
+
+
+def make(name, config):
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    torch.manual_seed(8)
+    model = peft.get_peft_model(base(), config)
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            if "lora_" in key:
+                parameter.copy_(0.2 * torch.randn_like(parameter))
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    settings = json.loads((folder / "adapter_config.json").read_text())
+    settings["base_model_name_or_path"] = BASE.name
+    settings["target_modules"] = sorted(settings["target_modules"])
+    (folder / "adapter_config.json").write_text(json.dumps(settings, indent=1) + "\n")
+    golden = logits_of(peft.PeftModel.from_pretrained(base(), folder))
+    merged = peft.PeftModel.from_pretrained(base(), folder).merge_and_unload()
+    weights = base().state_dict()
+    for key, value in merged.state_dict().items():  # those that the adapter changed, in float32
+        if not torch.equal(value, weights[key]):
+            golden["merged." + key] = value
+    save_file({k: v.contiguous() for k, v in golden.items()}, folder / "golden.safetensors")
+    print(name, len(golden), "tensors")
+
+
+def check(folder):
+    """What PEFT reads from `folder`, against the golden values of the adapter it was made from."""
+    model = peft.PeftModel.from_pretrained(base(), folder)
+    for name in ("peft_tiny", "peft_patterns"):
+        golden = load_file(HERE / name / "golden.safetensors")
+        want = golden["logits"].double() + golden["logits.rest"].double()
+        got = logits_of(model)
+        difference = (got["logits"].double() + got["logits.rest"].double() - want).abs().max().item()
+        print(f"{name}: logits differ by at most {difference:.3g}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", type=pathlib.Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    llama.LlamaRMSNorm.forward = norm_in_double
+    llama.LlamaRotaryEmbedding.forward = angles_in_double
+    if arguments.check:
+        return check(arguments.check)
+    make("peft_tiny", peft.LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    make(
+        "peft_patterns",
+        peft.LoraConfig(
+            r=4, lora_alpha=6, lora_dropout=0.25, use_rslora=True, task_type="CAUSAL_LM",
+            target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+            rank_pattern={"layers.1.self_attn.q_proj": 2, "up_proj": 3}, alpha_pattern={"down_proj": 3},
+        ),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

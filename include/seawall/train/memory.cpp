@@ -1,0 +1,224 @@
+#include "seawall/train/memory.hpp"
+
+#include <algorithm>
+
+namespace seawall {
+namespace {
+
+// Measured: VmHWM of the program that has loaded a model of no size; CUDA context and workspaces of
+// a device as PyTorch's documentation and users report them (not measured here).
+constexpr double program_bytes = 190e6, context_bytes = 800e6;
+// What the bf16 path of a CPU holds over the tensors that are alive, measured 1.25 to 1.6: holes in
+// the heap between tensors of two types.
+constexpr double cpu_composite_holes = 1.4;
+
+/// Sizes of one question, in values unless they say bytes.
+struct Sizes {
+  const MemoryQuestion& q;
+  double c, inner, heads, q_width, kv_width, layers, vocabulary, all, largest;
+  double value;  // bytes of what the forward pass reads
+  bool fused;    // the own kernels
+  bool lora;
+  double trained;  // values
+  double adapted = 0;
+
+  explicit Sizes(const MemoryQuestion& question) : q(question) {
+    const auto& k = q.config;
+    c = static_cast<double>(k.hidden_size);
+    inner = static_cast<double>(k.intermediate_size);
+    heads = static_cast<double>(k.heads);
+    q_width = static_cast<double>(k.heads * k.head_dim);
+    kv_width = static_cast<double>(k.kv_heads * k.head_dim);
+    layers = static_cast<double>(k.layers);
+    vocabulary = static_cast<double>(k.vocab_size);
+    all = static_cast<double>(k.parameter_count());
+    value = q.precision == Precision::fp32 ? 4 : 2;
+    fused = q.cpu && value == 4;
+    lora = q.adapter != nullptr;
+    trained = lora ? static_cast<double>(q.adapter->count()) : all;
+    largest = lora ? 0 : std::max(vocabulary, inner) * c;
+    if (!lora) return;
+    for (std::size_t i = 0; i < q.adapter->factors.size(); ++i) {
+      const auto& f = q.adapter->factors[i];
+      if (!f.on()) continue;
+      adapted += static_cast<double>(f.b.size(0) * f.a.size(1));
+      largest = std::max(largest, static_cast<double>(std::max(f.a.numel(), f.b.numel())));
+    }
+  }
+  bool adapts(Projection p) const {
+    const auto& t = q.adapter->options.targets;
+    return lora && std::find(t.begin(), t.end(), p) != t.end();
+  }
+};
+
+/// Weights as they stand during training, besides gradients.
+std::vector<MemoryPart> standing(const Sizes& s) {
+  const auto& q = s.q;
+  const auto loaded = static_cast<double>(q.loaded_bytes);
+  std::vector<MemoryPart> out;
+  const auto add = [&out](const char* name, double bytes) {
+    if (bytes > 0) out.push_back({name, bytes});
+  };
+  if (!q.trains) {
+    add("weights", s.all * loaded);
+    return out;
+  }
+  // theta0 is the loaded tensors where they have its type; those stay anyway in full fine-tuning.
+  const double start = q.precision == Precision::bf16_master ? 4 : s.value;
+  if (s.lora) {
+    add("frozen weights", s.all * s.value);
+    add("factors", s.trained * s.value);
+    add("start", s.trained * start);
+  } else {
+    add("weights", s.all * s.value);
+    add("start", s.all * (start == loaded ? start : start + loaded));
+  }
+  if (q.precision == Precision::bf16_master) add("masters", 4 * s.trained);
+  if (q.precision == Precision::kahan) {
+    add("terms", 2 * s.trained);
+    if (q.hooks_write) add("masters", 4 * s.trained);
+  }
+  const bool narrow = q.precision == Precision::pure_bf16 || q.precision == Precision::kahan;
+  add("moments", 2 * s.trained * (narrow ? 2 : 4));
+  if (q.after_step) add("before a hook", s.trained * (q.precision == Precision::pure_bf16 ? 2 : 4));
+  return out;
+}
+
+/// What one block keeps for its backward pass, in bytes a token.
+double kept_fused(const Sizes& s) {
+  return 4 * (2 * s.c + s.q_width + 2 * s.kv_width + s.q_width + s.heads + 2 * s.inner);
+}
+double kept_composite(const Sizes& s) {
+  const double e = s.value, narrow = e < 4 ? 1 : 0;
+  const bool full = !s.lora;
+  double bytes = 0;
+  // Two norms: their wide input, and where their weight trains what it is multiplied with.
+  bytes += 2 * s.c * (narrow * 4 + (1 - narrow) * 4);
+  if (full) bytes += 2 * s.c * e;
+  const bool drops = s.lora && s.q.adapter->options.dropout > 0;
+  // Inputs of products: kept where a weight or an A trains; dropout keeps the mask as well.
+  const auto input = [&](std::initializer_list<Projection> group, double width) {
+    int adapted = 0;
+    for (const auto p : group) adapted += s.adapts(p) ? 1 : 0;
+    if (full || (adapted > 0 && !drops)) bytes += width * e;
+    if (drops) bytes += 2 * width * e * adapted;
+  };
+  using P = Projection;
+  input({P::q, P::k, P::v}, s.c);
+  input({P::o}, s.q_width);
+  input({P::gate, P::up}, s.c);
+  input({P::down}, s.inner);
+  bytes += e * (2 * s.q_width + 2 * s.kv_width);  // attention: q, k, v and its result
+  bytes += e * 3 * s.inner;                       // silu's input and result, up
+  return bytes;
+}
+
+double logits_bytes(const Sizes& s) {
+  const double limit = 64 << 20;  // of loss.cpp: what a chunk of logits may take
+  const double e = s.value;
+  const double rows = std::min(std::max(limit / (s.vocabulary * e), 16.0),
+                               std::max(static_cast<double>(s.q.targets), 1.0));
+  // The composite path holds logits, their fp32 copy, its exponentials and the result at once.
+  return rows * s.vocabulary * (s.fused ? 4 : 2 * e + 8);
+}
+
+MemoryPhase training(const Sizes& s) {
+  const auto& q = s.q;
+  const auto t = static_cast<double>(q.tokens), rows = static_cast<double>(q.rows);
+  MemoryPhase phase{"training", standing(s)};
+  const double holes = q.cpu && !s.fused ? cpu_composite_holes : 1;
+  const double block = s.fused ? kept_fused(s) : holes * kept_composite(s);
+  double kept = t * block * s.layers, scratch = 0, head = 0;
+  if (s.fused) {
+    // The last block's second half runs on the wanted rows alone.
+    kept -= (t - rows) * 4 * (2 * s.c + 2 * s.inner) - rows * 4 * s.q_width;
+    kept += t * 4 * s.c;  // the embedding
+    scratch =
+        t * 4 * (2 * s.c + s.inner + std::max(s.inner, s.q_width + 2 * s.kv_width) + s.q_width);
+  } else {
+    scratch = t * (s.value * (3 * s.inner + 6 * s.c) + 8 * s.c);
+  }
+  head = t * s.c * s.value + 2 * static_cast<double>(q.targets) * s.c * 4;
+  const double head_gradient = s.lora ? 0 : s.vocabulary * s.c * s.value;
+  // Activations go block by block while gradients come, so that the most is at one of the ends;
+  // with several micro-batches the gradients are there from the first on.
+  const bool widened = q.precision == Precision::bf16_master && q.accumulates;
+  const double gradients = s.trained * (widened ? 4 : s.value);
+  const double at_step = q.precision == Precision::fp32 && q.cpu ? 0 : 12 * s.largest;
+  const double forward = kept + scratch + head + head_gradient + logits_bytes(s);
+  const double backward =
+      std::max(kept / s.layers + scratch + (s.lora ? 0 : s.vocabulary * s.c * s.value), at_step);
+  const double together =
+      q.accumulates ? gradients + forward : std::max(forward, gradients + backward);
+  const double of_gradients = std::min(gradients, together);
+  phase.parts.push_back({"gradients", of_gradients});
+  phase.parts.push_back({"activations and logits", together - of_gradients});
+  return phase;
+}
+
+MemoryPhase checkpoint(const Sizes& s) {
+  const auto& q = s.q;
+  MemoryPhase phase{"checkpoint", {}, !q.cpu};
+  // The image is one block, which does not fit into what training gave back to the heap.
+  if (q.cpu) phase.parts = training(s).parts;
+  const double optimizer = q.precision == Precision::fp32          ? 8
+                           : q.precision == Precision::bf16_master ? 4 + 8
+                           : q.precision == Precision::kahan       ? 2 + 4
+                                                                   : 4;
+  phase.parts.push_back({"image of the file", s.trained * (s.value + optimizer)});
+  return phase;
+}
+
+MemoryPhase evaluation(const Sizes& s) {
+  const auto& q = s.q;
+  MemoryPhase phase{"evaluation", standing(s)};
+  const double prompts = static_cast<double>(q.prompt_tokens),
+               answers = static_cast<double>(q.answers),
+               longest = static_cast<double>(q.answer_tokens);
+  const double value = q.trains ? s.value : static_cast<double>(q.loaded_bytes);
+  const bool own = q.cpu && value == 4;
+  if (s.lora && q.trains && q.cpu) phase.parts.push_back({"merged weights", s.adapted * value});
+  if (own) {
+    const double head = s.vocabulary * s.c;
+    const double blocks = s.all - head * (q.config.tie_word_embeddings ? 1 : 2);
+    phase.parts.push_back({"weights laid out", 4 * (blocks + head)});
+  }
+  // Keys and values; the own kernels keep a shared prefix once, the others for every answer.
+  const double places =
+      own ? prompts + answers * (longest - prompts / std::max(answers, 1.0)) : answers * longest;
+  phase.parts.push_back({"keys and values", 2 * places * s.kv_width * s.layers * value});
+  const double width = std::max(s.inner * 2, s.q_width + 2 * s.kv_width) + 4 * s.c + s.q_width;
+  phase.parts.push_back({"activations", prompts * width * value});
+  return phase;
+}
+
+}  // namespace
+
+double MemoryPhase::total() const {
+  double sum = 0;
+  for (const auto& part : parts) sum += part.bytes;
+  return sum;
+}
+
+const MemoryPhase& MemoryEstimate::peak() const {
+  return *std::max_element(phases.begin(), phases.end(),
+                           [](const MemoryPhase& a, const MemoryPhase& b) {
+                             return (a.on_host ? 0 : a.total()) < (b.on_host ? 0 : b.total());
+                           });
+}
+
+MemoryEstimate estimate_memory(const MemoryQuestion& question) {
+  const Sizes sizes(question);
+  MemoryEstimate out;
+  if (question.trains) {
+    out.phases.push_back(training(sizes));
+    if (question.checkpoints) out.phases.push_back(checkpoint(sizes));
+  }
+  if (question.answers > 0 || !question.trains) out.phases.push_back(evaluation(sizes));
+  for (auto& phase : out.phases)
+    phase.parts.push_back(question.cpu || phase.on_host ? MemoryPart{"program", program_bytes}
+                                                        : MemoryPart{"context", context_bytes});
+  return out;
+}
+
+}  // namespace seawall

@@ -1,0 +1,64 @@
+// What a session does otherwise under LoRA.
+#include <ATen/ops/stack.h>
+
+#include <algorithm>
+
+#include "seawall/core/rng.hpp"
+#include "seawall/train/session.hpp"
+
+namespace seawall::detail {
+
+std::function<bool(std::string_view)> by_weight(const std::function<bool(std::string_view)>& f) {
+  return [&f](std::string_view name) { return f(weight_of_factor(name)); };
+}
+
+void Session::set_up_adapter() {
+  Adapter& adapter = *decoder_.adapter();
+  std::vector<double> scales;
+  for (const auto& factors : adapter.factors)
+    if (factors.on()) scales.insert(scales.end(), 2, factors.scale);
+  weights_.set_scales(scales);
+  adapter.replace(weights_.values());
+  // The frozen weights in the type of the factors: without gradient, master or moment.
+  NamedTensors frozen = decoder_.parameters();
+  const auto type = weights_.values().front().tensor.scalar_type();
+  for (auto& [name, tensor] : frozen) tensor = tensor.detach().to(type);
+  decoder_.replace(frozen);
+  products_ = products_of(weights_.params(), everywhere(weights_.params()));
+  for (const auto& product : products_) {
+    const auto weight = weight_of_factor(weights_.params()[product.a].name);
+    const auto found = std::ranges::find(frozen, weight, &NamedTensor::name);
+    drift_places_.push_back(static_cast<std::size_t>(found - frozen.begin()));
+  }
+}
+
+Movement Session::of_products(Movement movement) const {
+  if (products_.empty()) return movement;
+  std::vector<Tensor> squares;
+  for (const auto& p : products_) {
+    const Param &a = weights_.params()[p.a], &b = weights_.params()[p.b];
+    const auto wide = [](const Tensor& t) {
+      return t.scalar_type() == at::kDouble ? t : t.to(at::kFloat);
+    };
+    ProductFactors factors{wide(weights_.stored(p.a)), wide(weights_.stored(p.b)), {}, {}, p.scale};
+    if (!p.from_zero) factors.a0 = wide(a.start), factors.b0 = wide(b.start);
+    squares.push_back(product_drift_square(factors));
+  }
+  const Tensor all = at::stack(squares).to(at::kCPU, at::kDouble).clamp_min(0);
+  movement.drift = all.sum().sqrt().item<double>();
+  const Tensor norms = all.sqrt();
+  const double* each = norms.const_data_ptr<double>();
+  movement.params.assign(each, each + norms.numel());
+  return movement;
+}
+
+void Session::begin_forward() {
+  ++result_.forward_passes;
+  Adapter* adapter = decoder_.adapter();
+  if (!adapter || adapter->options.dropout == 0) return;
+  // A function of seed, step and pass, so that a resumed run draws the same.
+  const std::string pass = std::to_string(next_) + "." + std::to_string(passes_++);
+  adapter->dropout_key = Rng(options_.seed).stream("dropout").stream(pass).next() | 1;
+}
+
+}  // namespace seawall::detail

@@ -1,0 +1,114 @@
+// Adapters that PEFT wrote, against its logits and merged weights; made by
+// data/golden/make_peft_tiny.py.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <filesystem>
+
+#include "seawall/core/file.hpp"
+#include "seawall/core/hash.hpp"
+#include "seawall/model/decoder.hpp"
+#include "seawall/model/files.hpp"
+#include "seawall/model/peft.hpp"
+#include "tests/golden/golden.hpp"
+
+namespace seawall {
+namespace {
+
+using testing::golden_folder;
+using testing::golden_tensors;
+
+const std::vector<std::int32_t> row{1, 17, 250, 33, 33, 9, 40, 41, 299, 7, 102, 55, 2, 2};
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+Decoder base(at::ScalarType type) {
+  auto folder = read_hf_folder(golden_folder() / "llama_tiny_untied");
+  for (auto& [name, tensor] : folder.weights) tensor = tensor.to(type);
+  return {folder.config, folder.weights};
+}
+
+class PeftGolden : public ::testing::TestWithParam<const char*> {
+ protected:
+  std::filesystem::path folder_ = golden_folder() / GetParam();
+  std::map<std::string, Tensor> golden_ =
+      golden_tensors(std::string(GetParam()) + "/golden.safetensors");
+  Tensor logits_ = golden_["logits"].to(at::kDouble) + golden_["logits.rest"].to(at::kDouble);
+
+  static Tensor logits_of(const Decoder& decoder) {
+    const at::NoGradGuard no_grad;
+    return decoder.logits(decoder.hidden(plan_batch({{row, {}}}, at::kCPU)));
+  }
+  /// The adapter in fp64, so that nothing but formulas is compared.
+  static void widen(Adapter& adapter) {
+    NamedTensors wide;
+    for (const auto& [name, tensor] : adapter.tensors())
+      wide.push_back({name, tensor.to(at::kDouble)});
+    adapter.replace(wide);
+  }
+};
+
+// Both sides are fp64 from the same fp32 values; logits are up to 20, so 1e-6 is far above rounding
+// and far below any wrong scale, order or missing factor.
+TEST_P(PeftGolden, LogitsBesideAndMergedAreThoseOfPeft) {
+  Decoder decoder = base(at::kDouble);
+  Adapter adapter = read_peft(folder_, decoder.config());
+  widen(adapter);
+  EXPECT_GT(largest_difference(logits_of(decoder), logits_), 1);
+  decoder.adapt(std::move(adapter));
+  EXPECT_LT(largest_difference(logits_of(decoder), logits_), 1e-6);
+  decoder.merge();
+  EXPECT_LT(largest_difference(logits_of(decoder), logits_), 1e-6);
+}
+
+// PEFT merges in fp32 as well; sums of r products may be rounded once more or less: weights are up
+// to 2, 2^-23 apart.
+TEST_P(PeftGolden, MergedWeightsAreThoseOfPeft) {
+  Decoder decoder = base(at::kFloat);
+  decoder.adapt(read_peft(folder_, decoder.config()));
+  const NamedTensors before = decoder.parameters();
+  decoder.merge();
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto& [name, tensor] = decoder.parameters()[i];
+    const auto want = golden_.find("merged." + name);
+    EXPECT_EQ(tensor.is_same(before[i].tensor), want == golden_.end()) << name;
+    if (want == golden_.end()) continue;
+    ++changed;
+    EXPECT_LT(largest_difference(tensor, want->second), 1e-6) << name;
+  }
+  EXPECT_EQ(changed + 2, golden_.size());
+}
+
+TEST_P(PeftGolden, WhatIsWrittenReadsBackToTheSameBits) {
+  const Decoder decoder = base(at::kFloat);
+  const Adapter adapter = read_peft(folder_, decoder.config());
+  const auto out = std::filesystem::path(::testing::TempDir()) / "seawall-peft-out";
+  std::filesystem::create_directories(out);
+  write_peft(out, adapter, "llama_tiny_untied");
+  const Adapter again = read_peft(out, decoder.config());
+  const auto a = adapter.tensors(), b = again.tensors();
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].name, b[i].name);
+    EXPECT_TRUE(a[i].tensor.equal(b[i].tensor)) << a[i].name;
+  }
+  for (std::size_t i = 0; i < adapter.factors.size(); ++i)
+    EXPECT_EQ(adapter.factors[i].scale, again.factors[i].scale) << i;
+  EXPECT_EQ(again.options.dropout, adapter.options.dropout);
+  // These very bytes were loaded by peft 0.21.2 to the golden logits
+  // (make_peft_tiny.py --check); written otherwise they have to be checked again.
+  const bool tiny = std::string(GetParam()) == "peft_tiny";
+  EXPECT_EQ(sha256_hex(read_file(out / kAdapterConfig)).substr(0, 16),
+            tiny ? "b136d6bdf5b2fee3" : "1bcb7f2453c9bc5b");
+  EXPECT_EQ(sha256_hex(read_file(out / kAdapterWeights)).substr(0, 16),
+            tiny ? "fd431aee2499cd09" : "88e30f34cf7d35a2");
+  std::filesystem::remove_all(out);
+}
+
+INSTANTIATE_TEST_SUITE_P(Adapters, PeftGolden, ::testing::Values("peft_tiny", "peft_patterns"));
+
+}  // namespace
+}  // namespace seawall
