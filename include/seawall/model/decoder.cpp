@@ -1,6 +1,7 @@
 #include "seawall/model/decoder.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
@@ -98,7 +99,7 @@ std::vector<Tensor> Decoder::layer_weights() const {
 }
 
 Tensor Decoder::embed_ids(const Tensor& ids) const {
-  const Tensor rows = at::embedding(embedding(), ids);  // [M,C]
+  Tensor rows = at::embedding(embedding(), ids);  // [M,C]
   if (!config_.gemma()) return rows;
   // transformers rounds the factor to the weights' type, which bf16 weights were trained with
   return rows * at::scalar_tensor(std::sqrt(static_cast<double>(config_.hidden_size)),

@@ -53,7 +53,7 @@ static Tensor rotated(const Tensor& x, const Angles& angles) {  // [T,heads,D]
 /// x w^T, and what an adapter adds. Shapes: x [T,in], w [out,in] -> [T,out].
 static Tensor project(const BlockAdapter& adapter, Projection p, const Tensor& x, const Tensor& w,
                       const std::optional<Tensor>& bias = {}) {
-  const Tensor y = at::linear(x, w, bias);
+  Tensor y = at::linear(x, w, bias);
   if (!adapter.adapter) return y;
   const auto& f = adapter.adapter->at(adapter.layer, p);
   if (!f.on()) return y;

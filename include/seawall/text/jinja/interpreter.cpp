@@ -233,12 +233,12 @@ Value Interpreter::call(const Expr& e, const FramePtr& frame) {
   }
   auto given = arguments(e, frame);
   line_ = e.line;
-  if (function->macro != nullptr) return call_macro(*function, std::move(given));
+  if (function->macro != nullptr) return call_macro(*function, given);
   if (!function->self.undefined()) return call_method(*this, function->name, function->self, given);
   return call_function(*this, function->name, given);
 }
 
-Value Interpreter::call_macro(const Function& function, Arguments given) {
+Value Interpreter::call_macro(const Function& function, const Arguments& given) {
   const Level level(*this);
   const auto home = function.home.lock();
   if (!home) fail("macro '" + function.name + "' is called outside of where it was defined");

@@ -94,7 +94,7 @@ class Interpreter {
   Value dict(const Expr& e, const FramePtr& frame);
   Value name(const std::string& name, const Frame& frame) const;
   Value call(const Expr& e, const FramePtr& frame);
-  Value call_macro(const Function& function, Arguments arguments);
+  Value call_macro(const Function& function, const Arguments& arguments);
   Arguments arguments(const Expr& e, const FramePtr& frame);
   void charge(std::size_t size);
   Value checked(Value value);

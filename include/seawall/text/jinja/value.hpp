@@ -44,7 +44,10 @@ class Value {
  public:
   Value() : held_(Undefined{}) {}
   template <class T>
-  requires(!std::is_same_v<std::decay_t<T>, Value>) Value(T&& value)
+  requires(!std::is_same_v<std::decay_t<T>, Value>)
+      // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): the clause above leaves copies
+      // alone
+      Value(T&& value)
       : held_(std::forward<T>(value)) {}  // NOLINT(google-explicit-constructor)
   static Value of(Text text) { return std::make_shared<const Text>(std::move(text)); }
 
