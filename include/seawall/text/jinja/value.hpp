@@ -43,12 +43,12 @@ struct Undefined {
 class Value {
  public:
   Value() : held_(Undefined{}) {}
+  // The clause leaves copies and moves alone; conversions are what this class is for.
+  // NOLINTBEGIN(bugprone-forwarding-reference-overload, google-explicit-constructor)
   template <class T>
-  requires(!std::is_same_v<std::decay_t<T>, Value>)
-      // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): the clause above leaves copies
-      // alone
-      Value(T&& value)
-      : held_(std::forward<T>(value)) {}  // NOLINT(google-explicit-constructor)
+  requires(!std::is_same_v<std::decay_t<T>, Value>) Value(T&& value)
+      : held_(std::forward<T>(value)) {}
+  // NOLINTEND(bugprone-forwarding-reference-overload, google-explicit-constructor)
   static Value of(Text text) { return std::make_shared<const Text>(std::move(text)); }
 
   template <class T>
