@@ -81,8 +81,9 @@ Value make_list(std::vector<Value> items, bool tuple) {
 Value make_dict(std::vector<std::pair<Text, Value>> items) {
   Dict dict;
   for (auto& [key, value] : items) {  // a key given again keeps its place and takes the new value
+    const auto& bytes = key.bytes;
     const auto found = std::ranges::find_if(
-        dict.items, [&](const auto& each) { return each.first.bytes == key.bytes; });
+        dict.items, [&bytes](const auto& each) { return each.first.bytes == bytes; });
     if (found == dict.items.end()) {
       dict.items.emplace_back(std::move(key), std::move(value));
     } else {
