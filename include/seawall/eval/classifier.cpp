@@ -88,7 +88,10 @@ Verdict classifier_verdict(const ClassifierTemplate& how, const WordShares& said
 
 ClassifierJudge::ClassifierJudge(std::string name, ClassifierTemplate how, Speaker speaker,
                                  std::shared_ptr<const void> owner)
-    : name_(std::move(name)), how_(std::move(how)), speaker_(speaker), owner_(std::move(owner)) {
+    : name_(std::move(name)),
+      how_(std::move(how)),
+      speaker_(std::move(speaker)),
+      owner_(std::move(owner)) {
   if (how_.chat != "none" && how_.chat != "auto") chat_ = make_chat_template(how_.chat);
   for (const auto& words : how_.words) {
     ids_.push_back(spellings_of(words, speaker_.tokenizer));

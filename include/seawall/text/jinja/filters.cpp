@@ -29,7 +29,7 @@ std::optional<double> spelled_real(const Text& text) {
 }
 
 Value to_whole(Interpreter& in, const Value& value, Taker& taker) {
-  const auto otherwise = taker.take("default").value_or(std::int64_t{0});
+  auto otherwise = taker.take("default").value_or(std::int64_t{0});
   if (const auto* text = value.text()) {
     if (const auto found = spelled_whole(*text)) return *found;
     const auto real = spelled_real(*text);
@@ -45,7 +45,7 @@ Value to_whole(Interpreter& in, const Value& value, Taker& taker) {
 }
 
 Value to_real(const Value& value, Taker& taker) {
-  const auto otherwise = taker.take("default").value_or(0.0);
+  auto otherwise = taker.take("default").value_or(0.0);
   if (const auto* text = value.text()) {
     if (const auto found = spelled_real(*text)) return *found;
     return otherwise;
@@ -143,7 +143,10 @@ Value mapped(Interpreter& in, const Value& value, Arguments given) {
     for (const auto& item : in.items_of(value)) {
       in.step();
       auto found = in.item(item, field);
-      out.push_back(found.undefined() && otherwise ? *otherwise : std::move(found));
+      if (found.undefined() && otherwise)
+        out.push_back(*otherwise);
+      else
+        out.push_back(std::move(found));
     }
     return in.make(std::move(out));
   }

@@ -78,6 +78,7 @@ Value make_list(std::vector<Value> items, bool tuple) {
   return std::make_shared<const List>(List{std::move(items), tuple, extent});
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): its elements are moved from
 Value make_dict(std::vector<std::pair<Text, Value>> items) {
   Dict dict;
   for (auto& [key, value] : items) {  // a key given again keeps its place and takes the new value
