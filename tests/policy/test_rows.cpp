@@ -91,8 +91,8 @@ TEST(Rows, RowsAreAskedAsTheDataAsks) {
 }
 
 TEST(Rows, AnEndingIsSharedLikeAnOpening) {
-  const Dataset data = asking({"# Do:\na.\n\n# Done:\n", "# Do:\nb b.\n\n# Done:\n",
-                               "# Do:\nc.\n\n# Done:\n"});
+  const Dataset data =
+      asking({"# Do:\na.\n\n# Done:\n", "# Do:\nb b.\n\n# Done:\n", "# Do:\nc.\n\n# Done:\n"});
   EXPECT_EQ(shared_ending(data), "\n\n# Done:\n");
   EXPECT_EQ(shared_ending(asking({"go?", "stay?"})), "");  // part of a word
   Rng rng(1);

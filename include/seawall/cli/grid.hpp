@@ -8,7 +8,7 @@ namespace seawall {
 
 /// One run: the words one would type after `seawall run`, less --seed and --out.
 struct GridArm {
-  std::string name;  // also its file name, with '/' as '_'
+  std::string name;   // also its file name, with '/' as '_'
   std::string words;  // split at spaces; "what stands in quotes" is one word
 };
 

@@ -60,11 +60,10 @@ struct RunSpec {
   RubricOptions rubric;
 
   static constexpr void visit(auto& self, auto&& field) {
-    field(
-        self.model,
-        OptionInfo{.name = "model",
-                   .help = "organism, a Hugging Face folder, a .gguf file, a checkpoint folder, "
-                           "or openai:NAME behind an endpoint"});
+    field(self.model,
+          OptionInfo{.name = "model",
+                     .help = "organism, a Hugging Face folder, a .gguf file, a checkpoint folder, "
+                             "or openai:NAME behind an endpoint"});
     field(self.adapter,
           OptionInfo{.name = "adapter",
                      .help = "LoRA adapter on top of the model: a PEFT folder or a checkpoint of a "
