@@ -86,6 +86,7 @@ Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place,
       return llava(record, place, images);
     case RecordShape::transcript:
       return dialogue_of_transcript(text_of(record, "transcript", place));
+    case RecordShape::pair:  // CSV alone: add_pairs
     case RecordShape::prompt:
       break;
   }
