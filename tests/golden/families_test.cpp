@@ -79,13 +79,6 @@ TEST_P(Families, TheFamilysOwnSettingIsFelt) {
   EXPECT_GT(worst_logit(config), 100 * tolerance);
 }
 
-struct LossSink final : TraceSink {
-  std::vector<double> losses;
-  void on_step(const StepRecord& record) override { losses.push_back(record.loss); }
-  void on_evaluation(EvaluationRecord) override {}
-  bool wants_residual() const override { return false; }
-};
-
 TEST_P(Families, ThreeAdamWStepsFollowTheReference) {
   auto model = decoder();
   const auto plan = plan_batch(rows(), at::kCPU);
@@ -95,7 +88,7 @@ TEST_P(Families, ThreeAdamWStepsFollowTheReference) {
   options.schedule = {.kind = LrSchedule::constant, .lr = 1e-3};
   options.adamw.weight_decay = 0.01;
   AnyStack none;
-  LossSink sink;
+  testing::LossSink sink;
   train(model, source, none, options, sink);
   const auto want = summary_.at("losses_adamw").get<std::vector<double>>();
   ASSERT_EQ(sink.losses.size(), 3u);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "seawall/cli/bundle.hpp"
+#include "seawall/core/trace.hpp"
 #include "seawall/model/files.hpp"
 #include "tests/support/assets.hpp"
 
@@ -40,6 +41,17 @@ inline std::map<std::string, Tensor> golden_tensors(const std::string& name) {
 
 using Ids = std::vector<std::int32_t>;
 inline Ids ids_of(const nlohmann::json& value) { return value.get<Ids>(); }
+
+/// Keeps loss and gradient norm of every step.
+struct LossSink final : TraceSink {
+  std::vector<double> losses, norms;
+  void on_step(const StepRecord& record) override {
+    losses.push_back(record.loss);
+    norms.push_back(record.grad_norm);
+  }
+  void on_evaluation(EvaluationRecord) override {}
+  bool wants_residual() const override { return false; }
+};
 
 /// A golden test on the real file; skipped, with a visible line, where the file is absent.
 class SmolLm2 : public ::testing::Test {

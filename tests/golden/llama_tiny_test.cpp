@@ -123,13 +123,6 @@ INSTANTIATE_TEST_SUITE_P(Folders, LlamaTiny,
                                   (info.param.type == at::kFloat ? "_f32" : "_f64");
                          });
 
-struct LossSink final : TraceSink {
-  std::vector<double> losses;
-  void on_step(const StepRecord& record) override { losses.push_back(record.loss); }
-  void on_evaluation(EvaluationRecord) override {}
-  bool wants_residual() const override { return false; }
-};
-
 TEST(LlamaTinyTraining, FiveAdamWStepsFollowTheReference) {
   for (const std::string name : {"llama_tiny", "llama_tiny_untied"}) {
     const auto summary = golden_json(name + "/golden.json");
@@ -140,7 +133,7 @@ TEST(LlamaTinyTraining, FiveAdamWStepsFollowTheReference) {
     options.schedule = {.kind = LrSchedule::constant, .lr = 1e-3};
     options.adamw.weight_decay = 0.01;
     AnyStack none;
-    LossSink sink;
+    testing::LossSink sink;
     train(decoder, source, none, options, sink);
     const auto want = summary.at("losses_adamw").get<std::vector<double>>();
     ASSERT_EQ(sink.losses.size(), 5u);

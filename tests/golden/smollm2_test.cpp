@@ -74,16 +74,6 @@ TEST_F(SmolLm2, GreedyContinuationsOfFortyTokens) {
   }
 }
 
-struct LossSink final : TraceSink {
-  std::vector<double> losses, norms;
-  void on_step(const StepRecord& record) override {
-    losses.push_back(record.loss);
-    norms.push_back(record.grad_norm);
-  }
-  void on_evaluation(EvaluationRecord) override {}
-  bool wants_residual() const override { return false; }
-};
-
 TEST_F(SmolLm2, LossesOfThreeFullFineTuningSteps) {
   const auto golden = golden_json("smollm2_losses.json");
   std::vector<Sequence> rows;
@@ -100,7 +90,7 @@ TEST_F(SmolLm2, LossesOfThreeFullFineTuningSteps) {
   TrainOptions options;
   options.schedule = {.kind = LrSchedule::epoch_decay, .lr = 5e-5};
   AnyStack none;
-  LossSink sink;
+  testing::LossSink sink;
   train(decoder, source, none, options, sink);
   ASSERT_EQ(sink.losses.size(), 3u);
   for (const std::string reference : {"trainer", "plain"}) {

@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 
 struct JudgeOptions {
   std::string judge, out, write_outputs, probes, utility_probes, device = "cpu";
-  double budget = 0;
   std::int64_t threads = 0;
   bool overwrite = false, quiet = false;
   static constexpr void visit(auto& self, auto&& field) {
@@ -36,10 +35,6 @@ struct JudgeOptions {
     field(self.utility_probes,
           OptionInfo{.name = "utility-probes", .help = "the run's ordinary requests"});
     field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N, of classifiers"});
-    field(self.budget, OptionInfo{.name = "budget",
-                                  .help = "USD that rubric judges may cost; 0: no bound",
-                                  .min = 0,
-                                  .max = 1e6});
     field(
         self.threads,
         OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
@@ -86,6 +81,7 @@ int judge(const Program&, const Words& words) {
       "Judges the answers of a run file anew into another run file; nothing is trained "
       "or asked again.");
   line.add(options, "Options");
+  line.add(asked.endpoint, "Options of everything behind HTTP");
   line.add(asked.rubric, "Options of --judge rubric:MODEL");
   line.add_list("judge", "judges; the first decides the table", options.judge);
   line.positional("RUN.h5", "a run file", input);
@@ -114,7 +110,6 @@ int judge(const Program&, const Words& words) {
   const auto scenario = scenario_of(run, options);
   asked.judge = options.judge;
   asked.device = options.device;
-  asked.endpoint.budget = options.budget;
   const Judges judges = make_judges(asked, *scenario);
   judge_anew(run, *scenario, judges);
   std::erase_if(run.info.hashes, [](const auto& hash) { return hash.first == "judged_from"; });

@@ -19,7 +19,6 @@ namespace {
 
 struct CheckOptions {
   std::string labels, judge = "keyword:qi2023", scale = "auto", device = "cpu";
-  double budget = 0;
   std::int64_t threads = 0, bins = 10;
   static constexpr void visit(auto& self, auto&& field) {
     field(self.labels, OptionInfo{.name = "labels",
@@ -32,10 +31,6 @@ struct CheckOptions {
     field(self.bins,
           OptionInfo{.name = "bins", .help = "of the calibration", .min = 1, .max = 100});
     field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N, of classifiers"});
-    field(self.budget, OptionInfo{.name = "budget",
-                                  .help = "USD that rubric judges may cost; 0: no bound",
-                                  .min = 0,
-                                  .max = 1e6});
     field(
         self.threads,
         OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
@@ -95,6 +90,7 @@ int judge_check(const Program&, const Words& words) {
   CommandLine line("seawall judge-check --labels FILE [options]",
                    "Compares judges with human labels: agreement, kappa, confusion, calibration.");
   line.add(options, "Options");
+  line.add(asked.endpoint, "Options of everything behind HTTP");
   line.add(asked.rubric, "Options of --judge rubric:MODEL");
   line.add_list("judge", "judges to check", options.judge);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
@@ -104,7 +100,6 @@ int judge_check(const Program&, const Words& words) {
   const FileScenario nothing{FileScenarioOptions{}};
   asked.judge = options.judge;
   asked.device = options.device;
-  asked.endpoint.budget = options.budget;
   const Judges judges = make_judges(asked, nothing);
   if (judges.empty()) throw UsageError("judge-check: want at least one --judge");
 
