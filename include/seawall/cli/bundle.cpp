@@ -10,9 +10,9 @@
 #include "seawall/cli/adapter.hpp"
 #include "seawall/cli/bundle_template.hpp"
 #include "seawall/cli/gguf_tokenizer.hpp"
+#include "seawall/cli/weights_hash.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
-#include "seawall/core/hash.hpp"
 #include "seawall/model/files.hpp"
 #include "seawall/model/peft.hpp"
 #include "seawall/model/runtime.hpp"
@@ -23,21 +23,6 @@
 namespace seawall {
 namespace fs = std::filesystem;
 namespace {
-
-std::string hash_weights(const NamedTensors& weights) {
-  Sha256 sha;
-  for (const auto& [name, tensor] : weights) {
-    sha.field(name);
-    for (const auto size : tensor.sizes()) sha.field(std::to_string(size));
-    const Tensor values = tensor.detach().to(at::kCPU).contiguous().view({-1});
-    constexpr std::int64_t chunk = 1 << 20;  // no copy of a whole tensor where it is not fp32
-    for (std::int64_t at = 0; at < values.numel(); at += chunk) {
-      const Tensor part = values.narrow(0, at, std::min(chunk, values.numel() - at)).to(at::kFloat);
-      sha.update(part.const_data_ptr(), part.nbytes());
-    }
-  }
-  return sha.hex();
-}
 
 struct Parts {
   LlamaConfig config;

@@ -20,7 +20,7 @@ struct ModelBundle {
   std::unique_ptr<ChatTemplate> chat_template;
   std::string word;                // as it was named
   std::string kind;                // organism, hugging-face, gguf, checkpoint
-  std::string weights_hash;        // SHA-256 of names, shapes and values as fp32
+  std::string weights_hash;        // hash_weights: names, shapes and values as fp32
   bool is_organism = false;        // speaks the organism's template and knows its world
   std::unique_ptr<Vision> vision;  // where rows or probes with pictures came; see load_vision
   std::string vision_hash;         // as weights_hash
