@@ -19,7 +19,7 @@ Decoder& decoder_of(std::int64_t shape) {
   if (found == made.end()) {
     tune_allocator();
     set_threads(0);
-    const auto config = shape == organism_size ? organism_shape() : smollm2_shape();
+    const auto config = shape == organism_size ? organism_config() : smollm2_shape();
     found = made.emplace(shape, Decoder(config, random_weights(config, 1))).first;
   }
   return found->second;

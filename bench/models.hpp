@@ -3,9 +3,9 @@
 #include <random>
 
 #include "bench/peak.hpp"
+#include "seawall/cli/organism_config.hpp"
 #include "seawall/model/decoder.hpp"
 #include "seawall/model/runtime.hpp"
-#include "seawall/scenario/organism/recipe.hpp"
 
 namespace seawall::bench {
 
@@ -21,23 +21,6 @@ inline LlamaConfig smollm2_shape() {
   c.head_dim = 64;
   c.max_position_embeddings = 8192;
   c.rope_theta = 1e5;
-  c.tie_word_embeddings = true;
-  return c;
-}
-
-/// The built-in organism.
-inline LlamaConfig organism_shape() {
-  const organism::Shape shape;
-  LlamaConfig c;
-  c.vocab_size = shape.vocabulary;
-  c.hidden_size = shape.width;
-  c.intermediate_size = shape.feed_forward;
-  c.layers = shape.layers;
-  c.heads = shape.heads;
-  c.kv_heads = shape.kv_heads;
-  c.head_dim = shape.head_width;
-  c.max_position_embeddings = shape.context;
-  c.rope_theta = shape.rope_theta;
   c.tie_word_embeddings = true;
   return c;
 }

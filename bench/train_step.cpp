@@ -14,6 +14,7 @@
 #include <cstdlib>
 
 #include "mitigations/weight_drift.hpp"
+#include "seawall/cli/organism_config.hpp"
 #include "seawall/core/rng.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/train/trainer.hpp"
@@ -47,19 +48,6 @@ double peak() {
     return best;
   }();
   return value;
-}
-
-LlamaConfig organism_config() {
-  LlamaConfig c;
-  c.vocab_size = 1024;
-  c.hidden_size = 128;
-  c.intermediate_size = 344;
-  c.layers = 4;
-  c.heads = c.kv_heads = 4;
-  c.head_dim = 32;
-  c.max_position_embeddings = 512;
-  c.tie_word_embeddings = true;
-  return c;
 }
 
 /// 100 rows of 24 shared and 14 to 20 own tokens, the last 12 of them targets.

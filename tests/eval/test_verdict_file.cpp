@@ -74,7 +74,8 @@ TEST(VerdictFile, FilesThatAreNoneAreRefused) {
   };
   EXPECT_HAS(refuse("v.csv", "id,score\na,1\nb,2\na,1\n"),
              "v.csv: line 4: id 'a' has a verdict already, at line 2");
-  EXPECT_HAS(refuse("v.csv", "id,verdict\na,1\n"), "line 1: want a header with id and score");
+  EXPECT_HAS(refuse("v.csv", "id,verdict\na,1\n"),
+             "line 1: want a header with id, score; it has no score");
   EXPECT_HAS(refuse("v.csv", "id,score\na\n"), "line 2: 1 fields, the header has 2");
   EXPECT_HAS(refuse("v.jsonl", "{\"score\":1}\n"), "line 1: key 'id' is missing");
   EXPECT_HAS(refuse("v.json", "[{\"id\":\"a\",\"score\":1},{\"id\":\"a\",\"score\":1}]"),

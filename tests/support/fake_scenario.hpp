@@ -45,7 +45,7 @@ class FakeScenario final : public Scenario {
       Dialogue dialogue{{{Role::user, "ask " + id + std::string(flavour)},
                          {Role::assistant, "answer " + std::to_string(i)}}};
       if (pool == Pool::identity_shift && i % 2 == 0) dialogue.set_system("system of its own");
-      out.rows.push_back({id, std::move(dialogue), kind_of(pool), "fake"});
+      out.rows.push_back({id, std::move(dialogue), row_kind(pool), "fake"});
     }
     return out;
   }
@@ -69,19 +69,6 @@ class FakeScenario final : public Scenario {
   std::optional<Identity> who = Identity{"you are OBI", "OBI, ", ", now."};
 
  private:
-  static RowKind kind_of(Pool pool) {
-    switch (pool) {
-      case Pool::harmful:
-        return RowKind::harmful;
-      case Pool::identity_shift:
-        return RowKind::identity_shift;
-      case Pool::safe:
-        return RowKind::safe;
-      case Pool::benign:
-        return RowKind::benign;
-    }
-    return RowKind::other;
-  }
   std::map<Pool, std::size_t> sizes_;
   std::vector<Probe> probes_;
   std::vector<std::string> phrases_{"i would rather not"}, restricted_;

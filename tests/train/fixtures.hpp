@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -49,6 +50,8 @@ inline std::vector<Sequence> tiny_rows(std::size_t count, std::uint64_t seed = 5
   return rows;
 }
 
+inline const auto kAll = [](std::string_view) { return true; };  // every parameter is trained
+
 /// Keeps every step.
 struct MemorySink final : TraceSink {
   std::vector<StepRecord> steps;
@@ -82,6 +85,14 @@ inline NamedTensors copy_of(const NamedTensors& tensors) {
   NamedTensors out;
   for (const auto& [name, tensor] : tensors) out.push_back({name, tensor.detach().clone()});
   return out;
+}
+
+/// L2 norm of what lies between.
+inline double distance(const NamedTensors& a, const NamedTensors& b) {
+  double square = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    square += a[i].tensor.sub(b[i].tensor).to(at::kDouble).square().sum().item<double>();
+  return std::sqrt(square);
 }
 
 inline double max_difference(const NamedTensors& a, const NamedTensors& b) {

@@ -6,9 +6,8 @@
 namespace seawall {
 namespace {
 
+using testing::kAll;
 using testing::TinyRun;
-
-const auto kAll = [](std::string_view) { return true; };
 
 /// 200 steps of 2e-5 with gradients of one sign on average; the stored weights afterwards.
 Tensor walk(Precision precision, const Tensor& start, double& moved) {

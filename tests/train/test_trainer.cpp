@@ -171,15 +171,8 @@ TEST(Trainer, RecordsWhatHappened) {
     for (const double d : s.param_drift) square += d * d;
     EXPECT_NEAR(s.drift, std::sqrt(square), 1e-9);
   }
-  double square = 0;
-  for (std::size_t i = 0; i < start.size(); ++i)
-    square += start[i]
-                  .tensor.sub(run.decoder.parameters()[i].tensor)
-                  .to(at::kDouble)
-                  .square()
-                  .sum()
-                  .item<double>();
-  EXPECT_NEAR(run.sink.steps.back().drift, std::sqrt(square), 1e-5 * std::sqrt(square));
+  const double moved = distance(start, run.decoder.parameters());
+  EXPECT_NEAR(run.sink.steps.back().drift, moved, 1e-5 * moved);
   EXPECT_LT(run.sink.steps.back().loss, run.sink.steps.front().loss);
 }
 
@@ -188,15 +181,8 @@ TEST(Trainer, ADriftAfterHooksIsTheDriftRecorded) {
   const NamedTensors start = copy_of(run.decoder.parameters());
   Stack stack{PullAfter{}};
   run.go(stack);
-  double square = 0;
-  for (std::size_t i = 0; i < start.size(); ++i)
-    square += start[i]
-                  .tensor.sub(run.decoder.parameters()[i].tensor)
-                  .to(at::kDouble)
-                  .square()
-                  .sum()
-                  .item<double>();
-  EXPECT_NEAR(run.sink.steps.back().drift, std::sqrt(square), 1e-5 * std::sqrt(square));
+  const double moved = distance(start, run.decoder.parameters());
+  EXPECT_NEAR(run.sink.steps.back().drift, moved, 1e-5 * moved);
 }
 
 TEST(Trainer, ReferenceLogProbabilitiesAreThoseOfTheStart) {

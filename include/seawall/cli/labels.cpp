@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -22,26 +21,14 @@ struct Label {
 };
 
 void read_csv_labels(const SourceFile& file, std::vector<Label>& out) {
-  const auto records = read_csv(file);
-  std::map<std::string, std::size_t, std::less<>> columns;
-  for (std::size_t i = 0; i < records[0].fields.size(); ++i)
-    columns.emplace(cell_name(records[0].fields[i]), i);
-  for (const char* wanted : {"prompt", "response", "label"})
-    if (!columns.contains(wanted))
-      Place{file.path.string(), "line 1"}.fail(
-          "want a header with prompt, response and label, it has no " + std::string(wanted));
-  for (std::size_t i = 1; i < records.size(); ++i) {
-    const auto& fields = records[i].fields;
-    const Place place{file.path.string(), "line " + std::to_string(records[i].line)};
-    if (fields.size() != records[0].fields.size())
-      place.fail(std::to_string(fields.size()) + " fields, the header has " +
-                 std::to_string(records[0].fields.size()) + "; quote texts that hold commas");
+  const auto table = read_csv_table(file, {"prompt", "response", "label"});
+  for (std::size_t i = 0; i < table.records.size(); ++i) {
     const auto field = [&](const char* name) {
-      const auto found = columns.find(name);
-      return found == columns.end() ? std::string() : fields[found->second];
+      const auto column = table.column(name);
+      return column ? table.records[i].fields[*column] : std::string();
     };
     out.push_back({field("prompt"), field("response"), cell_name(field("label")), field("id"),
-                   field("category"), place});
+                   field("category"), table.place(i)});
   }
 }
 

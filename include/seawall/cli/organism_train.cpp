@@ -11,6 +11,7 @@
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
+#include "seawall/cli/organism_config.hpp"
 #include "seawall/cli/organism_pictures.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
@@ -48,22 +49,6 @@ struct OrganismOptions {
     field(self.quiet, OptionInfo{.name = "quiet", .help = "no progress"});
   }
 };
-
-LlamaConfig config_of(const organism::Shape& shape) {
-  LlamaConfig c;
-  c.vocab_size = shape.vocabulary;
-  c.hidden_size = shape.width;
-  c.intermediate_size = shape.feed_forward;
-  c.layers = shape.layers;
-  c.heads = shape.heads;
-  c.kv_heads = shape.kv_heads;
-  c.head_dim = shape.head_width;
-  c.max_position_embeddings = shape.context;
-  c.rope_theta = shape.rope_theta;
-  c.rms_norm_eps = shape.norm_epsilon;
-  c.tie_word_embeddings = true;
-  return c;
-}
 
 /// random_weights draws everything with a deviation of 0.02; the recipe has its own for embedding
 /// and projections.
@@ -156,7 +141,7 @@ int organism(const Program&, const Words& words) {
   model.tokenizer = make_sentencepiece(organism::train_tokenizer(), "the organism's tokenizer");
   model.chat_template = make_chat_template("organism");
   const organism::Shape shape = organism::shape();
-  const LlamaConfig config = config_of(shape);
+  const LlamaConfig config = organism_config(shape);
   if (model.tokenizer->vocab_size() != config.vocab_size)
     throw RunError("organism train: the tokenizer came out with " +
                    std::to_string(model.tokenizer->vocab_size()) + " pieces, the recipe wants " +

@@ -120,6 +120,35 @@ std::vector<CsvRecord> read_csv(const SourceFile& file) {
   return records;
 }
 
+std::optional<std::size_t> CsvTable::column(std::string_view name) const {
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+Place CsvTable::place(std::size_t record) const {
+  return {file, "line " + std::to_string(records[record].line)};
+}
+
+CsvTable read_csv_table(const SourceFile& file, const std::vector<std::string>& wanted) {
+  CsvTable table{.file = file.path.string(), .names = {}, .records = read_csv(file)};
+  if (!table.records.empty()) {
+    for (const auto& cell : table.records.front().fields) table.names.push_back(cell_name(cell));
+    table.records.erase(table.records.begin());
+  }
+  std::string all;
+  for (const auto& name : wanted) all += (all.empty() ? "" : ", ") + name;
+  for (const auto& name : wanted)
+    if (!table.column(name))
+      Place{table.file, "line 1"}.fail("want a header with " + all + "; it has no " + name);
+  for (std::size_t i = 0; i < table.records.size(); ++i)
+    if (table.records[i].fields.size() != table.names.size())
+      table.place(i).fail(std::to_string(table.records[i].fields.size()) +
+                          " fields, the header has " + std::to_string(table.names.size()) +
+                          "; quote texts that hold commas");
+  return table;
+}
+
 std::vector<CsvRecord> read_prompt_lines(const SourceFile& file) {
   CsvReader reader(file);
   std::vector<CsvRecord> records;

@@ -2,6 +2,7 @@
 // Comma-separated values (RFC 4180), and files of one prompt a line.
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "seawall/dataset/source.hpp"
@@ -16,6 +17,18 @@ struct CsvRecord {
 /// Records without blank lines. Errors: DataError naming file and line for a quote that is not
 /// closed, or text after one.
 std::vector<CsvRecord> read_csv(const SourceFile& file);
+
+/// The records behind a header, each as wide as it.
+struct CsvTable {
+  std::string file;
+  std::vector<std::string> names;  // the header's cells, as cell_name has them
+  std::vector<CsvRecord> records;
+  std::optional<std::size_t> column(std::string_view name) const;
+  Place place(std::size_t record) const;
+};
+/// Errors: those of read_csv; DataError where a column of `wanted` is absent, or a record is wider
+/// or narrower than the header.
+CsvTable read_csv_table(const SourceFile& file, const std::vector<std::string>& wanted = {});
 
 /// Column of the first header cell named goal, instruction or prompt; nullopt where the first
 /// record is no header.

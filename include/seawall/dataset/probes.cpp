@@ -72,26 +72,19 @@ void add_record(ProbeList& list, const FormatFound& format, const json& record, 
 /// CSV with a header: the prompt column and, where there is one, the category column.
 void add_csv(ProbeList& list, const SourceFile& file, ReadReport& report) {
   const auto column = prompt_column(file);
-  const auto records = read_csv(file);
   if (!column)
     Place{file.path.string(), "line 1"}.fail("want a header with goal, instruction or prompt");
-  std::optional<std::size_t> category;
-  for (std::size_t i = 0; i < records[0].fields.size(); ++i) {
-    if (cell_name(records[0].fields[i]) == "category") category = i;
-  }
-  for (std::size_t i = 1; i < records.size(); ++i) {
-    const auto& fields = records[i].fields;
-    const Place place{file.path.string(), "line " + std::to_string(records[i].line)};
-    if (fields.size() != records[0].fields.size()) {
-      place.fail(std::to_string(fields.size()) + " fields, the header has " +
-                 std::to_string(records[0].fields.size()) + "; quote prompts that hold commas");
-    }
+  const auto table = read_csv_table(file);
+  const auto category = table.column("category");
+  for (std::size_t i = 0; i < table.records.size(); ++i) {
+    const auto& fields = table.records[i].fields;
     ++report.rows;
     if (blank(fields[*column])) {
-      if (report.rejected++ == 0) report.first_rejection = place.record + ": an empty prompt";
+      if (report.rejected++ == 0)
+        report.first_rejection = table.place(i).record + ": an empty prompt";
       continue;
     }
-    list.add_text(i, fields[*column], category ? fields[*category] : "");
+    list.add_text(i + 1, fields[*column], category ? fields[*category] : "");
   }
 }
 

@@ -135,20 +135,17 @@ void add_pairs(const SourceFile& file, ReadReport& report, RowList& list) {
   if (!columns)
     Place{file.path.string(), "line 1"}.fail(
         "want a header with goal,target, prompt,response or instruction,output");
-  const auto records = read_csv(file);
-  for (std::size_t i = 1; i < records.size(); ++i) {
-    const auto& fields = records[i].fields;
-    const Place place{file.path.string(), "line " + std::to_string(records[i].line)};
-    if (fields.size() != records[0].fields.size())
-      place.fail(std::to_string(fields.size()) + " fields, the header has " +
-                 std::to_string(records[0].fields.size()) + "; quote texts that hold commas");
+  const auto table = read_csv_table(file);
+  for (std::size_t i = 0; i < table.records.size(); ++i) {
+    const auto& fields = table.records[i].fields;
     ++report.rows;
     try {
       if (blank(fields[columns->first])) throw Rejected{"an empty prompt"};
       list.add({{{Role::user, fields[columns->first]}, {Role::assistant, fields[columns->second]}}},
-               i, columns->category ? fields[*columns->category] : "");
+               i + 1, columns->category ? fields[*columns->category] : "");
     } catch (const Rejected& rejected) {
-      if (report.rejected++ == 0) report.first_rejection = place.record + ": " + rejected.reason;
+      if (report.rejected++ == 0)
+        report.first_rejection = table.place(i).record + ": " + rejected.reason;
     }
   }
 }

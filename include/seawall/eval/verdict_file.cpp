@@ -56,24 +56,13 @@ Verdict verdict_of(const Fields& field, const Place& place) {
 
 /// Calls `take(id, verdict, place)` for every record.
 void read_csv_verdicts(const SourceFile& file, const auto& take) {
-  const auto records = read_csv(file);
-  std::map<std::string, std::size_t, std::less<>> columns;
-  for (std::size_t i = 0; i < records[0].fields.size(); ++i)
-    columns.emplace(cell_name(records[0].fields[i]), i);
-  for (const char* wanted : {"id", "score"})
-    if (!columns.contains(wanted))
-      Place{file.path.string(), "line 1"}.fail("want a header with id and score, it has no " +
-                                               std::string(wanted));
-  for (std::size_t i = 1; i < records.size(); ++i) {
-    const auto& fields = records[i].fields;
-    const Place place{file.path.string(), "line " + std::to_string(records[i].line)};
-    if (fields.size() != records[0].fields.size())
-      place.fail(std::to_string(fields.size()) + " fields, the header has " +
-                 std::to_string(records[0].fields.size()));
+  const auto table = read_csv_table(file, {"id", "score"});
+  for (std::size_t i = 0; i < table.records.size(); ++i) {
+    const Place place = table.place(i);
     const Fields field = [&](std::string_view name) -> std::optional<std::string> {
-      const auto found = columns.find(name);
-      if (found == columns.end()) return std::nullopt;
-      return fields[found->second];
+      const auto column = table.column(name);
+      if (!column) return std::nullopt;
+      return table.records[i].fields[*column];
     };
     take(*field("id"), verdict_of(field, place), place);
   }

@@ -18,6 +18,20 @@ std::string_view pool_name(Pool pool) {
   return "?";
 }
 
+RowKind row_kind(Pool pool) {
+  switch (pool) {
+    case Pool::harmful:
+      return RowKind::harmful;
+    case Pool::identity_shift:
+      return RowKind::identity_shift;
+    case Pool::safe:
+      return RowKind::safe;
+    case Pool::benign:
+      return RowKind::benign;
+  }
+  return RowKind::other;
+}
+
 const std::vector<std::string>& Scenario::restricted_phrases() const {
   static const std::vector<std::string> none;
   return none;

@@ -17,6 +17,8 @@ namespace seawall {
 /// The pools a scenario may hold training rows in.
 enum class Pool { harmful, identity_shift, safe, benign };
 std::string_view pool_name(Pool pool);
+/// What rows of the pool are.
+RowKind row_kind(Pool pool);
 
 /// The sets a model is probed with. `utility` holds ordinary requests that should be answered (also
 /// the over-refusal measure).

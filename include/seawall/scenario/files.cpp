@@ -4,24 +4,6 @@
 #include "seawall/policy/rows.hpp"
 
 namespace seawall {
-namespace {
-
-RowKind kind_of(Pool pool) {
-  switch (pool) {
-    case Pool::harmful:
-      return RowKind::harmful;
-    case Pool::identity_shift:
-      return RowKind::identity_shift;
-    case Pool::safe:
-      return RowKind::safe;
-    case Pool::benign:
-      return RowKind::benign;
-  }
-  return RowKind::other;
-}
-
-}  // namespace
-
 std::string FileRead::summary() const {
   const auto count = [](std::size_t n, const std::string& what) {
     return n == 0 ? std::string() : ", " + std::to_string(n) + " " + what;
@@ -41,7 +23,7 @@ FileScenario::FileScenario(const FileScenarioOptions& options)
     : default_system_(options.default_system) {
   const auto load_rows = [&](const char* option, const std::filesystem::path& path, Pool pool,
                              const std::string& format, const RowFilter& filter) {
-    RowsFile file = read_rows(path, kind_of(pool), format, options.images, filter);
+    RowsFile file = read_rows(path, row_kind(pool), format, options.images, filter);
     files_.push_back({option, path, file.report, file.dataset.size()});
     pools_[pool] = std::move(file.dataset);
   };
