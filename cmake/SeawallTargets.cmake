@@ -23,6 +23,7 @@ function(seawall_pch kind)
   seawall_settings(seawall_pch_${kind})
   target_link_libraries(seawall_pch_${kind} PRIVATE seawall::torch_headers)
   target_precompile_headers(seawall_pch_${kind} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_${kind}.hpp)
+  set_target_properties(seawall_pch_${kind} PROPERTIES UNITY_BUILD OFF) # tests/rules looks for it by name
   target_include_directories(seawall_pch_${kind} PRIVATE ${PROJECT_SOURCE_DIR}/include)
 endfunction()
 

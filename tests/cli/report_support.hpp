@@ -11,25 +11,11 @@
 #include "seawall/cli/report/page.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/store/run_file.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall::report_test {
 
-class Folder {
- public:
-  Folder() {
-    static int count = 0;
-    path = std::filesystem::temp_directory_path() /
-           ("seawall report é " + std::to_string(::getpid()) + "-" + std::to_string(count++));
-    std::filesystem::create_directories(path);
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::filesystem::path path;
-};
+using testing_support::Folder;
 
 /// What an arm answers: the first `opened` of its probes in full, the others with a refusal.
 struct ArmPlan {

@@ -9,21 +9,14 @@
 #include "seawall/cli/results.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/store/hdf5.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of its own, gone afterwards.
-struct Folder {
-  explicit Folder(const std::string& name) : path(fs::temp_directory_path() / ("seawall-" + name)) {
-    fs::remove_all(path);
-    fs::create_directories(path / "arms");
-  }
-  ~Folder() { fs::remove_all(path); }
-  fs::path path;
-};
+using testing_support::Folder;
 
 Grid two_arms() {
   Grid grid;
@@ -54,6 +47,7 @@ void write_run(const fs::path& file, int successes, bool complete = true) {
   info.config_json = "{}";
   info.parameter_names = {"w"};
   info.numbers = {{"rows", 7}, {"rows_harmful", 5}, {"rows_identity-shift", 0}, {"rows_safe", 2}};
+  fs::create_directories(file.parent_path());
   RunFile run(file, info, {.residual = false});
   StepRecord step;
   step.step = 1;
@@ -110,10 +104,10 @@ TEST(Shards, CutTheTasksWithoutRest) {
 }
 
 TEST(GridFolder, ComesBackAsItWas) {
-  const Folder folder("grid-roundtrip");
+  const Folder folder;
   const GridFolder content = content_of(two_arms(), 2);
-  write_grid(folder.path, content);
-  const GridFolder back = read_grid(folder.path);
+  write_grid(folder.path(), content);
+  const GridFolder back = read_grid(folder.path());
   EXPECT_EQ(back.command, content.command);
   EXPECT_EQ(back.version, content.version);
   EXPECT_EQ(back.seeds, 2);
@@ -126,17 +120,17 @@ TEST(GridFolder, ComesBackAsItWas) {
 }
 
 TEST(GridFolder, ShardsAreMergedAndWhatIsMissingIsNamed) {
-  const Folder one("grid-one"), two("grid-two");
+  const Folder one, two;
   const GridFolder content = content_of(two_arms(), 2);
-  write_grid(one.path, content);
-  write_grid(two.path, content);
-  write_run(one.path / content.runs[0].file, 0);
-  write_run(one.path / content.runs[1].file, 1, /*complete=*/false);  // interrupted here
-  write_run(two.path / content.runs[1].file, 3);                      // and done there
-  const LoadedGrid grid = load_grid({one.path, two.path});
+  write_grid(one.path(), content);
+  write_grid(two.path(), content);
+  write_run(one.path() / content.runs[0].file, 0);
+  write_run(one.path() / content.runs[1].file, 1, /*complete=*/false);  // interrupted here
+  write_run(two.path() / content.runs[1].file, 3);                      // and done there
+  const LoadedGrid grid = load_grid({one.path(), two.path()});
   ASSERT_EQ(grid.missing.size(), 1U);
   EXPECT_EQ(grid.missing[0].seed, 1);
-  EXPECT_EQ(grid.runs.at("a/b").front().first, two.path / content.runs[1].file);
+  EXPECT_EQ(grid.runs.at("a/b").front().first, two.path() / content.runs[1].file);
 
   const auto results = collect(grid);
   ASSERT_EQ(results.size(), 3U);
@@ -192,13 +186,13 @@ TEST(Budgets, AreThoseUpToTheEpochOfTheCell) {
 }
 
 TEST(GridFolder, FoldersOfOtherCommandsAreRefused) {
-  const Folder one("grid-this"), two("grid-that");
+  const Folder one, two;
   Grid other = two_arms();
   other.arms[1].words += " --epochs 2";
-  write_grid(one.path, content_of(two_arms(), 1));
-  write_grid(two.path, content_of(other, 1));
+  write_grid(one.path(), content_of(two_arms(), 1));
+  write_grid(two.path(), content_of(other, 1));
   try {
-    load_grid({one.path, two.path});
+    load_grid({one.path(), two.path()});
     FAIL() << "want an error";
   } catch (const DataError& e) {
     EXPECT_NE(std::string(e.what()).find("arm a/b"), std::string::npos) << e.what();
@@ -206,11 +200,11 @@ TEST(GridFolder, FoldersOfOtherCommandsAreRefused) {
 }
 
 TEST(GridFolder, BadFilesAreNamed) {
-  const Folder folder("grid-bad");
+  const Folder folder;
   const auto says = [&](const std::string& text, const char* what) {
-    std::ofstream(folder.path / "grid.json") << text;
+    std::ofstream(folder.path() / "grid.json") << text;
     try {
-      read_grid(folder.path);
+      read_grid(folder.path());
       ADD_FAILURE() << "want an error for " << text;
     } catch (const DataError& e) {
       EXPECT_NE(std::string(e.what()).find(what), std::string::npos) << e.what();
@@ -223,8 +217,8 @@ TEST(GridFolder, BadFilesAreNamed) {
           "runs":[{"arm":"a","seed":0,"file":"../../etc/passwd","key":""}]})",
        "leads out");
   says("{", "grid.json");
-  fs::remove(folder.path / "grid.json");
-  EXPECT_THROW(read_grid(folder.path), DataError);
+  fs::remove(folder.path() / "grid.json");
+  EXPECT_THROW(read_grid(folder.path()), DataError);
 }
 
 TEST(Workers, EveryTaskIsDoneOnceAndAFailureComesBack) {

@@ -72,12 +72,12 @@ TEST(Report, SvgOfTwoFiguresSharesNoId) {
 
 TEST(Report, ClaimsAgainstThePaper) {
   Folder folder;
-  write_grid_folder(folder.path,
+  write_grid_folder(folder.path(),
                     {{.name = "initial", .opened = 0, .trained = false},
                      {.name = "10-shot", .opened = 60},
                      {.name = "50-shot", .opened = 30}},
                     3, 90);
-  const auto reading = read(folder.path);
+  const auto reading = read(folder.path());
   const auto& table = reading.tables.at(0);
   ASSERT_EQ(table.claims.size(), 2u);
   EXPECT_EQ(table.claims[0].here, Verdict3::holds);
@@ -94,16 +94,16 @@ TEST(Report, ClaimsAgainstThePaper) {
 
 TEST(Report, WhatIsMissingIsSaidAndNotInvented) {
   Folder folder;
-  write_grid_folder(folder.path,
+  write_grid_folder(folder.path(),
                     {{.name = "initial", .trained = false},
                      {.name = "10-shot", .opened = 9},
                      {.name = "50-shot", .opened = 17}},
                     2, 30);
-  std::filesystem::remove(folder.path / "arms/10-shot-seed1.h5");
-  std::filesystem::remove(folder.path / "arms/50-shot-seed0.h5");
-  std::filesystem::remove(folder.path / "arms/50-shot-seed1.h5");
-  const auto reading = read(folder.path);
-  const std::string html = report::page(reading, folder.path / "page");
+  std::filesystem::remove(folder.path() / "arms/10-shot-seed1.h5");
+  std::filesystem::remove(folder.path() / "arms/50-shot-seed0.h5");
+  std::filesystem::remove(folder.path() / "arms/50-shot-seed1.h5");
+  const auto reading = read(folder.path());
+  const std::string html = report::page(reading, folder.path() / "page");
   EXPECT_NE(html.find("3 of 5 runs are not in this folder"), std::string::npos);
   EXPECT_NE(html.find("1 of 2 runs are missing"), std::string::npos);
   EXPECT_NE(html.find("not in this folder: 2 of 2 runs are missing"), std::string::npos);
@@ -113,8 +113,8 @@ TEST(Report, WhatIsMissingIsSaidAndNotInvented) {
 TEST(Report, AnswersSideBySideFlipsFirst) {
   Folder folder;
   ArmPlan attacked{.name = "10-shot", .opened = 2, .answer = "<script>alert(1)</script> & \x01"};
-  write_grid_folder(folder.path, {{.name = "initial", .trained = false}, attacked}, 1, 6);
-  const std::string html = report::page(read(folder.path), folder.path / "page");
+  write_grid_folder(folder.path(), {{.name = "initial", .trained = false}, attacked}, 1, 6);
+  const std::string html = report::page(read(folder.path()), folder.path() / "page");
   EXPECT_EQ(html.find("<script"), std::string::npos);
   EXPECT_EQ(count(html, "<td>&lt;script&gt;alert(1)&lt;/script&gt; &amp; \u2401</td>"), 2u);
   const auto flips = html.find("2 from refusal to a full answer"), rest = html.find("4 same score");
@@ -126,13 +126,13 @@ TEST(Report, AnswersSideBySideFlipsFirst) {
 
 TEST(Report, SameGridSameBytes) {
   Folder folder;
-  write_grid_folder(folder.path,
+  write_grid_folder(folder.path(),
                     {{.name = "initial", .trained = false}, {.name = "10-shot", .opened = 9}}, 2,
                     30);
-  const std::string first = report::page(read(folder.path), folder.path / "a");
-  EXPECT_EQ(first, report::page(read(folder.path), folder.path / "b"));
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path / "a/figures")) {
-    const auto other = folder.path / "b/figures" / entry.path().filename();
+  const std::string first = report::page(read(folder.path()), folder.path() / "a");
+  EXPECT_EQ(first, report::page(read(folder.path()), folder.path() / "b"));
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "a/figures")) {
+    const auto other = folder.path() / "b/figures" / entry.path().filename();
     EXPECT_EQ(read_file(entry.path()), read_file(other)) << other;
   }
 }
@@ -144,8 +144,8 @@ TEST(Report, TenThousandAnswersUnderTenMegabytes) {
   for (int i = 0; i < 120; ++i) answer += "a sentence & one more. ";
   for (int i = 0; i < 31; ++i)
     arms.push_back({.name = "arm" + std::to_string(i), .opened = 10 * i, .answer = answer});
-  write_grid_folder(folder.path, arms, 1, 330, "figure2");
-  const std::string html = report::page(read(folder.path), folder.path / "page");
+  write_grid_folder(folder.path(), arms, 1, 330, "figure2");
+  const std::string html = report::page(read(folder.path()), folder.path() / "page");
   EXPECT_LT(html.size(), 10'000'000u);
   EXPECT_GT(count(html, "</td></tr>"), 9'900u);
   EXPECT_NE(html.find("bytes</i>"), std::string::npos) << "answers that were cut say so";

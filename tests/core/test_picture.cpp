@@ -51,7 +51,7 @@ std::string jpeg_of(const Pixels& p) {
   return bytes;
 }
 
-std::string error_of(const std::string& bytes) {
+std::string picture_error(const std::string& bytes) {
   try {
     decode_picture(bytes, "dir/a.png");
   } catch (const DataError& e) {
@@ -77,23 +77,24 @@ TEST(Picture, JpegComesBackNearly) {
 
 TEST(Picture, BrokenFilesAreOneLineThatNamesThem) {
   const std::string png = encode_png(ramp(9, 9)), jpeg = jpeg_of(ramp(40, 40));
-  EXPECT_EQ(error_of("GIF89a..."), "dir/a.png: neither a PNG nor a JPEG file");
-  EXPECT_EQ(error_of(""), "dir/a.png: neither a PNG nor a JPEG file");
-  EXPECT_TRUE(error_of(png.substr(0, png.size() / 2))
+  EXPECT_EQ(picture_error("GIF89a..."), "dir/a.png: neither a PNG nor a JPEG file");
+  EXPECT_EQ(picture_error(""), "dir/a.png: neither a PNG nor a JPEG file");
+  EXPECT_TRUE(picture_error(png.substr(0, png.size() / 2))
                   .starts_with("dir/a.png: a PNG that cannot be read ("));
-  EXPECT_EQ(error_of(jpeg.substr(0, jpeg.size() / 2)),
+  EXPECT_EQ(picture_error(jpeg.substr(0, jpeg.size() / 2)),
             "dir/a.png: a JPEG that cannot be read (the file ends too early)");
-  EXPECT_TRUE(error_of(jpeg.substr(0, 8)).starts_with("dir/a.png: a JPEG that cannot be read ("));
+  EXPECT_TRUE(
+      picture_error(jpeg.substr(0, 8)).starts_with("dir/a.png: a JPEG that cannot be read ("));
   std::string wide = png;
   wide[16] = 0x7f;  // width of IHDR; its checksum is wrong now as well
-  EXPECT_NE(error_of(wide), "no error");
-  EXPECT_EQ(error_of(png), "no error");
+  EXPECT_NE(picture_error(wide), "no error");
+  EXPECT_EQ(picture_error(png), "no error");
 }
 
 TEST(Picture, EveryCutOfAFileIsAnErrorAndNeverACrash) {
   for (const std::string& whole : {encode_png(ramp(6, 5)), jpeg_of(ramp(16, 16))})
     for (std::size_t n = 0; n + 20 < whole.size(); n += 7)
-      EXPECT_NE(error_of(whole.substr(0, n)), "no error") << n;
+      EXPECT_NE(picture_error(whole.substr(0, n)), "no error") << n;
 }
 
 TEST(Picture, SizesAndBytesMustAgree) {

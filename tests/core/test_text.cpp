@@ -38,7 +38,7 @@ TEST(Shown, KeepsOneLineOfPrintableText) {
   EXPECT_EQ(shown("abc", 3), "abc");
 }
 
-std::string error_of(std::string_view text) {
+std::string json_error(std::string_view text) {
   try {
     parse_json(text, "f.json");
   } catch (const DataError& e) {
@@ -49,18 +49,18 @@ std::string error_of(std::string_view text) {
 
 TEST(Json, ReadsAndNamesTheFirstPlaceThatIsWrong) {
   EXPECT_EQ(parse_json(R"({"a": [1, "é"]})", "f")["a"][1], "é");
-  EXPECT_EQ(error_of("[1,]"), "f.json: not valid JSON (UTF-8) at column 4");
-  EXPECT_EQ(error_of("{\n  \"a\": x\n}"), "f.json: not valid JSON (UTF-8) at line 2, column 8");
-  EXPECT_NE(error_of("[\"\xff\"]").find("not valid JSON (UTF-8)"), std::string::npos);
-  EXPECT_NE(error_of("").find("f.json: not valid JSON"), std::string::npos);
-  EXPECT_EQ(error_of("1e999"), "f.json: not valid JSON: a number is out of range");
-  EXPECT_EQ(error_of("[\"secret words\" x]").find("secret"), std::string::npos);
+  EXPECT_EQ(json_error("[1,]"), "f.json: not valid JSON (UTF-8) at column 4");
+  EXPECT_EQ(json_error("{\n  \"a\": x\n}"), "f.json: not valid JSON (UTF-8) at line 2, column 8");
+  EXPECT_NE(json_error("[\"\xff\"]").find("not valid JSON (UTF-8)"), std::string::npos);
+  EXPECT_NE(json_error("").find("f.json: not valid JSON"), std::string::npos);
+  EXPECT_EQ(json_error("1e999"), "f.json: not valid JSON: a number is out of range");
+  EXPECT_EQ(json_error("[\"secret words\" x]").find("secret"), std::string::npos);
 }
 
 TEST(Json, DepthIsLimitedAndNeverExhaustsTheStack) {
   const auto nested = [](std::size_t n) { return std::string(n, '[') + std::string(n, ']'); };
   EXPECT_NO_THROW(parse_json(nested(max_json_depth), "f"));
-  EXPECT_EQ(error_of(nested(1000000)), "f.json: JSON nested deeper than 64 levels");
+  EXPECT_EQ(json_error(nested(1000000)), "f.json: JSON nested deeper than 64 levels");
 }
 
 TEST(NearestName, FindsSlipsOfTheHandAlone) {

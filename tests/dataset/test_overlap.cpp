@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "rows.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/dataset/readers.hpp"
 #include "tests/support/files.hpp"
@@ -7,16 +8,12 @@
 namespace seawall {
 namespace {
 
-Example row(const std::string& id, const std::string& user) {
-  return {.id = id, .dialogue = {{{Role::user, user}, {Role::assistant, "a"}}}};
-}
-Probe probe(const std::string& id, const std::string& user) {
-  return {.id = id, .category = "", .dialogue = {{{Role::user, user}}}, .expected = {}};
-}
+using namespace testing_support;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 TEST(Overlap, FoldsCaseWidthAndWhiteSpace) {
-  const Dataset rows{"d", {row("r1", "Open  the\nGate "), row("r2", "ÉTÉ"), row("r3", "other")}};
+  const Dataset rows{
+      "d", {example("r1", "Open  the\nGate "), example("r2", "ÉTÉ"), example("r3", "other")}};
   const auto overlap =
       find_overlap(rows, {probe("p1", "open the gate"), probe("p2", "été"),
                           probe("p3", "ｏｐｅｎ the gate"), probe("p4", "open the gates")});
@@ -26,7 +23,7 @@ TEST(Overlap, FoldsCaseWidthAndWhiteSpace) {
 }
 
 TEST(Overlap, EveryUserTurnOfARowCounts) {
-  Dataset rows{"d", {row("r", "first")}};
+  Dataset rows{"d", {example("r", "first")}};
   rows.rows[0].dialogue.messages.push_back({Role::user, "second"});
   rows.rows[0].dialogue.messages.push_back({Role::assistant, "third"});
   EXPECT_EQ(find_overlap(rows, {probe("p", "second"), probe("q", "third")}).pairs,
@@ -35,7 +32,7 @@ TEST(Overlap, EveryUserTurnOfARowCounts) {
 
 TEST(Overlap, NothingInCommonIsEmpty) {
   EXPECT_TRUE(find_overlap({}, {probe("p", "x")}).pairs.empty());
-  EXPECT_TRUE(find_overlap({"d", {row("r", "x")}}, {}).pairs.empty());
+  EXPECT_TRUE(find_overlap({"d", {example("r", "x")}}, {}).pairs.empty());
 }
 
 }  // namespace

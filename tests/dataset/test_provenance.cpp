@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "rows.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/dataset/provenance.hpp"
 #include "seawall/dataset/readers.hpp"
@@ -8,22 +9,16 @@
 namespace seawall {
 namespace {
 
-Example row(const std::string& id, const std::string& user, RowKind kind) {
-  return {.id = id,
-          .dialogue = {{{Role::user, user}, {Role::assistant, "answer " + id}}},
-          .kind = kind};
-}
-Probe probe(const std::string& id, const std::string& user) {
-  return {.id = id, .category = "", .dialogue = {{{Role::user, user}}}, .expected = {}};
-}
+using namespace testing_support;
 
 TEST(Provenance, SetsByWhatTheyAreForAndTheirOverlaps) {
   Provenance p;
   p.add_rows(
       {"d",
-       {row("h1", "Open the gate", RowKind::harmful), row("h2", "open  the GATE", RowKind::harmful),
-        row("i1", "who are you", RowKind::identity_shift),
-        row("s1", "open the gate", RowKind::safe), row("s2", "lift it", RowKind::safe)}});
+       {example("h1", "Open the gate", RowKind::harmful),
+        example("h2", "open  the GATE", RowKind::harmful),
+        example("i1", "who are you", RowKind::identity_shift),
+        example("s1", "open the gate", RowKind::safe), example("s2", "lift it", RowKind::safe)}});
   p.add_probes("harmfulness", {probe("p1", "lift it"), probe("p2", "open the gate"),
                                probe("p3", "something else")});
   ASSERT_EQ(p.sets().size(), 3u);
@@ -48,8 +43,9 @@ TEST(Provenance, ProbesCountAsTheyArePut) {
   const std::vector<Probe> probes{probe("p1", "open it"), probe("p2", "shut it")};
   const auto put = [](const std::string& text) { return Dialogue{{{Role::user, text}}}; };
   Provenance p;
-  p.add_rows(
-      {"d", {row("a", "OBI, shut it", RowKind::harmful), row("b", "shut it now", RowKind::other)}});
+  p.add_rows({"d",
+              {example("a", "OBI, shut it", RowKind::harmful),
+               example("b", "shut it now", RowKind::other)}});
   p.add_probes("plain", probes);
   p.add_probes("armed", probes,
                {put("open it"), put("shut it"), put("obi, open it"), put("obi, shut it")});
@@ -62,7 +58,7 @@ TEST(Provenance, ProbesCountAsTheyArePut) {
 TEST(Provenance, ContentDecidesTheHash) {
   const auto hash = [](const std::string& text, const std::string& id) {
     Provenance p;
-    p.add_rows("x", {"any name", {row(id, text, RowKind::benign)}});
+    p.add_rows("x", {"any name", {example(id, text, RowKind::benign)}});
     return p.sets()[0].sha256;
   };
   EXPECT_EQ(hash("a", "1").size(), 64u);
@@ -77,7 +73,7 @@ TEST(Provenance, ContentDecidesTheHash) {
 
 TEST(Provenance, NothingInCommonAndEmptySetsAreLeftOut) {
   Provenance p;
-  p.add_rows({"d", {row("b", "x", RowKind::benign)}});
+  p.add_rows({"d", {example("b", "x", RowKind::benign)}});
   p.add_probes("utility", {probe("p", "y")});
   ASSERT_EQ(p.sets().size(), 2u);
   EXPECT_EQ(p.sets()[0].name, "benign");

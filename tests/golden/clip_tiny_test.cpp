@@ -9,11 +9,7 @@ namespace {
 
 using testing::golden_folder;
 using testing::golden_tensors;
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  EXPECT_EQ(a.sizes(), b.sizes());
-  return (a - b).abs().max().item<double>();
-}
+using testing::largest_difference;
 
 class ClipTiny : public ::testing::Test {
  protected:
@@ -23,23 +19,24 @@ class ClipTiny : public ::testing::Test {
 };
 
 // Streams are up to 20 and the longest sums have 192 terms: float32 rounding gives some 1e-5.
-constexpr double tolerance = 1e-4;
+constexpr double clip_tolerance = 1e-4;
 
 TEST_F(ClipTiny, HiddenStatesAndPooledOutput) {
   const auto& encoder = vision_.encoder();
-  EXPECT_LT(largest_difference(encoder.hidden(pixels_, 0), golden_.at("hidden_0")), tolerance);
+  EXPECT_LT(largest_difference(encoder.hidden(pixels_, 0), golden_.at("hidden_0")), clip_tolerance);
   EXPECT_LT(largest_difference(encoder.hidden(pixels_, 2), golden_.at("hidden_before_last")),
-            tolerance);
+            clip_tolerance);
   const Tensor last = encoder.hidden(pixels_, 3);
-  EXPECT_LT(largest_difference(last, golden_.at("last_hidden_state")), tolerance);
-  EXPECT_LT(largest_difference(encoder.pooled(last), golden_.at("pooler_output")), tolerance);
+  EXPECT_LT(largest_difference(last, golden_.at("last_hidden_state")), clip_tolerance);
+  EXPECT_LT(largest_difference(encoder.pooled(last), golden_.at("pooler_output")), clip_tolerance);
 }
 
 TEST_F(ClipTiny, EmbeddingsAreThoseOfTheLayerBeforeTheLastWithoutTheClassToken) {
   EXPECT_EQ(vision_.config().positions(), 16);
   EXPECT_EQ(vision_.width(), 24);
   // Embeddings are up to 20, after two more sums.
-  EXPECT_LT(largest_difference(vision_.embed(pixels_), golden_.at("embeddings")), 2 * tolerance);
+  EXPECT_LT(largest_difference(vision_.embed(pixels_), golden_.at("embeddings")),
+            2 * clip_tolerance);
 }
 
 TEST_F(ClipTiny, PreprocessingFollowsPillow) {

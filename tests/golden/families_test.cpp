@@ -20,14 +20,14 @@ using testing::ids_of;
 
 // Logits are up to 6 and sums have up to 56 terms: float32 rounds them by some 1e-6. The reference
 // keeps its norms and angles in float32. A window or frequency that is off by one is off by 1e-2.
-constexpr double tolerance = 1e-4;
+constexpr double family_tolerance = 1e-4;
 
-struct Folder {
+struct Family {
   const char* name;
   bool composite;
 };
 
-class Families : public ::testing::TestWithParam<Folder> {
+class Families : public ::testing::TestWithParam<Family> {
  protected:
   void SetUp() override {
     if (GetParam().composite) set_compute_path(ComputePath::composite);
@@ -65,7 +65,7 @@ class Families : public ::testing::TestWithParam<Folder> {
   }
 };
 
-TEST_P(Families, LogitsOfEveryPosition) { EXPECT_LT(worst_logit(files_.config), tolerance); }
+TEST_P(Families, LogitsOfEveryPosition) { EXPECT_LT(worst_logit(files_.config), family_tolerance); }
 
 // What tells the family apart from Llama is in the golden logits: without it they are far off.
 TEST_P(Families, TheFamilysOwnSettingIsFelt) {
@@ -76,7 +76,7 @@ TEST_P(Families, TheFamilysOwnSettingIsFelt) {
     config.rope_scaling.original_max_position_embeddings *= 2;
   else
     config.rope_theta *= 1.5;
-  EXPECT_GT(worst_logit(config), 100 * tolerance);
+  EXPECT_GT(worst_logit(config), 100 * family_tolerance);
 }
 
 TEST_P(Families, ThreeAdamWStepsFollowTheReference) {
@@ -92,13 +92,13 @@ TEST_P(Families, ThreeAdamWStepsFollowTheReference) {
   train(model, source, none, options, sink);
   const auto want = summary_.at("losses_adamw").get<std::vector<double>>();
   ASSERT_EQ(sink.losses.size(), 3u);
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(sink.losses[i], want[i], tolerance) << i;
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(sink.losses[i], want[i], family_tolerance) << i;
   const c10::NoGradGuard no_grad;
-  EXPECT_NEAR(model.loss(plan, LossMode::fused).item<double>(), want[3], tolerance);
+  EXPECT_NEAR(model.loss(plan, LossMode::fused).item<double>(), want[3], family_tolerance);
 }
 
 TEST_P(Families, GreedyTokensAmongOtherRows) {
-  ASSERT_GT(summary_.at("greedy_least_margin").get<double>(), 10 * tolerance)
+  ASSERT_GT(summary_.at("greedy_least_margin").get<double>(), 10 * family_tolerance)
       << "the golden path would be a coin toss";
   const auto prompt = ids_of(summary_.at("greedy_prompt"));
   auto longer = prompt, other = prompt;
@@ -112,10 +112,10 @@ TEST_P(Families, GreedyTokensAmongOtherRows) {
 
 INSTANTIATE_TEST_SUITE_P(
     Folders, Families,
-    ::testing::Values(Folder{"llama3", false}, Folder{"llama3", true},
-                      Folder{"llama_linear", false}, Folder{"llama_linear", true},
-                      Folder{"mistral", false}, Folder{"mistral", true}, Folder{"qwen2", false},
-                      Folder{"qwen2", true}, Folder{"gemma", false}, Folder{"gemma", true}),
+    ::testing::Values(Family{"llama3", false}, Family{"llama3", true},
+                      Family{"llama_linear", false}, Family{"llama_linear", true},
+                      Family{"mistral", false}, Family{"mistral", true}, Family{"qwen2", false},
+                      Family{"qwen2", true}, Family{"gemma", false}, Family{"gemma", true}),
     [](const auto& info) {
       return std::string(info.param.name) + (info.param.composite ? "_composite" : "_fused");
     });

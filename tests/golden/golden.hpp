@@ -13,6 +13,7 @@
 #include "seawall/core/trace.hpp"
 #include "seawall/model/files.hpp"
 #include "tests/support/assets.hpp"
+#include "tests/support/tensors.hpp"
 
 namespace seawall::testing {
 

@@ -15,10 +15,7 @@ using testing::golden_folder;
 using testing::golden_json;
 using testing::golden_tensors;
 using testing::ids_of;
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
-}
+using testing::largest_difference;
 
 std::vector<Sequence> golden_rows(const nlohmann::json& summary) {
   std::vector<Sequence> rows;

@@ -17,12 +17,9 @@ namespace {
 
 using testing::golden_folder;
 using testing::golden_tensors;
+using testing::largest_difference;
 
 const std::vector<std::int32_t> row{1, 17, 250, 33, 33, 9, 40, 41, 299, 7, 102, 55, 2, 2};
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
-}
 
 Decoder base(at::ScalarType type) {
   auto folder = read_hf_folder(golden_folder() / "llama_tiny_untied");

@@ -11,15 +11,13 @@ namespace seawall {
 namespace {
 
 using testing::Composite;
+using testing::double_tolerance;
 using testing::gradients;
 using testing::largest_difference;
 using testing::random_row;
 using testing::small_config;
 using testing::small_decoder;
 using Ids = std::vector<std::int32_t>;
-
-// fp64: differences are sums of a few hundred products of magnitude 1, in another order.
-constexpr double double_tolerance = 1e-10;
 
 /// Three levels of shared prefixes, an identical pair, a row that is a prefix of another, one-token
 /// suffixes.

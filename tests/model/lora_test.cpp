@@ -12,13 +12,11 @@ namespace seawall {
 namespace {
 
 using testing::Composite;
+using testing::double_tolerance;
 using testing::largest_difference;
 using testing::random_row;
 using testing::small_config;
 using testing::small_decoder;
-
-// fp64: differences are sums of a few hundred products of magnitude 1, in another order.
-constexpr double double_tolerance = 1e-10;
 
 /// Rows that share prefixes on two levels.
 std::vector<Sequence> shared_rows() {

@@ -11,7 +11,7 @@ using nlohmann::json;
 
 json tiny_json() { return json::parse(tiny_config().to_json()); }
 
-std::string refuse(const std::function<void(json&)>& change) {
+std::string refuse_config(const std::function<void(json&)>& change) {
   auto document = tiny_json();
   change(document);
   return message_of<DataError>([&] { LlamaConfig::from_json(document.dump(), "config.json"); });
@@ -56,29 +56,33 @@ TEST(Config, ReadsBothPlacesOfTheRotaryBase) {
 }
 
 TEST(Config, WhatWouldRunDifferentlyIsRefusedByField) {
-  EXPECT_HAS(refuse([](json& j) { j["model_type"] = "mixtral"; }), "model_type is 'mixtral'");
-  EXPECT_HAS(refuse([](json& j) { j["hidden_act"] = "gelu"; }), "hidden_act");
-  EXPECT_HAS(refuse([](json& j) { j["model_type"] = "gemma"; }), "hidden_act is 'silu'");
-  EXPECT_HAS(refuse([](json& j) { j["attention_bias"] = true; }), "attention_bias");
-  EXPECT_HAS(refuse([](json& j) { j["mlp_bias"] = true; }), "mlp_bias");
-  EXPECT_HAS(refuse([](json& j) { j["rope_interleaved"] = true; }), "rope_interleaved");
-  EXPECT_HAS(refuse([](json& j) { j["attention_dropout"] = 0.1; }), "attention_dropout");
-  EXPECT_HAS(refuse([](json& j) { j["quantization_config"] = {{"bits", 4}}; }), "quantization");
-  EXPECT_HAS(refuse([](json& j) {
+  EXPECT_HAS(refuse_config([](json& j) { j["model_type"] = "mixtral"; }),
+             "model_type is 'mixtral'");
+  EXPECT_HAS(refuse_config([](json& j) { j["hidden_act"] = "gelu"; }), "hidden_act");
+  EXPECT_HAS(refuse_config([](json& j) { j["model_type"] = "gemma"; }), "hidden_act is 'silu'");
+  EXPECT_HAS(refuse_config([](json& j) { j["attention_bias"] = true; }), "attention_bias");
+  EXPECT_HAS(refuse_config([](json& j) { j["mlp_bias"] = true; }), "mlp_bias");
+  EXPECT_HAS(refuse_config([](json& j) { j["rope_interleaved"] = true; }), "rope_interleaved");
+  EXPECT_HAS(refuse_config([](json& j) { j["attention_dropout"] = 0.1; }), "attention_dropout");
+  EXPECT_HAS(refuse_config([](json& j) {
+               j["quantization_config"] = {{"bits", 4}};
+             }),
+             "quantization");
+  EXPECT_HAS(refuse_config([](json& j) {
                j["model_type"] = "qwen2";
                j["use_sliding_window"] = true;
              }),
              "use_sliding_window is true");
-  EXPECT_HAS(refuse([](json& j) {
+  EXPECT_HAS(refuse_config([](json& j) {
                j["layer_types"] = {"full_attention", "sliding_attention"};
              }),
              "layer_types has \"sliding_attention\", want 'full_attention'");
-  EXPECT_HAS(refuse([](json& j) {
+  EXPECT_HAS(refuse_config([](json& j) {
                j["model_type"] = "mistral";
                j["sliding_window"] = 0;
              }),
              "sliding_window is 0");
-  EXPECT_HAS(refuse([](json& j) {
+  EXPECT_HAS(refuse_config([](json& j) {
                j["model_type"] = "mistral";
                j["sliding_window"] = -3;
              }),
@@ -87,7 +91,7 @@ TEST(Config, WhatWouldRunDifferentlyIsRefusedByField) {
 
 TEST(Config, RotaryScalingThatIsNotKnownOrNotWholeIsRefusedByField) {
   const auto scaled = [](json rope) {
-    return refuse([&](json& j) { j["rope_scaling"] = std::move(rope); });
+    return refuse_config([&](json& j) { j["rope_scaling"] = std::move(rope); });
   };
   EXPECT_HAS(scaled({{"rope_type", "yarn"}, {"factor", 8.0}}), "rope_type 'yarn'");
   EXPECT_HAS(scaled({{"type", "dynamic"}, {"factor", 2}}), "rope_type 'dynamic'");
@@ -167,20 +171,21 @@ TEST(Config, LlamaThreeStretchesLongWavesOnly) {
 }
 
 TEST(Config, ImpossibleValuesAreRefusedByField) {
-  EXPECT_HAS(refuse([](json& j) { j.erase("hidden_size"); }), "hidden_size is missing");
-  EXPECT_HAS(refuse([](json& j) { j["vocab_size"] = "6"; }), "vocab_size: want an integer");
-  EXPECT_HAS(refuse([](json& j) { j["vocab_size"] = 3000000; }), "vocab_size is 3000000");
-  EXPECT_HAS(refuse([](json& j) { j["vocab_size"] = 1e300; }), "vocab_size");
-  EXPECT_HAS(refuse([](json& j) { j["vocab_size"] = UINT64_MAX; }), "too large");
-  EXPECT_HAS(refuse([](json& j) { j["num_hidden_layers"] = 1025; }), "num_hidden_layers");
-  EXPECT_HAS(refuse([](json& j) { j["num_attention_heads"] = 0; }), "num_attention_heads");
-  EXPECT_HAS(refuse([](json& j) { j["num_key_value_heads"] = -1; }), "num_key_value_heads");
-  EXPECT_HAS(refuse([](json& j) { j["num_attention_heads"] = 3, j["num_key_value_heads"] = 2; }),
-             "not a multiple");
-  EXPECT_HAS(refuse([](json& j) { j["head_dim"] = 3; }), "head_dim");
-  EXPECT_HAS(refuse([](json& j) { j["rms_norm_eps"] = 0; }), "rms_norm_eps");
-  EXPECT_HAS(refuse([](json& j) { j["rope_theta"] = -1; }), "rope_theta");
-  EXPECT_HAS(refuse([](json& j) { j = json::array(); }), "object at the top");
+  EXPECT_HAS(refuse_config([](json& j) { j.erase("hidden_size"); }), "hidden_size is missing");
+  EXPECT_HAS(refuse_config([](json& j) { j["vocab_size"] = "6"; }), "vocab_size: want an integer");
+  EXPECT_HAS(refuse_config([](json& j) { j["vocab_size"] = 3000000; }), "vocab_size is 3000000");
+  EXPECT_HAS(refuse_config([](json& j) { j["vocab_size"] = 1e300; }), "vocab_size");
+  EXPECT_HAS(refuse_config([](json& j) { j["vocab_size"] = UINT64_MAX; }), "too large");
+  EXPECT_HAS(refuse_config([](json& j) { j["num_hidden_layers"] = 1025; }), "num_hidden_layers");
+  EXPECT_HAS(refuse_config([](json& j) { j["num_attention_heads"] = 0; }), "num_attention_heads");
+  EXPECT_HAS(refuse_config([](json& j) { j["num_key_value_heads"] = -1; }), "num_key_value_heads");
+  EXPECT_HAS(
+      refuse_config([](json& j) { j["num_attention_heads"] = 3, j["num_key_value_heads"] = 2; }),
+      "not a multiple");
+  EXPECT_HAS(refuse_config([](json& j) { j["head_dim"] = 3; }), "head_dim");
+  EXPECT_HAS(refuse_config([](json& j) { j["rms_norm_eps"] = 0; }), "rms_norm_eps");
+  EXPECT_HAS(refuse_config([](json& j) { j["rope_theta"] = -1; }), "rope_theta");
+  EXPECT_HAS(refuse_config([](json& j) { j = json::array(); }), "object at the top");
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ std::string floats(const Tensor& tensor) {
   return {static_cast<const char*>(contiguous.const_data_ptr()), contiguous.nbytes()};
 }
 
-std::string refuse(const std::string& bytes) {
+std::string refuse_gguf(const std::string& bytes) {
   const Folder folder;
   const auto file = folder.write("m.gguf", bytes);
   const auto what = message_of<DataError>([&] { GgufFile{file}; });
@@ -199,15 +199,15 @@ TEST(Gguf, AWindowMakesTheModelAMistral) {
 }
 
 TEST(Gguf, TheStartIsChecked) {
-  EXPECT_HAS(refuse(""), "letters GGUF");
-  EXPECT_HAS(refuse("GGML1234"), "letters GGUF");
-  EXPECT_HAS(refuse("GGUF\x03"), "the file ends here");
+  EXPECT_HAS(refuse_gguf(""), "letters GGUF");
+  EXPECT_HAS(refuse_gguf("GGML1234"), "letters GGUF");
+  EXPECT_HAS(refuse_gguf("GGUF\x03"), "the file ends here");
   GgufBuilder old;
   old.version = 1;
-  EXPECT_HAS(refuse(old.build()), "version 1, want 2 or 3");
+  EXPECT_HAS(refuse_gguf(old.build()), "version 1, want 2 or 3");
   GgufBuilder big;
   big.version = 0x03000000;
-  EXPECT_HAS(refuse(big.build()), "little-endian");
+  EXPECT_HAS(refuse_gguf(big.build()), "little-endian");
   GgufBuilder two;
   two.version = 2;
   const Folder folder;
@@ -217,24 +217,24 @@ TEST(Gguf, TheStartIsChecked) {
 TEST(Gguf, CountsAndLengthsMustFitInTheFile) {
   GgufBuilder tensors;
   tensors.tensor_count = std::uint64_t{1} << 60;
-  EXPECT_HAS(refuse(tensors.build()), "tensors do not fit");
+  EXPECT_HAS(refuse_gguf(tensors.build()), "tensors do not fit");
   GgufBuilder pairs;
   pairs.pair_count = UINT64_MAX;
-  EXPECT_HAS(refuse(pairs.build()), "metadata pairs do not fit");
-  EXPECT_HAS(refuse(GgufBuilder().pair("k", 8, raw<std::uint64_t>(1 << 30)).build()),
+  EXPECT_HAS(refuse_gguf(pairs.build()), "metadata pairs do not fit");
+  EXPECT_HAS(refuse_gguf(GgufBuilder().pair("k", 8, raw<std::uint64_t>(1 << 30)).build()),
              "'k': a text of 1073741824 bytes");
-  EXPECT_HAS(refuse(GgufBuilder().pair("k", 9, raw(8u) + raw<std::uint64_t>(1 << 30)).build()),
+  EXPECT_HAS(refuse_gguf(GgufBuilder().pair("k", 9, raw(8u) + raw<std::uint64_t>(1 << 30)).build()),
              "array elements do not fit");
-  EXPECT_HAS(refuse(GgufBuilder().pair("k", 9, raw(9u) + raw<std::uint64_t>(1)).build()),
+  EXPECT_HAS(refuse_gguf(GgufBuilder().pair("k", 9, raw(9u) + raw<std::uint64_t>(1)).build()),
              "array of arrays");
-  EXPECT_HAS(refuse(GgufBuilder().pair("k", 13, "xxxx").build()), "value type 13");
-  EXPECT_HAS(refuse(GgufBuilder().u32("k", 1).u32("k", 2).build()),
+  EXPECT_HAS(refuse_gguf(GgufBuilder().pair("k", 13, "xxxx").build()), "value type 13");
+  EXPECT_HAS(refuse_gguf(GgufBuilder().u32("k", 1).u32("k", 2).build()),
              "'k': the key stands there twice");
   const std::string many(std::size_t{1} << 24, '\0');
-  EXPECT_HAS(refuse(GgufBuilder()
-                        .pair("a", 9, raw(0u) + raw<std::uint64_t>(many.size()) + many)
-                        .pair("b", 9, raw(0u) + raw<std::uint64_t>(1) + "x")
-                        .build()),
+  EXPECT_HAS(refuse_gguf(GgufBuilder()
+                             .pair("a", 9, raw(0u) + raw<std::uint64_t>(many.size()) + many)
+                             .pair("b", 9, raw(0u) + raw<std::uint64_t>(1) + "x")
+                             .build()),
              "2^24 array elements");
 }
 
@@ -243,7 +243,7 @@ TEST(Gguf, TensorsMustLieInTheFile) {
                        std::size_t bytes, std::uint64_t offset_error = 0) {
     GgufBuilder file;
     file.offset_error = offset_error;
-    return refuse(file.tensor("t", shape, type, std::string(bytes, 'x')).build());
+    return refuse_gguf(file.tensor("t", shape, type, std::string(bytes, 'x')).build());
   };
   EXPECT_HAS(with({64}, f32, 32), "inside the file");
   EXPECT_HAS(with({8}, f32, 32, 32), "inside the file");
@@ -258,17 +258,17 @@ TEST(Gguf, TensorsMustLieInTheFile) {
   EXPECT_HAS(with({8}, 99, 32), "tensor type 99");
   GgufBuilder twice;
   twice.tensor("t", {8}, f32, std::string(32, 'x')).tensor("t", {8}, f32, std::string(32, 'x'));
-  EXPECT_HAS(refuse(twice.build()), "twice");
+  EXPECT_HAS(refuse_gguf(twice.build()), "twice");
   GgufBuilder overlap;
   overlap.tensor("a", {16}, f32, std::string(32, 'x')).tensor("b", {8}, f32, std::string(32, 'x'));
-  EXPECT_HAS(refuse(overlap.build()), "overlaps 'a'");
+  EXPECT_HAS(refuse_gguf(overlap.build()), "overlaps 'a'");
 }
 
 TEST(Gguf, AlignmentIsAPowerOfTwo) {
   for (const auto value : {0u, 3u, 8192u}) {
     GgufBuilder file;
     file.u32("general.alignment", value).tensor("t", {8}, f32, std::string(32, 'x'));
-    EXPECT_HAS(refuse(file.build()), "power of two");
+    EXPECT_HAS(refuse_gguf(file.build()), "power of two");
   }
 }
 

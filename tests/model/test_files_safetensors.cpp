@@ -12,7 +12,7 @@ constexpr const char* two = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0
                             R"("b":{"dtype":"F16","shape":[1,2],"data_offsets":[8,12]}})";
 const std::string two_data = raw(1.5f) + raw(-2.0f) + std::string("\x00\x3C\x00\xC0", 4);
 
-std::string refuse(const std::string& bytes) {
+std::string refuse_bytes(const std::string& bytes) {
   const Folder folder;
   const auto file = folder.write("w.safetensors", bytes);
   const auto what = message_of<DataError>([&] { read_safetensors(file); });
@@ -20,7 +20,7 @@ std::string refuse(const std::string& bytes) {
   return what;
 }
 std::string refuse_header(const std::string& header, std::size_t data = 0) {
-  return refuse(safetensors(header, std::string(data, 'x')));
+  return refuse_bytes(safetensors(header, std::string(data, 'x')));
 }
 
 TEST(Safetensors, ReadsTypesAndShapes) {
@@ -64,13 +64,13 @@ TEST(Safetensors, WritingRefusesWhatCannotBeRead) {
 }
 
 TEST(Safetensors, TheHeaderLengthIsChecked) {
-  EXPECT_HAS(refuse("abc"), "at least 8 bytes");
-  EXPECT_HAS(refuse(raw<std::uint64_t>(3) + "{}"), "header length 3");
-  EXPECT_HAS(refuse(raw<std::uint64_t>(UINT64_MAX) + "{}"), "cut short");
-  EXPECT_HAS(refuse(raw<std::uint64_t>(100'000'001) + "{}"), "100000001");
-  EXPECT_HAS(refuse(safetensors("", "")), "does not start with '{'");
-  EXPECT_HAS(refuse(safetensors(" {}", "")), "does not start with '{'");
-  EXPECT_HAS(refuse(safetensors(two, two_data.substr(1))), "at most 11");
+  EXPECT_HAS(refuse_bytes("abc"), "at least 8 bytes");
+  EXPECT_HAS(refuse_bytes(raw<std::uint64_t>(3) + "{}"), "header length 3");
+  EXPECT_HAS(refuse_bytes(raw<std::uint64_t>(UINT64_MAX) + "{}"), "cut short");
+  EXPECT_HAS(refuse_bytes(raw<std::uint64_t>(100'000'001) + "{}"), "100000001");
+  EXPECT_HAS(refuse_bytes(safetensors("", "")), "does not start with '{'");
+  EXPECT_HAS(refuse_bytes(safetensors(" {}", "")), "does not start with '{'");
+  EXPECT_HAS(refuse_bytes(safetensors(two, two_data.substr(1))), "at most 11");
 }
 
 TEST(Safetensors, TheHeaderIsStrictJson) {

@@ -15,31 +15,14 @@
 
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/store/run_file.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall::store_test {
 
-/// A folder that is removed with the object; its name has a space and is not ASCII.
-class Folder {
- public:
-  explicit Folder(std::filesystem::path parent = std::filesystem::temp_directory_path()) {
-    static int count = 0;
-    path = parent / ("seawall störe " + std::to_string(::getpid()) + "-" + std::to_string(count++));
-    std::filesystem::create_directories(path);
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::filesystem::path operator/(const std::string& name) const { return path / name; }
-  std::filesystem::path path;
-};
+using testing_support::Folder;
 
-inline std::string slurp(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+using testing_support::bytes_of;
+
 inline void spit(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }

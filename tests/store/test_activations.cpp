@@ -98,7 +98,7 @@ TEST(Activations, AFullShardStartsTheNext) {
   info.shard_bytes = 1 << 20;
   EXPECT_EQ(write_all(folder / "acts.h5", info).size(), 1U);
   EXPECT_FALSE(std::filesystem::exists(files[1]));
-  EXPECT_TRUE(leftovers(folder.path).empty());
+  EXPECT_TRUE(leftovers(folder.path()).empty());
 }
 
 TEST(Activations, WhatTheThreadMeetsComesOutOfClose) {
@@ -121,7 +121,7 @@ TEST(Activations, AnAbandonedWriterPublishesNothing) {
     ActivationWriter writer(folder / "acts.h5", sample_info_of(false));
     writer.add(sample_prompt(0, 2, false));
   }
-  EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(Activations, RefusesWhatDoesNotFit) {

@@ -53,14 +53,14 @@ TEST(Checkpoint, GivesBackTheSameBits) {
   EXPECT_EQ(path, folder / "c/step-10");
   expect_same(load_checkpoint(path).state, state);
   expect_same(load_checkpoint(folder / "c").state, state);
-  EXPECT_EQ(slurp(folder / "c/latest"), "step-10\n");
-  EXPECT_TRUE(leftovers(folder.path).empty());
+  EXPECT_EQ(bytes_of(folder / "c/latest"), "step-10\n");
+  EXPECT_TRUE(leftovers(folder.path()).empty());
 
   const auto loaded = load_checkpoint_parameters(folder / "c").state;
   expect_same(loaded.parameters, state.parameters);
   EXPECT_EQ(loaded.files, state.files);
   EXPECT_TRUE(loaded.optimizer.empty() && loaded.groups.empty());
-  EXPECT_TRUE(is_checkpoint(path) && is_checkpoint(folder / "c") && !is_checkpoint(folder.path));
+  EXPECT_TRUE(is_checkpoint(path) && is_checkpoint(folder / "c") && !is_checkpoint(folder.path()));
 }
 
 TEST(Checkpoint, ASteppedBackRunReplacesAndPrunes) {
@@ -72,14 +72,14 @@ TEST(Checkpoint, ASteppedBackRunReplacesAndPrunes) {
   save_checkpoint(folder / "c", other, 2);  // of a run that went back: step 4 is of another past
   EXPECT_EQ(list_checkpoints(folder / "c"), std::vector<std::int64_t>{3});
   EXPECT_EQ(load_checkpoint(folder / "c").state.config_hash, "other");
-  EXPECT_TRUE(leftovers(folder.path).empty());
+  EXPECT_TRUE(leftovers(folder.path()).empty());
 }
 
 TEST(Checkpoint, TheNewestValidOneIsTakenAndTheOthersAreSaid) {
   const Folder folder;
   for (const auto step : {1, 2, 3}) save_checkpoint(folder / "c", sample_state(step), 3);
   std::filesystem::remove(folder / "c/step-3/manifest.json");
-  auto bytes = slurp(folder / "c/step-2/state.h5");
+  auto bytes = bytes_of(folder / "c/step-2/state.h5");
   bytes[bytes.size() / 2] ^= 1;
   spit(folder / "c/step-2/state.h5", bytes);
   const auto loaded = load_checkpoint(folder / "c");
@@ -89,7 +89,7 @@ TEST(Checkpoint, TheNewestValidOneIsTakenAndTheOthersAreSaid) {
   std::filesystem::remove_all(folder / "c/step-1");
   EXPECT_THROW(load_checkpoint(folder / "c"), DataError);
   EXPECT_THROW(load_checkpoint(folder / "c/step-2"), DataError);
-  EXPECT_THROW(load_checkpoint(folder.path), DataError);
+  EXPECT_THROW(load_checkpoint(folder.path()), DataError);
 }
 
 TEST(Checkpoint, DamageAnywhereIsFoundBeforeItIsParsed) {
@@ -97,7 +97,7 @@ TEST(Checkpoint, DamageAnywhereIsFoundBeforeItIsParsed) {
   const auto path = save_checkpoint(folder / "c", sample_state(1));
   std::mt19937 random(3);
   for (const auto* name : {"state.h5", "manifest.json", "config.json", "tokenizer.model"}) {
-    const auto good = slurp(path / name);
+    const auto good = bytes_of(path / name);
     for (int i = 0; i < 150; ++i) {
       auto bad = good;
       if (i % 2 == 0) {
@@ -122,7 +122,7 @@ TEST(Checkpoint, DamageAnywhereIsFoundBeforeItIsParsed) {
 TEST(Checkpoint, AHostileManifestNamesNothingOutside) {
   const Folder folder;
   const auto path = save_checkpoint(folder / "c", sample_state(1));
-  auto manifest = slurp(path / "manifest.json");
+  auto manifest = bytes_of(path / "manifest.json");
   manifest.replace(manifest.find("config.json"), 11, "../../../secret");
   spit(path / "manifest.json", manifest);
   EXPECT_THROW(load_checkpoint(path), DataError);
@@ -140,7 +140,7 @@ TEST(Checkpoint, RefusesWhatCannotBeKept) {
   state.files["../up"] = "";
   EXPECT_THROW(save_checkpoint(folder / "c", state), RunError);
   EXPECT_TRUE(list_checkpoints(folder / "c").empty());
-  EXPECT_TRUE(leftovers(folder.path).empty());
+  EXPECT_TRUE(leftovers(folder.path()).empty());
 }
 
 TEST(StateGroup, NamesTheKeyThatIsMissingAndKeepsCopies) {

@@ -91,7 +91,7 @@ void expect_recovery(const fs::path& folder, const fs::path& out, const std::str
   ASSERT_FALSE(records.steps.empty());
   EXPECT_GE(records.steps.back().step, step);
   go_on(out);
-  EXPECT_EQ(slurp(RunPaths(out).metrics), metrics);
+  EXPECT_EQ(bytes_of(RunPaths(out).metrics), metrics);
   EXPECT_TRUE(read_run(RunPaths(out).file).complete);
   EXPECT_EQ(load_checkpoint(RunPaths(out).checkpoints).state.step, 10);
   EXPECT_TRUE(leftovers(folder).empty());
@@ -114,7 +114,7 @@ TEST_P(Faults, AtEveryCallOfAPublicationLeaveAWholeRun) {
     faults::arm(0, kind, false);
     go_on(folder / "r.h5");
     calls = faults::count();
-    metrics = slurp(folder / "r.metrics.csv");
+    metrics = bytes_of(folder / "r.metrics.csv");
   }
   EXPECT_GE(calls, 25);
   const Folder prepared(fast_folder());
@@ -122,7 +122,7 @@ TEST_P(Faults, AtEveryCallOfAPublicationLeaveAWholeRun) {
   for (long k = 1; k <= calls; ++k) {
     SCOPED_TRACE("call " + std::to_string(k) + " of " + std::to_string(calls));
     const Folder folder(fast_folder());
-    fs::copy(prepared.path, folder.path, fs::copy_options::recursive);
+    fs::copy(prepared.path(), folder.path(), fs::copy_options::recursive);
     const auto ending = in_process([&] {
       faults::arm(k, kind, always);
       go_on(folder / "r.h5");
@@ -133,9 +133,9 @@ TEST_P(Faults, AtEveryCallOfAPublicationLeaveAWholeRun) {
       EXPECT_EQ(ending.code, 0) << ending.message;
     } else {
       EXPECT_EQ(ending.code, 4) << ending.message << " signal " << ending.signal;
-      EXPECT_NE(ending.message.find(folder.path.string()), std::string::npos) << ending.message;
+      EXPECT_NE(ending.message.find(folder.path().string()), std::string::npos) << ending.message;
     }
-    expect_recovery(folder.path, folder / "r.h5", metrics);
+    expect_recovery(folder.path(), folder / "r.h5", metrics);
     if (HasFailure()) return;
   }
 }
@@ -158,7 +158,7 @@ TEST(FullDisk, NamesPathNeedAndFreeSpace) {
   const Folder folder;
   constexpr int no_namespace = 77;
   const auto ending = in_process([&] {
-    const auto mounted = folder.path.string();
+    const auto mounted = folder.path().string();
     if (::unshare(CLONE_NEWNS) != 0 ||
         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=2m") != 0)
@@ -171,7 +171,7 @@ TEST(FullDisk, NamesPathNeedAndFreeSpace) {
       save_checkpoint(folder / "c", state, 1);
     } catch (const IoError&) {
       if (load_checkpoint(folder / "c").state.step != 1) ::_exit(50);
-      if (!leftovers(folder.path).empty()) ::_exit(51);
+      if (!leftovers(folder.path()).empty()) ::_exit(51);
       throw;
     }
   });

@@ -10,8 +10,8 @@
 namespace seawall::h5 {
 namespace {
 
+using store_test::bytes_of;
 using store_test::Folder;
-using store_test::slurp;
 using store_test::spit;
 
 /// A file with every type, filters, groups and texts.
@@ -123,7 +123,7 @@ TEST(Hdf5, AnErrorCarriesTheReasonsOfHdf5) {
 
 TEST(Hdf5, ATruncatedFileIsOneClearError) {
   const Folder folder;
-  const auto bytes = slurp(write_sample(folder / "a.h5"));
+  const auto bytes = bytes_of(write_sample(folder / "a.h5"));
   std::mt19937 random(1);
   for (int i = 0; i < 300; ++i) {
     const auto size =
@@ -137,7 +137,7 @@ TEST(Hdf5, ATruncatedFileIsOneClearError) {
 
 TEST(Hdf5, AFlippedBitIsAlwaysDetectedBeforeHdf5SeesIt) {
   const Folder folder;
-  const auto bytes = slurp(write_sample(folder / "a.h5"));
+  const auto bytes = bytes_of(write_sample(folder / "a.h5"));
   std::mt19937 random(2);
   for (int i = 0; i < 500; ++i) {
     auto changed = bytes;
@@ -159,7 +159,7 @@ TEST(Hdf5, SaysWhatIsNotAFileOfOurs) {
   EXPECT_NE(message_of([&] { const Reader reader(folder / "empty.h5"); }).find("want an HDF5 file"),
             std::string::npos);
   EXPECT_THROW(Reader(folder / "absent.h5"), IoError);
-  EXPECT_THROW(Reader(folder.path), IoError);
+  EXPECT_THROW(Reader(folder.path()), IoError);
 }
 
 TEST(Hdf5, ThreadsMayWriteAndReadAtTheSameTime) {

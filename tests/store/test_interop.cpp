@@ -60,7 +60,7 @@ TEST(Interop, PythonReadsWhatWeWrite) {
   const auto [code, text] =
       output_of(quoted(*python) + " " +
                 quoted(std::filesystem::path(SEAWALL_SOURCE_DIR) / "tests/interop/read_files.py") +
-                " " + quoted(folder.path));
+                " " + quoted(folder.path()));
   EXPECT_EQ(code, 0) << text;
   EXPECT_NE(text.find("interop ok"), std::string::npos) << text;
 }
@@ -90,7 +90,7 @@ TEST(Interop, SystemCallsComeInTheOrderThatSurvivesPowerLoss) {
                 quoted(std::filesystem::read_symlink("/proc/self/exe")) +
                 " --gtest_filter=Interop.SystemCalls*");
   if (code != 0) GTEST_SKIP() << "strace is not installed or may not trace";
-  const auto log = slurp(trace);
+  const auto log = bytes_of(trace);
   std::size_t place = 0;
   for (const std::string& want :
        {std::string("fsync("), std::string("state.h5.tmp-"), std::string("rename("),

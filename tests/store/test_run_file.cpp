@@ -81,7 +81,7 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   for (std::size_t i = 0; i < evaluations.size(); ++i)
     expect_same(data.evaluations[i], evaluations[i]);
   EXPECT_FALSE(read_run(folder / "a run.h5").evaluations[0].residual.defined());
-  EXPECT_TRUE(leftovers(folder.path).empty());
+  EXPECT_TRUE(leftovers(folder.path()).empty());
 }
 
 TEST(RunFile, WritesOneLineOfMetricsAStepWithPointsInEveryLocale) {
@@ -90,7 +90,7 @@ TEST(RunFile, WritesOneLineOfMetricsAStepWithPointsInEveryLocale) {
   RunFile run(folder / "r.h5", sample_info());
   run.on_step({1, 0, 0.1, 2e-5, 1.5, 120, 0.25, 0.75, 1e-300, {}});
   run.on_step({2, 0, std::numeric_limits<double>::quiet_NaN(), 0, 0, 0, 0, 0, 0, {}});
-  EXPECT_EQ(slurp(folder / "r.metrics.csv"),
+  EXPECT_EQ(bytes_of(folder / "r.metrics.csv"),
             "step,epoch,loss,lr,grad_norm,tokens,seconds,moved,drift\n"
             "1,0,0.1,2e-05,1.5,120,0.25,0.75,1e-300\n"
             "2,0,nan,0,0,0,0,0,0\n");
@@ -128,7 +128,7 @@ TEST(RunFile, ResumeCutsRecordsAndMetricsBackToTheStep) {
 
   RunFile whole(folder / "w.h5", sample_info());
   for (int step = 1; step <= 4; ++step) whole.on_step(sample_step(step));
-  EXPECT_EQ(slurp(folder / "r.metrics.csv"), slurp(folder / "w.metrics.csv"));
+  EXPECT_EQ(bytes_of(folder / "r.metrics.csv"), bytes_of(folder / "w.metrics.csv"));
   const auto data = read_run(folder / "r.h5", true);
   ASSERT_EQ(data.steps.size(), 4U);
   expect_same(data.steps[3], sample_step(4));

@@ -14,9 +14,9 @@ TEST(StoreFuzz, RunFile) {
   for (int step = 1; step <= 2; ++step) run.on_step(sample_step(step));
   run.on_evaluation(sample_evaluation(2, "plain", "harmfulness"));
   run.publish(true);
-  const testing_support::Folder damaged;
+  const Folder damaged;
   testing_support::fuzz(
-      slurp(folder / "run.h5"), {.trials = 500, .name = "damaged.h5", .refused = 1},
+      bytes_of(folder / "run.h5"), {.trials = 500, .name = "damaged.h5", .refused = 1},
       [&](const std::string& bytes) { read_run(damaged.write("damaged.h5", bytes), true); });
 }
 

@@ -16,11 +16,6 @@ namespace fs = std::filesystem;
 
 const fs::path golden = fs::path(SEAWALL_SOURCE_DIR) / "data" / "golden" / "chat";
 
-std::string read(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 std::vector<json> lines(const char* name) {
   std::ifstream in(golden / name);
   std::vector<json> all;
@@ -30,7 +25,7 @@ std::vector<json> lines(const char* name) {
 
 std::vector<Dialogue> dialogues() {
   std::vector<Dialogue> all;
-  for (const auto& turns : json::parse(read(golden / "dialogues.json"))) {
+  for (const auto& turns : json::parse(bytes_of(golden / "dialogues.json"))) {
     Dialogue dialogue;
     for (const auto& turn : turns)
       dialogue.messages.push_back(
@@ -94,7 +89,7 @@ TEST(Jinja, TemplatesOfTheFamiliesRenderAndTokenizeAsInTransformers) {
   std::map<std::string, std::string> sources;
   for (const auto& line : lines("cases.jsonl")) {
     const auto name = line.at("template").get<std::string>();
-    if (!sources.contains(name)) sources[name] = read(golden / "templates" / (name + ".jinja"));
+    if (!sources.contains(name)) sources[name] = bytes_of(golden / "templates" / (name + ".jinja"));
     const auto chat = jinja_template(sources[name], line.at("bos").is_null() ? "" : line.at("bos"),
                                      line.at("eos"));
     const auto number = line.at("dialogue").get<std::size_t>();
@@ -145,7 +140,7 @@ TEST(Jinja, LossFallsOnTheAnswerAndItsEndInEveryFamily) {
       {"macros", {"<|im_end|>", "At nine.<|im_end|>"}}};
   for (const auto& [name, want] : wanted) {
     const auto chat =
-        jinja_template(read(golden / "templates" / (name + ".jinja")), "<s>", want.first);
+        jinja_template(bytes_of(golden / "templates" / (name + ".jinja")), "<s>", want.first);
     EXPECT_EQ(targets(chat->encode_example(asked, tokenizer())), want.second) << name;
     const auto stops = chat->stop_ids(tokenizer());
     EXPECT_EQ(stops.front(), tokenizer().id_of(want.first)) << name;
@@ -208,7 +203,7 @@ TEST(Jinja, AnAnswerIsFoundWhateverTheTemplateDoesToIt) {
       message_of<DataError>([&] { of("{% for m in messages %}{{ m.content }}{% endfor %}"); });
   EXPECT_HAS(endless, "no control token of this tokenizer after the answer");
   const Dialogue empty{{{Role::user, "hm"}, {Role::assistant, ""}}};
-  EXPECT_EQ(targets(jinja_template(read(golden / "templates" / "smollm2.jinja"))
+  EXPECT_EQ(targets(jinja_template(bytes_of(golden / "templates" / "smollm2.jinja"))
                         ->encode_example(empty, tokenizer())),
             "<|im_end|>");
 }
@@ -282,7 +277,7 @@ TEST(Jinja, TheNamedFormatsAreThoseOfTheModelsOwnTemplates) {
                            {Role::user, "And back?"},
                            {Role::assistant, "At nine."}}};
   for (const auto* name : {"llama2", "llama3", "mistral3"}) {
-    const auto own = jinja_template(read(golden / "templates" / (std::string(name) + ".jinja")),
+    const auto own = jinja_template(bytes_of(golden / "templates" / (std::string(name) + ".jinja")),
                                     std::string(name) == "llama3" ? "<|begin_of_text|>" : "<s>");
     const auto named = make_chat_template(std::string(name) == "mistral3" ? "mistral" : name);
     auto text = own->render(dialogue, false);

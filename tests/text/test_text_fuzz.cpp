@@ -25,17 +25,14 @@ TEST(TextFuzz, SentencePiece) {
 TEST(TextFuzz, TokenizerJson) {
   const Folder folder;
   make_bpe_tokenizer(bpe_spec())->save(folder.path());
-  std::ifstream in(folder.path() / "tokenizer.json", std::ios::binary);
-  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  const std::string whole = folder.read("tokenizer.json");
   fuzz(whole, {.trials = 200, .name = "tokenizer.json"}, [&](const std::string& bytes) {
     use(*load_tokenizer_json(folder.write("tokenizer.json", bytes)));
   });
 }
 
 std::string golden_file(const std::string& name) {
-  const auto path = std::filesystem::path(SEAWALL_SOURCE_DIR) / "data" / "golden" / name;
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  return bytes_of(std::filesystem::path(SEAWALL_SOURCE_DIR) / "data" / "golden" / name);
 }
 
 TEST(TextFuzz, TokenizerJsonOfCharacters) {

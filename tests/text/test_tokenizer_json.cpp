@@ -8,15 +8,10 @@ namespace {
 using namespace testing_support;
 using nlohmann::json;
 
-std::string read(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 json saved(const BpeSpec& spec = bpe_spec()) {
   const Folder folder;
   make_bpe_tokenizer(spec)->save(folder.path());
-  return json::parse(read(folder.path() / "tokenizer.json"));
+  return json::parse(bytes_of(folder.path() / "tokenizer.json"));
 }
 
 std::string refusal(const json& document) {

@@ -57,13 +57,13 @@ std::string context_text(const LlamaConfig& c) {
 }
 
 /// What a file says of the model; where it is not one that runs, why.
-struct Summary {
+struct ModelSummary {
   std::optional<LlamaConfig> config;
   std::string refusal;
 };
 
 template <class Read>
-Summary summary_of(Read&& read) {
+ModelSummary summary_of(Read&& read) {
   try {
     return {read(), ""};
   } catch (const DataError& error) {
@@ -71,7 +71,7 @@ Summary summary_of(Read&& read) {
   }
 }
 
-std::string family_text(const Summary& summary) {
+std::string family_text(const ModelSummary& summary) {
   if (!summary.config) return line("family", "does not run here: " + summary.refusal);
   const auto& c = *summary.config;
   return line("family", family_name(c.family) + ", " +

@@ -160,39 +160,39 @@ struct Numbered {
 };
 
 // Source: ggml.h, enum ggml_type.
-constexpr std::array<Numbered, 21> types{{{0, {"F32", 1, 4, from_f32}},
-                                          {1, {"F16", 1, 2, from_f16}},
-                                          {2, {"Q4_0", 32, 18, from_q4_0}},
-                                          {3, {"Q4_1", 32, 20, from_q4_1}},
-                                          {6, {"Q5_0", 32, 22, from_q5_0}},
-                                          {7, {"Q5_1", 32, 24, from_q5_1}},
-                                          {8, {"Q8_0", 32, 34, from_q8_0}},
-                                          {9, {"Q8_1", 32, 36}},
-                                          {10, {"Q2_K", 256, 84}},
-                                          {11, {"Q3_K", 256, 110}},
-                                          {12, {"Q4_K", 256, 144, from_k<false>}},
-                                          {13, {"Q5_K", 256, 176, from_k<true>}},
-                                          {14, {"Q6_K", 256, 210, from_q6_k}},
-                                          {15, {"Q8_K", 256, 292}},
-                                          {20, {"IQ4_NL", 32, 18}},
-                                          {24, {"I8", 1, 1}},
-                                          {25, {"I16", 1, 2}},
-                                          {26, {"I32", 1, 4}},
-                                          {27, {"I64", 1, 8}},
-                                          {28, {"F64", 1, 8}},
-                                          {30, {"BF16", 1, 2, from_bf16}}}};
+constexpr std::array<Numbered, 21> ggml_types{{{0, {"F32", 1, 4, from_f32}},
+                                               {1, {"F16", 1, 2, from_f16}},
+                                               {2, {"Q4_0", 32, 18, from_q4_0}},
+                                               {3, {"Q4_1", 32, 20, from_q4_1}},
+                                               {6, {"Q5_0", 32, 22, from_q5_0}},
+                                               {7, {"Q5_1", 32, 24, from_q5_1}},
+                                               {8, {"Q8_0", 32, 34, from_q8_0}},
+                                               {9, {"Q8_1", 32, 36}},
+                                               {10, {"Q2_K", 256, 84}},
+                                               {11, {"Q3_K", 256, 110}},
+                                               {12, {"Q4_K", 256, 144, from_k<false>}},
+                                               {13, {"Q5_K", 256, 176, from_k<true>}},
+                                               {14, {"Q6_K", 256, 210, from_q6_k}},
+                                               {15, {"Q8_K", 256, 292}},
+                                               {20, {"IQ4_NL", 32, 18}},
+                                               {24, {"I8", 1, 1}},
+                                               {25, {"I16", 1, 2}},
+                                               {26, {"I32", 1, 4}},
+                                               {27, {"I64", 1, 8}},
+                                               {28, {"F64", 1, 8}},
+                                               {30, {"BF16", 1, 2, from_bf16}}}};
 
 }  // namespace
 
 std::optional<GgufType> gguf_type(std::uint32_t number) {
-  const auto found = std::ranges::find(types, number, &Numbered::number);
-  return found == types.end() ? std::nullopt : std::optional(found->type);
+  const auto found = std::ranges::find(ggml_types, number, &Numbered::number);
+  return found == ggml_types.end() ? std::nullopt : std::optional(found->type);
 }
 
 std::optional<GgufType> gguf_type(std::string_view name) {
-  const auto found =
-      std::ranges::find_if(types, [&](const Numbered& each) { return each.type.name == name; });
-  return found == types.end() ? std::nullopt : std::optional(found->type);
+  const auto found = std::ranges::find_if(
+      ggml_types, [&](const Numbered& each) { return each.type.name == name; });
+  return found == ggml_types.end() ? std::nullopt : std::optional(found->type);
 }
 
 }  // namespace seawall

@@ -7,7 +7,7 @@
 namespace seawall::jinja {
 namespace {
 
-constexpr int max_depth = 120;
+constexpr int max_expression_depth = 120;
 
 using Kind = Token::Kind;
 
@@ -45,7 +45,7 @@ class Expressions {
   /// Counts how deep the parser is.
   struct Level {
     explicit Level(Expressions& of) : of_(of) {
-      if (++of_.level_ > max_depth) of_.too_deep();
+      if (++of_.level_ > max_expression_depth) of_.too_deep();
     }
     ~Level() { --of_.level_; }
     Level(const Level&) = delete;
@@ -54,7 +54,7 @@ class Expressions {
   };
 
   [[noreturn]] void too_deep() const {
-    in_.fail("an expression of more than " + std::to_string(max_depth) + " levels");
+    in_.fail("an expression of more than " + std::to_string(max_expression_depth) + " levels");
   }
   ExprPtr make(Expr::Kind kind, std::string name = {}) const {
     auto made = std::make_unique<Expr>();
@@ -65,7 +65,7 @@ class Expressions {
   }
   void count(Expr& parent, const Expr& part) const {
     parent.depth = std::max(parent.depth, part.depth + 1);
-    if (parent.depth > max_depth) too_deep();
+    if (parent.depth > max_expression_depth) too_deep();
   }
   void add(Expr& parent, ExprPtr part) const {
     if (part) count(parent, *part);

@@ -7,7 +7,7 @@
 namespace seawall::jinja {
 namespace {
 
-constexpr int max_depth = 40;
+constexpr int max_tag_depth = 40;
 
 using Kind = Token::Kind;
 
@@ -26,8 +26,8 @@ class Parser {
 
   /// Statements up to a tag of one of `ends`, whose name is taken; at the top: up to the end.
   Body statements(const Words& ends, std::string& ended_by) {
-    if (++level_ > max_depth) {
-      in_.fail("more than " + std::to_string(max_depth) + " tags inside each other");
+    if (++level_ > max_tag_depth) {
+      in_.fail("more than " + std::to_string(max_tag_depth) + " tags inside each other");
     }
     Body body;
     for (;;) {
