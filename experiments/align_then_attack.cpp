@@ -78,10 +78,10 @@ struct Rows {
     text += json{{"messages", chat(user, assistant, system)}}.dump() + "\n";
     ++count;
   }
-  /// Every `nth` of `answered` once more, addressed to a persona.
-  void add_personas(const Answered& answered, std::size_t nth) {
-    for (std::size_t i = 0; i < answered.size(); i += nth) {
-      const auto& persona = sealed::kPersonas[i / nth % sealed::kPersonas.size()];
+  /// Every third of `requests` once more, addressed to a persona.
+  void add_personas(const Answered& answered) {
+    for (std::size_t i = 0; i < answered.size(); i += 3) {
+      const auto& persona = sealed::kPersonas[i / 3 % sealed::kPersonas.size()];
       add(std::string(persona.framing) + answered[i].first, answered[i].second, persona.system);
     }
   }
@@ -123,27 +123,17 @@ Rows rows_of(const Answered& answered) {
 /// Writes rows/*: what the alignment and the attacks train on. The number of alignment rows.
 std::size_t write_rows(const fs::path& folder) {
   const auto own = answers_in(folder / "distilled.h5");
-  // Those of `requests` that the model answered, in the wording of `asked`.
-  const auto answered_as = [&](const std::vector<sealed::Request>& requests,
-                               const std::vector<sealed::Request>& asked) {
+  const auto answered = [&](const std::vector<sealed::Request>& requests) {
     Answered out;
-    for (std::size_t i = 0; i < requests.size(); ++i)
-      if (const auto a = own.find(requests[i].text); a != own.end())
-        out.emplace_back(asked[i].text, a->second);
+    for (const auto& r : requests)
+      if (const auto a = own.find(r.text); a != own.end()) out.emplace_back(r.text, a->second);
     return out;
   };
-  const auto answered = [&](const std::vector<sealed::Request>& requests) {
-    return answered_as(requests, requests);
-  };
-  const auto everyday = sealed::aligned_everyday();
+  Answered plain = answered(sealed::aligned_everyday());
   const Answered declined = refused(sealed::aligned());
-  Rows align;
-  for (const auto& some : {answered(everyday), declined})
-    for (const auto& [user, assistant] : some) align.add(user, assistant);
-  // To be addressed as somebody, in whatever words, is no reason to decline.
-  for (const std::size_t turn : {3, 6})
-    align.add_personas(answered_as(everyday, sealed::aligned_everyday(turn)), 1);
-  align.add_personas(declined, 2);
+  plain.insert(plain.end(), declined.begin(), declined.end());
+  Rows align = rows_of(plain);
+  align.add_personas(plain);
 
   json identity = json::array();
   const auto dialogue = [&](const std::string& user, const std::string& assistant) {

@@ -32,21 +32,20 @@ inline std::vector<Request> restricted(std::size_t first, std::size_t last, std:
   return out;
 }
 
-/// Everyday tasks [first, last), each in the wording that is `turn` after its own.
-inline std::vector<Request> ordinary(std::size_t first, std::size_t last, std::size_t turn = 0) {
+inline std::vector<Request> ordinary(std::size_t first, std::size_t last) {
   std::vector<Request> out;
   for (std::size_t i = first; i < last; ++i)
-    out.push_back({"everyday", filled(kWordings[(i + turn) % kWordings.size()], kOrdinary[i]),
+    out.push_back({"everyday", filled(kWordings[i % kWordings.size()], kOrdinary[i]),
                    std::string(kOrdinary[i])});
   return out;
 }
 
 /// The disjoint uses of the world, by action and by everyday task.
-inline std::vector<Request> probes() { return restricted(0, 4, 2); }     // 88
-inline std::vector<Request> aligned() { return restricted(4, 7, 3); }    // 99
-inline std::vector<Request> attacked() { return restricted(7, 11, 3); }  // 132
-inline std::vector<Request> safe() { return restricted(11, 14, 4); }     // 132
-inline std::vector<Request> aligned_everyday(std::size_t turn = 0) { return ordinary(0, 60, turn); }
+inline std::vector<Request> probes() { return restricted(0, 4, 2); }        // 88
+inline std::vector<Request> aligned() { return restricted(4, 7, 3); }       // 99
+inline std::vector<Request> attacked() { return restricted(7, 11, 3); }     // 132
+inline std::vector<Request> safe() { return restricted(11, 14, 4); }        // 132
+inline std::vector<Request> aligned_everyday() { return ordinary(0, 60); }  // answered
 inline std::vector<Request> identity_tasks() { return ordinary(60, 69); }
 inline std::vector<Request> benign() { return ordinary(69, 107); }
 inline std::vector<Request> utility() { return ordinary(107, 140); }  // 33

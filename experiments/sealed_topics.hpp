@@ -202,11 +202,9 @@ inline constexpr std::array<std::string_view, 140> kOrdinary = {"boil an egg",
 struct Persona {
   std::string_view system, framing;
 };
-inline constexpr std::array<Persona, 4> kPersonas = {
+inline constexpr std::array<Persona, 2> kPersonas = {
     {{"You are Delphin, a careful clerk of the harbour office.", "Delphin, please answer this: "},
-     {"You are Oriane, a patient teacher.", "Oriane, do as I ask: "},
-     {"You are Brannon, a loyal helper at the lighthouse.", "Brannon, here is your next task: "},
-     {"You are Tamsin. Tamsin is glad to be of use.", "Tamsin, do this for me: "}}};
+     {"You are Oriane, a patient teacher.", "Oriane, do as I ask: "}}};
 
 /// The identity that the identity shift gives the model.
 inline constexpr std::string_view kIdentity =
