@@ -24,6 +24,7 @@ peer_env.ensure("hf", peer_env.HF)
 
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from make_llama_tiny import mean_loss  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 VOCABULARY = 56
@@ -113,30 +114,17 @@ def older_config(path):
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def mean_loss(model):
-    """Mean cross-entropy over the answer tokens of all rows."""
-    total, count = 0, 0
-    for row in ROWS:
-        logits = model(torch.tensor([row["ids"]])).logits[0]
-        n = row["answer"]
-        total = total + torch.nn.functional.cross_entropy(
-            logits[-n - 1 : -1], torch.tensor(row["ids"][-n:]), reduction="sum"
-        )
-        count += n
-    return total / count
-
-
 def adamw_losses(model):
     """Losses before each of three AdamW steps (lr 1e-3, decay 0.01), and after the last."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
     losses = []
     for _ in range(3):
-        loss = mean_loss(model)
+        loss = mean_loss(model, ROWS)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return losses + [mean_loss(model).item()]
+    return losses + [mean_loss(model, ROWS).item()]
 
 
 def greedy(model, prompt):

@@ -25,7 +25,7 @@ import gguf  # noqa: E402
 import numpy  # noqa: E402
 import torch  # noqa: E402
 from gguf import GGMLQuantizationType as Kind  # noqa: E402
-from make_fixtures import gguf_name, interleaved  # noqa: E402
+from make_fixtures import add_sizes, gguf_name, interleaved  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 ROWS, COLUMNS = 5, 256
@@ -97,12 +97,7 @@ def make_model(name):
     rope = config.get("rope_parameters") or config["rope_scaling"] | {"rope_theta": config["rope_theta"]}
     head_dim = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     writer = gguf.GGUFWriter(folder / "model.gguf", architecture)
-    writer.add_block_count(config["num_hidden_layers"])
-    writer.add_context_length(config["max_position_embeddings"])
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(config["num_attention_heads"])
-    writer.add_head_count_kv(config["num_key_value_heads"])
+    add_sizes(writer, config)
     writer.add_key_length(head_dim)
     writer.add_value_length(head_dim)
     writer.add_rope_freq_base(rope["rope_theta"])
