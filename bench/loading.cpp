@@ -1,5 +1,6 @@
 // Reading a folder of bf16 weights, as a share of a plain copy of as many bytes read and written
-// into fresh memory, whose first touch costs more than the copy.
+// into fresh memory, whose first touch costs more than the copy; and hashing what was read.
+#include <ATen/Parallel.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
 #include <benchmark/benchmark.h>
@@ -8,6 +9,7 @@
 
 #include "bench/models.hpp"
 #include "bench/peak.hpp"
+#include "seawall/cli/weights_hash.hpp"
 #include "seawall/model/files.hpp"
 
 namespace seawall::bench {
@@ -52,6 +54,22 @@ void folder(benchmark::State& state) {
   state.counters["of_copy"] = rate * copy_seconds(bytes / 2) / static_cast<double>(bytes);
 }
 BENCHMARK(folder)->ArgName("bytes")->Arg(2)->Arg(4)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+/// Of the weights as they lie in the file.
+void hash(benchmark::State& state) {
+  const auto threads = at::get_num_threads();
+  at::set_num_threads(static_cast<int>(state.range(0)));
+  NamedTensors weights = random_weights(smollm2_shape(), 1);
+  for (auto& [name, tensor] : weights) tensor = tensor.to(at::kBFloat16);
+  double seconds = 0;
+  for (auto _ : state)
+    seconds += seconds_of([&] { benchmark::DoNotOptimize(hash_weights(weights)); });
+  at::set_num_threads(threads);
+  state.counters["GB/s"] =
+      static_cast<double>(2 * smollm2_shape().parameter_count() * state.iterations()) / seconds /
+      1e9;
+}
+BENCHMARK(hash)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace seawall::bench
