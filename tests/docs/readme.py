@@ -2,7 +2,8 @@
 """Runs the README's code blocks in order, in one empty folder, and compares what it says they print.
 
 An HTML comment on the line before a block says what it is:
-  <!-- test: run -->        sh or python; must exit 0. `seawall` is on the PATH, python is the one with h5py and xarray
+  <!-- test: run -->        sh or python; must exit 0. `seawall` is on the PATH, python is the one with h5py and xarray,
+                            `tests` is there as in a clone
   <!-- test: output -->     what the run before it printed: each line in this order; `...` stands for anything
   <!-- test: file PATH -->  written to PATH in the folder, for the blocks that follow
   <!-- test: skip WHY -->   not run here
@@ -43,6 +44,7 @@ def main() -> int:
     folder = options.build / "docs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    (folder / "tests").symlink_to(pathlib.Path(__file__).resolve().parents[1])
     env = dict(
         os.environ,
         PATH=f"{options.build}:{os.environ['PATH']}",
