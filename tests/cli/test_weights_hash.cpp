@@ -1,5 +1,6 @@
 // One hash of a model's values, whatever holds them and however many threads count.
 #include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
@@ -37,6 +38,13 @@ TEST(WeightsHash, SeesEveryValueNameAndShape) {
     other[0].tensor.view({-1})[at] += 1;
     EXPECT_NE(hash_weights(other), hash) << at;
   }
+  NamedTensors swapped = weights;  // the first two blocks
+  const Tensor flat = weights[0].tensor.view({-1});
+  const std::int64_t block = 1 << 22;
+  swapped[0].tensor = at::cat({flat.narrow(0, block, block), flat.narrow(0, 0, block),
+                               flat.narrow(0, 2 * block, 10)})
+                          .view({2, -1});
+  EXPECT_NE(hash_weights(swapped), hash);
   NamedTensors renamed = weights, reshaped = weights;
   renamed[1].name = "c";
   EXPECT_NE(hash_weights(renamed), hash);

@@ -13,7 +13,7 @@ namespace {
 using namespace testing_support;
 
 /// An answer has no name and no place; half of the bit flips fall on text that may say anything.
-const FuzzOptions kReplies{.trials = 100, .refused = 0.1};
+const FuzzOptions kReplies{.trials = 300, .refused = 0.1};
 
 TEST(RemoteFuzz, ChatCompletions) {
   fuzz(

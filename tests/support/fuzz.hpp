@@ -45,8 +45,9 @@ struct FuzzOptions {
   double refused = 0.25;   // least share of all pieces that is refused
 };
 
-/// Gives `attempt` the file cut at every 4 KiB and at 64 random places, then with up to eight bits
-/// flipped. `attempt(bytes)` throws DataError or IoError for what it refuses.
+/// Gives `attempt` the file as it is, which must read; cut at every 4 KiB and at 64 random places;
+/// then with up to eight bits flipped. `attempt(bytes)` throws DataError or IoError for what it
+/// refuses.
 template <class Attempt>
 void fuzz(const std::string& whole, const FuzzOptions& options, Attempt&& attempt) {
   std::mt19937 random(20231005);
@@ -54,6 +55,7 @@ void fuzz(const std::string& whole, const FuzzOptions& options, Attempt&& attemp
   const std::size_t header =
       options.header > 0 ? std::min(options.header, whole.size()) : whole.size();
   int given = 0, refused = 0;
+  EXPECT_NO_THROW(attempt(whole)) << options.name << ": undamaged";
   const auto give = [&](const std::string& bytes, const std::string& what) {
     SCOPED_TRACE(options.name + ": " + what);
     const auto begin = std::chrono::steady_clock::now();
