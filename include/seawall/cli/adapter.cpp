@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "seawall/cli/weights_hash.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
@@ -56,14 +57,9 @@ void load_adapter(ModelBundle& bundle, const std::string& word) {
   Adapter adapter = is_peft_folder(path) && !is_checkpoint(path)
                         ? read_peft(path, bundle.decoder->config())
                         : of_checkpoint(bundle, path);
-  Sha256 sha;
-  sha.field(adapter_config_json(adapter, ""));
-  for (const auto& [name, tensor] : adapter.tensors()) {
-    const Tensor bytes = tensor.to(at::kCPU, at::kFloat).contiguous();
-    sha.update(bytes.const_data_ptr(), bytes.nbytes());
-  }
-  bundle.adapter_hash = sha.hex();
   NamedTensors factors = adapter.tensors();
+  bundle.adapter_hash =
+      Sha256().field(adapter_config_json(adapter, "")).field(hash_weights(factors)).hex();
   const auto like = bundle.decoder->embedding().options().requires_grad(false);
   for (auto& [name, tensor] : factors) tensor = tensor.to(like);
   adapter.replace(factors);

@@ -15,7 +15,7 @@
 namespace seawall {
 namespace {
 
-constexpr std::size_t max_proto = std::size_t{64} << 20, max_pieces = std::size_t{1} << 21;
+constexpr std::size_t max_proto_bytes = std::size_t{64} << 20, max_pieces = std::size_t{1} << 21;
 constexpr std::size_t max_piece = 4096;
 
 /// One message of the protobuf wire format, field by field.
@@ -223,7 +223,7 @@ void check_pieces(const SentencePieceModel& model, const std::string& where) {
 }  // namespace
 
 SentencePieceModel check_sentencepiece(std::string_view serialized, const std::string& where) {
-  if (serialized.size() > max_proto) {
+  if (serialized.size() > max_proto_bytes) {
     throw DataError(where + ": the SentencePiece model has " + std::to_string(serialized.size()) +
                     " bytes, want at most 64 MiB");
   }

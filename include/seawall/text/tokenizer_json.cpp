@@ -12,7 +12,7 @@ namespace {
 
 using tokenizer_json::Node;
 
-constexpr std::uint64_t max_json = std::uint64_t{256} << 20;
+constexpr std::uint64_t max_json_bytes = std::uint64_t{256} << 20;
 
 void place(BpeSpec& spec, const std::string& token, std::int32_t id, const Node& node) {
   const auto at = static_cast<std::size_t>(id);
@@ -99,7 +99,7 @@ std::optional<std::int32_t> read_end(const Node& config, const char* key, const 
 BpeSpec read_tokenizer_json(const std::filesystem::path& file) {
   const auto where = file.string();
   BpeSpec spec;
-  spec.json = read_file(file, max_json);
+  spec.json = read_file(file, max_json_bytes);
   const auto document = parse_json(spec.json, where);
   const Node top(document, "", where);
   // The decoder tells which of the two kinds this is.
@@ -111,7 +111,7 @@ BpeSpec read_tokenizer_json(const std::filesystem::path& file) {
   const auto config_file = file.parent_path() / "tokenizer_config.json";
   if (std::filesystem::exists(config_file)) {
     const auto config_where = config_file.string();
-    spec.config_json = read_file(config_file, max_json);
+    spec.config_json = read_file(config_file, max_json_bytes);
     const auto config = parse_json(spec.config_json, config_where);
     const Node node(config, "", config_where);
     spec.bos = read_end(node, "bos_token", spec);
