@@ -59,9 +59,6 @@ class RemoteArm {
   std::string question(const std::string& model, const Dialogue& dialogue) const;
   EvaluationRecord answer(const std::string& model, const std::vector<Probe>& probes,
                           const Condition& condition, const std::string& label);
-  /// Judges what was answered; a probe that the endpoint refuses has no verdict, and says why.
-  void judge(EvaluationRecord& record, const std::vector<Probe>& judged,
-             const std::vector<std::size_t>& places, const std::vector<std::string>& questions);
   void ask(const std::string& model, const std::vector<Dialogue>& open,
            const std::vector<std::string>& questions, const std::string& label);
   RunData finish();

@@ -168,8 +168,6 @@ EvaluationRecord RemoteArm::answer(const std::string& model, const std::vector<P
   ask(model, open, open_questions, label);
 
   EvaluationRecord record;
-  std::vector<Probe> judged;
-  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < probes.size(); ++i) {
     const Journal::Answer& a = *journal_->find(questions[i]);
     ProbeResult result{.probe_id = probes[i].id,
@@ -178,32 +176,14 @@ EvaluationRecord RemoteArm::answer(const std::string& model, const std::vector<P
                        .response = a.text,
                        .restricted = probes[i].restricted,
                        .finished = a.finished,
-                       .new_tokens = a.tokens};
+                       .new_tokens = a.tokens,
+                       .verdicts = {},
+                       .no_answer = a.error};
     record.results.push_back(std::move(result));
-    if (!a.error.empty()) continue;
-    judged.push_back(probes[i]);
-    places.push_back(i);
   }
-  judge(record, judged, places, questions);
+  judge_record(record, probes, judges_);
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return record;
-}
-
-void RemoteArm::judge(EvaluationRecord& record, const std::vector<Probe>& judged,
-                      const std::vector<std::size_t>& places,
-                      const std::vector<std::string>& questions) {
-  EvaluationRecord answered;
-  for (const auto i : places) answered.results.push_back(record.results[i]);
-  judge_record(answered, judged, judges_);
-  record.judges = answered.judges;
-  for (std::size_t i = 0; i < places.size(); ++i)
-    record.results[places[i]].verdicts = std::move(answered.results[i].verdicts);
-  for (std::size_t i = 0; i < record.results.size(); ++i) {
-    const std::string& error = journal_->find(questions[i])->error;
-    if (!error.empty())
-      record.results[i].verdicts.assign(
-          judges_.size(), {.score = kNaN, .valid = false, .reason = "no answer: " + error});
-  }
 }
 
 void RemoteArm::ask(const std::string& model, const std::vector<Dialogue>& open,

@@ -51,6 +51,9 @@ struct ProbeResult {
   bool finished = true;  // false: cut at max_new_tokens
   std::int64_t new_tokens = 0;
   std::vector<Verdict> verdicts;  // in the order of EvaluationRecord::judges
+  /// Why there is no answer to judge (withheld, refused by the endpoint, the prompt does not fit);
+  /// empty if there is one. Every verdict of such a row is invalid with this reason.
+  std::string no_answer;
 };
 
 /// One evaluation of the model under one condition.

@@ -105,17 +105,26 @@ std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> ans
 void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes,
                   const Judges& judges) {
   std::vector<Answer> answers;
-  answers.reserve(record.results.size());
+  std::vector<std::size_t> rows;  // of the answers
   for (std::size_t i = 0; i < record.results.size(); ++i) {
-    record.results[i].verdicts.clear();
-    answers.push_back({&probes.at(i), record.results[i].prompt, record.results[i].response});
+    ProbeResult& result = record.results[i];
+    result.verdicts.clear();
+    if (!result.no_answer.empty()) {
+      Verdict none{.valid = false, .reason = "no answer: " + result.no_answer};
+      check_verdict(none);
+      result.verdicts.assign(judges.size(), none);
+      continue;
+    }
+    answers.push_back({&probes.at(i), result.prompt, result.response});
+    rows.push_back(i);
   }
   record.judges.clear();
   for (const auto& judge : judges) {
     record.judges.emplace_back(judge->name());
+    if (answers.empty()) continue;
     auto verdicts = verdicts_of(*judge, answers);
     for (std::size_t i = 0; i < verdicts.size(); ++i)
-      record.results[i].verdicts.push_back(std::move(verdicts[i]));
+      record.results[rows[i]].verdicts.push_back(std::move(verdicts[i]));
   }
 }
 
