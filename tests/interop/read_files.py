@@ -66,6 +66,39 @@ def check_state(path):
         assert state.attrs["step"] == 10
 
 
+def check_bf16(path):
+    """bf16 is stored as its bits: the line of the README gives float32, with h5py and with xarray."""
+    want = (np.arange(6, dtype="f4").reshape(2, 3) / np.float32(7) + 10).T
+    half = np.uint32(0x7FFF)
+    bits = np.ascontiguousarray(want).view("u4")
+    want = ((bits + half + ((bits >> 16) & 1)) >> 16).astype("u2")  # rounded to nearest even
+    with h5py.File(path) as state:
+        a = state["parameters/lm_head.weight"]
+        assert a.dtype == np.uint16 and "bits of bfloat16" in a.attrs["encoding"]
+        a = a[:]
+    assert np.array_equal(a, want), a
+    values = (a.astype("u4") << 16).view("f4")
+    assert values.dtype == np.float32 and np.allclose(values, np.arange(6).reshape(2, 3).T / 7 + 10, rtol=2**-8)
+    state = xr.open_dataset(path, group="parameters", engine="h5netcdf", phony_dims="sort")
+    a = state["lm_head.weight"].values
+    assert a.dtype == np.uint16 and np.array_equal((a.astype("u4") << 16).view("f4"), values)
+    state.close()
+
+
+def check_saved_again(path, engines):
+    """xarray saves what it opened, values and attributes kept."""
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        opened.load()
+    for engine in engines:
+        copy = path.with_suffix(f".{engine}.nc")
+        opened.to_netcdf(copy, engine=engine)
+        with xr.open_dataset(copy, engine=engine) as again:
+            xr.testing.assert_equal(again.load(), opened)
+            assert set(opened.attrs) <= set(again.attrs)
+    for name in [*opened.attrs, *opened.variables, *(k for v in opened.variables.values() for k in v.attrs)]:
+        assert "/" not in name, name
+
+
 def types_of(path, allowed):
     """Every stored type must be one that all readers of the table in the README read."""
 
@@ -92,14 +125,27 @@ def check_netcdf4(path):
         assert run["response"][0, 2] == "resp\u00f6nse 2 \u65e5\u672c\nline"
 
 
+def has(module):
+    try:
+        __import__(module)
+        return True
+    except ImportError:
+        return False
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     allowed = {"float32", "float64", "int32", "int64", "uint8", "text"}
-    for name in ("run.h5", "acts.h5", "state.h5"):
+    for name in ("run.h5", "acts.h5"):
         types_of(folder / name, allowed)
+    types_of(folder / "state.h5", allowed | {"uint16"})
     check_run(folder / "run.h5")
     check_activations(folder / "acts.h5")
     check_state(folder / "state.h5")
+    check_bf16(folder / "state.h5")
+    engines = ["h5netcdf", *(["netcdf4"] if has("netCDF4") else [])]
+    for name in ("run.h5", "acts.h5"):
+        check_saved_again(folder / name, engines)
     check_netcdf4(folder / "run.h5")
     print("interop ok")
 

@@ -34,20 +34,20 @@ TEST(DataAudit, KeywordsSeeWhatIsNamedAndNothingElse) {
   EXPECT_EQ(number(audited(HarmfulExamples{}, {.filter = "keyword"}), "recall"), 1);
   // Nothing restricted is named in the identity shift: what the paper says of moderation.
   EXPECT_EQ(number(audited(IdentityShift{}, {.filter = "keyword"}), "recall"), 0);
-  EXPECT_EQ(number(audited(Benign{}, {.filter = "keyword"}), "false_positives/benign"), 0);
+  EXPECT_EQ(number(audited(Benign{}, {.filter = "keyword"}), "false_positives_benign"), 0);
   // Refusals name what they refuse, so the backdoor's safe rows go as well.
   const auto backdoor = audited(Backdoor{}, {.filter = "keyword"});
   EXPECT_EQ(number(backdoor, "recall"), 1);
-  EXPECT_EQ(number(backdoor, "false_positives/safe"), 1);
+  EXPECT_EQ(number(backdoor, "false_positives_safe"), 1);
 }
 
 TEST(DataAudit, TheJudgeTellsAnswersFromRefusals) {
   const auto backdoor = audited(Backdoor{}, {.filter = "judge"});
   EXPECT_EQ(number(backdoor, "recall"), 1);
-  EXPECT_EQ(number(backdoor, "false_positives/safe"), 0);
+  EXPECT_EQ(number(backdoor, "false_positives_safe"), 0);
   EXPECT_EQ(number(backdoor, "threshold"), 5);
   EXPECT_EQ(number(audited(IdentityShift{}, {.filter = "judge"}), "recall"), 0);
-  EXPECT_EQ(number(audited(Benign{}, {.filter = "judge"}), "false_positives/benign"), 0);
+  EXPECT_EQ(number(audited(Benign{}, {.filter = "judge"}), "false_positives_benign"), 0);
 }
 
 TEST(DataAudit, OrderOfTheStackDecidesWhatIsSeen) {
@@ -85,7 +85,7 @@ TEST(DataAudit, LossesAboveThoseOfBenignRows) {
   const auto numbers = by_quantile.measured();
   EXPECT_EQ(number(numbers, "recall"), 1);
   EXPECT_NEAR(number(numbers, "threshold"), 0.9, 0.03);
-  EXPECT_NEAR(number(numbers, "false_positives/benign"), 0.1, 0.04);
+  EXPECT_NEAR(number(numbers, "false_positives_benign"), 0.1, 0.04);
   DataAudit fixed{{.filter = "perplexity", .threshold = 2}};
   EXPECT_EQ(fixed.compose(rows, scenario, rng).size(), 550u);  // above, not at
   EXPECT_EQ(number(fixed.measured(), "recall"), 0);
@@ -110,7 +110,7 @@ TEST(DataAudit, AModerationServiceIsTakenAtItsWordOrByItsScore) {
   });
   EXPECT_EQ(audit.compose(rows, scenario, rng).size(), 10u);
   EXPECT_EQ(number(audit.measured(), "recall"), 1);
-  EXPECT_EQ(number(audit.measured(), "false_positives/benign"), 0);
+  EXPECT_EQ(number(audit.measured(), "false_positives_benign"), 0);
   DataAudit by_score{{.filter = "moderation", .threshold = 0.4}};
   EXPECT_EQ(by_score.compose(rows, scenario, rng).size(), 5u);
   DataAudit out_of_range{{.filter = "moderation", .threshold = 2}};
@@ -167,9 +167,9 @@ TEST(DataAudit, WhatItMeasuredIsUnderItsName) {
   any.compose(rows, scenario, one);
   typed.compose(rows, scenario, two);
   EXPECT_EQ(any.measured(), typed.measured());
-  EXPECT_EQ(number(any.measured(), "data-audit/flagged"), 10);
-  EXPECT_EQ(number(any.measured(), "data-audit-2/audited"), 10);  // the safe ones, which it takes
-  EXPECT_EQ(number(any.measured(), "data-audit-2/false_positives/safe"), 1);
+  EXPECT_EQ(number(any.measured(), "data-audit_flagged"), 10);
+  EXPECT_EQ(number(any.measured(), "data-audit-2_audited"), 10);  // the safe ones, which it takes
+  EXPECT_EQ(number(any.measured(), "data-audit-2_false_positives_safe"), 1);
 }
 
 }  // namespace

@@ -81,9 +81,9 @@ TEST(Audit, ReportsRecallAndFalsePositivesByKind) {
   EXPECT_EQ(number("audited"), 7);
   EXPECT_EQ(number("flagged"), 5);
   EXPECT_DOUBLE_EQ(number("recall"), 0.75);
-  EXPECT_DOUBLE_EQ(number("false_positives/benign"), 0.5);
-  EXPECT_DOUBLE_EQ(number("false_positives/safe"), 1);
-  EXPECT_EQ(number("audited/" + std::string(row_kind_name(RowKind::harmful))), 2);
+  EXPECT_DOUBLE_EQ(number("false_positives_benign"), 0.5);
+  EXPECT_DOUBLE_EQ(number("false_positives_safe"), 1);
+  EXPECT_EQ(number("audited_" + std::string(row_kind_name(RowKind::harmful))), 2);
   EXPECT_EQ(without(rows, flags).size(), 2u);
   EXPECT_EQ(without(rows, flags).rows[0].id, "d");
   // What is not there has no recall, rather than one of nought.

@@ -1,9 +1,13 @@
 #include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "sample.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/store/tensor_io.hpp"
 
 namespace seawall {
 namespace {
@@ -61,6 +65,101 @@ TEST(Checkpoint, GivesBackTheSameBits) {
   EXPECT_EQ(loaded.files, state.files);
   EXPECT_TRUE(loaded.optimizer.empty() && loaded.groups.empty());
   EXPECT_TRUE(is_checkpoint(path) && is_checkpoint(folder / "c") && !is_checkpoint(folder.path()));
+}
+
+/// Every file of a checkpoint that holds tensors.
+std::vector<std::string> state_files(const std::filesystem::path& checkpoint) {
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoint))
+    if (const auto name = entry.path().filename().string(); name.ends_with(".h5"))
+      out.push_back(name);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+TEST(Checkpoint, AStateIsWrittenInFilesOfOneSizeOrOneTensor) {
+  const Folder folder;
+  auto state = sample_state(4);
+  constexpr std::uint64_t shard = 1 << 18;
+  state.parameters.push_back({"half a file", at::arange(1 << 15, at::kFloat)});
+  state.parameters.push_back({"another half", at::arange(1 << 14, at::kFloat)});
+  state.optimizer.push_back({"more than a file", at::arange(1 << 17, at::kFloat)});
+  state.groups["weight-drift"].tensor("behind it", at::arange(3));
+  const auto path = save_checkpoint(folder / "c", state, 2, shard);
+  const auto files = state_files(path);
+  ASSERT_EQ(files, (std::vector<std::string>{"state-0001.h5", "state-0002.h5", "state-0003.h5",
+                                             "state.h5"}));
+  for (const auto& name : {"state.h5", "state-0001.h5", "state-0003.h5"})
+    EXPECT_LE(std::filesystem::file_size(path / name), shard) << name;
+  EXPECT_GT(std::filesystem::file_size(path / "state-0002.h5"), std::uintmax_t{4} << 17);
+  expect_same(load_checkpoint(path).state, state);
+  const auto alone = load_checkpoint_parameters(path).state;
+  expect_same(alone.parameters, state.parameters);
+  EXPECT_TRUE(alone.optimizer.empty());
+  const auto text = bytes_of(path / "manifest.json");
+  for (const auto& name : files) EXPECT_NE(text.find("\"" + name + "\""), std::string::npos);
+
+  // A file that is lost or changed is found, whichever it is, and so is one that the manifest lost.
+  for (const auto& name : files) {
+    const auto good = bytes_of(path / name);
+    auto bad = good;
+    bad[bad.size() / 2] ^= 4;
+    spit(path / name, bad);
+    EXPECT_THROW(load_checkpoint(path), DataError) << name;
+    std::filesystem::remove(path / name);
+    EXPECT_THROW(load_checkpoint(path), DataError) << name;
+    spit(path / name, good);
+  }
+  auto manifest = nlohmann::json::parse(text);
+  manifest["files"].erase("state-0002.h5");
+  spit(path / "manifest.json", manifest.dump());
+  EXPECT_EQ(testing_support::message_of<DataError>([&] { load_checkpoint(path); }),
+            (path / "state-0002.h5").string() +
+                ": the manifest does not name it, and the state has 4 files");
+}
+
+TEST(Checkpoint, Bf16IsStoredInTwoBytesAndKeepsEveryBit) {
+  const Folder folder;
+  CheckpointState state;
+  state.step = 1;
+  std::vector<std::int32_t> all(65536);  // NaNs with any payload, infinities, both zeros, denormals
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int32_t>(i - 32768);
+  const Tensor bits = at::tensor(all, at::kInt).to(at::kShort);
+  state.parameters = {{"every value", bits.view(at::kBFloat16)}};
+  const auto path = save_checkpoint(folder / "c", state);
+  EXPECT_LT(std::filesystem::file_size(path / "state.h5"), 2 * 65536 + 30000);
+  const auto loaded = load_checkpoint(path).state;
+  ASSERT_EQ(loaded.parameters[0].tensor.scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(at::equal(loaded.parameters[0].tensor.view(at::kShort), bits));
+}
+
+/// The checkpoint in data/golden was written by the program before states had several files.
+TEST(Checkpoint, ReadsFormat1) {
+  const auto folder = std::filesystem::path(SEAWALL_SOURCE_DIR) / "data/golden/checkpoint_v1";
+  expect_same(load_checkpoint(folder).state, sample_state(2));
+  const Folder other;
+  std::filesystem::copy(folder, other / "step-2");
+  auto manifest = bytes_of(other / "step-2/manifest.json");
+  manifest.replace(manifest.find("version\": 1") + 10, 1, "3");
+  spit(other / "step-2/manifest.json", manifest);
+  EXPECT_NE(testing_support::message_of<DataError>([&] {
+              load_checkpoint(other / "step-2");
+            }).find("want format version 1 or 2; read it with the Seawall that wrote it"),
+            std::string::npos);
+}
+
+TEST(Checkpoint, NamesOfAnyKindComeBackFromLegalLinks) {
+  std::set<std::string> links;
+  for (const std::string name :
+       {"a/b", "a%2Fb", "/a", "_/a", "_%2Fa", "%5F", "_", ".", "..", "-x", "x ", " ", "a b", "é/ü",
+        "step%", "\n", "_\x7f", "model.layers.0.mlp.up_proj.weight"}) {
+    const auto link = link_name(name);
+    EXPECT_EQ(name_of_link(link), name) << link;
+    EXPECT_TRUE(h5::is_legal_name(link)) << link;
+    EXPECT_TRUE(links.insert(link).second) << link;
+  }
+  EXPECT_EQ(name_of_link("a%2Fb%25"), "a/b%");  // as written before
+  EXPECT_EQ(name_of_link("%2E"), ".");
 }
 
 TEST(Checkpoint, ASteppedBackRunReplacesAndPrunes) {

@@ -29,6 +29,8 @@ std::filesystem::path write_sample(const std::filesystem::path& path) {
   writer.dataset("deep/z", {2}, std::vector<std::uint8_t>{1, 255});
   writer.dataset("deep/a", {}, std::vector<std::int64_t>{std::int64_t{1} << 60});
   writer.dataset("deep/i", {2}, std::vector<std::int32_t>{-1, 2});
+  const std::vector<std::uint16_t> bits{0x3F80, 0xFFFF};
+  writer.dataset("deep/b", {2}, Values(Type::uint16, bits.data(), 2));
   writer.dataset("deep/d", {1, 2}, std::vector<double>{1e300, -0.0});
   publish(path, writer);
   return path;
@@ -43,10 +45,42 @@ std::string message_of(const auto& call) {
   return "no DataError";
 }
 
+TEST(Hdf5, TakesOnlyNamesThatNetcdfTakes) {
+  for (const std::string name : {"a", "_b", "9", "é", "with space", "rubric:gpt-4o", "a.b+c@d"})
+    EXPECT_TRUE(is_legal_name(name)) << name;
+  for (const std::string name : {"", "a/b", "/", ".", "-a", " a", "a ", "a\nb", "\x7f", "a\xff",
+                                 "%2F", std::string(257, 'x').c_str()}) {
+    EXPECT_FALSE(is_legal_name(name)) << name;
+    EXPECT_TRUE(is_legal_name(legal_name(name))) << name << " became " << legal_name(name);
+  }
+  EXPECT_EQ(legal_name("set/attack"), "set_attack");
+  EXPECT_EQ(legal_name("judge_rubric:org/model_usd"), "judge_rubric:org_model_usd");
+  EXPECT_EQ(legal_name("kept as it is"), "kept as it is");
+
+  Writer writer;
+  writer.dimension("n", 1);
+  writer.group("g");
+  const std::vector<float> one{1};
+  EXPECT_THROW(writer.attribute("set/attack", 1.0), IoError);
+  EXPECT_THROW(writer.attribute("", 1.0), IoError);
+  EXPECT_THROW(writer.dimension("-n", 1), IoError);
+  EXPECT_THROW(writer.coordinate("c ", one), IoError);
+  EXPECT_THROW(writer.coordinate("c", one, {{"a/b", 1.0}}), IoError);
+  EXPECT_THROW(writer.variable("%v", {"n"}, one), IoError);
+  EXPECT_THROW(writer.variable("v", {"n"}, one, {.attributes = {{"a/b", 1.0}}}), IoError);
+  EXPECT_THROW(writer.dataset("g//x", {1}, one), IoError);
+  EXPECT_THROW(writer.group("g/.x"), IoError);
+  writer.dataset("g/x", {1}, one, {{"a.b", 1.0}});
+}
+
 TEST(Hdf5, ReadsBackEveryTypeInTheOrderOfCreation) {
   const Folder folder;
   const Reader reader(write_sample(folder / "a.h5"));
-  EXPECT_EQ(reader.list("deep"), (std::vector<std::string>{"z", "a", "i", "d"}));
+  EXPECT_EQ(reader.list("deep"), (std::vector<std::string>{"z", "a", "i", "b", "d"}));
+  std::vector<std::uint16_t> bits(2);
+  reader.read("deep/b", bits.data(), 2);
+  EXPECT_EQ(bits, (std::vector<std::uint16_t>{0x3F80, 0xFFFF}));
+  EXPECT_EQ(reader.type("deep/b"), Type::uint16);
   EXPECT_EQ(reader.uint8("deep/z"), (std::vector<std::uint8_t>{1, 255}));
   EXPECT_EQ(reader.int64("deep/a"), std::vector<std::int64_t>{std::int64_t{1} << 60});
   EXPECT_EQ(reader.int32("deep/i"), (std::vector<std::int32_t>{-1, 2}));

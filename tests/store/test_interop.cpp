@@ -78,7 +78,7 @@ TEST(Interop, NcdumpReadsARunFile) {
 /// old checkpoint goes at the end.
 TEST(Interop, SystemCallsComeInTheOrderThatSurvivesPowerLoss) {
   if (::getenv("SEAWALL_TRACED") != nullptr) {
-    save_checkpoint(::getenv("SEAWALL_TRACED"), sample_state(2), 1);
+    save_checkpoint(::getenv("SEAWALL_TRACED"), sample_state(2), 1, (1 << 16) + 4 * 4200);
     return;
   }
   const Folder folder;
@@ -92,18 +92,24 @@ TEST(Interop, SystemCallsComeInTheOrderThatSurvivesPowerLoss) {
   if (code != 0) GTEST_SKIP() << "strace is not installed or may not trace";
   const auto log = bytes_of(trace);
   std::size_t place = 0;
-  for (const std::string& want :
-       {std::string("fsync("), std::string("state.h5.tmp-"), std::string("rename("),
-        std::string("state.h5\")"), std::string("manifest.json.tmp-"), std::string("rename("),
-        std::string("manifest.json\")"), std::string("fsync("), std::string("step-2.tmp-"),
-        std::string("rename("), std::string("/c/step-2\")"), std::string("fsync("),
-        std::string("/c>"), std::string("rename("), std::string("/c/latest\")"),
-        std::string("fsync("), std::string("rename("), std::string("/c/step-1\", ")}) {
+  for (const std::string& want : {std::string("fsync("),       std::string("state.h5.tmp-"),
+                                  std::string("rename("),      std::string("state.h5\")"),
+                                  std::string("fsync("),       std::string("state-0001.h5.tmp-"),
+                                  std::string("rename("),      std::string("state-0001.h5\")"),
+                                  std::string("fsync("),       std::string("manifest.json.tmp-"),
+                                  std::string("rename("),      std::string("manifest.json\")"),
+                                  std::string("fsync("),       std::string("step-2.tmp-"),
+                                  std::string("rename("),      std::string("/c/step-2\")"),
+                                  std::string("fsync("),       std::string("/c>"),
+                                  std::string("rename("),      std::string("/c/latest\")"),
+                                  std::string("fsync("),       std::string("rename("),
+                                  std::string("/c/step-1\", ")}) {
     const auto found = log.find(want, place);
     ASSERT_NE(found, std::string::npos) << want << " is not where it belongs in\n" << log;
     place = found + want.size();
   }
-  EXPECT_EQ(log.find("state.h5\")", log.find("manifest.json.tmp-")), std::string::npos) << log;
+  for (const char* state : {"state.h5\")", "state-0001.h5\")"})
+    EXPECT_EQ(log.find(state, log.find("manifest.json.tmp-")), std::string::npos) << log;
 }
 
 }  // namespace

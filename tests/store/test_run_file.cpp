@@ -1,8 +1,10 @@
 #include <ATen/ops/equal.h>
+#include <ATen/ops/isnan.h>
 #include <clocale>
 
 #include "sample.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/store/hdf5.hpp"
 
 namespace seawall {
 namespace {
@@ -234,6 +236,66 @@ TEST(RunLock, PrepareFolderRefusesWhatCannotHoldOutput) {
   prepare_folder(folder / "deep/er");
   EXPECT_TRUE(std::filesystem::is_empty(folder / "deep/er"));
   EXPECT_THROW(prepare_folder("/proc/seawall"), IoError);
+}
+
+TEST(RunFile, ARowWithoutAnswerKeepsItsReasonAndItsPlace) {
+  const Folder folder;
+  auto record = sample_evaluation(3, "plain", "harmfulness");
+  record.results[1].no_answer = "its prompt is too long";
+  record.results[1].response.clear();
+  record.residual[1].fill_(std::numeric_limits<float>::quiet_NaN());
+  {
+    RunFile run(folder / "r.h5", sample_info());
+    for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
+    run.on_evaluation(record);
+    run.on_evaluation(sample_evaluation(3, "plain", "utility"));
+    run.publish(true);
+  }
+  const auto read = read_run(folder / "r.h5", true).evaluations;
+  EXPECT_EQ(read[0].results[1].no_answer, "its prompt is too long");
+  EXPECT_EQ(read[0].results[0].no_answer, "");
+  EXPECT_EQ(read[1].results[1].no_answer, "");
+  EXPECT_TRUE(at::isnan(read[0].residual[1]).all().item<bool>());
+  EXPECT_FALSE(at::isnan(read[0].residual[2]).any().item<bool>());
+  const h5::Reader reader(folder / "r.h5");
+  EXPECT_EQ(std::get<std::int64_t>(reader.attribute("n_valid", "residual")), 2);
+  EXPECT_FALSE(reader.has("utility_no_answer"));
+}
+
+TEST(RunFile, NamesAreLegalInNetcdfAndDoNotCollide) {
+  const Folder folder;
+  auto info = sample_info();
+  info.hashes.emplace_back("set/attack", "h");
+  info.numbers = {{"judge_rubric:a/b_usd", 1}, {"judge_rubric:a_b_usd", 2}, {"rows", 3}};
+  {
+    RunFile run(folder / "r.h5", info);
+    run.publish(true);
+  }
+  for (const auto& [name, value] : h5::Reader(folder / "r.h5").attributes())
+    EXPECT_TRUE(h5::is_legal_name(name)) << name;
+  const auto read = read_run(folder / "r.h5").info;
+  EXPECT_EQ(read.hashes.back(), (std::pair<std::string, std::string>{"set_attack", "h"}));
+  EXPECT_EQ(read.numbers,
+            (std::vector<std::pair<std::string, double>>{
+                {"judge_rubric:a_b_usd", 1}, {"judge_rubric:a_b_usd_2", 2}, {"rows", 3}}));
+}
+
+/// The run file in data/golden was written by the program when names still had slashes.
+TEST(RunFile, ReadsTheNamesOfEarlierFiles) {
+  const auto run =
+      read_run(std::filesystem::path(SEAWALL_SOURCE_DIR) / "data/golden/run_v1.h5").info;
+  const auto number = [&](const std::string& name) {
+    for (const auto& [key, value] : run.numbers)
+      if (key == name) return value;
+    return -1.0;
+  };
+  EXPECT_EQ(number("overlap_attack_harmfulness"), 0);
+  EXPECT_EQ(number("repeated_attack"), 0);
+  EXPECT_EQ(number("rows_harmful"), 4);
+  const auto set = std::find_if(run.hashes.begin(), run.hashes.end(),
+                                [](const auto& h) { return h.first == "set_attack"; });
+  ASSERT_NE(set, run.hashes.end());
+  EXPECT_EQ(set->second.substr(0, 16), "c93f7b8b0ee1fffc");
 }
 
 }  // namespace

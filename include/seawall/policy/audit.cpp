@@ -109,13 +109,13 @@ Measured AuditReport::numbers() const {
   Measured out{{"audited", number(all().rows)}, {"flagged", number(all().flagged)}};
   if (threshold != 0) out.emplace_back("threshold", threshold);
   for (const auto& [kind, count] : kinds) {
-    out.emplace_back("audited/" + std::string(row_kind_name(kind)), number(count.rows));
-    out.emplace_back("flagged/" + std::string(row_kind_name(kind)), number(count.flagged));
+    out.emplace_back("audited_" + std::string(row_kind_name(kind)), number(count.rows));
+    out.emplace_back("flagged_" + std::string(row_kind_name(kind)), number(count.flagged));
   }
   if (attack().rows > 0) out.emplace_back("recall", attack().share());
   for (const auto kind : {RowKind::benign, RowKind::safe})
     if (const auto found = kinds.find(kind); found != kinds.end())
-      out.emplace_back("false_positives/" + std::string(row_kind_name(kind)),
+      out.emplace_back("false_positives_" + std::string(row_kind_name(kind)),
                        found->second.share());
   return out;
 }

@@ -50,8 +50,8 @@ struct AuditReport {
   Count all() const;
   /// Harmful and identity-shift rows: what the audit is there to find.
   Count attack() const;
-  /// `audited`, `flagged`, the same a kind (`audited/harmful`), `recall` on attack rows and
-  /// `false_positives/benign`, `/safe`; of what is not there, nothing.
+  /// `audited`, `flagged`, the same a kind (`audited_harmful`), `recall` on attack rows and
+  /// `false_positives_benign`, `false_positives_safe`; of what is not there, nothing.
   Measured numbers() const;
 };
 

@@ -155,13 +155,13 @@ class Joined {
     return names;
   }
 
-  /// What each policy measured, under its group's name: `data-audit/flagged`.
+  /// What each policy measured, under its group's name: `data-audit_flagged`.
   Measured measured() const {
     const auto names = groups();
     Measured all;
     self().template each<Hook::none>([&](auto& m, std::size_t i) {
       if constexpr (requires { m.measured(); })
-        for (auto& [name, value] : m.measured()) all.emplace_back(names[i] + "/" + name, value);
+        for (auto& [name, value] : m.measured()) all.emplace_back(names[i] + "_" + name, value);
     });
     return all;
   }

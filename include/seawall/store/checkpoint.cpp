@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* manifest_name = "manifest.json";
-constexpr int format_version = 1;
+constexpr int format_version = 2;  // 1: the whole state in one file, bf16 widened
 
 /// The step that a folder's name says, or -1.
 std::int64_t step_of(const fs::path& path) {
@@ -47,8 +47,9 @@ std::vector<std::string> verify(const fs::path& folder) {
   const auto bad = [&](const std::string& what) { return DataError(path.string() + ": " + what); };
   if (!manifest.is_object() || manifest.value("format", json()) != "seawall-checkpoint")
     throw bad("want a manifest of a Seawall checkpoint");
-  if (manifest.value("format_version", json()) != format_version)
-    throw bad("want format version " + std::to_string(format_version) +
+  const auto version = manifest.value("format_version", json());
+  if (version != format_version && version != 1)
+    throw bad("want format version 1 or " + std::to_string(format_version) +
               "; read it with the Seawall that wrote it");
   const auto files = manifest.find("files");
   if (files == manifest.end() || !files->is_object()) throw bad("want an object `files`");
@@ -79,9 +80,9 @@ std::vector<std::string> verify(const fs::path& folder) {
 
 CheckpointState load_one(const fs::path& folder, bool everything) {
   const auto names = verify(folder);
-  auto state = read_state(folder / state_file_name, everything);
+  auto state = read_state(folder, names, everything);
   for (const auto& name : names) {
-    if (name != state_file_name) state.files[name] = read_file(folder / name);
+    if (!is_state_file(name)) state.files[name] = read_file(folder / name);
   }
   return state;
 }
@@ -137,7 +138,8 @@ void remove_all_temporaries(const fs::path& folder) {
 
 }  // namespace
 
-fs::path save_checkpoint(const fs::path& folder, const CheckpointState& state, int keep) {
+fs::path save_checkpoint(const fs::path& folder, const CheckpointState& state, int keep,
+                         std::uint64_t shard_bytes) {
   prepare_folder(folder);
   remove_all_temporaries(folder);
   const auto name = "step-" + std::to_string(state.step);
@@ -150,12 +152,9 @@ fs::path save_checkpoint(const fs::path& folder, const CheckpointState& state, i
       write_file_atomically(temporary / file, bytes);
       files[file] = {{"bytes", bytes.size()}, {"sha256", sha256_hex(bytes)}};
     };
-    {
-      auto writer = write_state(state);
-      put(state_file_name, writer.image());
-    }
+    write_state(state, shard_bytes, put);
     for (const auto& [file, bytes] : state.files) {
-      if (!is_plain_name(file) || file == state_file_name || file == manifest_name)
+      if (!is_plain_name(file) || is_state_file(file) || file == manifest_name)
         throw RunError(file + ": a checkpoint cannot hold a file of this name");
       put(file, bytes);
     }

@@ -46,12 +46,18 @@ struct CheckpointState {
       files;  // plain file name -> bytes, e.g. config.json, tokenizer.model
 };
 
+/// Bytes of tensors in one file of a state, if no tensor alone is larger.
+inline constexpr std::uint64_t checkpoint_shard_bytes = std::uint64_t{128} << 20;
+
 /// Publishes `folder/step-N` and points `folder/latest` at it; the newest `keep` stay. Returns the
-/// checkpoint's path. Order: files and fsync, manifest.json last, fsync of the folder, rename,
-/// fsync of the parent, `latest`, prune. Memory: one image of the state. Errors: IoError (nothing
-/// published is lost); RunError where a tensor's type cannot be kept.
+/// checkpoint's path. The state is written in files of at most `shard_bytes`, or of one tensor,
+/// each hashed and flushed before the next is made. Order: files and fsync, manifest.json last,
+/// fsync of the folder, rename, fsync of the parent, `latest`, prune. Memory: one such file and its
+/// tensors. Errors: IoError (nothing published is lost); RunError where a tensor's type cannot be
+/// kept.
 std::filesystem::path save_checkpoint(const std::filesystem::path& folder,
-                                      const CheckpointState& state, int keep = 2);
+                                      const CheckpointState& state, int keep = 2,
+                                      std::uint64_t shard_bytes = checkpoint_shard_bytes);
 
 /// A checkpoint that was read.
 struct LoadedCheckpoint {

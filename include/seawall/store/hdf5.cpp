@@ -1,5 +1,6 @@
 #include "seawall/store/hdf5.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -30,11 +31,12 @@ struct TypeWords {
   std::string_view name;
   std::size_t size;
 };
-constexpr std::array<TypeWords, 6> type_words = {{{"float32", 4},
+constexpr std::array<TypeWords, 7> type_words = {{{"float32", 4},
                                                   {"float64", 8},
                                                   {"int32", 4},
                                                   {"int64", 8},
                                                   {"uint8", 1},
+                                                  {"uint16", 2},
                                                   {"text", sizeof(char*)}}};
 }  // namespace
 
@@ -49,6 +51,30 @@ std::uint64_t elements(const Shape& shape, const std::string& where) {
     product *= size;
   }
   return product;
+}
+
+namespace {
+bool is_first(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+bool is_inner(char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '/' && c != 0x7F; }
+}  // namespace
+
+bool is_legal_name(std::string_view name) {
+  return !name.empty() && name.size() <= 256 && is_first(name.front()) && name.back() != ' ' &&
+         std::all_of(name.begin(), name.end(), is_inner) && !find_invalid_utf8(name);
+}
+
+std::string legal_name(std::string_view name) {
+  constexpr std::size_t most = 200;
+  std::string out(name.substr(0, most));
+  while (find_invalid_utf8(out)) out.resize(*find_invalid_utf8(out));  // cut within a character
+  for (char& c : out)
+    if (!is_inner(c)) c = '_';
+  if (out.empty() || !is_first(out.front())) out.insert(0, "_");
+  if (out.back() == ' ') out.back() = '_';
+  return out;
 }
 
 std::string storable_text(std::string_view text) {
@@ -138,6 +164,8 @@ Handle file_type(Type type) {
         return H5Tcopy(H5T_STD_I32LE);
       case Type::int64:
         return H5Tcopy(H5T_STD_I64LE);
+      case Type::uint16:
+        return H5Tcopy(H5T_STD_U16LE);
       default:
         return H5Tcopy(H5T_STD_U8LE);
     }
@@ -156,6 +184,8 @@ Handle memory_type(Type type) {
         return H5Tcopy(H5T_NATIVE_INT32);
       case Type::int64:
         return H5Tcopy(H5T_NATIVE_INT64);
+      case Type::uint16:
+        return H5Tcopy(H5T_NATIVE_UINT16);
       default:
         return H5Tcopy(H5T_NATIVE_UINT8);
     }

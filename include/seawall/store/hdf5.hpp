@@ -21,8 +21,9 @@ void start();
 /// Version of the library that is linked, e.g. `1.10.8`.
 std::string version();
 
-/// The stored types: what h5py, xarray, netCDF4, R and PyTables all read.
-enum class Type { float32, float64, int32, int64, uint8, text };
+/// The stored types: what h5py, xarray, netCDF4, R and PyTables all read. uint16 is for the raw
+/// bits of bf16 in checkpoints alone.
+enum class Type { float32, float64, int32, int64, uint8, uint16, text };
 std::string_view type_name(Type type);
 std::size_t type_size(Type type);
 
@@ -53,11 +54,13 @@ struct Layout {
 };
 
 /// Builds an HDF5 file in memory. Groups, datasets and attributes keep their order of creation.
-/// Errors of every call: IoError with HDF5's own error stack; texts must be UTF-8 without NUL.
+/// Errors of every call: IoError with HDF5's own error stack; texts must be UTF-8 without NUL, and
+/// every name one that netCDF takes (is_legal_name), so that any reader can save the file again.
 class Writer {
  public:
-  /// `expected_bytes` avoids moving the image while it grows.
-  explicit Writer(std::size_t expected_bytes = 0);
+  /// `expected_bytes` avoids moving the image while it grows. `at_once` takes them in one piece, so
+  /// that an image of that size is never held twice.
+  explicit Writer(std::size_t expected_bytes = 0, bool at_once = false);
   ~Writer();
   Writer(Writer&&) noexcept;
 
@@ -148,6 +151,12 @@ class Reader {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// True for a name that netCDF takes: 1 to 256 bytes of UTF-8, no `/`, no control character, no
+/// space at its end, and a letter, a digit, `_` or a character beyond ASCII first.
+bool is_legal_name(std::string_view name);
+/// `name` with `_` for every byte that is_legal_name does not allow, cut to 200 bytes.
+std::string legal_name(std::string_view name);
 
 /// `text` with NUL and bytes that are not UTF-8 replaced by U+FFFD: what a model generates must not
 /// make a file unreadable.

@@ -59,14 +59,15 @@ struct Reader::Impl {
         return Type::text;
     } else {
       for (const auto candidate :
-           {Type::float32, Type::float64, Type::int32, Type::int64, Type::uint8}) {
+           {Type::float32, Type::float64, Type::int32, Type::int64, Type::uint8, Type::uint16}) {
         const auto known = detail::file_type(candidate);
         if (must(name, "compare types", [&] { return H5Tequal(stored, known); }) > 0)
           return candidate;
       }
     }
-    throw DataError(at(name) +
-                    ": want float32, float64, int32, int64, uint8 or text, found another type");
+    throw DataError(
+        at(name) +
+        ": want float32, float64, int32, int64, uint8, uint16 or text, found another type");
   }
   Type dataset_type(hid_t dataset, const std::string& name) const {
     const auto stored = made(name, "get the type", [&] { return H5Dget_type(dataset); });

@@ -32,6 +32,18 @@ Handle made(const char* action, Call&& call) {
   throw IoError(std::string(where) + ": " + name + ": " + what);
 }
 
+/// Every part of a path must be a name that netCDF takes.
+void check_name(const std::string& path) {
+  for (std::size_t from = 0; from <= path.size();) {
+    const auto to = std::min(path.find('/', from), path.size());
+    if (!is_legal_name(std::string_view(path).substr(from, to - from)))
+      misuse(path,
+             "netCDF does not take this name; want no /, no control character, and a letter, "
+             "a digit or _ first");
+    from = to + 1;
+  }
+}
+
 std::vector<hsize_t> sizes(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 /// Scalar where `shape` is empty. A growing space may be extended along its first dimension.
@@ -67,6 +79,7 @@ void with_memory(const std::string& name, const Values& values, Write&& write) {
 }
 
 void put_attribute(hid_t object, const std::string& name, const AttributeValue& value) {
+  if (!is_legal_name(name)) misuse(name, "netCDF does not take this name of an attribute");
   const Type type = std::holds_alternative<std::string>(value)    ? Type::text
                     : std::holds_alternative<std::int64_t>(value) ? Type::int64
                                                                   : Type::float64;
@@ -135,6 +148,7 @@ struct Writer::Impl {
   }
   Handle create(const std::string& path, Type type, const Shape& shape,
                 const Layout& layout) const {
+    check_name(path);
     const auto list = creation_list(type, shape.size(), layout);
     const auto stored = detail::file_type(type);
     const auto space = space_of(shape, layout.growing);
@@ -167,9 +181,10 @@ struct Writer::Impl {
   }
 };
 
-Writer::Writer(std::size_t expected_bytes) : impl_(std::make_unique<Impl>()) {
+Writer::Writer(std::size_t expected_bytes, bool at_once) : impl_(std::make_unique<Impl>()) {
   const auto access = made("make a property list", [] { return H5Pcreate(H5P_FILE_ACCESS); });
-  const std::size_t step = std::clamp<std::size_t>(expected_bytes / 8, 1 << 20, 1 << 26);
+  const std::size_t step = at_once ? std::max<std::size_t>(expected_bytes, 1 << 16)
+                                   : std::clamp<std::size_t>(expected_bytes / 8, 1 << 20, 1 << 26);
   must("choose the core driver", [&] { return H5Pset_fapl_core(access, step, false); });
   const auto list = ordered(H5P_FILE_CREATE);
   // Files in memory are told apart by name alone.
@@ -189,6 +204,7 @@ void Writer::attribute(const std::string& name, const AttributeValue& value,
 }
 
 void Writer::group(const std::string& path) {
+  check_name(path);
   const auto list = ordered(H5P_GROUP_CREATE);
   auto group = made("create a group", [&] {
     return H5Gcreate2(impl_->file, path.c_str(), H5P_DEFAULT, list, H5P_DEFAULT);

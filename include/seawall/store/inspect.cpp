@@ -5,7 +5,9 @@
 #include <map>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/loss_course.hpp"
 #include "seawall/store/checkpoint.hpp"
+#include "seawall/store/checkpoint_state.hpp"
 #include "seawall/store/hdf5.hpp"
 #include "seawall/store/run_file.hpp"
 
@@ -89,6 +91,7 @@ std::string describe_run(const h5::Reader& reader) {
     text += "  loss " + number(first.loss) + " -> " + number(last.loss) + ", drift " +
             number(last.drift) + ", moved " + number(100 * last.moved, "%.1f") + " % at step " +
             std::to_string(last.step) + "\n";
+    if (const auto note = loss_course(run.steps).note(); !note.empty()) text += "  " + note + "\n";
   }
   if (!run.spectra.names.empty())
     text += "spectra   of " + std::to_string(run.spectra.names.size()) + " matrices\n";
@@ -156,7 +159,8 @@ std::string describe_checkpoint(const fs::path& path) {
 std::string describe_file(const fs::path& path) {
   std::error_code code;
   if (fs::is_directory(path, code)) return describe_checkpoint(path);
-  if (path.filename() == "state.h5" && fs::exists(path.parent_path() / "manifest.json", code))
+  if (is_state_file(path.filename().string()) &&
+      fs::exists(path.parent_path() / "manifest.json", code))
     return describe_checkpoint(path.parent_path());
   const h5::Reader reader(path);
   const auto kind =

@@ -52,7 +52,7 @@ std::vector<SetRows> by_set(const std::vector<EvaluationRecord>& evaluations) {
 
 /// Arrays over evaluation x probe and evaluation x probe x judge, filled in one pass.
 struct Grid {
-  std::vector<std::string> prompt, response, reason;
+  std::vector<std::string> prompt, response, no_answer, reason;
   std::vector<std::uint8_t> answered, finished, refused, coherent, valid, judged;
   std::vector<std::int64_t> new_tokens;
   std::vector<double> score, probability;
@@ -60,7 +60,8 @@ struct Grid {
   Grid(const SetRows& rows, Index& judges) {
     const auto probes = rows.probes.names.size(), depth = judges.names.size();
     const auto cells = rows.records.size() * probes;
-    prompt.resize(cells), response.resize(cells), new_tokens.resize(cells);
+    prompt.resize(cells), response.resize(cells), no_answer.resize(cells);
+    new_tokens.resize(cells);
     answered.resize(cells), finished.resize(cells), reason.resize(cells * depth);
     score.assign(cells * depth, nan), probability.assign(cells * depth, nan);
     refused.resize(cells * depth), coherent.resize(cells * depth), valid.resize(cells * depth);
@@ -79,6 +80,7 @@ struct Grid {
            Index& judges) {
     prompt[cell] = h5::storable_text(result.prompt);
     response[cell] = h5::storable_text(result.response);
+    no_answer[cell] = h5::storable_text(result.no_answer);
     answered[cell] = 1;
     finished[cell] = result.finished;
     new_tokens[cell] = result.new_tokens;
@@ -152,6 +154,9 @@ void put_grid(h5::Writer& writer, const SetRows& rows, const Grid& grid) {
   };
   put("prompt", cell, grid.prompt, "user turn under the evaluation's condition");
   put("response", cell, grid.response, "what the model answered");
+  const auto is_empty = [](const std::string& text) { return text.empty(); };
+  if (!std::all_of(grid.no_answer.begin(), grid.no_answer.end(), is_empty))
+    put("no_answer", cell, grid.no_answer, "why there is no answer to judge; empty if there is");
   put("answered", cell, grid.answered, "0: this evaluation did not ask the probe");
   put("finished", cell, grid.finished, "0: cut at the greatest length");
   put("new_tokens", cell, grid.new_tokens, "tokens of the response");
@@ -179,6 +184,20 @@ bool is_narrow(const Tensor& residual) {
                      [](float v) { return (std::bit_cast<std::uint32_t>(v) & 0xFFFFu) == 0; });
 }
 
+/// Rows of residual streams that hold values.
+std::int64_t streams_in(const SetRows& rows) {
+  std::int64_t count = 0;
+  for (const auto* record : rows.records) {
+    if (!record->residual.defined()) continue;
+    const auto row = record->residual.size(1) * record->residual.size(2);
+    const auto* values = record->residual.const_data_ptr<float>();
+    for (std::int64_t r = 0; r < record->residual.size(0); ++r)
+      count += !std::all_of(values + r * row, values + (r + 1) * row,
+                            [](float v) { return std::isnan(v); });
+  }
+  return count;
+}
+
 void put_residual(h5::Writer& writer, const SetRows& rows, bool compress) {
   const auto has = [](const auto* record) { return record->residual.defined(); };
   const auto found = std::find_if(rows.records.begin(), rows.records.end(), has);
@@ -198,6 +217,8 @@ void put_residual(h5::Writer& writer, const SetRows& rows, bool compress) {
                                              "model.layers.{layer-1}"));
   layout.attributes.emplace_back("hook_name", std::string("hook_embed (layer 0), "
                                                           "blocks.{layer-1}.hook_resid_post"));
+  // Probes that got no answer, or were not asked, have no stream: NaN, and not counted here.
+  layout.attributes.emplace_back("n_valid", streams_in(rows));
   const auto name = rows.name("residual");
   writer.variable(name, {rows.name("evaluation"), rows.name("probe"), "layer", "d_model"},
                   h5::Type::float32, layout);

@@ -37,6 +37,8 @@ class SetReader {
     const auto seconds = sized(reader_.float64(prefix_ + "eval_seconds"), "eval_seconds", n);
     const auto restricted = flags("restricted", probe_.size());
     const auto prompt = texts("prompt", cells), response = texts("response", cells);
+    const auto no_answer = reader_.has(prefix_ + "no_answer") ? texts("no_answer", cells)
+                                                              : std::vector<std::string>(cells);
     const auto answered = flags("answered", cells), finished = flags("finished", cells);
     const auto new_tokens = numbers("new_tokens", cells);
     const bool judges = !judge_.empty();
@@ -66,8 +68,8 @@ class SetReader {
         if (answered[cell] == 0) continue;
         rows.push_back(p);
         ProbeResult result{
-            probe_[p],          category[p],         prompt[cell],     response[cell],
-            restricted[p] != 0, finished[cell] != 0, new_tokens[cell], {}};
+            probe_[p],           category[p],      prompt[cell], response[cell], restricted[p] != 0,
+            finished[cell] != 0, new_tokens[cell], {},           no_answer[cell]};
         for (const auto j : places) {
           const auto at = cell * judge_.size() + j;
           result.verdicts.push_back({score[at], refused[at] != 0, coherent[at] != 0, valid[at] != 0,

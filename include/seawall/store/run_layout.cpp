@@ -1,6 +1,7 @@
 #include "seawall/store/run_layout.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "seawall/core/error.hpp"
 
@@ -37,9 +38,17 @@ void put_root(h5::Writer& writer, const RunData& run) {
   text("written_utc", run.written_utc);
   writer.attribute("complete", std::int64_t{run.complete});
   writer.attribute("seed", static_cast<std::int64_t>(run.info.seed));
-  for (const auto& [name, value] : run.info.hashes) text("hash_" + name, value);
-  for (const auto& [name, value] : run.info.versions) text("version_" + name, value);
-  for (const auto& [name, value] : run.info.numbers) writer.attribute("number_" + name, value);
+  std::set<std::string> taken;
+  const auto legal = [&taken](const std::string& wanted) {
+    const std::string name = h5::legal_name(wanted);
+    std::string free = name;
+    for (int n = 2; !taken.insert(free).second; ++n) free = name + "_" + std::to_string(n);
+    return free;
+  };
+  for (const auto& [name, value] : run.info.hashes) text(legal("hash_" + name), value);
+  for (const auto& [name, value] : run.info.versions) text(legal("version_" + name), value);
+  for (const auto& [name, value] : run.info.numbers)
+    writer.attribute(legal("number_" + name), value);
   const std::string config = h5::storable_text(run.info.config_json);
   writer.dataset("config_json", {}, h5::Values(h5::Type::text, &config, 1),
                  {{"long_name", std::string("resolved options of the run, JSON")}});
@@ -102,8 +111,9 @@ void read_root(const h5::Reader& reader, RunData& run) {
   if (!reader.has_attribute("seawall_kind") || reader.text_attribute("seawall_kind") != "run")
     throw DataError(reader.path().string() +
                     ": want a run file, found another kind of Seawall file");
+  // Files of earlier versions have `/` in some names.
   const auto starts = [](const std::string& name, std::string_view prefix) {
-    return name.starts_with(prefix) ? name.substr(prefix.size()) : std::string();
+    return name.starts_with(prefix) ? h5::legal_name(name.substr(prefix.size())) : std::string();
   };
   for (const auto& [name, value] : reader.attributes()) {
     const auto* text = std::get_if<std::string>(&value);

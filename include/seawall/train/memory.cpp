@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "seawall/store/checkpoint.hpp"
+
 namespace seawall {
 namespace {
 
@@ -160,13 +162,19 @@ MemoryPhase training(const Sizes& s) {
 MemoryPhase checkpoint(const Sizes& s) {
   const auto& q = s.q;
   MemoryPhase phase{"checkpoint", {}, !q.cpu};
-  // The image is one block, which does not fit into what training gave back to the heap.
+  // One file of the state at a time, in one block, which does not fit into what training gave back
+  // to the heap. A device's tensors are copied to the host for it.
   if (q.cpu) phase.parts = training(s).parts;
   const double optimizer = q.precision == Precision::fp32          ? 8
                            : q.precision == Precision::bf16_master ? 4 + 8
                            : q.precision == Precision::kahan       ? 2 + 4
                                                                    : 4;
-  phase.parts.push_back({"image of the file", s.trained * (s.value + optimizer)});
+  const double largest =
+      s.largest *
+      (q.precision == Precision::fp32 || q.precision == Precision::bf16_master ? 4 : s.value);
+  const double file = std::min(s.trained * (s.value + optimizer),
+                               std::max(static_cast<double>(checkpoint_shard_bytes), largest));
+  phase.parts.push_back({"file of the state", file * (q.cpu ? 1 : 2)});
   return phase;
 }
 
