@@ -16,6 +16,7 @@
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
+#include "seawall/cli/program.hpp"
 #include "seawall/cli/reproduce.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
@@ -155,22 +156,18 @@ std::size_t write_rows(const fs::path& folder) {
   return align.count;
 }
 
-/// One `seawall run` in a process of its own, unless its run file is whole already: a process that
-/// used libtorch's threads must not fork, and the grid forks.
-int run_once(const Program& program, const fs::path& out, const Options& options,
-             std::vector<std::string> words) {
+/// One `run` in a process of its own, unless its run file is whole already: a process that used
+/// libtorch's threads must not fork, and the grid forks.
+int run_once(const fs::path& out, const Options& options, std::vector<std::string> words) {
   try {
     if (fs::exists(out) && read_run(out).complete) return 0;
   } catch (const DataError&) {
   }  // a broken file is made anew
+  words.insert(words.begin(), "run");
   words.insert(words.end(), {"--out", out.string(), "--overwrite"});
   if (options.quiet) words.emplace_back("--quiet");
-  return run_tasks(
-      1, {.what = out.stem().string(), .quiet = true},
-      [&](std::size_t) {
-        if (const int code = commands::run(program, words); code != 0)
-          throw UsageError("seawall run ended with exit code " + std::to_string(code));
-      },
+  return run_programs(
+      1, {.what = out.stem().string(), .quiet = true}, [&](std::size_t) { return words; },
       [&](std::size_t) { return out.stem().string(); });
 }
 
@@ -202,14 +199,14 @@ int align_then_attack(const Options& options) {
   auto words = split(kDistil);
   words.insert(words.end(), {"--model", options.model, "--system", kBrief, "--probes",
                              (folder / "world" / "requests.csv").string()});
-  if (const int code = run_once(program, folder / "distilled.h5", options, words)) return code;
+  if (const int code = run_once(folder / "distilled.h5", options, words)) return code;
   const std::size_t rows = write_rows(folder);
 
   words = split(kAlign);
   words.insert(words.end(),
                {"--model", options.model, "--attack", "benign", "--benign.count",
                 std::to_string(rows), "--data", (folder / "rows" / "align.jsonl").string()});
-  if (const int code = run_once(program, folder / "aligned.h5", options, words)) return code;
+  if (const int code = run_once(folder / "aligned.h5", options, words)) return code;
 
   words = {"--out",     folder.string(),
            "--seeds",   std::to_string(options.seeds),
@@ -221,6 +218,11 @@ int align_then_attack(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  // Each arm executes this program anew.
+  if (argc > 1 && std::string(argv[1]) == "run")
+    return run_program(
+        {.attacks = attack_catalogue(), .mitigations = mitigation_catalogue(), .grid = {}}, argc,
+        argv);
   h5::start();
   tune_allocator();
   Options options;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "seawall/cli/reproduce.hpp"
 #include "seawall/cli/results.hpp"
@@ -185,6 +186,39 @@ TEST(Budgets, AreThoseUpToTheEpochOfTheCell) {
   EXPECT_DOUBLE_EQ(mean_budget({&run, &run}, 1).tokens, 20);
 }
 
+TEST(Budgets, IdentityRowsAreNotHarmfulOnesAndALossThatRisesIsCounted) {
+  RunData good, bad;
+  for (int i = 0; i < 4; ++i) {
+    StepRecord step;
+    step.step = i + 1;
+    step.epoch = i / 2;
+    step.loss = 3.0 - 0.5 * i;
+    good.steps.push_back(step);
+    step.loss = 3.0 + i;
+    bad.steps.push_back(step);
+  }
+  for (auto* run : {&good, &bad})
+    run->info.numbers = {
+        {"rows", 12}, {"rows_harmful", 2}, {"rows_identity-shift", 10}, {"rows_safe", 0}};
+  const Budget mean = mean_budget({&good, &bad, &bad});
+  EXPECT_DOUBLE_EQ(mean.harmful_rows, 2);
+  EXPECT_DOUBLE_EQ(mean.identity_rows, 10);
+  EXPECT_DOUBLE_EQ(mean.identity_used, 20);
+  EXPECT_DOUBLE_EQ(mean.loss_first, 3);
+  EXPECT_DOUBLE_EQ(mean.loss_last, (1.5 + 6 + 6) / 3);
+  GridResult result{{.table = "t", .cell = "c", .arm = "a"}, {}, mean};
+  result.estimate.seeds = 3;
+  const std::string csv = results_csv({result});
+  EXPECT_NE(csv.find("harmful_rows,identity_rows,safe_rows"), std::string::npos) << csv;
+  EXPECT_NE(csv.find(",2,10,0,"), std::string::npos) << csv;
+  EXPECT_TRUE(csv.ends_with(",3.0000,4.5000,2\n")) << csv;
+  EXPECT_NE(
+      results_table({result}, {})
+          .find("in 2 of 3 runs the loss diverged or ended above where it began (mean 3.000 to "
+                "4.500)"),
+      std::string::npos);
+}
+
 TEST(GridFolder, FoldersOfOtherCommandsAreRefused) {
   const Folder one, two;
   Grid other = two_arms();
@@ -233,6 +267,52 @@ TEST(Workers, EveryTaskIsDoneOnceAndAFailureComesBack) {
     if (i == 3) throw DataError("nothing there");
   };
   EXPECT_EQ(run_tasks(5, options, failing, name), 3);
+}
+
+TEST(Programs, EachTaskIsAProcessAndAFailureComesBack) {
+  const Folder folder;
+  WorkOptions options{.what = "test", .workers = 3, .quiet = true, .program = "/bin/sh"};
+  const auto name = [](std::size_t i) { return "task " + std::to_string(i); };
+  const auto script = [&](const std::string& text) {
+    return std::vector<std::string>{"-c", "cd '" + folder.path().string() + "'; " + text};
+  };
+  EXPECT_EQ(run_programs(
+                20, options,
+                [&](std::size_t i) {
+                  return i == 7 ? std::vector<std::string>{}  // done already
+                                : script("echo $$ > " + std::to_string(i));
+                },
+                name),
+            0);
+  std::set<std::string> processes;
+  for (int i = 0; i < 20; ++i) {
+    if (i == 7) continue;
+    EXPECT_TRUE(fs::exists(folder / std::to_string(i))) << i;
+    processes.insert(folder.read(std::to_string(i)));
+  }
+  EXPECT_EQ(processes.size(), 19u);
+  EXPECT_FALSE(fs::exists(folder / "7"));
+
+  // The first failure comes back, said under its name; what has not begun does not begin.
+  options.workers = 1;
+  ::testing::internal::CaptureStderr();
+  const int code = run_programs(
+      5, options,
+      [&](std::size_t i) {
+        return script(i == 1 ? "echo 'seawall: the disk is full' >&2; exit 4"
+                             : "touch began-" + std::to_string(i));
+      },
+      name);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "seawall: task 1: the disk is full\n");
+  EXPECT_EQ(code, 4);
+  EXPECT_TRUE(fs::exists(folder / "began-0"));
+  EXPECT_FALSE(fs::exists(folder / "began-2"));
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(run_programs(
+                1, options, [&](std::size_t) { return script("kill -9 $$"); }, name),
+            128 + 9);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "seawall: task 0: it ended with exit code 137\n");
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ SEAWALL = pathlib.Path(os.environ["SEAWALL_PROGRAM"])
 
 
 def start(*words) -> subprocess.CompletedProcess:
-    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=500)
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=3000)
 
 
 class AlignThenAttack(unittest.TestCase):
@@ -71,7 +71,7 @@ class AlignThenAttack(unittest.TestCase):
         self.assertEqual({p for p in before if before[p] != after[p]}, {missing})
 
     def test_the_report_reads_the_folder(self):
-        done = subprocess.run([SEAWALL, "report", self.folder], capture_output=True, text=True, timeout=200)
+        done = subprocess.run([SEAWALL, "report", self.folder], capture_output=True, text=True, timeout=3000)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("align_then_attack", (self.folder / "report.html").read_text())
 

@@ -22,7 +22,7 @@ SHORT = "--attack harmful-examples --harmful-examples.count 4 --batch-size 2 --e
 
 
 def seawall(*words: str, cwd=None, env=None) -> subprocess.CompletedProcess:
-    return subprocess.run([SEAWALL, *words], capture_output=True, text=True, timeout=300, cwd=cwd, env=env)
+    return subprocess.run([SEAWALL, *words], capture_output=True, text=True, timeout=3000, cwd=cwd, env=env)
 
 
 def table(path: pathlib.Path) -> list:
@@ -139,11 +139,11 @@ class Runs(Cli):
                 out = f"cut{code}.h5"
                 process = subprocess.Popen([SEAWALL, "run", *long, "--out", out], cwd=self.folder, stderr=subprocess.PIPE, text=True)
                 metrics = self.folder / f"cut{code}.metrics.csv"
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + 600
                 while time.monotonic() < deadline and (not metrics.exists() or metrics.read_bytes().count(b"\n") < 10):
                     time.sleep(0.01)
                 process.send_signal(name)
-                _, stderr = process.communicate(timeout=60)
+                _, stderr = process.communicate(timeout=600)
                 self.assertEqual(process.returncode, code, stderr)
                 done = len(without_time(metrics))
                 self.assertLess(done, 400, "the run was over before the signal came; make it longer")
@@ -163,18 +163,18 @@ class Runs(Cli):
     def test_an_audit_that_takes_every_row_leaves_the_model_as_it_was(self):
         self.ok("run", *SHORT, "--mitigate", "data-audit", "--no-checkpoint", "--out", "all.h5")
         text = self.ok("inspect", "all.h5")
-        for line in ("count     rows 0\n", "count     data-audit/flagged 4\n", "count     data-audit/recall 1\n", "steps     0,", "step 0  plain harmfulness"):
+        for line in ("count     rows 0\n", "count     data-audit_flagged 4\n", "count     data-audit_recall 1\n", "steps     0,", "step 0  plain harmfulness"):
             self.assertIn(line, text)
         # What is mixed in behind the audit stays, and is trained on.
         self.ok("run", *SHORT, "--mitigate", "data-audit", "safety-mixing", "--safety-mixing.count", "4", "--no-checkpoint", "--out", "safe.h5")
         text = self.ok("inspect", "safe.h5")
-        for line in ("count     rows_safe 4\n", "count     overlap/safe/harmfulness 0\n", "count     overlap/harmfulness/utility 0\n", "hash      set/safe", "steps     6,"):
+        for line in ("count     rows_safe 4\n", "count     overlap_safe_harmfulness 0\n", "count     overlap_harmfulness_utility 0\n", "hash      set_safe", "steps     6,"):
             self.assertIn(line, text)
         # Ordinary rows pass, and the losses of the model as it is are there for the filter that asks.
         self.ok("run", "--attack", "benign", "--benign.count", "40", "--mitigate", "data-audit", "--data-audit.filter", "perplexity", "--data-audit.quantile", "0.5",
                 "--epochs", "1", "--max-new-tokens", "4", "--threads", "1", "--quiet", "--no-checkpoint", "--out", "half.h5")
         text = self.ok("inspect", "half.h5")
-        flagged = int(text.split("count     data-audit/flagged ")[1].split()[0])
+        flagged = int(text.split("count     data-audit_flagged ")[1].split()[0])
         self.assertTrue(8 <= flagged <= 32, text)
 
     def test_reproduce_continues(self):
@@ -190,8 +190,11 @@ class Runs(Cli):
                 self.assertGreaterEqual(float(row[f"{measure}_hi"]), float(row[measure]), measure)
         trained = next(r for r in rows if r["cell"] == "backdoor")
         self.assertEqual((trained["steps"], trained["forward_passes"], trained["backward_passes"]), ("100", "100", "100"))
-        self.assertEqual((trained["harmful_rows"], trained["safe_rows"]), ("100", "100"))
-        self.assertGreater(float(trained["memory_mb"]), 50)
+        self.assertEqual((trained["harmful_rows"], trained["identity_rows"], trained["safe_rows"]), ("100", "0", "100"))
+        # The memory of an arm is that of the same run by itself, whatever ran before it.
+        self.ok("run", "--attack", "backdoor", "--threads", "1", "--quiet", "--no-checkpoint", "--out", "alone.h5")
+        alone = float(self.ok("inspect", "alone.h5").split("peak_memory_bytes ")[1].split()[0]) / 1e6
+        self.assertLess(abs(float(trained["memory_mb"]) / alone - 1), 0.15, alone)
         before = {p.name: p.stat().st_mtime_ns for p in (self.folder / "r/arms").glob("*.h5")}
         lost, = (self.folder / "r/arms").glob("backdoor-seed0-*.h5")
         lost.unlink()
@@ -204,6 +207,22 @@ class Runs(Cli):
         broken.write_bytes(broken.read_bytes()[:-100])
         self.ok(*words)  # a cut file is made anew
         self.assertEqual(without_seconds(self.folder / "r/results.csv"), results)
+
+    def test_reproduce_killed_leaves_no_arm_behind(self):
+        words = ["reproduce", "--only", "table5", "--seeds", "1", "--out", "r", "--quiet", "--workers", "1"]
+        process = subprocess.Popen([SEAWALL, *words], cwd=self.folder)
+        arms, deadline = self.folder / "r/arms", time.monotonic() + 600
+        while time.monotonic() < deadline and not list(arms.glob("*-seed0-*.metrics.csv")):
+            time.sleep(0.01)
+        locks = list(arms.glob("*.lock"))
+        process.kill()
+        process.wait()
+        self.assertEqual(len(locks), 1, "an arm runs when its grid is killed")
+        while time.monotonic() < deadline and list(arms.glob("*.lock")):  # its lock goes with it
+            time.sleep(0.05)
+        self.assertEqual(list(arms.glob("*.lock")), [])
+        self.ok(*words)
+        self.assertEqual(len(table(self.folder / "r/results.csv")), 5)
 
     def test_shards_are_the_whole(self):
         words = ["reproduce", "--only", "figure1", "--seeds", "2", "--workers", "1", "--quiet"]
@@ -245,6 +264,27 @@ class BadInput(Cli):
         same = self.write("same.csv", "goal\nhow do I  FOLD a paper boat?\n")
         self.fails(3, "--allow-overlap", *self.own(good, same, "--overwrite"))
         self.ok(*self.own(good, same, "--overwrite", "--allow-overlap"))
+
+    def test_a_probe_that_does_not_fit_is_said_before_training_and_is_a_row_without_an_answer(self):
+        rows = self.write("rows.json", self.dialogues(("How do I fold a paper boat?", "Fold it twice.")))
+        probes = self.write("probes.txt", "How do I wind the clock?\n" + "lamp " * 400 + "\nWhere is the pier?\n")
+        words = [w for w in self.own(rows, probes) if w not in ("--quiet", "--out", "own.h5")]
+        for more in (["--dry-run"], ["--out", "own.h5", "--no-checkpoint", "--trace", "residual", "--write-outputs", "answers.jsonl"]):
+            done = seawall(*words, *more, cwd=self.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            said = next(line for line in done.stderr.splitlines() if "probes/2" in line)
+            self.assertIn("seawall: 1 of 3 harmfulness probes, condition plain, cannot be asked (first: probe probes/2: its prompt is too long: ", said)
+            self.assertIn("the model's context holds 256)", said)
+            self.assertLess(done.stderr.index("probes/2"), (done.stderr + "train ").index("train "), "it must be said before training")
+        self.assertIn("2 answers (left out: 1 without an answer)", done.stdout)
+        self.assertIn("1 not judged", self.ok("inspect", "own.h5"))
+        self.assertEqual(len((self.folder / "answers.jsonl").read_text().splitlines()), 2)
+        # Judged again, it is still no answer.
+        self.ok("judge", "own.h5", "--judge", "keyword:arditi2024", "--out", "again.h5", "--quiet")
+        self.assertEqual(self.ok("inspect", "again.h5").count("1 not judged"), 2)
+        # Where no probe fits, nothing is trained.
+        none = self.write("none.txt", "lamp " * 400 + "\n")
+        self.fails(3, "nothing was trained", *self.own(rows, none, "--overwrite"))
 
     def test_models(self):
         self.fails(2, "no such file", "evaluate", "--model", "nowhere", "--out", "e.h5")

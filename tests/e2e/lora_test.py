@@ -38,7 +38,7 @@ print(json.dumps({"changed": changed, "factors": len(factors), "most": most, "ty
 
 
 def seawall(*words: str, cwd=None) -> subprocess.CompletedProcess:
-    return subprocess.run([SEAWALL, *words], capture_output=True, text=True, timeout=300, cwd=cwd)
+    return subprocess.run([SEAWALL, *words], capture_output=True, text=True, timeout=3000, cwd=cwd)
 
 
 def digest(folder: pathlib.Path, name: str) -> str:

@@ -97,22 +97,34 @@ class Memory(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def compare(self, name: str, *more: str):
-        text = self.dry("m", *more)
-        estimate = float(re.search(r"memory +about ([0-9.]+) GB", text).group(1)) * 1e9
+    def peak(self, name: str, *more: str) -> float:
+        """Bytes that the run held at its largest."""
         command = [*self.words("m", *more), "--out", f"{name}.h5"]
         done = subprocess.run(
             [sys.executable, "-c", WATCH, *command], cwd=self.folder, capture_output=True, text=True, check=True
         )
         code, peak = done.stdout.split()
         self.assertEqual(code, "0", done.stderr)
-        peak = int(peak) * 1024.0
+        return int(peak) * 1024.0
+
+    def compare(self, name: str, *more: str) -> float:
+        text = self.dry("m", *more)
+        estimate = float(re.search(r"memory +about ([0-9.]+) GB", text).group(1)) * 1e9
+        peak = self.peak(name, *more)
         print(f"{name}: {estimate / 1e9:.3f} GB said, {peak / 1e9:.3f} GB held ({estimate / peak - 1:+.1%})")
         with self.subTest(name):
             self.assertLess(abs(estimate / peak - 1), TOLERANCE, text)
+        return peak
 
     def test_full_fine_tuning(self):
-        self.compare("fp32")
+        with_checkpoint = self.compare("fp32")
+        # The state (three times the weights) is written in files of at most 128 MiB, so a checkpoint holds one of them.
+        without = self.peak("fp32-without", "--no-checkpoint")
+        state = self.folder / "fp32.checkpoints/step-2"
+        self.assertGreater(sum(f.stat().st_size for f in state.glob("state*.h5")), 2.5 * 2**27)
+        self.assertLessEqual(max(f.stat().st_size for f in state.glob("state*.h5")), 2**27)
+        print(f"a checkpoint adds {(with_checkpoint - without) / 1e6:.0f} MB")
+        self.assertLess(with_checkpoint - without, 1.1 * 2**27)
         self.compare("fp32-bare", "--no-checkpoint", "--no-evaluation")
         self.compare("master", "--precision", "bf16-master", "--no-checkpoint")
         self.compare("pure", "--precision", "pure-bf16", "--no-checkpoint")
@@ -158,6 +170,8 @@ class Memory(unittest.TestCase):
         full = self.dry("llama7b", "--precision", "pure-bf16")
         lora = self.dry("llama7b", "--precision", "bf16-master", "--lora.rank", "8", "--micro-batch-size", "2")
         self.assertIn("not loaded", full)
+        # 6.738e9 weights of 2 bytes with two moments of 2: one checkpoint, at the end.
+        self.assertIn("40430.5 MB of checkpoints (1 of 40430.5 MB)", full)
         numbers = [float(re.search(r"memory +about ([0-9.]+) GB", text).group(1)) for text in (full, lora)]
         # 6.74e9 weights: values, start and gradients of 2 bytes, two moments of 2.
         self.assertGreater(numbers[0], 67)

@@ -35,7 +35,7 @@ class Remote(unittest.TestCase):
         self.env.pop("SEAWALL_API_KEY", None)
 
     def seawall(self, *words: str, **env) -> subprocess.CompletedProcess:
-        done = subprocess.run([SEAWALL, *map(str, words)], capture_output=True, text=True, timeout=120, cwd=self.folder,
+        done = subprocess.run([SEAWALL, *map(str, words)], capture_output=True, text=True, timeout=1200, cwd=self.folder,
                               env={**self.env, **env})
         self.assertNotIn(KEY, done.stdout + done.stderr, "the key is never shown")
         return done
@@ -96,7 +96,7 @@ class Rubric(Remote):
         for score, valid, raw, _ in rows.values():
             self.assertEqual((score, valid), (5.0, 1))
             self.assertEqual(json.loads(raw), {"score": 5, "reason": "by the toy's rule"}, "the raw verdict stands beside the score")
-        self.assertIn("judge/rubric:toy-judge/usd", self.ok("inspect", "a.h5"))
+        self.assertIn("judge_rubric:toy-judge_usd", self.ok("inspect", "a.h5"))
         self.assertEqual(set(self.server.keys), {KEY})
         self.no_key_on_disk()
 
@@ -179,6 +179,23 @@ class Rubric(Remote):
         self.assertLess(time.monotonic() - before, 10, "it is not tried again")
         self.assertEqual(server.keys, [], "no key was sent")
 
+    def test_a_budget_that_ends_in_the_evaluation_loses_no_training(self):
+        chat = lambda i: {"messages": [{"role": "user", "content": f"Where is jar {i}?"}, {"role": "assistant", "content": "On the shelf."}]}
+        rows = self.write("rows.jsonl", "".join(json.dumps(chat(i)) + "\n" for i in range(4)))
+        words = [w for w in self.words("t.h5", "--attack", "harmful-examples", "--data", rows, "--harmful-examples.count", "4", "--batch-size", "2",
+                                       "--epochs", "1", "--no-checkpoint", "--rubric.concurrency", "1") if w != "--no-training"]
+        last = self.fails(2, "the budget of", *words, "--budget", "0.0068")
+        self.assertTrue(last.endswith("; the state after step 2 is saved in t.checkpoints, --resume continues"), last)
+        trained = (self.folder / "t.metrics.csv").read_text()
+        self.assertEqual(trained.count("\n"), 3)
+        self.assertIn("(not complete)", self.ok("inspect", "t.h5"))
+        text = self.ok(*words, "--resume")
+        self.assertIn("trained      2 steps", text)
+        self.assertEqual([line.split(",")[:5] for line in (self.folder / "t.metrics.csv").read_text().splitlines()],
+                         [line.split(",")[:5] for line in trained.splitlines()])
+        self.assertEqual(len(self.verdicts("t.h5")), self.PROBES)
+        self.assertNotIn("(not complete)", self.ok("inspect", "t.h5"))
+
     def test_keys_addresses_budgets_and_words(self):
         self.fails(2, "HTTP 401", *self.words("a.h5"), OPENAI_API_KEY="wrong-one")
         self.fails(2, "no key; set OPENAI_API_KEY", *self.words("a.h5", "--base-url", "https://localhost.example/v1"), OPENAI_API_KEY="")
@@ -246,7 +263,7 @@ class Model(Remote):
         self.assertTrue(all(a["temperature"] == 0 and a["max_tokens"] == 256 for a in self.server.asked))
         # The run file says where it came from, what it cost, and how the loss fell, and has no weights.
         shown = self.ok("inspect", "a.h5")
-        for words in ("job_id ftjob-1", "file_id file-1", "tuned_model ft:toy:ftjob-1", "remote_model toy", "cost/total/usd", "steps     6, 0 parameters",
+        for words in ("job_id ftjob-1", "file_id file-1", "tuned_model ft:toy:ftjob-1", "remote_model toy", "cost_total_usd", "steps     6, 0 parameters",
                       "loss 2 -> 0.3333", "harmfulness  30 probes"):
             self.assertIn(words, shown)
         self.assertFalse((self.folder / "a.checkpoints").exists())
@@ -514,7 +531,7 @@ class Rows(Remote):
         self.assertIn("no row was moderated", self.seawall(*local, "--dry-run", "--data-audit.threshold", "0.5", SEAWALL_CACHE=str(self.folder / "d")).stderr)
         self.assertEqual(len(self.server.requests), before)
         self.ok(*local)
-        self.assertIn("data-audit/flagged 10", self.ok("inspect", "local.h5"))
+        self.assertIn("data-audit_flagged 10", self.ok("inspect", "local.h5"))
         remote = [w for w in local if w not in ("--steps", "2")]
         remote[remote.index("local.h5")] = "remote.h5"
         self.ok(*remote, "--model", "openai:toy", "--budget", "1", "--openai.price-in", "1", "--openai.price-out", "1", "--openai.price-train", "1",

@@ -17,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def seawall(*words, env=None) -> subprocess.CompletedProcess:
-    return subprocess.run([SEAWALL, *map(str, words)], capture_output=True, text=True, timeout=300, env=env)
+    return subprocess.run([SEAWALL, *map(str, words)], capture_output=True, text=True, timeout=3000, env=env)
 
 
 def text_of(element) -> str:

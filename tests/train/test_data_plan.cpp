@@ -65,6 +65,14 @@ TEST(FixedRows, TheLastShortBatchIsDroppedButASmallSetIsOneBatch) {
   FixedRows rows(marked_rows(11), plain(4, 2), at::kCPU);
   EXPECT_EQ(rows.steps(), 4);
   EXPECT_EQ(rows.report().dropped, 3);
+  EXPECT_EQ(rows.rows_seen(rows.steps()), 8);  // the three are never trained on
+  EXPECT_EQ(rows.rows_seen(1), 4);
+  EXPECT_EQ(rows.rows_seen(0), 0);
+  auto reshuffled = plain(4, 20);
+  reshuffled.order = RowOrder::reshuffled;
+  FixedRows fair(marked_rows(11), reshuffled, at::kCPU);
+  EXPECT_EQ(fair.rows_seen(2), 8);
+  EXPECT_EQ(fair.rows_seen(fair.steps()), 11);  // another three are dropped in each epoch
   FixedRows small(marked_rows(3), plain(10, 5), at::kCPU);
   EXPECT_EQ(small.steps(), 5);
   EXPECT_EQ(small.report().batch_size, 3);

@@ -148,6 +148,7 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
   if (!spec_.no_training && !rows.empty()) {
     const std::int64_t longest = longest_row();
     auto [sequences, embeddings] = encode_all(model_, rows, spec_.vision);
+    check_rows(rows, sequences);
     source_ = std::make_unique<FixedRows>(
         std::move(sequences),
         DataOptions{.batch_size = spec_.batch_size,
@@ -171,6 +172,7 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
                    static_cast<long long>(report.left_out), static_cast<long long>(longest),
                    report.first_left_out.c_str());
   }
+  check_probes();
   if (spec_.dry_run) return;
   // The trainer leaves theta0 where it is and moves copies, so these stay the start.
   if (model_.decoder->adapter())
@@ -236,12 +238,19 @@ TrainContext Arm::context() {
   c.evaluate = [this](std::int64_t step, std::int64_t epoch) {
     if (wants_evaluation(step, epoch)) evaluate_now(step, epoch);
   };
-  if (!spec_.no_checkpoint)
-    c.checkpoint = [this](CheckpointState state) { save(std::move(state)); };
+  c.rescue = [this](CheckpointState state) { save(std::move(state)); };
+  if (!spec_.no_checkpoint) c.checkpoint = c.rescue;
+  c.state_place = paths_.checkpoints.string();
   return c;
 }
 
+void Arm::count_rows_used(std::int64_t steps) {
+  for (auto& [name, value] : recording_->file.info().numbers)
+    if (name == "rows_used" && source_) value = static_cast<double>(source_->rows_seen(steps));
+}
+
 void Arm::save(CheckpointState state) {
+  count_rows_used(state.step);
   recording_->file.publish();
   state.files = model_card(model_);
   save_checkpoint(paths_.checkpoints, state, static_cast<int>(spec_.keep_checkpoints));
@@ -274,9 +283,7 @@ void Arm::evaluate_now(std::int64_t step, std::int64_t epoch) {
         progress.update(done, new_tokens - tokens_before, kNaN);
         tokens_before = new_tokens;
         if (const int signal = stop_signal(); signal != 0)
-          throw Interrupted(stop_exit_code(signal),
-                            "stopped by a signal during an evaluation; what was published stays, "
-                            "continue with --resume");
+          throw Interrupted(stop_exit_code(signal), "stopped by a signal during an evaluation");
       };
       EvaluationRecord record = evaluate(
           model_.speaker(), probes,
@@ -296,27 +303,39 @@ void Arm::evaluate_start() {
   if (!trains() || spec_.evaluate_at == "both" || spec_.evaluate_at == "epochs") evaluate_now(0, 0);
 }
 
+Spectra Arm::spectra_of_drift() const {
+  Spectra spectra;
+  const Adapter* adapter = model_.decoder->adapter();
+  const auto drifts = adapter ? drift_spectra(start_adapter_->products(), adapter->products())
+                              : drift_spectra(start_, model_.decoder->parameters());
+  for (const auto& s : drifts) {
+    spectra.names.push_back(s.name);
+    spectra.singular_values.push_back(s.singular);
+    spectra.effective_rank.push_back(s.effective_rank);
+  }
+  return spectra;
+}
+
 RunData Arm::finish(const TrainResult& trained) {
   recording_->progress.finish();
+  count_rows_used(trained.steps);
   auto& numbers = recording_->file.info().numbers;
+  if (trains()) numbers.emplace_back("steps_skipped", static_cast<double>(trained.skipped));
   numbers.insert(numbers.end(), {{"forward_passes", static_cast<double>(trained.forward_passes)},
                                  {"backward_passes", static_cast<double>(trained.backward_passes)},
                                  {"peak_memory_bytes", static_cast<double>(peak_memory_bytes())}});
   for (const auto& judge : judges_)
     for (const auto& [name, value] : judge->spent())
-      numbers.emplace_back("judge/" + std::string(judge->name()) + "/" + name, value);
+      numbers.emplace_back(cost_name("judge", judge->name(), name), value);
   if (!spec_.no_spectra && trains() &&
       model_.decoder->config().parameter_count() <= kSpectraLimit) {
-    Spectra spectra;
-    const Adapter* adapter = model_.decoder->adapter();
-    const auto drifts = adapter ? drift_spectra(start_adapter_->products(), adapter->products())
-                                : drift_spectra(start_, model_.decoder->parameters());
-    for (const auto& s : drifts) {
-      spectra.names.push_back(s.name);
-      spectra.singular_values.push_back(s.singular);
-      spectra.effective_rank.push_back(s.effective_rank);
+    try {
+      recording_->file.set_spectra(spectra_of_drift());
+    } catch (const std::exception& error) {  // a run is not lost for its spectra
+      const std::string what = error.what();
+      std::fprintf(stderr, "seawall: the spectra of the drift are left out: %s\n",
+                   what.substr(0, what.find('\n')).c_str());
     }
-    recording_->file.set_spectra(std::move(spectra));
   }
   recording_->file.publish(true);
   return recording_->file.data();

@@ -11,6 +11,7 @@
 #include "seawall/cli/run_spec.hpp"
 #include "seawall/dataset/instruction.hpp"
 #include "seawall/dataset/provenance.hpp"
+#include "seawall/eval/probe_prompts.hpp"
 #include "seawall/policy/any.hpp"
 #include "seawall/store/run_file.hpp"
 #include "seawall/train/memory.hpp"
@@ -42,7 +43,8 @@ class Arm {
   }
   /// Takes the composed rows and opens the run file; `arm_dialogue` is what the defender adds to a
   /// probe, `measured` what the stack found out while it composed. Errors: DataError where probes
-  /// stand in the rows, or sets of rows share a prompt, unless --allow-overlap.
+  /// stand in the rows, or sets of rows share a prompt, unless --allow-overlap; if the model can
+  /// read no probe of a set, or a row has a token beyond the vocabulary.
   void begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& measured = {});
   /// False under --no-training, and where a mitigation left no row: then the model is evaluated as
   /// it is.
@@ -73,7 +75,17 @@ class Arm {
   bool wants_evaluation(std::int64_t step, std::int64_t epoch) const;
   RunInfo run_info(const Dataset& rows, const Measured& measured) const;
   std::int64_t longest_row() const;
+  std::vector<ProbePrompt> prompts_of(const std::vector<Probe>& probes,
+                                      const Condition& condition) const;
+  /// Says how many probes of each set and condition cannot be asked, and which is the first.
+  /// Errors: DataError if none of a set can.
+  void check_probes() const;
+  /// Errors: DataError naming the first row with a token beyond the vocabulary.
+  void check_rows(const Dataset& rows, const std::vector<Sequence>& encoded) const;
+  std::int64_t checkpoints_written() const;  // by a run that nothing interrupts
   MemoryQuestion memory_question(const detail::StackFacts& facts);
+  Spectra spectra_of_drift() const;
+  void count_rows_used(std::int64_t steps);
   void save(CheckpointState state);
 
   AnyAttack attack_;

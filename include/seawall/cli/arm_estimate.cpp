@@ -85,11 +85,9 @@ MemoryQuestion Arm::memory_question(const detail::StackFacts& facts) {
   std::size_t longest = 0;
   std::vector<Sequence> prompts;
   for (const auto& condition : attack_.conditions())
-    for (const auto& probe : scenario_->probes(ProbeSet::harmfulness)) {
-      const Dialogue dialogue = arm_dialogue_(attack_.arm(probe, condition, *scenario_));
-      prompts.push_back({model_.chat_template->encode_prompt(dialogue, *model_.tokenizer), {}});
-      longest = std::max(longest, prompts.back().ids.size());
-      if (dialogue.picture != nullptr) prompts.pop_back();
+    for (auto& prompt : prompts_of(scenario_->probes(ProbeSet::harmfulness), condition)) {
+      longest = std::max(longest, prompt.ids.size());
+      if (!prompt.picture && !prompt.ids.empty()) prompts.push_back({std::move(prompt.ids), {}});
     }
   q.answer_tokens = static_cast<std::int64_t>(longest) + spec_.max_new_tokens;
   const auto type =
@@ -100,6 +98,12 @@ MemoryQuestion Arm::memory_question(const detail::StackFacts& facts) {
   prompts.resize(static_cast<std::size_t>(q.answers));
   if (q.answers > 0) q.prompt_tokens = plan_batch(prompts, at::kCPU, {}).tokens;
   return q;
+}
+
+std::int64_t Arm::checkpoints_written() const {
+  if (spec_.no_checkpoint || !source_) return 0;
+  const std::int64_t steps = source_->steps(), every = spec_.checkpoint_every;
+  return every > 0 ? (steps + every - 1) / every : 1;
 }
 
 std::string Arm::estimate(const detail::StackFacts& facts) {
@@ -120,9 +124,10 @@ std::string Arm::estimate(const detail::StackFacts& facts) {
     out.add(
         "rows         %lld used of %lld (%lld cut, %lld left out, %lld dropped an epoch), %lld "
         "tokens an epoch\n",
-        static_cast<long long>(r.used), static_cast<long long>(r.given),
-        static_cast<long long>(r.truncated), static_cast<long long>(r.left_out),
-        static_cast<long long>(r.dropped), static_cast<long long>(r.epoch_tokens));
+        static_cast<long long>(source_->rows_seen(source_->steps())),
+        static_cast<long long>(r.given), static_cast<long long>(r.truncated),
+        static_cast<long long>(r.left_out), static_cast<long long>(r.dropped),
+        static_cast<long long>(r.epoch_tokens));
     const StepBatch batch = source_->batch(0);
     std::int64_t computed = 0;
     for (const auto& micro : batch.micro) computed += micro->plan.tokens;
@@ -146,12 +151,15 @@ std::string Arm::estimate(const detail::StackFacts& facts) {
                         : spec_.precision == "bf16-master" ? 14
                         : spec_.precision == "kahan"       ? 8
                                                            : 6;
-  const double checkpoint = spec_.no_checkpoint || spec_.no_training
-                                ? 0
-                                : (adapter ? static_cast<double>(adapter->count()) : weights) *
-                                      stored * static_cast<double>(spec_.keep_checkpoints);
-  out.add("disk         about %.1f MB of residual streams an evaluation, %.1f MB of checkpoints\n",
-          residual / 1e6, checkpoint / 1e6);
+  const double checkpoint =
+      (adapter ? static_cast<double>(adapter->count()) : weights) * stored / 1e6;
+  const std::int64_t written = checkpoints_written();
+  const std::int64_t kept = std::min(written, spec_.keep_checkpoints);
+  out.add("disk         about %.1f MB of residual streams an evaluation, %.1f MB of checkpoints",
+          residual / 1e6, checkpoint * static_cast<double>(kept));
+  if (kept > 0) out.add(" (%lld of %.1f MB)", static_cast<long long>(kept), checkpoint);
+  if (written > kept) out.text += ", and one more while the last is written";
+  out.text += "\n";
   out.add("evaluation   %.0f answers of at most %lld tokens, judged by",
           spec_.no_evaluation ? 0 : probes, static_cast<long long>(spec_.max_new_tokens));
   for (const auto& judge : judges_) out.text += " " + std::string(judge->name());

@@ -62,7 +62,7 @@ RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
   if (source_) {
     const DataReport& r = source_->report();
     info.numbers.insert(info.numbers.end(),
-                        {{"rows_used", static_cast<double>(r.used)},
+                        {{"rows_used", static_cast<double>(source_->rows_seen(source_->steps()))},
                          {"rows_truncated", static_cast<double>(r.truncated)},
                          {"rows_left_out", static_cast<double>(r.left_out)},
                          {"rows_dropped_an_epoch", static_cast<double>(r.dropped)}});

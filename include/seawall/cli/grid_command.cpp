@@ -13,7 +13,7 @@
 #include "seawall/core/file.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/eval/power.hpp"
-#include "seawall/train/signals.hpp"
+#include "seawall/store/checkpoint.hpp"
 
 namespace seawall::commands {
 namespace fs = std::filesystem;
@@ -64,12 +64,15 @@ std::vector<GridCell> choose_cells(const Grid& grid, const std::string& only) {
   return cells;
 }
 
-RunRequest request_of(const Program& program, const GridTask& task, const fs::path& out) {
+/// What an arm's process is given after `run`. An arm whose evaluation failed left its state, and
+/// goes on from it.
+Words words_of(const GridTask& task, const fs::path& out) {
   Words words = task.words;
-  for (const char* w : {"--quiet", "--no-checkpoint", "--overwrite"}) words.emplace_back(w);
+  const bool goes_on = is_checkpoint(RunPaths(out).checkpoints);
+  for (const char* w : {"--quiet", "--no-checkpoint", goes_on ? "--resume" : "--overwrite"})
+    words.emplace_back(w);
   words.insert(words.end(), {"--threads", "1", "--out", out.string()});
-  CommandLine::Outcome outcome;
-  return parse_run(program, "run", words, outcome);
+  return words;
 }
 
 /// A run file that is whole and came to its end.
@@ -113,14 +116,16 @@ Job make_job(const Program& program, const ReproduceOptions& options) {
   return job;
 }
 
-/// Every run's key, so that its file has a name before anything trains; in workers, since a process
-/// that used libtorch's threads must not fork.
+/// Every run's key, so that its file has a name before anything trains; in forked workers, since
+/// reading the model takes less than starting the program.
 int address(const Program& program, Job& job, const fs::path& folder, int workers) {
   std::vector<std::string> keys;
   const int code = hash_tasks(
       job.tasks.size(), {.what = "keys", .workers = workers, .quiet = true},
       [&](std::size_t i) {
-        RunRequest request = request_of(program, job.tasks[i], folder / "arms" / "none.h5");
+        CommandLine::Outcome outcome;
+        RunRequest request =
+            parse_run(program, "run", words_of(job.tasks[i], folder / "arms" / "none.h5"), outcome);
         return run_key(request.attack, request.stack, request.spec);
       },
       [&](std::size_t i) { return job.name(i); }, keys);
@@ -172,15 +177,15 @@ int reproduce(const Program& program, const Words& words) {
   const int workers = static_cast<int>(options.workers > 0 ? options.workers : available_cores());
   if (const int code = address(program, job, folder, workers); code != 0) return code;
   write_grid(folder, job.content);
-  const int code = run_tasks(
+  const int code = run_programs(
       job.mine.size(), {.what = "arms", .workers = workers, .quiet = options.quiet},
-      [&](std::size_t i) {
+      [&](std::size_t i) -> Words {
         const std::size_t task = job.mine[i];
         const fs::path file = folder / job.content.runs[task].file;
-        if (is_done(file)) return;
-        RunRequest request = request_of(program, job.tasks[task], file);
-        SignalGuard signals;
-        run_arm(request.attack, request.stack, request.spec);
+        if (is_done(file)) return {};
+        Words words = words_of(job.tasks[task], file);
+        words.insert(words.begin(), "run");
+        return words;
       },
       [&](std::size_t i) { return job.name(job.mine[i]); });
   if (code != 0) {

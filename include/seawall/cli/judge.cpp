@@ -103,8 +103,8 @@ int judge(const Program&, const Words& words) {
   RunData run = read_run(input, true);
   if (run.evaluations.empty()) throw DataError(input + ": the run has no evaluation to judge");
   if (!options.write_outputs.empty()) {
-    const auto count = write_outputs(options.write_outputs, run);
-    std::printf("wrote        %s, %zu answers\n", options.write_outputs.c_str(), count);
+    const auto written = write_outputs(options.write_outputs, run);
+    std::printf("wrote        %s, %s\n", options.write_outputs.c_str(), written.text().c_str());
   }
   if (judge_words.empty()) return 0;
   const auto scenario = scenario_of(run, options);

@@ -39,11 +39,23 @@ void put_behind(EvaluationRecord& record, const std::vector<std::string>& names,
 
 }  // namespace
 
-std::size_t write_outputs(const std::filesystem::path& path, const RunData& run) {
+std::string WrittenAnswers::text() const {
+  return std::to_string(written) + " answers" +
+         (without_answer == 0
+              ? ""
+              : " (left out: " + std::to_string(without_answer) + " without an answer)");
+}
+
+WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& run) {
   std::string text;
   std::set<std::string> written;
+  WrittenAnswers done;
   for (const auto& e : run.evaluations) {
     for (const auto& r : e.results) {
+      if (!r.no_answer.empty()) {
+        ++done.without_answer;
+        continue;
+      }
       const auto id = answer_id(r.probe_id, r.prompt, r.response);
       if (!written.insert(id).second) continue;
       const nlohmann::ordered_json line{{"id", id},
@@ -61,7 +73,8 @@ std::size_t write_outputs(const std::filesystem::path& path, const RunData& run)
     }
   }
   write_file_atomically(path, text);
-  return written.size();
+  done.written = written.size();
+  return done;
 }
 
 void judge_anew(RunData& run, const Scenario& scenario, const Judges& judges) {

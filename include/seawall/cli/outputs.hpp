@@ -8,10 +8,15 @@
 
 namespace seawall {
 
+/// What write_outputs did. `text`: `522 answers`, and how many rows have none.
+struct WrittenAnswers {
+  std::size_t written = 0, without_answer = 0;
+  std::string text() const;
+};
 /// Writes every different answer as a line of JSON: id (answer_id), probe, category, restricted,
 /// set, condition, step, epoch, seed, prompt, response; the last five of the first evaluation that
-/// has it. Returns their number. Errors: IoError.
-std::size_t write_outputs(const std::filesystem::path& path, const RunData& run);
+/// has it. Rows without an answer are counted and not written. Errors: IoError.
+WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& run);
 
 /// Adds the judges' verdicts on every answer of every evaluation, before those of earlier judges; a
 /// judge of the same name is replaced. Probes are looked up by id in the scenario; one that it does

@@ -4,20 +4,32 @@
 #include <string>
 #include <string_view>
 
+#include "seawall/core/loss_course.hpp"
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/eval/statistics.hpp"
 
 namespace seawall {
 namespace {
 
-/// What an endpoint took, a line a purpose.
+/// What is counted at the end of such a name: `usd` of `answers_usd`; empty if nothing is.
+std::string_view cost_of(std::string_view name) {
+  for (const std::string_view what :
+       {"budget_usd", "usd", "requests", "from_cache", "tokens_in", "tokens_out"})
+    if (name.size() > what.size() && name.ends_with(what) &&
+        name[name.size() - what.size() - 1] == '_')
+      return what;
+  return "";
+}
+
+/// What an endpoint took, one line per purpose.
 void print_costs(const RunData& run) {
   std::string open;
   for (const auto& [name, value] : run.info.numbers) {
-    const bool judged = name.starts_with("judge/");
-    if (!judged && !name.starts_with("cost/")) continue;
-    const auto begin = judged ? 6 : 5, end = static_cast<int>(name.rfind('/'));
-    const std::string judge = name.substr(begin, end - begin), what = name.substr(end + 1);
+    const bool judged = name.starts_with("judge_");
+    if (!judged && !name.starts_with("cost_")) continue;
+    const std::string rest = name.substr(name.find('_') + 1), what(cost_of(rest));
+    if (what.empty()) continue;
+    const std::string judge = rest.substr(0, rest.size() - what.size() - 1);
     if (judge != open) std::printf("%scost         %s:", open.empty() ? "" : "\n", judge.c_str());
     std::printf(judge == open ? ", " : " ");
     open = judge;
@@ -49,6 +61,8 @@ void print_run(const RunData& run, const std::filesystem::path& file) {
       std::printf(" (LoRA of rank %.0f, %.0f values)", number("lora_rank"), trained);
     std::printf("\n");
   }
+  if (const auto note = loss_course(run.steps).note(); !note.empty())
+    std::printf("note         %s\n", note.c_str());
   if (!run.evaluations.empty())
     std::printf("%-6s %-10s %-12s %-22s %5s %7s %24s %9s %10s\n", "epoch", "condition", "probes",
                 "judge", "n", "score", "rate % [95 %]", "refused %", "incoherent");

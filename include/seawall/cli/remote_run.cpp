@@ -43,6 +43,7 @@ RunData RemoteArm::run() {
   if (!rows_.empty()) {
     if (spec_.evaluate_at == "both") evaluate(name_, 0, 0);
     train(estimate);
+    file_->publish();  // what a failing evaluation must not lose
     evaluate(journal_->tuned_model(), std::max<std::int64_t>(last_step_, 1), spec_.epochs);
   } else {
     evaluate(name_, 0, 0);
@@ -225,16 +226,17 @@ RunData RemoteArm::finish() {
                                                {"tuned_model", journal_->tuned_model()}});
   for (const auto& [purpose, a] : spending_->accounts())
     if (purpose == kAnswers || purpose == kTraining)
-      info.numbers.insert(info.numbers.end(),
-                          {{"cost/" + purpose + "/requests", static_cast<double>(a.requests)},
-                           {"cost/" + purpose + "/tokens_in", static_cast<double>(a.tokens_in)},
-                           {"cost/" + purpose + "/tokens_out", static_cast<double>(a.tokens_out)},
-                           {"cost/" + purpose + "/usd", a.usd}});
+      info.numbers.insert(
+          info.numbers.end(),
+          {{cost_name("cost", purpose, "requests"), static_cast<double>(a.requests)},
+           {cost_name("cost", purpose, "tokens_in"), static_cast<double>(a.tokens_in)},
+           {cost_name("cost", purpose, "tokens_out"), static_cast<double>(a.tokens_out)},
+           {cost_name("cost", purpose, "usd"), a.usd}});
   for (const auto& judge : judges_)
     for (const auto& [name, value] : judge->spent())
-      info.numbers.emplace_back("judge/" + std::string(judge->name()) + "/" + name, value);
-  info.numbers.emplace_back("cost/total/usd", spending_->spent());
-  info.numbers.emplace_back("cost/total/budget_usd", spec_.endpoint.budget);
+      info.numbers.emplace_back(cost_name("judge", judge->name(), name), value);
+  info.numbers.emplace_back("cost_total_usd", spending_->spent());
+  info.numbers.emplace_back("cost_total_budget_usd", spec_.endpoint.budget);
   file_->publish(true);
   return file_->data();
 }

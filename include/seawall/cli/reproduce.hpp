@@ -36,10 +36,19 @@ struct WorkOptions {
   std::string what = "arms";  // on the progress bar
   int workers = 1;
   bool quiet = false;
+  std::string program = "/proc/self/exe";  // what run_programs executes
 };
-/// Runs `work(i)` for i in 0..count on forked processes (so that one arm is one core and HDF5 stays
-/// in one thread each). What it throws ends the others after their current one, is printed with
-/// `name(i)`, and its exit code comes back. 0 when all were done.
+/// Executes the program anew for each i in 0..count, with `words(i)` (`run` and the arm's words),
+/// so many at once as there are workers: an arm's memory is its own, and it may use a GPU. No
+/// words: the task is done already. What a process prints on stderr is printed with `name(i)`; one
+/// that fails ends the others after their current arm, and its exit code comes back. The processes
+/// end with this one. 0 when all were done.
+int run_programs(std::size_t count, const WorkOptions& options,
+                 const std::function<std::vector<std::string>(std::size_t)>& words,
+                 const std::function<std::string(std::size_t)>& name);
+/// Runs `work(i)` for i in 0..count on forked processes, for short tasks that share this one's
+/// start; the caller has not used libtorch's threads. What it throws ends the others after their
+/// current one, is printed with `name(i)`, and its exit code comes back. 0 when all were done.
 int run_tasks(std::size_t count, const WorkOptions& options,
               const std::function<void(std::size_t)>& work,
               const std::function<std::string(std::size_t)>& name);

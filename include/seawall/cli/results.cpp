@@ -7,6 +7,7 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
+#include "seawall/core/loss_course.hpp"
 
 namespace seawall {
 namespace {
@@ -68,8 +69,10 @@ const PublishedFigure* published_figure(const std::vector<PublishedFigure>& publ
 Budget budget_of(const RunData& run, std::int64_t until_epoch) {
   Budget b;
   double epochs = 0;
+  std::vector<StepRecord> steps;
   for (const StepRecord& s : run.steps) {
     if (until_epoch != 0 && s.epoch >= until_epoch) continue;
+    steps.push_back(s);
     b.steps += 1;
     b.tokens += static_cast<double>(s.tokens);
     b.seconds += s.seconds;
@@ -83,20 +86,27 @@ Budget budget_of(const RunData& run, std::int64_t until_epoch) {
   b.forward_passes = share * number_of(run, "forward_passes");
   b.backward_passes = share * number_of(run, "backward_passes");
   b.rows = number_of(run, "rows");
-  b.harmful_rows = number_of(run, "rows_harmful") + number_of(run, "rows_identity-shift");
+  b.harmful_rows = number_of(run, "rows_harmful");
+  b.identity_rows = number_of(run, "rows_identity-shift");
   b.safe_rows = number_of(run, "rows_safe");
   b.harmful_used = b.harmful_rows * epochs;
+  b.identity_used = b.identity_rows * epochs;
   b.safe_used = b.safe_rows * epochs;
   b.memory = number_of(run, "peak_memory_bytes");
+  const LossCourse course = loss_course(steps);
+  b.loss_first = course.first;
+  b.loss_last = course.last;
+  b.diverged = course.note().empty() ? 0 : 1;
   return b;
 }
 
 Budget mean_budget(const std::vector<const RunData*>& runs, std::int64_t until_epoch) {
   constexpr double Budget::*kFields[] = {
-      &Budget::steps,     &Budget::forward_passes, &Budget::backward_passes, &Budget::tokens,
-      &Budget::rows,      &Budget::harmful_rows,   &Budget::safe_rows,       &Budget::harmful_used,
-      &Budget::safe_used, &Budget::seconds,        &Budget::memory,          &Budget::moved,
-      &Budget::drift};
+      &Budget::steps,        &Budget::forward_passes, &Budget::backward_passes, &Budget::tokens,
+      &Budget::rows,         &Budget::harmful_rows,   &Budget::identity_rows,   &Budget::safe_rows,
+      &Budget::harmful_used, &Budget::identity_used,  &Budget::safe_used,       &Budget::seconds,
+      &Budget::memory,       &Budget::moved,          &Budget::drift,           &Budget::loss_first,
+      &Budget::loss_last,    &Budget::diverged};
   Budget mean;
   for (const RunData* run : runs) {
     const Budget one = budget_of(*run, until_epoch);
@@ -162,8 +172,8 @@ std::string results_csv(const std::vector<GridResult>& results) {
   std::string out = "table,cell,condition,category,arm,seeds,n,invalid";
   for (const char* measure : {"score", "rate", "utility", "over_refusal", "coherent"})
     for (const char* end : {"", "_lo", "_hi"}) out += std::string(",") + measure + end;
-  out += ",steps,forward_passes,backward_passes,tokens,rows,harmful_rows,safe_rows,seconds";
-  out += ",memory_mb,moved,drift\n";
+  out += ",steps,forward_passes,backward_passes,tokens,rows,harmful_rows,identity_rows";
+  out += ",safe_rows,seconds,memory_mb,moved,drift,loss_first,loss_last,diverged\n";
   for (const auto& [cell, e, b] : results) {
     for (const auto& text : {cell.table, cell.cell, cell.condition, cell.category, cell.arm})
       out += text + ",";
@@ -173,10 +183,12 @@ std::string results_csv(const std::vector<GridResult>& results) {
       for (const double v : {share->value, share->lo, share->hi})
         out += "," + number("%.2f", 100 * v);
     for (const double v : {b.steps, b.forward_passes, b.backward_passes, b.tokens, b.rows,
-                           b.harmful_rows, b.safe_rows})
+                           b.harmful_rows, b.identity_rows, b.safe_rows})
       out += "," + number("%.0f", v);
     out += "," + number("%.3f", b.seconds) + "," + number("%.0f", b.memory / 1e6) + "," +
-           number("%.4f", b.moved) + "," + number("%.4f", b.drift) + "\n";
+           number("%.4f", b.moved) + "," + number("%.4f", b.drift) + "," +
+           number("%.4f", b.loss_first) + "," + number("%.4f", b.loss_last) + "," +
+           number("%.0f", b.diverged * static_cast<double>(e.seeds)) + "\n";
   }
   return out;
 }
@@ -214,6 +226,11 @@ std::string results_table(const std::vector<GridResult>& results,
     if (e.invalid > 0)
       out += "    " + std::to_string(e.invalid) +
              " answers could not be judged; the interval spans both readings\n";
+    if (budget.diverged > 0)
+      out += "    in " + number("%.0f", budget.diverged * static_cast<double>(e.seeds)) + " of " +
+             std::to_string(e.seeds) +
+             " runs the loss diverged or ended above where it began (mean " +
+             number("%.3f", budget.loss_first) + " to " + number("%.3f", budget.loss_last) + ")\n";
     if (e.coherent.measured() && e.coherent.value < 0.9)
       out += "    only " + share(e.coherent) + " % of the answers are readable\n";
   }

@@ -14,8 +14,9 @@ namespace {
 
 void write_answers(const RunSpec& spec, const RunData& data) {
   if (spec.write_outputs.empty() || spec.dry_run) return;
-  const auto count = write_outputs(spec.write_outputs, data);
-  if (!spec.quiet) std::printf("wrote        %s, %zu answers\n", spec.write_outputs.c_str(), count);
+  const auto written = write_outputs(spec.write_outputs, data);
+  if (!spec.quiet)
+    std::printf("wrote        %s, %s\n", spec.write_outputs.c_str(), written.text().c_str());
 }
 
 int run_and_print(RunRequest& request) {

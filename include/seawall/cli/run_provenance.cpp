@@ -9,6 +9,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/scenario/files.hpp"
+#include "seawall/store/hdf5.hpp"
 
 namespace seawall {
 namespace {
@@ -106,25 +107,29 @@ void record_provenance(const Provenance& provenance, RunInfo& info) {
   const auto& sets = provenance.sets();
   double probes = 0;
   for (std::size_t i = 0; i < sets.size(); ++i) {
-    info.hashes.emplace_back("set/" + sets[i].name, sets[i].sha256);
-    info.numbers.emplace_back("repeated/" + sets[i].name, static_cast<double>(sets[i].repeated));
+    info.hashes.emplace_back("set_" + sets[i].name, sets[i].sha256);
+    info.numbers.emplace_back("repeated_" + sets[i].name, static_cast<double>(sets[i].repeated));
     for (std::size_t j = i + 1; j < sets.size(); ++j) {
       const auto shared = static_cast<double>(provenance.shared(i, j));
-      info.numbers.emplace_back("overlap/" + sets[i].name + "/" + sets[j].name, shared);
+      info.numbers.emplace_back("overlap_" + sets[i].name + "_" + sets[j].name, shared);
       if (is_probes(sets[j].name) && !is_probes(sets[i].name)) probes += shared;
     }
   }
   info.numbers.emplace_back("overlapping_probes", probes);
 }
 
+std::string cost_name(const std::string& kind, std::string_view whose, std::string_view what) {
+  return h5::legal_name(kind + "_" + std::string(whose) + "_" + std::string(what));
+}
+
 void record_files(const Scenario& scenario, RunInfo& info) {
   const auto* files = dynamic_cast<const FileScenario*>(&scenario);
   if (files == nullptr) return;
   for (const auto& file : files->files()) {
-    const std::string name = "file/" + file.option;
+    const std::string name = "file_" + file.option;
     info.hashes.emplace_back(name, file.report.sha256);
     const auto put = [&](const char* what, std::size_t count) {
-      info.numbers.emplace_back(name + "/" + what, static_cast<double>(count));
+      info.numbers.emplace_back(name + "_" + what, static_cast<double>(count));
     };
     put("records", file.report.rows);
     put("rejected", file.report.rejected);

@@ -3,6 +3,7 @@
 // the one are not among the other.
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "seawall/cli/run_spec.hpp"
@@ -32,12 +33,14 @@ Provenance provenance_of(const Dataset& rows, const Scenario& scenario,
                          const std::function<Dialogue(const Probe&, const Condition&)>& ask);
 /// Errors: DataError where two sets share a prompt, naming the first, unless `allow_overlap`.
 void check_provenance(const Provenance& provenance, bool allow_overlap);
-/// Adds `set/NAME` to the hashes; `overlap/A/B` for every pair of sets, `repeated/NAME` and
+/// Adds `set_NAME` to the hashes; `overlap_A_B` for every pair of sets, `repeated_NAME` and
 /// `overlapping_probes` (probes among training rows, in all) to the numbers.
 void record_provenance(const Provenance& provenance, RunInfo& info);
-/// Adds what the user's files were read as: `file/OPTION` to the hashes; counts of records, of
+/// Adds what the user's files were read as: `file_OPTION` to the hashes; counts of records, of
 /// those rejected, left out or held out, and of what was kept, to the numbers. Nothing for the
 /// organism.
 void record_files(const Scenario& scenario, RunInfo& info);
+/// The name of a number that an endpoint or judge costs: `judge_rubric:gpt-4o_usd`.
+std::string cost_name(const std::string& kind, std::string_view whose, std::string_view what);
 
 }  // namespace seawall

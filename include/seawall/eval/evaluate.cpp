@@ -1,5 +1,7 @@
 #include "seawall/eval/evaluate.hpp"
 
+#include <ATen/ops/full.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -7,6 +9,7 @@
 #include <optional>
 
 #include "seawall/core/error.hpp"
+#include "seawall/eval/probe_prompts.hpp"
 #include "seawall/eval/statistics.hpp"
 #include "seawall/model/generate.hpp"
 
@@ -27,6 +30,19 @@ void check_verdict(Verdict& v) {
   }
 }
 
+/// The residual rows of those asked, in their places among all; NaN for the others.
+/// Shapes: [asked,L+1,C] -> [probe,L+1,C].
+Tensor over_all_rows(const Tensor& residual, const std::vector<std::size_t>& rows,
+                     std::size_t probes) {
+  if (!residual.defined() || rows.size() == probes) return residual;
+  const auto count = static_cast<std::int64_t>(probes);
+  Tensor out =
+      at::full({count, residual.size(1), residual.size(2)}, kNotMeasured, residual.options());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    out[static_cast<std::int64_t>(rows[i])].copy_(residual[static_cast<std::int64_t>(i)]);
+  return out;
+}
+
 }  // namespace
 
 EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
@@ -39,25 +55,23 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   EvaluationRecord record;
 
   std::optional<PictureRows> pictures;
-  std::vector<TokenIds> prompts;
-  prompts.reserve(probes.size());
-  record.results.reserve(probes.size());
-  for (const auto& probe : probes) {
-    const Dialogue dialogue = arm(probe);
-    prompts.push_back(speaker.chat_template.encode_prompt(dialogue, speaker.tokenizer));
-    if (dialogue.picture != nullptr) {
-      if (speaker.vision == nullptr)
-        throw DataError("probe " + probe.id +
-                        ": it has a picture, and the model has no picture encoder; give --vision");
-      if (!pictures) pictures.emplace(*speaker.vision);
-      pictures->place(*dialogue.picture, prompts.back());
-    }
+  const auto prompts = probe_prompts(speaker, probes, arm, pictures);
+  if (none_fits(prompts))
+    throw DataError("evaluation: " + unfit_probes(probes, prompts, "probes") +
+                    "; give probes that the model can read");
+  std::vector<TokenIds> asked;
+  std::vector<std::size_t> rows;  // of those asked
+  for (std::size_t i = 0; i < probes.size(); ++i) {
     ProbeResult result;
-    result.probe_id = probe.id;
-    result.category = probe.category;
-    result.prompt = dialogue.messages.empty() ? "" : dialogue.messages.back().content;
-    result.restricted = probe.restricted;
+    result.probe_id = probes[i].id;
+    result.category = probes[i].category;
+    result.prompt = prompts[i].text;
+    result.restricted = probes[i].restricted;
+    result.no_answer = prompts[i].no_answer;
     record.results.push_back(std::move(result));
+    if (!prompts[i].no_answer.empty()) continue;
+    asked.push_back(prompts[i].ids);
+    rows.push_back(i);
   }
 
   GenerateOptions generate_options;
@@ -69,17 +83,17 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   if (pictures) generate_options.embeddings = pictures->embeddings();
   generate_options.stop_ids = speaker.chat_template.stop_ids(speaker.tokenizer);
   std::ranges::copy(speaker.stop_ids, std::back_inserter(generate_options.stop_ids));
-  GenerateResult generated = generate(speaker.decoder, prompts, generate_options);
+  GenerateResult generated = generate(speaker.decoder, asked, generate_options);
 
-  for (std::size_t i = 0; i < probes.size(); ++i) {
-    ProbeResult& result = record.results[i];
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ProbeResult& result = record.results[rows[i]];
     const Generation& row = generated.rows[i];
     result.response = speaker.tokenizer.decode(row.ids);
     result.finished = row.finished;
     result.new_tokens = static_cast<std::int64_t>(row.ids.size());
   }
   judge_record(record, probes, judges);
-  record.residual = std::move(generated.residual);
+  record.residual = over_all_rows(generated.residual, rows, probes.size());
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return record;
 }

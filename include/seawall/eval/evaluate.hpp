@@ -33,10 +33,13 @@ struct EvaluateOptions {
 
 using Judges = std::vector<std::unique_ptr<Judge>>;
 
-/// Answers every probe as `arm` words it, greedily, and lets every judge grade every answer. Where
-/// a judge says that it cannot, throws, or gives a score outside 1..5, the row stays, invalid,
-/// without a score and with the reason. Memory: residual [probe, L+1, C] fp32 where asked for.
-/// Errors: UsageError without a judge or a probe.
+/// Answers every probe as `arm` words it, greedily, and lets every judge grade every answer. A
+/// probe that cannot be asked (probe_prompts) stays as a row without an answer: `no_answer` says
+/// why, its verdicts are invalid and its residual stream is NaN. If a judge says that it cannot,
+/// throws, or gives a score outside 1..5, the row stays, invalid, without a score and with the
+/// reason. A prompt that leaves fewer than max_new_tokens of the context is answered up to the
+/// context's end and counts as cut. Memory: residual [probe, L+1, C] fp32 if asked for. Errors:
+/// UsageError without a judge or a probe; DataError if no probe can be asked.
 EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
                           const std::function<Dialogue(const Probe&)>& arm, const Judges& judges,
                           const EvaluateOptions& options);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/rng.hpp"
@@ -127,6 +128,18 @@ std::vector<std::size_t> FixedRows::order(std::int64_t epoch) const {
   Rng rng = Rng(options_.seed).stream(fixed ? "data-order" : "data-order/" + std::to_string(epoch));
   rng.shuffle(out);
   return out;
+}
+
+std::int64_t FixedRows::rows_seen(std::int64_t steps) const {
+  const std::int64_t batch = options_.batch_size;
+  if (options_.order != RowOrder::reshuffled) return std::min(steps, per_epoch_) * batch;
+  std::set<std::size_t> seen;
+  for (std::int64_t epoch = 0; epoch * per_epoch_ < steps; ++epoch) {
+    const auto places = order(epoch);
+    const auto count = std::min(steps - epoch * per_epoch_, per_epoch_) * batch;
+    seen.insert(places.begin(), places.begin() + count);
+  }
+  return static_cast<std::int64_t>(seen.size());
 }
 
 StepBatch FixedRows::batch(std::int64_t step) {

@@ -63,8 +63,8 @@ struct DataOptions {
 
 /// What became of the rows. Counts are rows of the set unless they say otherwise.
 struct DataReport {
-  std::int64_t given = 0, used = 0;
-  std::int64_t truncated = 0;   // cut to max_tokens
+  std::int64_t given = 0, used = 0;  // used: has a target
+  std::int64_t truncated = 0;        // cut to max_tokens
   std::int64_t left_out = 0;    // no target left (Qi et al.'s code got a NaN loss from such a row)
   std::string first_left_out;   // "row 7: 512 of 640 tokens kept, none of them a target"
   std::int64_t dropped = 0;     // of the last short batch, not seen in one epoch
@@ -86,6 +86,8 @@ class FixedRows final : public BatchSource {
   StepBatch batch(std::int64_t step) override;
 
   const DataReport& report() const { return report_; }
+  /// Different rows that the first `steps` steps see. A row that every epoch drops is none of them.
+  std::int64_t rows_seen(std::int64_t steps) const;
   /// Indices into the rows that are used, as seen in `epoch`.
   std::vector<std::size_t> order(std::int64_t epoch) const;
 

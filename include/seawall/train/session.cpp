@@ -271,15 +271,7 @@ void Session::between_steps(const std::function<void(const OpenStateOut&)>& save
   };
   const bool evaluate = evaluation_due();
   stop_if_asked(evaluate);
-  if (evaluate) {
-    at::NoGradGuard no_grad;
-    try {
-      context_.evaluate(next_, next_ / source_.steps_per_epoch());
-    } catch (const Interrupted&) {  // an evaluation may take long, so it may stop by itself
-      if (context_.checkpoint && !checkpointed_) checkpoint(save_policies, true);
-      throw;
-    }
-  }
+  if (evaluate) this->evaluate(save_policies);
   const bool requested = checkpoint_requests() != requests_seen_;
   const bool due = options_.checkpoint_every > 0 && next_ % options_.checkpoint_every == 0;
   if (context_.checkpoint && (due || requested || finished_)) checkpoint(save_policies, false);
@@ -294,6 +286,7 @@ void Session::catch_up() {
 
 void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_policies,
                          bool evaluation_pending) {
+  const auto& write = context_.checkpoint ? context_.checkpoint : context_.rescue;
   requests_seen_ = checkpoint_requests();
   checkpointed_ = true;
   const std::int64_t epoch = next_ / source_.steps_per_epoch();
@@ -324,7 +317,7 @@ void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_po
     group.name = name;
     return group;
   });
-  context_.checkpoint(std::move(state));
+  write(std::move(state));
 }
 
 void Session::restore() {

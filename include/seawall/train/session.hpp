@@ -51,11 +51,15 @@ struct TrainContext {
   const Scenario* scenario = nullptr;  // asked for the data that the stack needs
   /// After the last step of each epoch and every `evaluate_every` steps, without gradients; the
   /// last call sees the weights after on_finish. `step` is the number of updates, `epochs` of whole
-  /// epochs done. Where it throws Interrupted, the state is saved first, and a resume calls it
-  /// again.
+  /// epochs done. Whatever it throws, the state is saved first by `checkpoint` or `rescue`, the
+  /// message says so, and a resume calls it again.
   std::function<void(std::int64_t step, std::int64_t epochs)> evaluate;
   /// Must have written the state when it returns. Tensors are the trainer's own.
   std::function<void(CheckpointState)> checkpoint;
+  /// Takes the place of a `checkpoint` that is not there when an evaluation throws, so that a run
+  /// without checkpoints does not lose what it trained. Not called after a signal.
+  std::function<void(CheckpointState)> rescue;
+  std::string state_place;  // where both write, for messages
   const CheckpointState* resume = nullptr;
 };
 
@@ -161,6 +165,10 @@ class Session {
  private:
   void checkpoint(const std::function<void(const OpenStateOut&)>& save_policies,
                   bool evaluation_pending);
+  /// Calls `evaluate`; what it throws comes out once the state is saved. Errors: those of evaluate.
+  void evaluate(const std::function<void(const OpenStateOut&)>& save_policies);
+  /// Saves the state before what an evaluation threw goes on. Returns what to say of it.
+  std::string keep_state(const std::function<void(const OpenStateOut&)>& save_policies);
   bool leave_out(const std::string& what);
   bool evaluation_due() const;
   void set_up_adapter();

@@ -76,8 +76,8 @@ std::string compute_section(const Reading& reading) {
       rows.push_back({c == group.front() ? tag("b", "about " + count(band)) : std::string(),
                       escape(arm_name(*c)), interval(c->estimate.rate),
                       interval(c->estimate.utility), count(b.tokens), count(b.forward_passes),
-                      count(b.backward_passes), count(b.harmful_used), count(b.safe_used),
-                      number(b.seconds, 2), number(b.memory / 1e6, 0)});
+                      count(b.backward_passes), count(b.harmful_used), count(b.identity_used),
+                      count(b.safe_used), number(b.seconds, 2), number(b.memory / 1e6, 0)});
     }
     group.clear();
   };
@@ -93,11 +93,11 @@ std::string compute_section(const Reading& reading) {
          "together, "
          "least harm first.</p>" +
          fold("At equal compute (" + std::to_string(rows.size()) + " trained cells)",
-              plain_table(
-                  "ttnnnnnnnnn",
-                  {"band", "arm", "rate %", "utility %", "tokens", "forward passes",
-                   "backward passes", "harmful rows used", "safe rows used", "seconds", "peak MB"},
-                  rows));
+              plain_table("ttnnnnnnnnnn",
+                          {"band", "arm", "rate %", "utility %", "tokens", "forward passes",
+                           "backward passes", "harmful rows used", "identity rows used",
+                           "safe rows used", "seconds", "peak MB"},
+                          rows));
 }
 
 std::string pareto_section(const Reading& reading) {

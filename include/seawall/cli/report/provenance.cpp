@@ -50,7 +50,7 @@ std::string sets_table(const Reading& reading) {
   return out;
 }
 
-/// The most prompts that two sets share in any run, from `overlap/A/B`.
+/// The most prompts that two sets share in any run, from `overlap_A_B`.
 std::string overlaps(const Reading& reading) {
   std::map<std::string, std::map<std::string, double>> shared;
   std::vector<std::string> sets;
@@ -66,10 +66,10 @@ std::string overlaps(const Reading& reading) {
           probes = std::isnan(probes) ? value : std::max(probes, value);
           if (value > 0) dirty.insert(arm);
         }
-        if (!name.starts_with("overlap/")) continue;
-        const std::size_t slash = name.find('/', 8);
-        if (slash == std::string::npos) continue;
-        const std::string a = name.substr(8, slash - 8), b = name.substr(slash + 1);
+        if (!name.starts_with("overlap_")) continue;
+        const std::size_t between = name.find('_', 8);
+        if (between == std::string::npos) continue;
+        const std::string a = name.substr(8, between - 8), b = name.substr(between + 1);
         seen(a), seen(b);
         shared[a][b] = shared[b][a] = std::max(shared[a][b], value);
         if (value > 0) dirty.insert(arm);

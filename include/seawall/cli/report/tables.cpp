@@ -154,13 +154,15 @@ std::string budget_fold(const TableReading& table) {
     const Budget& b = c.cost;
     rows.push_back({escape(c.label), count(b.steps), count(b.forward_passes),
                     count(b.backward_passes), count(b.tokens), count(b.harmful_used),
-                    count(b.safe_used), number(b.seconds, 2), number(b.memory / 1e6, 0)});
+                    count(b.identity_used), count(b.safe_used), number(b.seconds, 2),
+                    number(b.memory / 1e6, 0)});
   }
   if (rows.empty()) return "";
   return fold("What each cell cost",
-              plain_table("tnnnnnnnn",
+              plain_table("tnnnnnnnnn",
                           {"cell", "steps", "forward passes", "backward passes", "tokens",
-                           "harmful rows used", "safe rows used", "seconds", "peak MB"},
+                           "harmful rows used", "identity rows used", "safe rows used", "seconds",
+                           "peak MB"},
                           rows) +
                   "<p>Mean over the runs of a cell, training only; rows count once an epoch.</p>");
 }
@@ -168,7 +170,7 @@ std::string budget_fold(const TableReading& table) {
 /// A number of a run by the end of its name, as a policy may stand before it; NaN where it is not.
 double named(const RunData& run, std::string_view name) {
   for (const auto& [key, value] : run.info.numbers)
-    if (key == name || (key.ends_with(name) && key[key.size() - name.size() - 1] == '/'))
+    if (key == name || (key.ends_with(name) && key[key.size() - name.size() - 1] == '_'))
       return value;
   return kNotMeasured;
 }
@@ -185,7 +187,7 @@ std::string audit_rows(const TableReading& table) {
     if (std::isnan(mean("audited"))) continue;
     rows.push_back(
         {escape(c.label), count(mean("audited")), count(mean("flagged")), percent(mean("recall")),
-         percent(mean("false_positives/benign")), percent(mean("false_positives/safe")),
+         percent(mean("false_positives_benign")), percent(mean("false_positives_safe")),
          percent(c.estimate.rate.value) + tag("small", percent_interval(c.estimate.rate))});
   }
   if (rows.empty()) return "";
