@@ -1,9 +1,10 @@
-# The two commands: `make reproduce` (the paper on the built-in organism, with its report) and `make test`. Each does its own set-up.
+# `make reproduce` (the paper on the built-in organism, with its report), `make test` (the tests) and `make lint` (formatting and
+# clang-tidy). Each does its own set-up.
 # Variables: TORCH_ROOT=DIR (your own libtorch), JOBS=N, PRESET=release|ci, OUT=DIR and SEEDS=N for reproduce.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test setup setup-test configure build format-check format lint clean
+.PHONY: help reproduce test setup setup-test setup-lint configure build format-check format lint clean
 
 PRESET ?= release
 JOBS ?= $(shell nproc)
@@ -15,7 +16,7 @@ CONFIGURE := cmake --preset $(PRESET) $(if $(TORCH_ROOT),-DTORCH_ROOT="$(TORCH_R
 SOURCES := git ls-files -z -- '*.cpp' '*.hpp'
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 reproduce: setup
 	$(CONFIGURE) -DSEAWALL_BUILD_TESTS=OFF -DSEAWALL_BUILD_BENCH=OFF
@@ -24,10 +25,9 @@ reproduce: setup
 	build/seawall report $(OUT)
 
 # Ends with ctest's closing line, after a word on every test that was skipped and why.
-test: setup-test format-check
+test: setup-test
 	$(CONFIGURE) -DSEAWALL_BUILD_TESTS=ON -DSEAWALL_BUILD_BENCH=ON
 	cmake --build build -j $(JOBS)
-	$(MAKE) --no-print-directory lint
 	ctest --test-dir build -j 2 --output-on-failure --no-tests=error --no-label-summary | tee build/ctest.log
 	@grep -B 1 '^\[  SKIPPED \] .*ms)' build/Testing/Temporary/LastTest.log || true
 	@grep 'tests passed' build/ctest.log
@@ -37,6 +37,9 @@ setup:
 
 setup-test:
 	@cmake/setup build test torch oracle smollm2
+
+setup-lint:
+	@cmake/setup build test torch
 
 configure: setup
 	$(CONFIGURE)
@@ -51,7 +54,7 @@ format-check:
 format:
 	@$(SOURCES) | xargs -0 -r clang-format -i
 
-lint:
+lint: setup-lint format-check
 	@cmake --preset tidy $(if $(TORCH_ROOT),-DTORCH_ROOT="$(TORCH_ROOT)",-UTORCH_ROOT) >/dev/null
 	@python3 cmake/lint.py --build build/tidy --jobs $(JOBS)
 
