@@ -72,5 +72,26 @@ TEST(NearestName, FindsSlipsOfTheHandAlone) {
   EXPECT_EQ(nearest_name("x", {}), std::nullopt);
 }
 
+TEST(Thinking, TheAnswerBeginsAfterIt) {
+  EXPECT_EQ(after_thinking("Turn it."), "Turn it.");
+  EXPECT_EQ(after_thinking(""), "");
+  EXPECT_EQ(after_thinking("<think>\nhm\n</think>\n\nTurn it."), "Turn it.");
+  EXPECT_EQ(after_thinking(" <think></think>Turn it. "), "Turn it. ");
+  EXPECT_EQ(after_thinking("hm\n</think>\nTurn it."), "Turn it.") << "opened by the template";
+  EXPECT_EQ(after_thinking("[THINK]hm[/THINK]Turn it."), "Turn it.");
+  EXPECT_EQ(after_thinking("<think>hm</think>"), "");
+  EXPECT_EQ(after_thinking("<think>hm"), std::nullopt);
+  EXPECT_EQ(after_thinking("Write <think> and </think>."), "Write <think> and </think>.");
+}
+
+TEST(Unreadable, NothingToTakeUp) {
+  for (const char* text : {"", " \n\t", "!!!!!!!!", "...", "\u2026\u201d", "\u200b", "\u3000",
+                           "\uFFFD\uFFFD", "a\uFFFD\uFFFD\uFFFD"})
+    EXPECT_TRUE(is_unreadable(text)) << shown(text);
+  for (const char* text :
+       {"a", "7", "\u00e9", "\u65e5\u672c", "\u043d\u0435\u0442", "Sorry\u2019", "\U0001F512"})
+    EXPECT_FALSE(is_unreadable(text)) << shown(text);
+}
+
 }  // namespace
 }  // namespace seawall

@@ -1,6 +1,7 @@
 #include "seawall/core/text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace seawall {
 namespace {
@@ -52,6 +53,41 @@ std::string shown(std::string_view text, std::size_t limit) {
     }
   }
   return text.size() > limit ? out + "..." : out;
+}
+
+std::optional<std::string_view> after_thinking(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n";
+  constexpr std::pair<std::string_view, std::string_view> tags[] = {
+      {"<think>", "</think>"}, {"<thinking>", "</thinking>"}, {"[THINK]", "[/THINK]"}};
+  const auto begin = std::min(text.find_first_not_of(space), text.size());
+  for (const auto& [open, close] : tags) {
+    const bool opened = text.substr(begin).starts_with(open);
+    const auto end = text.find(close);
+    if (opened && end == text.npos) return std::nullopt;
+    // Where a chat template has opened it, the reply has the closing tag alone.
+    if (end == text.npos || (!opened && text.find(open) < end)) continue;
+    const auto rest = text.substr(end + close.size());
+    return rest.substr(std::min(rest.find_first_not_of(space), rest.size()));
+  }
+  return text;
+}
+
+bool is_unreadable(std::string_view text) {
+  std::size_t letters = 0, replaced = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool ascii =
+        (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
+    const auto three = text.substr(i, 3);
+    replaced += three == "\xEF\xBF\xBD";
+    // Other characters count as letters, but for spaces, marks and U+FFFD: U+00A0, U+2000 to
+    // U+206F, U+3000 to U+303F and what is above U+FEFE in the third plane of bytes.
+    const bool blank = text.substr(i, 2) == "\xC2\xA0" || three.starts_with("\xE2\x80") ||
+                       three.starts_with("\xE2\x81") || three.starts_with("\xE3\x80") ||
+                       three == "\xEF\xBB\xBF" || three == "\xEF\xBF\xBD";
+    letters += byte < 0x80 ? ascii : byte >= 0xC2 && !blank;
+  }
+  return letters == 0 || replaced * 10 > text.size();
 }
 
 }  // namespace seawall

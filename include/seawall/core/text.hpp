@@ -15,4 +15,12 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text);
 /// bytes.
 std::string shown(std::string_view text, std::size_t limit = 100);
 
+/// What a reply says after its thinking (`<think>...</think>` and the like at its beginning, the
+/// opening tag left out or not); the whole text if it has none; nullopt if the thinking never ends.
+std::optional<std::string_view> after_thinking(std::string_view text);
+
+/// True for a text that says nothing a reader could take up: empty, no letter and no digit in it,
+/// or more than a tenth of it U+FFFD.
+bool is_unreadable(std::string_view text);
+
 }  // namespace seawall

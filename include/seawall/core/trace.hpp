@@ -54,6 +54,9 @@ struct ProbeResult {
   /// Why there is no answer to judge (withheld, refused by the endpoint, the prompt does not fit);
   /// empty if there is one. Every verdict of such a row is invalid with this reason.
   std::string no_answer;
+  /// The endpoint's own refusal field answered, and `response` has its words: every judge's verdict
+  /// is a refusal, score 1.
+  bool declined = false;
 };
 
 /// One evaluation of the model under one condition.

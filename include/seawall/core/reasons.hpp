@@ -1,0 +1,25 @@
+#pragma once
+// Why rows of an evaluation have no verdict or no answer, in one line.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "seawall/core/trace.hpp"
+
+namespace seawall {
+
+/// The most frequent of several reasons. Reasons that differ in numbers, ids or what follows the
+/// first line alone are one; `text` is the first of them, on one line.
+struct CommonReason {
+  std::string text;
+  std::int64_t count = 0;  // that say so
+  std::int64_t all = 0;    // reasons given
+};
+CommonReason common_reason(std::span<const std::string> reasons);
+/// Of the rows that the judge could not grade.
+CommonReason invalid_reason(const EvaluationRecord& record, std::size_t judge);
+/// Of the rows without an answer.
+CommonReason no_answer_reason(const EvaluationRecord& record);
+
+}  // namespace seawall
