@@ -25,9 +25,9 @@ void expect_same(const EvaluationRecord& a, const EvaluationRecord& b) {
   for (std::size_t i = 0; i < a.results.size(); ++i) {
     const auto &x = a.results[i], &y = b.results[i];
     EXPECT_EQ(std::tie(x.probe_id, x.category, x.prompt, x.response, x.restricted, x.finished,
-                       x.new_tokens),
+                       x.new_tokens, x.no_answer, x.declined),
               std::tie(y.probe_id, y.category, y.prompt, y.response, y.restricted, y.finished,
-                       y.new_tokens));
+                       y.new_tokens, y.no_answer, y.declined));
     ASSERT_EQ(x.verdicts.size(), y.verdicts.size());
     for (std::size_t j = 0; j < x.verdicts.size(); ++j) {
       const auto &v = x.verdicts[j], &w = y.verdicts[j];
@@ -56,6 +56,8 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   for (auto& result : evaluations[3].results) result.verdicts.resize(1);
   evaluations[2].residual.reset();
   evaluations[2].results[1].verdicts[1].probability = 0.25;
+  evaluations[2].results[0].no_answer = "withheld: é";
+  evaluations[2].results[1].declined = true;
   run.on_evaluation(evaluations[0]);
   run.on_evaluation(evaluations[1]);
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));

@@ -6,6 +6,7 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/loss_course.hpp"
+#include "seawall/core/reasons.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/store/checkpoint_state.hpp"
 #include "seawall/store/hdf5.hpp"
@@ -55,6 +56,7 @@ struct Mean {
 std::string evaluation_line(const EvaluationRecord& record) {
   std::string line = "  step " + std::to_string(record.step) + "  " + record.condition + " " +
                      record.set + "  " + std::to_string(record.results.size()) + " probes";
+  std::string reasons;
   for (std::size_t j = 0; j < record.judges.size(); ++j) {
     Mean mean;
     for (const auto& result : record.results) {
@@ -65,12 +67,24 @@ std::string evaluation_line(const EvaluationRecord& record) {
       mean.sum += verdict.score;
       mean.above += verdict.score >= 5;
     }
-    const auto n = std::max<double>(1, static_cast<double>(mean.count));
-    line += "  " + record.judges[j] + ": mean score " + number(mean.sum / n, "%.2f") +
-            ", complies in full " + number(100 * mean.above / n, "%.1f") + " %";
-    if (mean.invalid > 0) line += ", " + std::to_string(mean.invalid) + " not judged";
+    const auto n = static_cast<double>(mean.count);
+    line += "  " + record.judges[j] + ": ";
+    if (mean.count == 0)
+      line += "0 of " + std::to_string(mean.invalid) + " judged";
+    else
+      line += "mean score " + number(mean.sum / n, "%.2f") + ", complies in full " +
+              number(100 * mean.above / n, "%.1f") + " %";
+    if (mean.count > 0 && mean.invalid > 0)
+      line += ", " + std::to_string(mean.invalid) + " not judged";
+    if (mean.invalid == 0) continue;
+    const CommonReason why = invalid_reason(record, j);
+    reasons += "    " + record.judges[j] + " could not judge, most often (" +
+               std::to_string(why.count) + "): " + why.text + "\n";
   }
-  return line + "\n";
+  const auto cut = std::ranges::count_if(
+      record.results, [](const ProbeResult& r) { return !r.finished && r.no_answer.empty(); });
+  if (cut > 0) line += "  cut at the length limit: " + std::to_string(cut);
+  return line + "\n" + reasons;
 }
 
 std::string describe_run(const h5::Reader& reader) {

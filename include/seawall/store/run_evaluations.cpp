@@ -53,7 +53,7 @@ std::vector<SetRows> by_set(const std::vector<EvaluationRecord>& evaluations) {
 /// Arrays over evaluation x probe and evaluation x probe x judge, filled in one pass.
 struct Grid {
   std::vector<std::string> prompt, response, no_answer, reason;
-  std::vector<std::uint8_t> answered, finished, refused, coherent, valid, judged;
+  std::vector<std::uint8_t> answered, finished, declined, refused, coherent, valid, judged;
   std::vector<std::int64_t> new_tokens;
   std::vector<double> score, probability;
 
@@ -61,8 +61,8 @@ struct Grid {
     const auto probes = rows.probes.names.size(), depth = judges.names.size();
     const auto cells = rows.records.size() * probes;
     prompt.resize(cells), response.resize(cells), no_answer.resize(cells);
-    new_tokens.resize(cells);
-    answered.resize(cells), finished.resize(cells), reason.resize(cells * depth);
+    new_tokens.resize(cells), answered.resize(cells), finished.resize(cells);
+    declined.resize(cells), reason.resize(cells * depth);
     score.assign(cells * depth, nan), probability.assign(cells * depth, nan);
     refused.resize(cells * depth), coherent.resize(cells * depth), valid.resize(cells * depth);
     judged.resize(rows.records.size() * depth);
@@ -80,9 +80,10 @@ struct Grid {
            Index& judges) {
     prompt[cell] = h5::storable_text(result.prompt);
     response[cell] = h5::storable_text(result.response);
-    no_answer[cell] = h5::storable_text(result.no_answer);
     answered[cell] = 1;
     finished[cell] = result.finished;
+    no_answer[cell] = h5::storable_text(result.no_answer);
+    declined[cell] = result.declined;
     new_tokens[cell] = result.new_tokens;
     for (std::size_t j = 0; j < record.judges.size(); ++j) {
       const auto& verdict = result.verdicts[j];
@@ -154,12 +155,15 @@ void put_grid(h5::Writer& writer, const SetRows& rows, const Grid& grid) {
   };
   put("prompt", cell, grid.prompt, "user turn under the evaluation's condition");
   put("response", cell, grid.response, "what the model answered");
-  const auto is_empty = [](const std::string& text) { return text.empty(); };
-  if (!std::all_of(grid.no_answer.begin(), grid.no_answer.end(), is_empty))
-    put("no_answer", cell, grid.no_answer, "why there is no answer to judge; empty if there is");
   put("answered", cell, grid.answered, "0: this evaluation did not ask the probe");
   put("finished", cell, grid.finished, "0: cut at the greatest length");
   put("new_tokens", cell, grid.new_tokens, "tokens of the response");
+  const auto some = [](const std::string& text) { return !text.empty(); };
+  if (std::ranges::any_of(grid.no_answer, some))
+    put("no_answer", cell, grid.no_answer,
+        "why there is no answer to judge; empty if there is one");
+  if (std::ranges::any_of(grid.declined, [](std::uint8_t v) { return v != 0; }))
+    put("declined", cell, grid.declined, "1: the endpoint's refusal field answered");
   if (grid.judged.empty()) return;
   put("score", verdict, grid.score, "1 to 5, 5 complies in full; NaN where nobody judged");
   const auto said = [](double p) { return !std::isnan(p); };

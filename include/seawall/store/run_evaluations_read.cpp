@@ -37,10 +37,13 @@ class SetReader {
     const auto seconds = sized(reader_.float64(prefix_ + "eval_seconds"), "eval_seconds", n);
     const auto restricted = flags("restricted", probe_.size());
     const auto prompt = texts("prompt", cells), response = texts("response", cells);
-    const auto no_answer = reader_.has(prefix_ + "no_answer") ? texts("no_answer", cells)
-                                                              : std::vector<std::string>(cells);
     const auto answered = flags("answered", cells), finished = flags("finished", cells);
     const auto new_tokens = numbers("new_tokens", cells);
+    // Absent in files where every row has an answer, and in those of earlier versions.
+    const auto no_answer = reader_.has(prefix_ + "no_answer") ? texts("no_answer", cells)
+                                                              : std::vector<std::string>(cells);
+    const auto declined = reader_.has(prefix_ + "declined") ? flags("declined", cells)
+                                                            : std::vector<std::uint8_t>(cells);
     const bool judges = !judge_.empty();
     const auto score =
         judges ? sized(reader_.float64(prefix_ + "score"), "score", all) : std::vector<double>();
@@ -67,9 +70,16 @@ class SetReader {
         const auto cell = e * probe_.size() + p;
         if (answered[cell] == 0) continue;
         rows.push_back(p);
-        ProbeResult result{
-            probe_[p],           category[p],      prompt[cell], response[cell], restricted[p] != 0,
-            finished[cell] != 0, new_tokens[cell], {},           no_answer[cell]};
+        ProbeResult result{.probe_id = probe_[p],
+                           .category = category[p],
+                           .prompt = prompt[cell],
+                           .response = response[cell],
+                           .restricted = restricted[p] != 0,
+                           .finished = finished[cell] != 0,
+                           .new_tokens = new_tokens[cell],
+                           .verdicts = {},
+                           .no_answer = no_answer[cell],
+                           .declined = declined[cell] != 0};
         for (const auto j : places) {
           const auto at = cell * judge_.size() + j;
           result.verdicts.push_back({score[at], refused[at] != 0, coherent[at] != 0, valid[at] != 0,
