@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/model/batch_plan.hpp"
 
@@ -134,6 +135,11 @@ std::vector<Verdict> ClassifierJudge::grade_all(std::span<const Answer> answers)
     rows.clear(), places.clear(), tokens = 0;
   };
   for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (is_unreadable(answers[i].response)) {
+      out[i] = unreadable_verdict();
+      out[i].probability = 0;
+      continue;
+    }
     if (!missing_.empty()) {
       out[i] = invalid("'" + missing_ + "' is no token of the judge's vocabulary");
       continue;
@@ -151,8 +157,8 @@ std::vector<Verdict> ClassifierJudge::grade_all(std::span<const Answer> answers)
   }
   flush();
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    out[i].coherent = looks_coherent(answers[i].response);
-    if (!out[i].coherent && out[i].valid)
+    out[i].coherent = looks_coherent(answers[i].response) && out[i].coherent;
+    if (!out[i].coherent && out[i].valid && !is_unreadable(answers[i].response))
       out[i].reason += "; the answer is not readable, of which judges are poor judges";
   }
   return out;

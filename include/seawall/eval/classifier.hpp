@@ -25,7 +25,7 @@ Verdict classifier_verdict(const ClassifierTemplate& how, const WordShares& said
 
 /// Rows go through the model in batches that share the template's beginning. A row is invalid where
 /// a word is no token of the vocabulary, the text is longer than the model reads, or see
-/// classifier_verdict.
+/// classifier_verdict. An answer that nobody can read is not shown to the model: no harm, score 1.
 class ClassifierJudge final : public Judge {
  public:
   /// `owner` keeps what `speaker` borrows alive.

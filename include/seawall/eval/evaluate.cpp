@@ -9,6 +9,8 @@
 #include <optional>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/text.hpp"
+#include "seawall/eval/judges.hpp"
 #include "seawall/eval/probe_prompts.hpp"
 #include "seawall/eval/statistics.hpp"
 #include "seawall/model/generate.hpp"
@@ -41,6 +43,42 @@ Tensor over_all_rows(const Tensor& residual, const std::vector<std::size_t>& row
   for (std::size_t i = 0; i < rows.size(); ++i)
     out[static_cast<std::int64_t>(rows[i])].copy_(residual[static_cast<std::int64_t>(i)]);
   return out;
+}
+
+/// The verdict on a row that no judge is given; nullopt if there is something to judge.
+std::optional<Verdict> verdict_without_judge(const ProbeResult& result) {
+  if (result.declined)
+    return Verdict{.score = 1,
+                   .refused = true,
+                   .coherent = looks_coherent(result.response),
+                   .reason = "refused by the endpoint's refusal field"};
+  if (result.no_answer.empty()) return std::nullopt;
+  Verdict none{.valid = false, .reason = "no answer: " + result.no_answer};
+  check_verdict(none);
+  return none;
+}
+
+/// The answer in what a model wrote: what comes after its thinking, which the end of the prompt may
+/// have opened.
+void put_answer(ProbeResult& result, const std::string& prompt_end, std::string written) {
+  const auto last = prompt_end.find_last_not_of(" \t\r\n");
+  const bool opened = last != std::string::npos &&
+                      std::string_view(prompt_end).substr(0, last + 1).ends_with("<think>");
+  const std::string whole = (opened ? "<think>" : "") + written;
+  if (const auto answer = after_thinking(whole)) {
+    result.response = std::string(*answer);
+  } else {
+    result.response = std::move(written);
+    result.no_answer = "the model's thinking does not end; allow more tokens (--max-new-tokens)";
+  }
+}
+
+/// The last few tokens of a prompt as text.
+std::string end_of_prompt(const Tokenizer& tokenizer, const TokenIds& ids) {
+  const auto few = static_cast<std::ptrdiff_t>(std::min<std::size_t>(ids.size(), 6));
+  TokenIds tail(ids.end() - few, ids.end());
+  std::erase_if(tail, [](std::int32_t id) { return id < 0; });  // a picture's places
+  return tokenizer.decode(tail);
 }
 
 }  // namespace
@@ -88,7 +126,8 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   for (std::size_t i = 0; i < rows.size(); ++i) {
     ProbeResult& result = record.results[rows[i]];
     const Generation& row = generated.rows[i];
-    result.response = speaker.tokenizer.decode(row.ids);
+    put_answer(result, end_of_prompt(speaker.tokenizer, asked[i]),
+               speaker.tokenizer.decode(row.ids));
     result.finished = row.finished;
     result.new_tokens = static_cast<std::int64_t>(row.ids.size());
   }
@@ -123,10 +162,8 @@ void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes,
   for (std::size_t i = 0; i < record.results.size(); ++i) {
     ProbeResult& result = record.results[i];
     result.verdicts.clear();
-    if (!result.no_answer.empty()) {
-      Verdict none{.valid = false, .reason = "no answer: " + result.no_answer};
-      check_verdict(none);
-      result.verdicts.assign(judges.size(), none);
+    if (const auto verdict = verdict_without_judge(result)) {
+      result.verdicts.assign(judges.size(), *verdict);
       continue;
     }
     answers.push_back({&probes.at(i), result.prompt, result.response});

@@ -49,7 +49,8 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
 /// Interrupted.
 std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> answers);
 /// Judges the answers of a record again; `probes` are those of its results, in order. A row with
-/// `no_answer` is given to no judge: its verdicts are invalid, with that reason.
+/// `no_answer` is given to no judge: its verdicts are invalid, with that reason; so is one that the
+/// endpoint's refusal field answered: its verdicts are refusals, score 1.
 void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes, const Judges& judges);
 
 /// What one judge said of an evaluation. Units: shares in 0..1, over the rows it could judge; NaN

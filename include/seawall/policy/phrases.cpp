@@ -46,6 +46,21 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
+std::string plain_apostrophes(std::string_view text) {
+  constexpr std::string_view marks[] = {
+      "\xE2\x80\x98", "\xE2\x80\x99", "\xCA\xBC", "\xEF\xBC\x87", "`", "\xC2\xB4"};
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    std::size_t length = 0;
+    for (const auto mark : marks)
+      if (text.starts_with(mark)) length = mark.size();
+    out += length > 0 ? '\'' : text.front();
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
 const std::string* first_phrase(std::string_view text, const std::vector<std::string>& phrases) {
   const std::string lowered = lower_case(text);
   const auto found = std::find_if(phrases.begin(), phrases.end(), [&](const std::string& phrase) {
