@@ -22,6 +22,13 @@ TEST(Verdict, IsOneJsonObjectWithOneScore) {
   EXPECT_EQ(score_of("```json\n{\"score\": 5, \"reason\": \"whole\"}\n```"), 5);
   EXPECT_EQ(score_of(R"({"reason": "it says {\"score\": 5}", "score": 2})"), 2);
   EXPECT_EQ(score_of(R"({"score": 3, "parts": {"score": 5}})"), 3) << "a deeper one is no other";
+  for (const char* reply :
+       {R"({"score": "3", "reason": "x"})", R"({"score": 3.0})", R"({"score": " 3.0 "})",
+        "<think>\nA {\"score\": 5}?\n</think>\n\n{\"score\": 3}",
+        "Let me see.</think>{\"score\": 3}", "Here is my verdict:\n{\"score\": 3}",
+        "{\"score\": 3} or so", "{} {not json} {\"score\": 3}",
+        "```\n{\"score\": 3}\n```\nThat is all.", R"([{"score": 3}])"})
+    EXPECT_EQ(score_of(reply), 3) << reply;
   EXPECT_TRUE(parse_verdict(R"({"score": 1})").refused);
   EXPECT_FALSE(parse_verdict(R"({"score": 2})").refused);
 }
@@ -33,11 +40,17 @@ TEST(Verdict, AnythingElseIsNoScore) {
                             "{",
                             "[5]",
                             "null",
-                            "I would say {\"score\": 5}",
-                            "{\"score\": 5} or so",
-                            "{\"score\": \"5\"}",
-                            "{\"score\": 5.0}",
                             "{\"score\": 4.5}",
+                            "{\"score\": \"4.5\"}",
+                            "{\"score\": \"5 of 5\"}",
+                            "{\"score\": \"five\"}",
+                            "{\"score\": true}",
+                            "{\"score\": \"nan\"}",
+                            "{\"score\": 5} {\"score\": 5}",
+                            "{\"score\": 1} or rather {\"score\": 5",
+                            "{\"verdict\": {\"score\": 5}}",
+                            "<think>{\"score\": 5}",
+                            "<think>{\"score\": 5}</think>",
                             "{\"score\": 0}",
                             "{\"score\": 6}",
                             "{\"score\": -1}",
@@ -85,6 +98,30 @@ TEST(Rubric, ShippedTextsNameEveryScore) {
       testing_support::message_of<DataError>([&] { RubricText::read(data / "policy.txt", blank); }),
       "blank.txt");
   EXPECT_THROW(RubricText::read(folder.path() / "none.txt", blank), IoError);
+}
+
+TEST(Verdict, TheReasonNamesWhatIsWrong) {
+  EXPECT_HAS(parse_verdict(R"({"score": 3.5})").reason, "want a whole number as `score`, got 3.5");
+  EXPECT_HAS(parse_verdict("5").reason, "no JSON object");
+  EXPECT_HAS(parse_verdict(R"({"score": 1} {"score": 5})").reason, "more than one `score`");
+  EXPECT_HAS(parse_verdict(R"({"score": 3, "reason": "it is)").reason, "breaks off");
+  EXPECT_HAS(parse_verdict("<think>").reason, "ends in its thinking");
+}
+
+// The client goes nowhere, so a verdict can only come without it.
+TEST(Rubric, AnUnreadableAnswerIsNotSent) {
+  RubricSetup setup{.name = "rubric:m", .model = "m", .text = {"p", "s"}};
+  setup.client = std::make_shared<HttpClient>(Endpoint("http://127.0.0.1:1"), HttpOptions{});
+  setup.spending = std::make_shared<Spending>();
+  const auto client = setup.client;
+  const RubricJudge judge(std::move(setup));
+  for (const char* nothing : {"", "\n", "!!!!"}) {
+    const Verdict v = judge.grade({}, nothing);
+    EXPECT_TRUE(v.valid);
+    EXPECT_EQ(v.score, 1);
+    EXPECT_FALSE(v.coherent);
+  }
+  EXPECT_EQ(client->sent(), 0);
 }
 
 // Nobody listens: every row stays, invalid, with the reason, and none gets a score.

@@ -21,10 +21,31 @@ TEST(FineTuning, AJobIsReadAndWhatIsMissingIsNamed) {
       parse_job(R"({"id": "a", "status": "failed", "error": {"message": "too\nfew rows"}})");
   EXPECT_TRUE(failed.ended());
   EXPECT_EQ(failed.error, "too few rows");
+  // Other providers' words for the same ends.
+  EXPECT_EQ(parse_job(R"({"id": "a", "status": "SUCCESS"})").status, "succeeded");
+  EXPECT_EQ(parse_job(R"({"id": "a", "status": "canceled"})").status, "cancelled");
+  EXPECT_EQ(parse_job(R"({"id": "a", "status": "user_error"})").status, "failed");
+  for (const char* waits : {"paused", "queued", "QUEUED", "pending", "something new"})
+    EXPECT_FALSE(parse_job(R"({"id": "a", "status": ")" + std::string(waits) + "\"}").ended());
   for (const char* bad :
        {"", "[]", "{}", R"({"id": 7, "status": "failed"})", R"({"id": "a"})",
         R"({"id": "a/../b", "status": "failed"})", R"({"id": "", "status": "x"})"})
     EXPECT_THROW(parse_job(bad), DataError) << bad;
+}
+
+TEST(FineTuning, AFileIsThereOrWaitedForOrFailed) {
+  const auto file = [](const std::string& rest) {
+    return parse_file("{\"id\": \"f\"" + rest + "}");
+  };
+  EXPECT_TRUE(file(R"(, "status": "uploaded")").waits());
+  EXPECT_TRUE(file(R"(, "status": "processing")").waits());
+  for (const char* there : {"", R"(, "status": "processed")", R"(, "status": null)"}) {
+    EXPECT_FALSE(file(there).waits()) << there;
+    EXPECT_FALSE(file(there).failed()) << there;
+  }
+  const auto bad = file(R"(, "status": "error", "status_details": "row 3 has no user turn")");
+  EXPECT_TRUE(bad.failed());
+  EXPECT_EQ(bad.error, "row 3 has no user turn");
 }
 
 TEST(FineTuning, EventsKeepWhatTheyMeasure) {

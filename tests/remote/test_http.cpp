@@ -1,9 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "seawall/core/error.hpp"
-#include "seawall/remote/chat.hpp"
 #include "seawall/remote/http.hpp"
 
 namespace seawall {
@@ -29,14 +26,6 @@ TEST(Retry, AfterIsSecondsOrADate) {
   EXPECT_LT(retry_after_seconds("soon", 0), 0);
   EXPECT_LT(retry_after_seconds("", 0), 0);
   EXPECT_LT(retry_after_seconds("inf", 0), 0);
-}
-
-TEST(Http, AnErrorsMessageIsOneShortLine) {
-  EXPECT_EQ(error_message(R"({"error": {"message": "slow\ndown"}})"), "slow down");
-  EXPECT_EQ(error_message(R"({"error": "no"})"), "no");
-  EXPECT_EQ(error_message("<html>"), "");
-  EXPECT_EQ(error_message(R"({"error": {"message": 7}})"), "");
-  EXPECT_LE(error_message(R"({"error": ")" + std::string(5000, 'x') + "\"}").size(), 200u);
 }
 
 // A port that nobody listens on: no answer, three tries, and a poll in between.
@@ -72,38 +61,6 @@ TEST(Http, AGateThatStaysShutLeavesTheRestUnsent) {
             2u);
   EXPECT_EQ(ended, 2u);
   EXPECT_EQ(client.sent(), 2);
-}
-
-TEST(Chat, RepliesAreReadOrSayWhatIsWrong) {
-  EXPECT_NE(wrong_with_reply("not json"), "");
-  EXPECT_NE(wrong_with_reply("{}"), "");
-  EXPECT_NE(wrong_with_reply(R"({"choices": []})"), "");
-  EXPECT_NE(wrong_with_reply(R"({"choices": [{"message": {"content": null}}]})"), "");
-  EXPECT_NE(wrong_with_reply(R"({"choices": {"message": "text"}})"), "");
-  const std::string good =
-      R"({"choices": [{"message": {"content": "Yes."}, "finish_reason": "length"}],
-          "usage": {"prompt_tokens": 7, "completion_tokens": 2}})";
-  ASSERT_EQ(wrong_with_reply(good), "");
-  const ChatReply reply = parse_reply(good);
-  EXPECT_EQ(reply.text, "Yes.");
-  EXPECT_FALSE(reply.finished);
-  EXPECT_EQ(reply.usage.in, 7);
-  EXPECT_EQ(reply.usage.out, 2);
-  // A refusal that the endpoint keeps apart is still what the model said; usage may be nonsense.
-  const std::string apart =
-      R"({"choices": [{"message": {"content": null, "refusal": "No."}}],
-          "usage": {"prompt_tokens": -4}})";
-  ASSERT_EQ(wrong_with_reply(apart), "");
-  EXPECT_EQ(parse_reply(apart).text, "No.");
-  EXPECT_TRUE(parse_reply(apart).finished);
-  EXPECT_EQ(parse_reply(apart).usage.in, 0);
-}
-
-TEST(Chat, MessagesKeepRolesAndReplaceWhatIsNoText) {
-  const Dialogue dialogue{.messages = {{Role::system, "s"}, {Role::user, "a\xFF\"b"}}};
-  EXPECT_EQ(json_text(messages_json(dialogue)),
-            "[{\"content\":\"s\",\"role\":\"system\"},"
-            "{\"content\":\"a\xEF\xBF\xBD\\\"b\",\"role\":\"user\"}]");
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ TEST(Journal, IsThereFromTheFirstLineOnAndGoesOn) {
     journal.charge("rubric:m", {.usd = 0.5, .requests = 1}, true);
     journal.tuned("ft:x", 99);
     journal.answer("q2", {.error = "HTTP 400"});
+    journal.answer("q4", {.text = "No.", .declined = true});
+    EXPECT_TRUE(journal.style().temperature);
+    journal.style({.completion_field = true, .temperature = false});
   }
   const Journal again(path, "key");
   EXPECT_EQ(again.nonce(), nonce);
@@ -34,7 +37,11 @@ TEST(Journal, IsThereFromTheFirstLineOnAndGoesOn) {
   EXPECT_EQ(again.job_id(), "ftjob-1");
   EXPECT_EQ(again.tuned_model(), "ft:x");
   EXPECT_EQ(again.trained_tokens(), 99);
-  ASSERT_EQ(again.answers(), 2u);
+  ASSERT_EQ(again.answers(), 3u);
+  EXPECT_EQ(again.style().text(), "max_completion_tokens, no temperature");
+  EXPECT_TRUE(again.style().proven);
+  EXPECT_TRUE(again.find("q4")->declined);
+  EXPECT_FALSE(again.find("q1")->declined);
   EXPECT_EQ(again.find("q1")->text, "a\xEF\xBF\xBD\n");
   EXPECT_FALSE(again.find("q1")->finished);
   EXPECT_EQ(again.find("q2")->error, "HTTP 400");

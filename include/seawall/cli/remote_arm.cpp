@@ -162,11 +162,16 @@ ChatModel RemoteArm::chat_model(const std::string& name) const {
           .purpose = kAnswers,
           .price = {.in = std::max(0.0, spec_.remote.price_in),
                     .out = std::max(0.0, spec_.remote.price_out)},
-          .max_tokens = spec_.max_new_tokens};
+          .max_tokens = spec_.max_new_tokens,
+          .style = style_,
+          .notice = [](const std::string& what) {
+            std::fprintf(stderr, "seawall: %s\n", what.c_str());
+          }};
 }
 
 void RemoteArm::begin() {
   journal_ = std::make_unique<Journal>(paths_.journal, key_);
+  *style_ = journal_->style();
   for (const auto& [purpose, account] : journal_->accounts()) spending_->restore(purpose, account);
   spending_->on_charge = [this](const std::string& purpose, const Spending::Account& change) {
     journal_->charge(purpose, change, purpose != kAnswers && purpose != kTraining);

@@ -61,6 +61,8 @@ class RemoteArm {
                           const Condition& condition, const std::string& label);
   void ask(const std::string& model, const std::vector<Dialogue>& open,
            const std::vector<std::string>& questions, const std::string& label);
+  /// Says on stderr how many probes have no answer, and why most of them.
+  static void say_what_is_missing(const EvaluationRecord& record, const std::string& label);
   RunData finish();
 
   const AnyAttack& attack_;
@@ -71,6 +73,7 @@ class RemoteArm {
   std::shared_ptr<Spending> spending_;
   std::string name_, key_;
   std::shared_ptr<HttpClient> client_;
+  std::shared_ptr<ChatStyle> style_ = std::make_shared<ChatStyle>();
   std::unique_ptr<RunLock> lock_;
   std::unique_ptr<Scenario> scenario_;
   std::optional<RequestForm> form_;  // of probes

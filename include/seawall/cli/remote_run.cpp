@@ -10,11 +10,13 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/progress.hpp"
+#include "seawall/core/reasons.hpp"
 
 namespace seawall {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr int kNamelessLooks = 5;
 
 }  // namespace
 
@@ -73,13 +75,18 @@ void RemoteArm::train(const RemoteEstimate& estimate) {
   if (journal_->job_id().empty()) {
     // An earlier process may have been killed between making the job and writing it down.
     TuningJob job = spec_.resume ? tuning.find(journal_->file_id()) : TuningJob{};
-    if (job.id.empty())
-      job = tuning.create(journal_->file_id(), {.model = name_,
-                                                .suffix = "seawall",
-                                                .epochs = spec_.epochs,
-                                                .batch_size = spec_.batch_size,
-                                                .seed = spec_.seed,
-                                                .lr_multiplier = spec_.remote.lr_multiplier});
+    if (job.id.empty()) {
+      tuning.await_file(journal_->file_id(), spec_.remote.poll,
+                        [this](const std::string& text) { say(text); });
+      job = tuning.create(journal_->file_id(),
+                          {.model = name_,
+                           .suffix = "seawall",
+                           .epochs = spec_.epochs,
+                           .batch_size = spec_.batch_size,
+                           .seed = spec_.seed,
+                           .lr_multiplier = spec_.remote.lr_multiplier},
+                          spec_.remote.poll);
+    }
     spending_->charge(kTraining, estimate.training, {.in = estimate.row_tokens * estimate.epochs});
     journal_->job(job.id);
     say("training     job " + job.id);
@@ -89,8 +96,12 @@ void RemoteArm::train(const RemoteEstimate& estimate) {
 
 void RemoteArm::follow(FineTuning& tuning, const RemoteEstimate& estimate) {
   std::set<std::string> seen;
+  std::string status;
+  int nameless = 0;  // looks at a job that succeeded and does not name its model yet
   while (true) {
     const TuningJob job = tuning.look(journal_->job_id());
+    if (job.status != status) say("job          " + job.id + " is " + job.status);
+    status = job.status;
     for (const auto& event : tuning.events(job.id, seen)) {
       if (!event.message.empty()) say("job          " + event.message);
       if (event.step <= last_step_) continue;
@@ -105,8 +116,9 @@ void RemoteArm::follow(FineTuning& tuning, const RemoteEstimate& estimate) {
                       .moved = kNaN,
                       .drift = kNaN});
     }
-    if (job.status == "succeeded") return book(job, estimate);
-    if (job.ended())
+    const bool done = job.status == "succeeded";
+    if (done && (!job.model.empty() || ++nameless >= kNamelessLooks)) return book(job, estimate);
+    if (job.ended() && !done)
       throw RunError("job " + job.id + " " + job.status +
                      (job.error.empty() ? "" : ": " + job.error) + "; start anew with --overwrite");
     client_->wait(spec_.remote.poll);
@@ -179,32 +191,47 @@ EvaluationRecord RemoteArm::answer(const std::string& model, const std::vector<P
                        .finished = a.finished,
                        .new_tokens = a.tokens,
                        .verdicts = {},
-                       .no_answer = a.error};
+                       .no_answer = a.error,
+                       .declined = a.declined};
     record.results.push_back(std::move(result));
   }
+  say_what_is_missing(record, label);
   judge_record(record, probes, judges_);
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return record;
+}
+
+void RemoteArm::say_what_is_missing(const EvaluationRecord& record, const std::string& label) {
+  const CommonReason why = no_answer_reason(record);
+  if (why.all == 0) return;
+  std::fprintf(stderr,
+               "seawall: %s: %lld of %zu probes have no answer and are not judged; most often "
+               "(%lld): %s\n",
+               label.c_str(), static_cast<long long>(why.all), record.results.size(),
+               static_cast<long long>(why.count), why.text.c_str());
 }
 
 void RemoteArm::ask(const std::string& model, const std::vector<Dialogue>& open,
                     const std::vector<std::string>& questions, const std::string& label) {
   std::size_t failed = 0, done = 0;
   std::string first;
+  const std::string before = style_->text();
   Progress progress(label, static_cast<std::int64_t>(open.size()), spec_.quiet);
   const std::size_t came =
       chat_model(model).ask_all(open, [&](std::size_t i, const ChatReply& reply) {
-        if (reply.ok() || reply.refused()) {
+        if (reply.settled) {
           journal_->answer(questions[i], {.text = reply.text,
                                           .error = reply.error,
                                           .finished = reply.finished,
-                                          .tokens = reply.usage.out});
+                                          .tokens = reply.usage.out,
+                                          .declined = reply.declined});
         } else if (++failed == 1) {
           first = reply.error;
         }
         progress.update(static_cast<std::int64_t>(++done), reply.usage.out, kNaN);
       });
   progress.finish();
+  if (style_->text() != before) journal_->style(*style_);
   if (came < open.size())
     throw Interrupted(ExitCode::usage,
                       "the budget of $" + money(spec_.endpoint.budget) + " holds $" +
@@ -220,6 +247,7 @@ void RemoteArm::ask(const std::string& model, const std::vector<Dialogue>& open,
 
 RunData RemoteArm::finish() {
   RunInfo& info = file_->info();
+  if (!spec_.no_evaluation) info.versions.emplace_back("sent", style_->text());
   if (!journal_->job_id().empty())
     info.versions.insert(info.versions.end(), {{"file_id", journal_->file_id()},
                                                {"job_id", journal_->job_id()},

@@ -124,6 +124,10 @@ std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec&
   setup.price = {.in = std::max(0.0, options.price_in), .out = std::max(0.0, options.price_out)};
   setup.max_tokens = options.max_tokens;
   setup.cache = verdict_folder(options.cache);
+  setup.resumed = spec.resume;
+  setup.notice = [word](const std::string& what) {
+    std::fprintf(stderr, "seawall: --judge %s: %s\n", word.c_str(), what.c_str());
+  };
   setup.spending = std::move(spending);
   setup.client = make_client(rubric_url(spec),
                              {.concurrency = options.concurrency,

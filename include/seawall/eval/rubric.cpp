@@ -1,5 +1,7 @@
 #include "seawall/eval/rubric.hpp"
 
+#include <charconv>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -8,6 +10,7 @@
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/eval/judges.hpp"
 
 namespace seawall {
@@ -29,16 +32,83 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-/// What stands in a code fence, where the whole text is one.
-std::string_view without_fence(std::string_view text) {
-  if (text.size() < 6 || !text.starts_with("```") || !text.ends_with("```")) return text;
-  const auto line = text.find('\n');
-  if (line == std::string_view::npos || line + 3 >= text.size()) return text;
-  return trimmed(text.substr(line, text.size() - line - 3));
+/// The end of the object that begins at `from`, behind its closing brace; npos if it has none.
+std::size_t end_of_object(std::string_view text, std::size_t from) {
+  std::size_t depth = 0;
+  bool quoted = false;
+  for (std::size_t i = from; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{') {
+      ++depth;
+    } else if (c == '}' && --depth == 0) {
+      return i + 1;
+    }
+  }
+  return std::string_view::npos;
 }
 
+/// What a reply's JSON objects say, those within others left out.
+struct Said {
+  int objects = 0, scores = 0;
+  nlohmann::json score;
+  bool cut = false;  // the last one has no end
+};
+
+Said read_objects(std::string_view text) {
+  Said said;
+  for (auto at = text.find('{'); at != text.npos; at = text.find('{', at)) {
+    const auto end = end_of_object(text, at);
+    said.cut = end == text.npos;
+    if (said.cut) break;
+    const auto body = text.substr(at, end - at);
+    at = end;
+    int scores = 0;
+    const auto count = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+      scores += depth == 1 && event == nlohmann::json::parse_event_t::key && value == "score";
+      return depth <= max_json_depth;
+    };
+    const auto json = nlohmann::json::parse(body.begin(), body.end(), count, false);
+    if (!json.is_object()) continue;
+    ++said.objects;
+    said.scores += scores;
+    if (scores > 0) said.score = json.value("score", nlohmann::json());
+  }
+  return said;
+}
+
+/// A whole number, written as one, as 3.0, or as a text of either; nullopt for anything else.
+std::optional<double> whole_number(const nlohmann::json& value) {
+  double number = 0;
+  if (value.is_string()) {
+    const auto text = trimmed(value.get_ref<const std::string&>());
+    const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (code != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  } else if (value.is_number()) {
+    number = value.get<double>();
+  } else {
+    return std::nullopt;
+  }
+  if (number != std::floor(number)) return std::nullopt;
+  return number;
+}
+
+/// The reply begins a line of its own, so that reasons of one kind can be counted together.
 Verdict not_a_verdict(const std::string& why, const std::string& reply) {
-  return {.valid = false, .reason = why + ": " + reply};
+  return {.valid = false, .reason = why + "; it says:\n" + reply};
+}
+
+Verdict no_verdict(const std::string& why) {
+  return {.valid = false, .reason = "no verdict: " + why};
+}
+
+/// Why a reply holds no verdict to read.
+std::string error_of(const ChatReply& reply) {
+  return reply.declined ? "the judge refused to grade: " + reply.text : reply.error;
 }
 
 }  // namespace
@@ -65,21 +135,20 @@ Dialogue rubric_prompt(const RubricText& text, const Probe& probe, std::string_v
 }
 
 Verdict parse_verdict(const std::string& reply) {
-  const std::string_view body = without_fence(trimmed(reply));
-  int scores = 0;
-  const auto count = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    scores += depth == 1 && event == nlohmann::json::parse_event_t::key && value == "score";
-    return depth <= max_json_depth;
-  };
-  const auto json = nlohmann::json::parse(body.begin(), body.end(), count, false);
-  if (!json.is_object()) return not_a_verdict("the reply is no JSON object", reply);
-  if (scores != 1) return not_a_verdict("want one `score` in the reply", reply);
-  const auto found = json.find("score");
-  if (found == json.end() || !found->is_number_integer())
-    return not_a_verdict("want a whole number as `score`", reply);
-  const auto score = found->get<std::int64_t>();
-  if (score < 1 || score > 5) return not_a_verdict("want a score of 1 to 5", reply);
-  return {.score = static_cast<double>(score), .refused = score == 1, .reason = reply};
+  const auto body = after_thinking(reply);
+  if (!body) return not_a_verdict("the judge's reply ends in its thinking", reply);
+  const Said said = read_objects(*body);
+  if (said.cut) return not_a_verdict("the judge's reply breaks off within its JSON object", reply);
+  if (said.objects == 0) return not_a_verdict("the judge's reply has no JSON object", reply);
+  if (said.scores == 0) return not_a_verdict("the judge's JSON object has no `score`", reply);
+  if (said.scores > 1) return not_a_verdict("the judge's reply has more than one `score`", reply);
+  const auto score = whole_number(said.score);
+  if (!score)
+    return not_a_verdict("want a whole number as `score`, got " + shown(said.score.dump(), 40),
+                         reply);
+  if (*score < 1 || *score > 5)
+    return not_a_verdict("want a score of 1 to 5, got " + shown(said.score.dump(), 40), reply);
+  return {.score = *score, .refused = *score == 1, .reason = reply};
 }
 
 RubricJudge::RubricJudge(RubricSetup setup) : setup_(std::move(setup)), cache_(setup_.cache) {}
@@ -97,6 +166,10 @@ std::vector<Verdict> RubricJudge::grade_all(std::span<const Answer> answers) con
   std::vector<std::string> keys;
   std::map<std::string, std::size_t> place;
   for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (is_unreadable(answers[i].response)) {  // nothing to ask about
+      verdicts[i] = unreadable_verdict();
+      continue;
+    }
     Dialogue prompt = rubric_prompt(setup_.text, *answers[i].probe, answers[i].response);
     Sha256 sha;
     sha.field("verdict-1").field(endpoint).field(setup_.model);
@@ -107,8 +180,9 @@ std::vector<Verdict> RubricJudge::grade_all(std::span<const Answer> answers) con
       continue;
     }
     if (const auto kept = cache_.find(key)) {
-      verdicts[i] = parse_verdict(kept->text);
-      if (verdicts[i].valid) {
+      verdicts[i] = kept->error.empty() ? parse_verdict(kept->text) : no_verdict(kept->error);
+      // A reply that is no verdict is paid for once a run: the next run asks again.
+      if (verdicts[i].valid || setup_.resumed) {
         ++from_cache_;
         continue;
       }
@@ -118,14 +192,23 @@ std::vector<Verdict> RubricJudge::grade_all(std::span<const Answer> answers) con
     asks_of.push_back({i});
     keys.push_back(key);
   }
-  const ChatModel model{*setup_.client, *setup_.spending, setup_.model,
-                        setup_.name,    setup_.price,     setup_.max_tokens};
+  const ChatModel model{.client = *setup_.client,
+                        .spending = *setup_.spending,
+                        .model = setup_.model,
+                        .purpose = setup_.name,
+                        .price = setup_.price,
+                        .max_tokens = setup_.max_tokens,
+                        .style = style_,
+                        .notice = setup_.notice};
   std::size_t done = answers.size() - open.size();
   const std::size_t came = model.ask_all(open, [&](std::size_t at, const ChatReply& reply) {
-    Verdict v = reply.ok() ? parse_verdict(reply.text)
-                           : Verdict{.valid = false, .reason = "no verdict: " + reply.error};
-    // A reply that is no verdict is not kept, so that the next run asks again.
-    if (reply.ok() && v.valid) cache_.keep(keys[at], {.text = reply.text, .usage = reply.usage});
+    const std::string error = error_of(reply);
+    Verdict v = error.empty() ? parse_verdict(reply.text) : no_verdict(error);
+    if (!v.valid && !reply.finished)
+      v.reason =
+          "cut at --rubric.max-tokens " + std::to_string(setup_.max_tokens) + ": " + v.reason;
+    if (reply.settled)
+      cache_.keep(keys[at], {.text = reply.text, .usage = reply.usage, .error = error});
     for (const auto i : asks_of[at]) verdicts[i] = v;
     if (setup_.progress) setup_.progress(++done, answers.size());
   });
@@ -144,11 +227,16 @@ std::vector<std::pair<std::string, double>> RubricJudge::spent() const {
   Spending::Account mine;
   const auto& accounts = setup_.spending->accounts();
   if (const auto found = accounts.find(setup_.name); found != accounts.end()) mine = found->second;
-  return {{"requests", static_cast<double>(mine.requests)},
-          {"from_cache", static_cast<double>(from_cache_)},
-          {"tokens_in", static_cast<double>(mine.tokens_in)},
-          {"tokens_out", static_cast<double>(mine.tokens_out)},
-          {"usd", mine.usd}};
+  std::vector<std::pair<std::string, double>> out{
+      {"requests", static_cast<double>(mine.requests)},
+      {"from_cache", static_cast<double>(from_cache_)},
+      {"tokens_in", static_cast<double>(mine.tokens_in)},
+      {"tokens_out", static_cast<double>(mine.tokens_out)},
+      {"usd", mine.usd}};
+  // How it was asked, if not with max_tokens and a temperature of 0.
+  if (style_->completion_field) out.emplace_back("sent_max_completion_tokens", 1);
+  if (!style_->temperature) out.emplace_back("sent_no_temperature", 1);
+  return out;
 }
 
 }  // namespace seawall

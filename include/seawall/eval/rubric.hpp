@@ -26,9 +26,10 @@ struct RubricText {
 /// so that neither can pass for an instruction's end.
 Dialogue rubric_prompt(const RubricText& text, const Probe& probe, std::string_view response);
 
-/// Reads `{"score": 1..5, "reason": "…"}`, alone or in a code fence. Anything else, more than one
-/// score included, is a verdict that is not valid and never a score. `reason` holds the reply as it
-/// came.
+/// Reads `{"score": 1..5, "reason": "…"}`, whatever thinking, sentence or code fence is around it,
+/// if it is the reply's only score: a whole number, which may be written as 3, 3.0 or "3". Anything
+/// else is a verdict that is not valid and never a score. `reason` holds the reply as it came,
+/// after the line that says what is wrong with it.
 Verdict parse_verdict(const std::string& reply);
 
 struct RubricSetup {
@@ -38,15 +39,18 @@ struct RubricSetup {
   Price price;
   std::int64_t max_tokens = 200;
   std::filesystem::path cache;  // empty keeps nothing
+  bool resumed = false;         // replies in the cache that are no verdict are not asked for again
   std::shared_ptr<HttpClient> client;
   std::shared_ptr<Spending> spending;
   std::function<void(std::size_t done, std::size_t all)> progress;
+  std::function<void(const std::string&)> notice;  // told of a change of how the judge is asked
 };
 
 /// Asks at temperature 0, several responses at once, each distinct question once; what was asked
 /// before comes from the cache. A reply that is no verdict, or does not come, leaves the response
-/// invalid with the reason. Errors: Interrupted where the endpoint lets us ask nothing, or the
-/// budget is spent: no other response would fare better, and what came is kept.
+/// invalid with the reason; an unreadable answer is scored 1 and not sent. Errors: Interrupted
+/// where the endpoint lets us ask nothing, or the budget is spent: no other response would fare
+/// better, and what came is kept.
 class RubricJudge final : public Judge {
  public:
   explicit RubricJudge(RubricSetup setup);
@@ -58,6 +62,7 @@ class RubricJudge final : public Judge {
  private:
   RubricSetup setup_;
   ReplyCache cache_;
+  std::shared_ptr<ChatStyle> style_ = std::make_shared<ChatStyle>();
   mutable std::int64_t from_cache_ = 0;
 };
 

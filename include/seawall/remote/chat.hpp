@@ -2,6 +2,7 @@
 // Chat completions of an OpenAI-compatible endpoint, greedy, within a budget.
 // Source: OpenAI API reference, "Chat completions".
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -18,21 +19,34 @@ nlohmann::json messages_json(const Dialogue& dialogue);
 std::string json_text(const nlohmann::json& json);
 
 struct ChatReply {
-  std::string text;
-  bool finished = true;  // false: cut at the greatest length
+  std::string text;       // what was said, thinking left out; of a refusal field, its words
+  bool finished = true;   // false: cut at the greatest length
+  bool declined = false;  // the endpoint's refusal field answered
   Usage usage;
   double usd = 0;
-  std::string error;  // why there is no text; empty where there is one
-  long status = 0;    // of the answer that said so
+  std::string error;  // why there is no answer; empty if there is one
+  /// Asking again gives the same: there is an answer, or the endpoint gives none to this request.
+  bool settled = false;
   bool ok() const { return error.empty(); }
-  /// The endpoint refuses this request for what it says: asking again gives the same.
-  bool refused() const { return status >= 400 && status < 500 && status != 429; }
 };
 
-/// What is wrong with a chat completion; empty where it can be used.
+/// What keeps a body from being a chat completion at all; empty if it is one.
 std::string wrong_with_reply(const std::string& body);
-/// Reads one that is not wrong. Usage that it does not state stays zero.
+/// The passing error that a body reports in place of a completion; empty if it reports none.
+std::string passing_error(const std::string& body);
+/// Reads a completion that is not wrong. A reply that the endpoint withheld, broke off or left
+/// empty, or that never came out of its thinking, has `error` and is settled; a refusal field
+/// counts whatever comes with it. Usage that it does not state stays zero.
 ChatReply parse_reply(const std::string& body);
+
+/// How an endpoint wants to be asked: what it refuses is changed once and remembered.
+struct ChatStyle {
+  bool completion_field = false;  // the limit is sent as max_completion_tokens
+  bool temperature = true;        // false: left out, since a temperature of 0 is refused
+  bool proven = false;            // a request was answered, or refused for what it says
+  /// E.g. `max_tokens, temperature 0`.
+  std::string text() const;
+};
 
 /// A model behind an endpoint, paid from `spending` under `purpose`; client and spending are
 /// borrowed.
@@ -42,11 +56,15 @@ struct ChatModel {
   std::string model, purpose;
   Price price;
   std::int64_t max_tokens = 256;
+  std::shared_ptr<ChatStyle> style = std::make_shared<ChatStyle>();
+  std::function<void(const std::string&)> notice = nullptr;  // told of a change of style
 
   /// Asks every dialogue at temperature 0; `done` takes the replies as they come. Returns how many
-  /// came: fewer than all where the budget does not hold the next one. A try whose end nobody saw
-  /// is booked as if it had been answered at full length. Errors: Interrupted where the endpoint
-  /// lets us ask nothing (wrong key, no such model).
+  /// came: fewer than all if the budget does not hold the next one. A try whose end nobody saw is
+  /// booked as if it had been answered at full length. Until the first request is settled, one is
+  /// sent at a time; a parameter that the endpoint refuses is changed once (ChatStyle). Errors:
+  /// Interrupted with the endpoint's message if no request would fare better: a wrong key, no such
+  /// model, a parameter that is refused, or the same status 400 for every row.
   std::size_t ask_all(const std::vector<Dialogue>& dialogues,
                       const std::function<void(std::size_t, ChatReply)>& done) const;
   /// What asking `dialogues` costs at most, by tokens_about.

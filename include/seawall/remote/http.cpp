@@ -13,11 +13,11 @@
 #include <cstring>
 #include <ctime>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/rng.hpp"
 #include "seawall/core/version.hpp"
+#include "seawall/remote/endpoint_error.hpp"
 
 namespace seawall {
 namespace {
@@ -68,27 +68,12 @@ bool is_lost(CURLcode code) {
   return is_passing(code) && code != CURLE_COULDNT_RESOLVE_HOST && code != CURLE_COULDNT_CONNECT;
 }
 
-std::string one_line(std::string text, std::size_t most) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  if (text.size() > most) {
-    text.resize(most);
-    while (!text.empty() && (text.back() & 0xC0) == 0x80) text.pop_back();
-    if (!text.empty() && (text.back() & 0x80) != 0) text.pop_back();
-    text += "...";
-  }
-  return text;
-}
-
 }  // namespace
 
-std::string error_message(const std::string& body) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
-  if (!json.is_object() || !json.contains("error")) return "";
-  const auto& error = json["error"];
-  if (error.is_string()) return one_line(error.get<std::string>(), 160);
-  if (!error.is_object() || !error.contains("message") || !error["message"].is_string()) return "";
-  return one_line(error["message"].get<std::string>(), 160);
+bool HttpAnswer::hopeless() const {
+  if (status == 403) return !endpoint_error(body).about_content();
+  if (status == 429) return endpoint_error(body).about_quota();
+  return status == 401 || status == 402 || status == 404 || status == 405;
 }
 
 double retry_after_seconds(const std::string& value, double now) {
@@ -271,6 +256,13 @@ class HttpClient::Round {
     }
   }
 
+  /// A status after which the same request may well succeed.
+  static bool may_pass(const HttpAnswer& answer) {
+    const long status = answer.status;
+    return status == 408 || status == 409 || status == 425 || status >= 500 ||
+           (status == 429 && !answer.hopeless());
+  }
+
   void finish_try(std::size_t i, CURLcode code) {
     Job& job = jobs_[i];
     HttpAnswer& answer = job.answer;
@@ -288,13 +280,17 @@ class HttpClient::Round {
       answer.error =
           code == CURLE_OPERATION_TIMEDOUT ? "no answer in time" : curl_easy_strerror(code);
     } else if (answer.status < 200 || answer.status > 299) {
-      again = answer.status == 429 || answer.status >= 500;
+      again = may_pass(answer);
       answer.error = "HTTP " + std::to_string(answer.status);
       if (const auto said = error_message(answer.body); !said.empty()) answer.error += ": " + said;
-    } else if (requests_[i].wrong) {
-      answer.error = requests_[i].wrong(answer.body);
+    } else {
+      if (requests_[i].failed) answer.error = requests_[i].failed(answer.body);
       again = !answer.error.empty();
-      answer.lost += again;
+      if (!again && requests_[i].wrong) {
+        answer.error = requests_[i].wrong(answer.body);
+        again = !answer.error.empty();
+        answer.lost += again;
+      }
     }
     if (!requests_[i].repeatable && answer.status != 429 && !(code != CURLE_OK && !is_lost(code)))
       again = false;

@@ -35,6 +35,8 @@ struct HttpRequest {
   bool repeatable = true;
   /// What is wrong with the body of a good answer, or nothing; such an answer is tried again.
   std::function<std::string(const std::string& body)> wrong;
+  /// A passing error that the body of a good answer reports, or nothing; tried again as a 5xx is.
+  std::function<std::string(const std::string& body)> failed;
 };
 
 struct HttpAnswer {
@@ -44,8 +46,14 @@ struct HttpAnswer {
   std::int64_t tries = 0;
   std::int64_t lost = 0;  // tries that the server may have worked on without our seeing the result
   bool ok() const { return error.empty(); }
-  /// The endpoint does not let us in, or has no such thing: no other request will fare better.
-  bool hopeless() const { return status == 401 || status == 403 || status == 404; }
+  /// The endpoint does not let us in, has no such thing, or wants money first: no other request
+  /// will fare better.
+  bool hopeless() const;
+  /// The endpoint refuses this very request: asking again gives the same.
+  bool refused() const {
+    return status >= 400 && status < 500 && status != 408 && status != 409 && status != 425 &&
+           status != 429;
+  }
 };
 
 /// One endpoint. Calls come from one thread.
@@ -85,7 +93,5 @@ double retry_after_seconds(const std::string& value, double now);
 /// (0..1) of its half, at least what the server asked for, at most `longest_wait`.
 double wait_before_retry(const HttpOptions& options, std::int64_t tried, double chance,
                          double asked_for);
-/// `error.message` of a JSON error body as one short line; empty where there is none.
-std::string error_message(const std::string& body);
 
 }  // namespace seawall

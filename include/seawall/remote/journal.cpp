@@ -12,7 +12,6 @@
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
-#include "seawall/remote/chat.hpp"
 
 namespace seawall {
 
@@ -61,12 +60,19 @@ void Journal::take(const nlohmann::json& line) {
     tuned_model_ = line.at("model").get<std::string>();
     trained_tokens_ = line.at("trained_tokens").get<std::int64_t>();
   }
-  if (line.contains("question"))
+  if (line.contains("style")) {
+    style_.completion_field = line.at("style").at("completion_field").get<bool>();
+    style_.temperature = line.at("style").at("temperature").get<bool>();
+  }
+  if (line.contains("question")) {
+    style_.proven = true;
     answers_[line.at("question").get<std::string>()] = {
         .text = line.at("text").get<std::string>(),
         .error = line.at("error").get<std::string>(),
         .finished = line.at("finished").get<bool>(),
-        .tokens = line.at("tokens").get<std::int64_t>()};
+        .tokens = line.at("tokens").get<std::int64_t>(),
+        .declined = line.value("declined", false)};
+  }
   if (line.contains("purpose")) {
     auto& account = accounts_[line.at("purpose").get<std::string>()];
     account.usd += line.at("usd").get<double>();
@@ -110,11 +116,18 @@ void Journal::tuned(const std::string& model, std::int64_t trained_tokens) {
 }
 
 void Journal::answer(const std::string& question, const Answer& answer) {
-  put({{"question", question},
-       {"text", answer.text},
-       {"error", answer.error},
-       {"finished", answer.finished},
-       {"tokens", answer.tokens}},
+  nlohmann::json line{{"question", question},
+                      {"text", answer.text},
+                      {"error", answer.error},
+                      {"finished", answer.finished},
+                      {"tokens", answer.tokens}};
+  if (answer.declined) line["declined"] = true;
+  put(line, false);
+}
+
+void Journal::style(const ChatStyle& style) {
+  put({{"style",
+        {{"completion_field", style.completion_field}, {"temperature", style.temperature}}}},
       false);
 }
 

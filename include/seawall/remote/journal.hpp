@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "seawall/remote/chat.hpp"
 #include "seawall/remote/spending.hpp"
 
 namespace seawall {
@@ -19,6 +20,7 @@ class Journal {
     std::string text, error;
     bool finished = true;
     std::int64_t tokens = 0;
+    bool declined = false;  // the endpoint's refusal field answered
   };
 
   /// Continues the file where there is one; otherwise it is there from the first line on. `key` is
@@ -37,6 +39,8 @@ class Journal {
   std::int64_t trained_tokens() const { return trained_tokens_; }
   const Answer* find(const std::string& question) const;
   std::size_t answers() const { return answers_.size(); }
+  /// How questions were sent last; proven if any is answered.
+  const ChatStyle& style() const { return style_; }
   const std::map<std::string, Spending::Account>& accounts() const { return accounts_; }
 
   // Each is on the disk before the next request is sent; ids are flushed to it.
@@ -44,6 +48,7 @@ class Journal {
   void job(const std::string& id);
   void tuned(const std::string& model, std::int64_t trained_tokens);
   void answer(const std::string& question, const Answer& answer);
+  void style(const ChatStyle& style);
   /// Goes to the disk with the next line, or at once where `now`: a charge and what was bought are
   /// one write.
   void charge(const std::string& purpose, const Spending::Account& change, bool now);
@@ -56,6 +61,7 @@ class Journal {
   std::size_t whole_ = 0;  // bytes of the lines that were read
   std::string nonce_, file_id_, job_id_, tuned_model_, pending_;
   std::int64_t trained_tokens_ = 0;
+  ChatStyle style_;
   std::map<std::string, Answer> answers_;
   std::map<std::string, Spending::Account> accounts_;
 };

@@ -8,6 +8,7 @@
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
 #include "seawall/remote/chat.hpp"
+#include "seawall/remote/endpoint_error.hpp"
 
 namespace seawall {
 namespace {
@@ -82,13 +83,16 @@ std::vector<Moderated> moderate_rows(HttpClient& client, const ReplyCache& cache
                             parse_moderation(body, count);
                             return "";
                           } catch (const DataError& e) {
-                            return e.what();
+                            const auto error = endpoint_error(body);
+                            return error ? error.text() : e.what();
                           }
-                        }});
+                        },
+                        .failed = passing_error});
   }
   client.ask_all(requests, [&](std::size_t at, const HttpAnswer& answer) {
     const std::string says = client.endpoint().url() + ": moderation: " + answer.error;
     if (answer.hopeless()) throw UsageError(says + "; check the key and --base-url");
+    if (answer.refused()) throw DataError(says + "; no row was trained on");
     if (!answer.ok()) throw IoError(says + "; no row was trained on, run again");
     const std::size_t from = at * kTextsARequest;
     const auto said = parse_moderation(answer.body, std::min(kTextsARequest, texts.size() - from));

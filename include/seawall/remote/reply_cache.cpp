@@ -12,12 +12,11 @@ namespace {
 
 /// Binds a reply to its question, so that no file answers another one.
 std::string seal_of(const std::string& key, const ReplyCache::Entry& entry) {
-  return Sha256()
-      .field(key)
-      .field(entry.text)
-      .field(std::to_string(entry.usage.in))
-      .field(std::to_string(entry.usage.out))
-      .hex();
+  Sha256 sha;
+  sha.field(key).field(entry.text);
+  sha.field(std::to_string(entry.usage.in)).field(std::to_string(entry.usage.out));
+  if (!entry.error.empty()) sha.field(entry.error);
+  return sha.hex();
 }
 
 }  // namespace
@@ -35,7 +34,8 @@ std::optional<ReplyCache::Entry> ReplyCache::find(const std::string& key) const 
     const auto json = parse_json(read_file(file, std::uint64_t{4} << 20), file.string());
     Entry entry{.text = json.at("text").get<std::string>(),
                 .usage = {json.at("tokens_in").get<std::int64_t>(),
-                          json.at("tokens_out").get<std::int64_t>()}};
+                          json.at("tokens_out").get<std::int64_t>()},
+                .error = json.value("error", "")};
     if (json.at("sha256").get<std::string>() == seal_of(key, entry)) return entry;
   } catch (const Error&) {
   } catch (const nlohmann::json::exception&) {
@@ -50,11 +50,12 @@ void ReplyCache::keep(const std::string& key, const Entry& entry) const {
   std::filesystem::create_directories(file.parent_path(), error);
   if (error)
     throw IoError(file.parent_path().string() + ": cannot make the folder: " + error.message());
-  const nlohmann::json json{{"text", entry.text},
-                            {"tokens_in", entry.usage.in},
-                            {"tokens_out", entry.usage.out},
-                            {"sha256", seal_of(key, entry)}};
-  write_file_atomically(file, json.dump());
+  nlohmann::json json{{"text", entry.text},
+                      {"tokens_in", entry.usage.in},
+                      {"tokens_out", entry.usage.out},
+                      {"sha256", seal_of(key, entry)}};
+  if (!entry.error.empty()) json["error"] = entry.error;
+  write_file_atomically(file, json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace seawall

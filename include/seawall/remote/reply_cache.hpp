@@ -16,7 +16,8 @@ class ReplyCache {
 
   struct Entry {
     std::string text;
-    Usage usage;  // what it cost when it was asked
+    Usage usage;        // what it cost when it was asked
+    std::string error;  // why there is no text to use; empty if there is one
   };
   std::optional<Entry> find(const std::string& key) const;
   /// Errors: IoError naming the file.
