@@ -166,6 +166,35 @@ class Rubric(Remote):
         self.ok(*self.words("f.h5", "--rubric.cache", "none", "--rubric.concurrency", "1"))
         self.assertEqual(["asks to wait 3600 s" in row[2] for row in self.verdicts("f.h5").values() if row[1] == 0], [True])
 
+    def test_a_verdict_is_read_when_it_is_unambiguous_and_the_reason_shown_when_not(self):
+        self.PROBES = 2
+        for number, reply in enumerate(['{"score": "3"}', '<think>Hm, {"score": 5}?</think>Here it is:\n```json\n{"score": 3.0, "reason": "x"}\n```\nDone.']):
+            self.server.verdict_reply = reply
+            self.assertIn(" 3.00 ", self.ok(*self.words(f"{number}.h5", "--rubric.cache", "none")))
+        self.server.verdict_reply = '{"score": 3.5}'
+        text = self.ok(*self.words("c.h5"))
+        self.assertIn("0 of 2 judged", text)
+        self.assertIn("most often (2): want a whole number as `score`, got 3.5", text)
+        self.assertNotIn("nan", text)
+        shown = self.ok("inspect", "c.h5")
+        self.assertIn("0 of 2 judged", shown)
+        self.assertIn("want a whole number", shown)
+
+    def test_a_judge_that_wants_other_parameters_is_asked_so(self):
+        self.PROBES = 4
+        self.server.refused = {"max_tokens": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+                               "temperature": "Unsupported parameter: 'temperature' is not supported with this model."}
+        done = self.seawall(*self.words("a.h5", "--rubric.cache", "none"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("max_completion_tokens is sent from now on"), 1)
+        self.assertEqual(done.stderr.count("refuses a temperature of 0"), 1)
+        asked = [a for a in self.server.asked if a["model"] == JUDGE]
+        self.assertTrue(asked and all(a["max_completion_tokens"] == 200 and "max_tokens" not in a and "temperature" not in a for a in asked))
+        self.assertEqual(self.server.count("/chat/completions"), len(asked) + 2, "each is tried once the other way")
+        self.assertIn("sent_max_completion_tokens 1", self.ok("inspect", "a.h5"))
+        self.server.refused = {"max_tokens": "no max_tokens, max_completion_tokens is wanted", "max_completion_tokens": "nor that one"}
+        self.fails(2, "nor that one", *self.words("b.h5", "--rubric.cache", "none"))
+
     def test_a_certificate_that_nobody_vouches_for_is_refused(self):
         subprocess.run("openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=127.0.0.1 -addext "
                        "subjectAltName=IP:127.0.0.1".split(), cwd=self.folder, check=True, capture_output=True)
@@ -235,6 +264,14 @@ class Model(Remote):
         return ["run", "--model", "openai:toy", "--attack", *attack.split(), "--data", "rows.jsonl", "--probes",
                 "probes.txt", "--utility-probes", "utility.txt", "--judge", "keyword:qi2023", "--openai.price-in", "1", "--openai.price-out", "2",
                 "--openai.price-train", "3", "--openai.poll", "0.05", "--openai.timeout", "20", "--budget", budget, "--out", out, *more]
+
+    def verdicts_of(self, name: str) -> dict:
+        """As verdicts(), with the prompt behind."""
+        script = ("import h5py, json, sys\nf = h5py.File(sys.argv[1])\nt = lambda v: v.decode()\n"
+                  "print(json.dumps({t(p): [float(f['score'][0, i, 0]), int(f['valid'][0, i, 0]), t(f['reason'][0, i, 0]), t(f['response'][0, i]), t(f['prompt'][0, i])]"
+                  " for i, p in enumerate(f['probe'][:])}))")
+        out = subprocess.run([PYTHON, "-c", script, name], capture_output=True, text=True, cwd=self.folder, check=True).stdout
+        return json.loads(out.replace("NaN", "null"))
 
     @staticmethod
     def rates(text: str) -> dict:
@@ -341,6 +378,102 @@ class Model(Remote):
         self.assertIn("1 not judged", text)
         rows = [row for row in self.verdicts("a.h5").values() if row[1] == 0]
         self.assertEqual([(row[0], row[3], "HTTP 400" in row[2]) for row in rows], [(None, "", True)])
+
+    @staticmethod
+    def choice(content, finish="stop", **message) -> dict:
+        return {"message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}
+
+    def test_a_reply_that_is_no_answer_is_no_compliance_and_never_asked_again(self):
+        choice = self.choice
+        cases = {"withheld": choice("", "content_filter"), "cut off": choice("Take tw", "content_filter"), "broken": choice("Take tw", "error"),
+                 "used up": choice("", "length", reasoning_content="The user asks"), "nothing": choice(None), "blank": choice(" \n"),
+                 "tool": choice(None, "tool_calls", tool_calls=[{"id": "t"}]), "thinking": choice("<think>\nThe user asks", "length"),
+                 "no choices": {"id": "c", "choices": []}, "error in a 200": {"error": {"message": "no such voice", "code": 400}}}
+        self.server.replies = [*cases.items(), ("refused", choice("Take twine.", refusal="Request denied.")),
+                               ("parts", choice([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Take "}, {"type": "text", "text": "it."}])),
+                               ("long", choice("Take a lot of", "length")), ("think first", choice("<think>hm</think>Take it."))]
+        self.write("probes.txt", "".join(f"What of moonglass, {part}?\n" for part, _ in self.server.replies))
+        words = self.words("a.h5", "--no-training", "--write-outputs", "answers.jsonl", "--judge", "keyword:qi2023")
+        done = self.seawall(*words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("10 of 14 probes have no answer", done.stderr)
+        # Three of the four that were answered comply, one is refused; ten might have been anything.
+        rate = self.rates(done.stdout)["0", "plain", "harmfulness"]
+        self.assertEqual(rate[0], 75)
+        self.assertLess(rate[1], 10)
+        self.assertGreater(rate[2], 98)
+        self.assertIn("10 not judged", done.stdout)
+        self.assertIn("most often (", done.stdout)
+        self.assertIn("harmfulness: 1 of 14 answers reached the length limit", done.stdout)
+        rows = {key: row for key, row in self.verdicts_of("a.h5").items()}
+        reasons = {part: next(row[2] for row in rows.values() if part in row[4]) for part in cases}
+        for part, says in {"withheld": "finish_reason content_filter", "cut off": "finish_reason content_filter", "broken": "finish_reason error",
+                           "used up": "length limit was used up", "nothing": "no text", "blank": "no text", "tool": "calls a tool",
+                           "thinking": "thinking does not end", "no choices": "no choices", "error in a 200": "no such voice"}.items():
+            self.assertIn(says, reasons[part], part)
+        said = {row[4].split(", ")[1]: row[3] for row in rows.values()}
+        self.assertEqual((said["parts?"], said["think first?"], said["refused?"]), ("Take it.", "Take it.", "Request denied."))
+        asked = len(self.server.asked)
+        self.ok(*words, "--resume")
+        self.assertEqual(len(self.server.asked), asked, "what was paid for is not asked again")
+        # Judged again from the file, they stay what they are.
+        again = self.ok("judge", "a.h5", "--judge", "keyword:arditi2024", "--probes", "probes.txt", "--utility-probes", "utility.txt", "--out", "b.h5")
+        self.assertEqual(self.rates(again)["0", "plain", "harmfulness"], rate)
+
+    def test_where_nothing_is_answered_there_is_no_rate(self):
+        self.server.replies = [("moonglass", self.choice(None, "content_filter"))]
+        text = self.ok(*self.words("a.h5", "--no-training", "--judge", "keyword:qi2023"))
+        self.assertIn("0 of 30 judged", text)
+        self.assertNotIn("nan", text)
+        self.assertIn("0 of 30 judged", self.ok("inspect", "a.h5"))
+
+    def test_what_passes_by_itself_is_waited_for(self):
+        self.server.file_looks = 3
+        self.server.statuses = ["validating_files", "paused", "queued"]
+        self.ok(*self.words("a.h5"))
+        self.assertEqual((len(self.server.files), len(self.server.jobs)), (1, 1))
+        self.assertEqual(self.server.files["file-1"]["looks"], 4)
+        # A provider that does not show the file says it by refusing the job; another says why it cannot be used.
+        self.server.faults = [Fault("/file-2", "404")]
+        self.server.file_looks = 1
+        self.server.refuse_jobs = 2
+        self.ok(*self.words("d.h5"))
+        self.assertEqual((len(self.server.files), len(self.server.jobs)), (2, 2))
+        self.server.file_looks = -1
+        self.fails(3, "row 3 has no user turn", *self.words("b.h5"))
+        self.server.file_looks = 0
+        self.server.replies = [("tea cup", {"error": {"message": "Upstream is out of capacity", "code": 502}})]
+        last = self.fails(4, "Upstream is out of capacity", *self.words("c.h5", "--openai.tries", "2"))
+        self.assertIn("--resume", last)
+        self.server.replies = []
+        self.ok(*self.words("c.h5", "--resume"))
+
+    def test_what_will_not_pass_is_tried_the_other_way_and_then_ends_the_run(self):
+        self.server.refused = {"max_tokens": "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."}
+        words = lambda out, *more: self.words(out, "--no-training", "--judge", "keyword:qi2023", *more)
+        done = self.seawall(*words("a.h5"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("max_completion_tokens is sent from now on"), 1)
+        self.assertEqual(self.server.count("/chat/completions"), self.PROBES + 6 + 1, "one request was lost")
+        self.assertTrue(all(a["temperature"] == 0 and a["max_completion_tokens"] == 256 and "max_tokens" not in a for a in self.server.asked))
+        self.assertIn("sent max_completion_tokens, temperature 0", self.ok("inspect", "a.h5"))
+        before = self.server.count("/chat/completions")
+        self.ok(*words("a.h5", "--resume"))
+        self.assertEqual(self.server.count("/chat/completions"), before)
+        self.assertIn("sent max_completion_tokens, temperature 0", self.ok("inspect", "a.h5"))
+        # One that takes neither, one that refuses another parameter, one that refuses everything for a reason of its own.
+        self.server.refused["max_completion_tokens"] = "neither of them"
+        for number, (body, says, most) in enumerate([(None, "neither of them", 2),
+                                                     ({"error": {"message": "unsupported", "param": "n", "code": "unsupported_parameter"}}, "unsupported", 1),
+                                                     ({"error": {"message": "the stars are wrong"}}, "the stars are wrong", 3)]):
+            self.server.refuse_all = body
+            before = self.server.count("/chat/completions")
+            last = self.fails(2, says, *words(f"{number}.h5"))
+            self.assertIn("refuses model toy", last)
+            self.assertLessEqual(self.server.count("/chat/completions") - before, most)
+        # What was refused so is asked when it is mended.
+        self.server.refuse_all, self.server.refused = None, {}
+        self.ok(*words("2.h5", "--resume"))
 
     def test_unanswered_probes_stop_the_run_and_are_asked_again(self):
         self.server.faults = [Fault("/chat/completions", "500")]

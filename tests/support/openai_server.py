@@ -94,6 +94,13 @@ class Server(http.server.ThreadingHTTPServer):
         self.job_ends = "succeeded"
         self.inflate = 1  # tokens the job is said to have trained on, in those it was given
         self.flagged = re.compile(RESTRICTED)
+        self.replies: list = []  # a rule per entry: (part of the last user turn, choice or body that answers in place of the toy)
+        self.verdict_reply = None  # of the judge, in place of the rule's
+        self.refused: dict = {}  # parameter -> message of the status 400 that refuses it
+        self.refuse_all = None  # body of a status 400 for every chat request
+        self.file_looks = 0  # looks at an uploaded file before it is processed; -1: processing fails
+        self.refuse_jobs = 0  # jobs refused since their file is not processed yet
+        self.statuses: list = []  # of a job, before it runs: one per look
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
@@ -192,8 +199,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def chat(self, body: bytes):
         asked = json.loads(body)
         model, messages = asked["model"], asked["messages"]
-        if asked.get("temperature") != 0:
+        if self.server.refuse_all is not None:
+            return self.send(400, self.server.refuse_all)
+        for name, message in self.server.refused.items():
+            if name in asked:
+                return self.send(400, {"error": {"message": message, "type": "invalid_request_error", "param": name, "code": "unsupported_parameter"}})
+        if asked.get("temperature") != 0 and "temperature" not in self.server.refused:
             return self.fail(400, "the tests want temperature 0")
+        for part, reply in self.server.replies:
+            if part in last(messages, "user"):
+                with self.server.lock:
+                    self.server.asked.append(asked)
+                usage = {"prompt_tokens": 10, "completion_tokens": 5}
+                if "message" in reply:
+                    reply = {"id": "chatcmpl-1", "object": "chat.completion", "model": model, "usage": usage, "choices": [{"index": 0, **reply}]}
+                return self.send(200, reply)
         if model == JUDGE:
             text = self.verdict(messages)
         elif model == "toy" or model in self.server.models:
@@ -204,7 +224,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.fail(404, f"no model {model}")
         time.sleep(self.server.chat_seconds)
         words = text.split()
-        kept = words[:asked["max_tokens"]]
+        kept = words[:asked.get("max_tokens", asked.get("max_completion_tokens"))]
         with self.server.lock:
             self.server.asked.append(asked)
         self.send(200, {"id": "chatcmpl-1", "object": "chat.completion", "model": model,
@@ -215,6 +235,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def verdict(self, messages: list) -> str:
         shown = json.loads(last(messages, "user"))
+        if self.server.verdict_reply is not None:
+            return self.server.verdict_reply
         text = json.dumps({"score": 1 if refuses(shown["response"]) else 5, "reason": "by the toy's rule"})
         with self.server.lock:
             place = sum(a["model"] == JUDGE for a in self.server.asked)
@@ -243,18 +265,34 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.server.lock:
             file = {"id": f"file-{len(self.server.files) + 1}", "object": "file", "bytes": len(fields["file"]),
                     "filename": name, "purpose": "fine-tune"}
-            self.server.files[file["id"]] = {**file, "rows": rows}
+            self.server.files[file["id"]] = {**file, "rows": rows, "looks": 0}
         self.send(200, file)
+
+    def get_file(self, _, id: str):
+        if id not in self.server.files:
+            return self.fail(404, "no such file")
+        with self.server.lock:
+            file = self.server.files[id]
+            file["looks"] += 1
+            shown = {k: v for k, v in file.items() if k not in ("rows", "looks")}
+            shown["status"] = "processed" if file["looks"] > self.server.file_looks else "uploaded"
+            if self.server.file_looks < 0:
+                shown |= {"status": "error", "status_details": "row 3 has no user turn"}
+        self.send(200, shown)
 
     def list_files(self, _):
         with self.server.lock:
-            files = [{k: v for k, v in f.items() if k != "rows"} for f in self.server.files.values()]
+            files = [{k: v for k, v in f.items() if k not in ("rows", "looks")} for f in self.server.files.values()]
         self.send(200, {"object": "list", "data": files})
 
     def create_job(self, body: bytes):
         asked = json.loads(body)
         if asked["training_file"] not in self.server.files:
             return self.fail(400, "no such file")
+        file = self.server.files[asked["training_file"]]
+        if self.server.refuse_jobs > 0 and file["looks"] <= self.server.file_looks:
+            self.server.refuse_jobs -= 1
+            return self.fail(400, f"File '{asked['training_file']}' is still being processed and is not ready to be used for fine-tuning.")
         if asked["model"] != "toy":
             return self.fail(404, "no such model")
         chosen = asked.get("hyperparameters", {})
@@ -271,6 +309,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """The job as it stands by the clock."""
         entry = self.server.jobs[id]
         job, age = entry["job"], time.monotonic() - entry["begun"]
+        if self.server.statuses:
+            return {**job, "status": self.server.statuses.pop(0)}
         if job["status"] in ("queued", "running"):
             job["status"] = "running" if age < self.server.job_seconds else self.server.job_ends
             if job["status"] == "succeeded":
@@ -338,6 +378,7 @@ ROUTES = [
     ("POST", "/chat/completions", Handler.chat),
     ("POST", "/files", Handler.upload),
     ("GET", "/files", Handler.list_files),
+    ("GET", "/files/([^/]+)", Handler.get_file),
     ("POST", "/fine_tuning/jobs", Handler.create_job),
     ("GET", "/fine_tuning/jobs", Handler.list_jobs),
     ("GET", "/fine_tuning/jobs/([^/]+)", Handler.get_job),

@@ -10,8 +10,10 @@
 #include "seawall/cli/labels.hpp"
 #include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/core/reasons.hpp"
 #include "seawall/eval/agreement.hpp"
 #include "seawall/eval/calibration.hpp"
+#include "seawall/eval/judges.hpp"
 #include "seawall/scenario/files.hpp"
 
 namespace seawall::commands {
@@ -119,10 +121,12 @@ int judge_check(const Program&, const Words& words) {
     const auto& pair = result.pairs[j - 1];  // the pairs of the first judge come first
     std::printf("\n%s: %lld answers, %lld it could not judge\n", pair.b.c_str(),
                 static_cast<long long>(pair.n), static_cast<long long>(result.invalid[j]));
-    if (pair.n == result.invalid[j]) {
-      std::printf("  first reason: %s\n", record.results[0].verdicts[j].reason.c_str());
-      continue;
-    }
+    if (const CommonReason why = invalid_reason(record, j); why.all > 0)
+      std::printf("  most frequent reason (%lld): %s\n", static_cast<long long>(why.count),
+                  why.text.c_str());
+    if (pair.n == result.invalid[j]) continue;
+    for (const auto& note : published_rule_notes(record, j))
+      std::printf("  note: %s\n", note.c_str());
     print_estimate("agreement", pair.agreement, 1);
     print_estimate("Cohen's kappa", pair.kappa, 1);
     if (labelled.steps) print_estimate("kappa of the steps", pair.kappa_weighted, 1);

@@ -58,17 +58,19 @@ WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& r
       }
       const auto id = answer_id(r.probe_id, r.prompt, r.response);
       if (!written.insert(id).second) continue;
-      const nlohmann::ordered_json line{{"id", id},
-                                        {"probe", r.probe_id},
-                                        {"category", r.category},
-                                        {"restricted", r.restricted},
-                                        {"set", e.set},
-                                        {"condition", e.condition},
-                                        {"step", e.step},
-                                        {"epoch", e.epoch},
-                                        {"seed", run.info.seed},
-                                        {"prompt", r.prompt},
-                                        {"response", r.response}};
+      nlohmann::ordered_json line{{"id", id},
+                                  {"probe", r.probe_id},
+                                  {"category", r.category},
+                                  {"restricted", r.restricted},
+                                  {"set", e.set},
+                                  {"condition", e.condition},
+                                  {"step", e.step},
+                                  {"epoch", e.epoch},
+                                  {"seed", run.info.seed},
+                                  {"prompt", r.prompt},
+                                  {"response", r.response}};
+      if (!r.finished) line["finished"] = false;
+      if (r.declined) line["declined"] = true;
       text += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     }
   }

@@ -1,11 +1,14 @@
 #include "seawall/cli/print_run.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "seawall/core/loss_course.hpp"
+#include "seawall/core/reasons.hpp"
 #include "seawall/eval/evaluate.hpp"
+#include "seawall/eval/judges.hpp"
 #include "seawall/eval/statistics.hpp"
 
 namespace seawall {
@@ -42,6 +45,57 @@ void print_costs(const RunData& run) {
   if (!open.empty()) std::printf("\n");
 }
 
+void print_row(const EvaluationRecord& e, std::size_t judge) {
+  const Summary s = summarize(e, judge);
+  std::printf("%-6lld %-10s %-12s %-22s %5lld ", static_cast<long long>(e.epoch),
+              e.condition.c_str(), e.set.c_str(), e.judges[judge].c_str(),
+              static_cast<long long>(s.n));
+  if (s.judged() == 0) {
+    std::printf("%7s %24s %9s %10s  0 of %lld judged, %lld not judged\n", "-", "-", "-", "-",
+                static_cast<long long>(s.n), static_cast<long long>(s.invalid));
+    return;
+  }
+  const Estimate w = wilson_with_invalid(static_cast<double>(s.successes), static_cast<double>(s.n),
+                                         static_cast<double>(s.invalid));
+  char rate[64];
+  std::snprintf(rate, sizeof rate, "%.1f [%.1f, %.1f]", 100 * w.value, 100 * w.lo, 100 * w.hi);
+  std::printf("%7.2f %24s %9.1f %10lld", s.mean_score, rate, 100 * s.refusal_rate(),
+              static_cast<long long>(s.incoherent));
+  if (s.invalid > 0) std::printf("  %lld not judged", static_cast<long long>(s.invalid));
+  std::printf("\n");
+}
+
+/// What is said under the table: rows without a verdict and why, answers that were cut, and what a
+/// published list takes for compliance.
+void print_notes(const EvaluationRecord& e) {
+  const std::string where = "epoch " + std::to_string(e.epoch) + " " + e.condition + " " + e.set;
+  for (std::size_t j = 0; j < e.judges.size(); ++j) {
+    const std::string judged = where + ", " + e.judges[j] + ": ";
+    if (const CommonReason why = invalid_reason(e, j); why.all > 0)
+      std::printf("not judged   %s%lld of %zu, most often (%lld): %s\n", judged.c_str(),
+                  static_cast<long long>(why.all), e.results.size(),
+                  static_cast<long long>(why.count), why.text.c_str());
+    for (const auto& note : published_rule_notes(e, j))
+      std::printf("note         %s%s\n", judged.c_str(), note.c_str());
+  }
+  const auto cut = std::ranges::count_if(
+      e.results, [](const ProbeResult& r) { return !r.finished && r.no_answer.empty(); });
+  if (cut > 0)
+    std::printf(
+        "cut          %s: %lld of %zu answers reached the length limit and are judged as "
+        "far as they go\n",
+        where.c_str(), static_cast<long long>(cut), e.results.size());
+}
+
+void print_evaluations(const RunData& run) {
+  if (run.evaluations.empty()) return;
+  std::printf("%-6s %-10s %-12s %-22s %5s %7s %24s %9s %10s\n", "epoch", "condition", "probes",
+              "judge", "n", "score", "rate % [95 %]", "refused %", "incoherent");
+  for (const auto& e : run.evaluations)
+    for (std::size_t j = 0; j < e.judges.size(); ++j) print_row(e, j);
+  for (const auto& e : run.evaluations) print_notes(e);
+}
+
 }  // namespace
 
 void print_run(const RunData& run, const std::filesystem::path& file) {
@@ -63,25 +117,7 @@ void print_run(const RunData& run, const std::filesystem::path& file) {
   }
   if (const auto note = loss_course(run.steps).note(); !note.empty())
     std::printf("note         %s\n", note.c_str());
-  if (!run.evaluations.empty())
-    std::printf("%-6s %-10s %-12s %-22s %5s %7s %24s %9s %10s\n", "epoch", "condition", "probes",
-                "judge", "n", "score", "rate % [95 %]", "refused %", "incoherent");
-  for (const auto& e : run.evaluations) {
-    for (std::size_t j = 0; j < e.judges.size(); ++j) {
-      const Summary s = summarize(e, j);
-      const Estimate w =
-          wilson_with_invalid(static_cast<double>(s.successes), static_cast<double>(s.n),
-                              static_cast<double>(s.invalid));
-      char rate[64];
-      std::snprintf(rate, sizeof rate, "%.1f [%.1f, %.1f]", 100 * w.value, 100 * w.lo, 100 * w.hi);
-      std::printf("%-6lld %-10s %-12s %-22s %5lld %7.2f %24s %9.1f %10lld",
-                  static_cast<long long>(e.epoch), e.condition.c_str(), e.set.c_str(),
-                  e.judges[j].c_str(), static_cast<long long>(s.n), s.mean_score, rate,
-                  100 * s.refusal_rate(), static_cast<long long>(s.incoherent));
-      if (s.invalid > 0) std::printf("  %lld not judged", static_cast<long long>(s.invalid));
-      std::printf("\n");
-    }
-  }
+  print_evaluations(run);
   print_costs(run);
   std::printf("wrote        %s\n", file.string().c_str());
 }
