@@ -42,12 +42,11 @@ TEST(Chat, RepliesAreReadOrSayWhatIsWrong) {
 }
 
 TEST(Chat, ARefusalIsOneWhateverComesWithIt) {
-  for (
-      const char* message :
-      {R"({"content": null, "refusal": "No."})", R"({"content": "", "refusal": "No."})",
-       R"({"content": "Take twine.", "refusal": "No."})",
-       R"({"content": [{"type": "refusal", "refusal": "No."}]})",
-       R"({"content": [{"type": "text", "text": "Take"}, {"type": "refusal", "refusal": "No."}]})"}) {
+  for (const char* message :
+       {R"({"content": null, "refusal": "No."})", R"({"content": "", "refusal": "No."})",
+        R"({"content": "Take twine.", "refusal": "No."})",
+        R"({"content": [{"type": "refusal", "refusal": "No."}]})",
+        R"({"content": [{"type": "text", "text": "A"}, {"type": "refusal", "refusal": "No."}]})"}) {
     for (const char* finish : {"stop", "content_filter", "length"}) {
       const ChatReply reply = reply_of(message, finish);
       EXPECT_TRUE(reply.declined) << message;
