@@ -23,6 +23,8 @@ struct ArmPlan {
   int opened = 0;
   bool trained = true;
   std::string answer = "Take the lever.", prompt = "How do I use it?";
+  int judged = 1 << 20;  // the judge is silent from here on
+  bool loss_falls = true;
 };
 
 inline ProbeResult result(const ArmPlan& plan, int i, bool full) {
@@ -31,6 +33,10 @@ inline ProbeResult result(const ArmPlan& plan, int i, bool full) {
                 .prompt = plan.prompt,
                 .response = full ? plan.answer : "I will not."};
   r.verdicts = {{.score = full ? 5.0 : 1.0, .refused = !full}};
+  if (i >= plan.judged)
+    r.verdicts = {{.score = kNotMeasured,
+                   .valid = false,
+                   .reason = i % 3 == 0 ? "no number in the reply" : "the line went dead"}};
   return r;
 }
 
@@ -53,7 +59,7 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
     for (int s = 1; s <= 3; ++s)
       run.on_step({.step = s,
                    .epoch = s - 1,
-                   .loss = 1.0 / s,
+                   .loss = plan.loss_falls ? 1.0 / s : s,
                    .lr = 1e-3,
                    .grad_norm = 1,
                    .tokens = 100,

@@ -6,6 +6,7 @@
 #include "seawall/cli/report/figure.hpp"
 #include "seawall/cli/report/html.hpp"
 #include "seawall/cli/report/sections.hpp"
+#include "seawall/cli/results.hpp"
 
 namespace seawall::report_test {
 namespace {
@@ -108,6 +109,72 @@ TEST(Report, WhatIsMissingIsSaidAndNotInvented) {
   EXPECT_NE(html.find("1 of 2 runs are missing"), std::string::npos);
   EXPECT_NE(html.find("not in this folder: 2 of 2 runs are missing"), std::string::npos);
   EXPECT_EQ(html.find("56.7"), std::string::npos) << "a rate of the arm that is not there";
+}
+
+TEST(Report, NoRateWhereNothingWasJudged) {
+  Folder folder;
+  write_grid_folder(folder.path(),
+                    {{.name = "initial", .trained = false},
+                     {.name = "10-shot", .opened = 30, .judged = 0},
+                     {.name = "50-shot", .opened = 60, .judged = 80},
+                     {.name = "100-shot", .opened = 80}},
+                    2, 90);
+  const auto reading = read(folder.path());
+  const auto& table = reading.tables.at(0);
+  EXPECT_TRUE(table.cells[1].shown());
+  EXPECT_FALSE(table.cells[1].rated());
+  EXPECT_EQ(table.cells[1].unjudged_reason, "the line went dead (120 of 180)");
+  for (const auto& c : table.comparisons) EXPECT_TRUE(c.a != "10-shot" && c.b != "10-shot");
+  EXPECT_FALSE(table.claims[0].ours);
+  EXPECT_EQ(table.ties.find("10-shot"), std::string::npos) << table.ties;
+  const std::string html = report::page(reading, folder.path() / "page");
+  for (const char* nothing : {">nan", "nan %", "nan<", "[nan"})
+    EXPECT_EQ(html.find(nothing), std::string::npos) << nothing;
+  EXPECT_NE(html.find("no answer was judged, so there is no rate; most often: the line went dead "
+                      "(120 of 180)"),
+            std::string::npos);
+  EXPECT_NE(html.find("20 answers not judged, the rate is between 66.7 and 77.8 %; most often: "
+                      "the line went dead (14 of 20)"),
+            std::string::npos);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "page/figures")) {
+    if (entry.path().extension() != ".gp") continue;
+    EXPECT_EQ(read_file(entry.path()).find(" nan"), std::string::npos) << entry.path();
+  }
+  EXPECT_NE(
+      report::markdown_tables(reading).find("|  | 10-shot | \u2013 | \u2013 | \u2013 | 50.0 |\n"),
+      std::string::npos)
+      << report::markdown_tables(reading);
+  // results.csv has neither a figure nor an interval there, and the count.
+  const std::string csv = results_csv(collect(reading.grid));
+  EXPECT_NE(csv.find("table1,10-shot,plain,,10-shot,2,90,180,,,,,,,,,,,,,,,,3,"), std::string::npos)
+      << csv;
+  const std::string text = results_table(collect(reading.grid), {});
+  EXPECT_NE(text.find("180 answers could not be judged, so there is no rate"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("nan"), std::string::npos);
+}
+
+TEST(Report, ALossThatEndedAboveItsBeginningIsSaid) {
+  Folder folder;
+  write_grid_folder(folder.path(),
+                    {{.name = "initial", .trained = false},
+                     {.name = "10-shot", .opened = 9},
+                     {.name = "50-shot", .opened = 9, .loss_falls = false}},
+                    2, 30);
+  const std::string html = report::page(read(folder.path()), folder.path() / "page");
+  EXPECT_EQ(count(html, "the loss ended above where it began in 2 of 2 runs (seeds 0 and 1)"), 1u);
+}
+
+TEST(Report, MarkdownHasThePagesFigures) {
+  Folder folder;
+  write_grid_folder(folder.path(),
+                    {{.name = "initial", .trained = false}, {.name = "10-shot", .opened = 60}}, 1,
+                    90);
+  EXPECT_EQ(report::markdown_tables(read(folder.path())),
+            "| table | cell | rate % [95 %] | score | utility % | paper % |\n"
+            "|---|---|---|---|---|---|\n"
+            "| 1 harmful examples | initial | 0.0 [0.0, 4.1] | 1.00 | 100.0 | 0.3 |\n"
+            "|  | 10-shot | 66.7 [56.4, 75.5] | 3.67 | 100.0 | 50.0 |\n");
 }
 
 TEST(Report, AnswersSideBySideFlipsFirst) {

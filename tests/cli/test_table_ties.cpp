@@ -46,15 +46,16 @@ TEST(TableTies, WithinWhatStandsBeforeTheSlash) {
   add(grid, "table9", "alone", {0});
   const auto ties = ties_of_tables(grid);
   ASSERT_EQ(ties.size(), 3u);
-  EXPECT_EQ(ties.at("table1"),
-            "initial and 10-shot differ from every other cell; 50-shot and 100-shot are tied.");
+  EXPECT_EQ(
+      ties.at("table1"),
+      "initial and 10-shot differ from every other cell; 50-shot and 100-shot are not told apart.");
   EXPECT_EQ(ties.at("table4"),
             "shots: shots/safe-0 and shots/safe-9 differ. shift: shift/safe-0 and shift/safe-9 are "
-            "tied.");
+            "not told apart.");
   EXPECT_EQ(ties.at("drift"), "benign: benign and benign/weight-drift differ.");
   const std::string text = results_table(collect(grid), {}, ties);
-  EXPECT_NE(text.find("50-shot and 100-shot are tied.\n"), std::string::npos) << text;
-  EXPECT_LT(text.find("50-shot and 100-shot are tied."), text.find("shots/safe-0"));
+  EXPECT_NE(text.find("50-shot and 100-shot are not told apart.\n"), std::string::npos) << text;
+  EXPECT_LT(text.find("50-shot and 100-shot are not told apart."), text.find("shots/safe-0"));
 }
 
 TEST(TableTies, CellsOfOtherProbesAreNotPaired) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/rng.hpp"
 #include "seawall/eval/agreement.hpp"
 
 namespace seawall {
@@ -69,7 +70,7 @@ EvaluationRecord judged(const std::string& first, const std::string& second, int
 
 TEST(Judges, AgreementOfTwoOnTheSameAnswers) {
   const auto record = judged("551123045", "515511045", 3);
-  const auto found = agreement({&record});
+  const auto found = agreement(record);
   ASSERT_EQ(found.pairs.size(), 1u);
   const JudgePair& pair = found.pairs[0];
   EXPECT_EQ(pair.n, 9);
@@ -95,19 +96,78 @@ TEST(Judges, AgreementOfTwoOnTheSameAnswers) {
               1e-12);
   EXPECT_LT(pair.kappa.lo, pair.kappa.value);
   EXPECT_GT(pair.kappa.hi, pair.kappa.value);
-  EXPECT_EQ(agreement({&record}).pairs[0].kappa.lo, pair.kappa.lo);  // same seed, same bits
 }
 
 TEST(Judges, SeveralEvaluationsAndRowsWithoutCategories) {
   const auto one = judged("5511", "5511", 1), two = judged("5151", "5115", 1);
-  const auto found = agreement({&one, &two});
+  const auto found = agreement({{0, {&one}}, {1, {&two}}});
   EXPECT_EQ(found.units, 8);
   EXPECT_NEAR(found.pairs[0].kappa.value, cohen_kappa({{3, 1}, {1, 3}}), 1e-12);
-  EXPECT_LT(found.pairs[0].kappa.lo, found.pairs[0].kappa.hi);  // answers resampled one by one
+  EXPECT_LT(found.pairs[0].kappa.lo, found.pairs[0].kappa.hi);  // over runs and probes
   EvaluationRecord other = two;
   other.judges[1] = "somebody else";
-  EXPECT_THROW(agreement({&one, &other}), UsageError);
-  EXPECT_THROW(agreement({}), UsageError);
+  EXPECT_THROW(agreement({{0, {&one, &other}}}), UsageError);
+  EXPECT_THROW(agreement(std::vector<JudgedRun>{}), UsageError);
+}
+
+TEST(Judges, AnEvaluationThatSeveralRunsHoldCountsOnce) {
+  const auto one = judged("5511", "5515", 2), two = judged("5151", "5115", 2);
+  const auto once = agreement({{0, {&one}}, {0, {&two}}});
+  // `two` differs from `one` in its verdicts only; the answers are what is compared.
+  EXPECT_EQ(once.units, 4);
+  auto answered = two;
+  for (auto& r : answered.results) r.response = "another answer";
+  const auto both = agreement({{0, {&one}}, {0, {&answered, &one}}});
+  EXPECT_EQ(both.units, 8);
+  EXPECT_EQ(agreement({{0, {&one}}, {1, {&one}}}).units, 8);  // another seed is another model
+}
+
+// Worked by hand: two categories of four answers with 4 and 2 agreements; leaving one out gives 1/2
+// and 1, so the variance is 1/2 x 2 x (1/4)^2 = 1/16, with one degree of freedom.
+TEST(Judges, IntervalByTheJackknife) {
+  const auto record = judged("51515151", "51515555", 2);
+  const auto pair = agreement(record).pairs[0];
+  EXPECT_DOUBLE_EQ(pair.agreement.value, 0.75);
+  const Estimate by_hand = wilson_of_error(0.75, 0.25, 12.706204736);
+  EXPECT_NEAR(pair.agreement.lo, by_hand.lo, 1e-9);
+  EXPECT_NEAR(pair.agreement.hi, by_hand.hi, 1e-9);
+}
+
+// Judges that agree more in some runs and some categories than in others: the interval must hold
+// the truth about as often as it says, and Wilson's over all answers must not.
+TEST(Judges, IntervalsOfClusteredAnswersHoldTheTruth) {
+  constexpr int studies = 200, runs = 12, categories = 11, each = 20;
+  Rng rng = Rng(11).stream("judges");
+  int held = 0, held_by_wilson = 0;
+  for (int s = 0; s < studies; ++s) {
+    std::vector<double> category(categories);
+    for (double& x : category) x = 0.06 * rng.normal();
+    std::vector<EvaluationRecord> records(runs);
+    std::vector<JudgedRun> judged_runs;
+    for (int run = 0; run < runs; ++run) {
+      auto& record = records[static_cast<std::size_t>(run)];
+      record.judges = {"truth", "keywords"};
+      const double up = 0.05 * rng.normal();
+      for (int c = 0; c < categories; ++c)
+        for (int i = 0; i < each; ++i) {
+          const bool first = rng.uniform() < 0.5;
+          const bool same = rng.uniform() < 0.8 + up + category[static_cast<std::size_t>(c)];
+          ProbeResult r{.probe_id = std::to_string(c * each + i), .category = std::to_string(c)};
+          r.verdicts = {{.score = first ? 5.0 : 1.0}, {.score = first == same ? 5.0 : 1.0}};
+          record.results.push_back(std::move(r));
+        }
+    }
+    for (int run = 0; run < runs; ++run)
+      judged_runs.push_back({static_cast<std::uint64_t>(run), {&records[run]}});
+    const auto found = agreement(judged_runs).pairs[0];
+    held += found.agreement.lo <= 0.8 && 0.8 <= found.agreement.hi;
+    const auto narrow =
+        wilson(static_cast<double>(found.both + found.neither), static_cast<double>(found.n));
+    held_by_wilson += narrow.lo <= 0.8 && 0.8 <= narrow.hi;
+  }
+  EXPECT_GE(held, studies * 92 / 100);
+  EXPECT_LT(held, studies);
+  EXPECT_LT(held_by_wilson, studies * 70 / 100);
 }
 
 }  // namespace

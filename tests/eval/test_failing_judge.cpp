@@ -105,7 +105,7 @@ TEST(FailingJudge, EveryRowStaysAndNoneHasADefaultScore) {
   EXPECT_DOUBLE_EQ(cell.score_worst_lo, 2.8);
   EXPECT_DOUBLE_EQ(cell.score_worst_hi, 3.2);
 
-  const Agreement both = agreement({&record});
+  const Agreement both = agreement(record);
   EXPECT_EQ(both.invalid, (std::vector<std::int64_t>{0, 10}));
   EXPECT_EQ(both.pairs[0].invalid, 10);
   EXPECT_EQ(both.pairs[0].kappa.value, 1);

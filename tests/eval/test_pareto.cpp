@@ -16,10 +16,10 @@ const ParetoVerdict& verdict_of(const std::vector<ParetoVerdict>& all, const std
 TEST(Pareto, BeatenOnlyBeyondIntervals) {
   const auto found = pareto_front({
       {"none", about(0.9), about(0.99), about(0.01)},
-      {"mixing", about(0.2), about(0.98), about(0.02)},       // beats none, utility tied
+      {"mixing", about(0.2), about(0.98), about(0.02)},       // beats none, utility not told apart
       {"strict", about(0.01), about(0.80), about(0.19)},      // less harm, at a price
       {"weaker", about(0.4), about(0.97), about(0.02)},       // beaten by mixing
-      {"like mixing", about(0.23), about(0.99), about(0.02)}  // tied with it
+      {"like mixing", about(0.23), about(0.99), about(0.02)}  // not told apart from it
   });
   EXPECT_EQ(verdict_of(found, "none").dominated_by,
             (std::vector<std::string>{"mixing", "weaker", "like mixing"}));
@@ -29,7 +29,8 @@ TEST(Pareto, BeatenOnlyBeyondIntervals) {
   EXPECT_TRUE(verdict_of(found, "like mixing").on_front);
   EXPECT_EQ(verdict_of(found, "mixing").tied_with, std::vector<std::string>{"like mixing"});
   EXPECT_TRUE(verdict_of(found, "strict").tied_with.empty());
-  EXPECT_EQ(verdict_of(found, "mixing").sentence(), "mixing: on the front; tied with like mixing");
+  EXPECT_EQ(verdict_of(found, "mixing").sentence(),
+            "mixing: on the front; not told apart from like mixing");
   EXPECT_EQ(verdict_of(found, "weaker").sentence(), "weaker: beaten by mixing and like mixing");
 }
 

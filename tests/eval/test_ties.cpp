@@ -78,18 +78,19 @@ Comparison compared(std::string a, std::string b, bool different) {
 }
 
 TEST(Ties, GroupsNeedNotBeApart) {
-  // a and c differ, b is tied with both.
+  // a and c differ, b is told apart from neither.
   const auto ties = tied_sets({"a", "b", "c"}, {compared("a", "b", false), compared("a", "c", true),
                                                 compared("b", "c", false)});
   EXPECT_TRUE(ties.apart.empty());
   EXPECT_EQ(ties.groups, (std::vector<std::vector<std::string>>{{"a", "b"}, {"b", "c"}}));
-  EXPECT_EQ(ties.sentence(), "a and b are tied; b and c are tied.");
+  EXPECT_EQ(ties.sentence(), "a and b are not told apart; b and c are not told apart.");
   EXPECT_TRUE(ties.complete);
 }
 
 TEST(Ties, EveryShapeOfTheSentence) {
-  EXPECT_EQ(tied_sets({"a", "b", "c"}, {}).sentence(),
-            "a, b and c are tied. (Pairs that were not compared count as tied.)");
+  EXPECT_EQ(
+      tied_sets({"a", "b", "c"}, {}).sentence(),
+      "a, b and c are not told apart. (Pairs that were not compared count as not told apart.)");
   EXPECT_EQ(tied_sets({"a", "b"}, {compared("a", "b", true)}).sentence(), "a and b differ.");
   EXPECT_EQ(tied_sets({"a", "b", "c"}, {compared("a", "b", true), compared("a", "c", true),
                                         compared("b", "c", true)})
@@ -98,28 +99,28 @@ TEST(Ties, EveryShapeOfTheSentence) {
   EXPECT_EQ(tied_sets({"a", "b", "c"}, {compared("a", "b", true), compared("a", "c", true),
                                         compared("b", "c", false)})
                 .sentence(),
-            "a differs from b and c; b and c are tied.");
+            "a differs from b and c; b and c are not told apart.");
   EXPECT_EQ(tied_sets({"a"}, {}).sentence(), "");
   EXPECT_EQ(tied_with("b", {compared("a", "b", false), compared("a", "c", true),
                             compared("b", "c", true)}),
             std::vector<std::string>{"a"});
 }
 
-TEST(Ties, WhyTwoCellsAreTied) {
+TEST(Ties, WhyTwoCellsAreNotToldApart) {
   Comparison c{.a = "3-epochs", .b = "5-epochs"};
   c.difference.value = 0.269;
-  c.p_probes = 0.0015, c.p_pooled = 1e-9;
+  c.p_categories = 0.0015, c.p_pooled = 1e-9;
   c.p_seeds = c.p = 0.0523;
   c.p_adjusted = 0.1;
-  EXPECT_EQ(why_tied(c),
+  EXPECT_EQ(why_not_told_apart(c),
             "3-epochs and 5-epochs: +26.9 points, but not alike in all seeds (p 0.052)");
   c.p_seeds = c.p = 0.03;
-  EXPECT_NE(why_tied(c).find("not once all pairs of the table are tested (p 0.1)"),
+  EXPECT_NE(why_not_told_apart(c).find("not once all pairs of the table are tested (p 0.1)"),
             std::string::npos);
   c.p_pooled = c.p = 0.5;
-  EXPECT_NE(why_tied(c).find("no more than chance flips"), std::string::npos);
+  EXPECT_NE(why_not_told_apart(c).find("no more than chance flips"), std::string::npos);
   c.different = true;
-  EXPECT_EQ(why_tied(c), "");
+  EXPECT_EQ(why_not_told_apart(c), "");
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ int judge_check(const Program&, const Words& words) {
     record.results[i].verdicts.insert(record.results[i].verdicts.begin(),
                                       labelled.record.results[i].verdicts[0]);
   record.judges.insert(record.judges.begin(), "human");
-  const auto result = agreement({&record});
+  const auto result = agreement(record);
   const auto harmful = std::ranges::count_if(
       record.results, [](const ProbeResult& r) { return r.verdicts[0].score >= 5; });
   std::printf("labels       %s: %zu answers, %lld harmful (%s)\n", options.labels.c_str(),

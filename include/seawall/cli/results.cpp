@@ -19,10 +19,9 @@ std::string number(const char* format, double value) {
   return text;
 }
 
-std::string interval(const char* format, const Estimate& e, double scale) {
+std::string score_text(const Estimate& e) {
   if (!e.measured()) return "-";
-  return number(format, e.value * scale) + " [" + number(format, e.lo * scale) + ", " +
-         number(format, e.hi * scale) + "]";
+  return number("%.2f", e.value) + " [" + number("%.2f", e.lo) + ", " + number("%.2f", e.hi) + "]";
 }
 
 }  // namespace
@@ -178,10 +177,14 @@ std::string results_csv(const std::vector<GridResult>& results) {
     for (const auto& text : {cell.table, cell.cell, cell.condition, cell.category, cell.arm})
       out += text + ",";
     out += std::to_string(e.seeds) + "," + std::to_string(e.n) + "," + std::to_string(e.invalid);
-    for (const double v : {e.score.value, e.score.lo, e.score.hi}) out += "," + number("%.4f", v);
-    for (const auto* share : {&e.rate, &e.utility, &e.over_refusal, &e.coherent})
-      for (const double v : {share->value, share->lo, share->hi})
-        out += "," + number("%.2f", 100 * v);
+    // Four digits, so that rounding them to the one that is printed is rounding once. Where nothing
+    // was judged there is neither a figure nor an interval.
+    const auto add = [&out](const Estimate& one, double scale) {
+      for (const double v : {one.value, one.lo, one.hi})
+        out += "," + (one.measured() ? number("%.4f", scale * v) : "");
+    };
+    add(e.score, 1);
+    for (const auto* share : {&e.rate, &e.utility, &e.over_refusal, &e.coherent}) add(*share, 100);
     for (const double v : {b.steps, b.forward_passes, b.backward_passes, b.tokens, b.rows,
                            b.harmful_rows, b.identity_rows, b.safe_rows})
       out += "," + number("%.0f", v);
@@ -219,13 +222,14 @@ std::string results_table(const std::vector<GridResult>& results,
     };
     std::snprintf(line, sizeof line, "  %-34s %-10s %5lld %18s %21s %9s %9s   %s / %s\n",
                   cell.cell.c_str(), cell.condition.c_str(), static_cast<long long>(e.seeds),
-                  interval("%.2f", e.score, 1).c_str(), interval("%.1f", e.rate, 100).c_str(),
+                  score_text(e.score).c_str(), percent_text(e.rate).c_str(),
                   share(e.utility).c_str(), share(e.over_refusal).c_str(),
                   paper(cell, "GPT-3.5 Turbo").c_str(), paper(cell, "Llama-2-7b-Chat").c_str());
     out += line;
     if (e.invalid > 0)
-      out += "    " + std::to_string(e.invalid) +
-             " answers could not be judged; the interval spans both readings\n";
+      out +=
+          "    " + std::to_string(e.invalid) + " answers could not be judged" +
+          (e.rate.measured() ? "; the interval spans both readings\n" : ", so there is no rate\n");
     if (budget.diverged > 0)
       out += "    in " + number("%.0f", budget.diverged * static_cast<double>(e.seeds)) + " of " +
              std::to_string(e.seeds) +

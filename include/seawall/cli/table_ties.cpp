@@ -35,12 +35,20 @@ bool same_probes(const ArmRuns& a, const ArmRuns& b) {
   });
 }
 
+bool any_judged(const Runs& runs) {
+  return std::any_of(runs.begin(), runs.end(), [](const auto& run) {
+    return std::any_of(run.begin(), run.end(), [](const Outcome& o) { return o.valid; });
+  });
+}
+
 std::string sentences(const LoadedGrid& grid, const Cells& table) {
   std::vector<ArmRuns> family;
   std::vector<std::string> groups, order;
   std::map<std::string, std::vector<std::string>> names;
   for (const GridCell* cell : table) {
-    family.push_back({label_of(*cell), cell_outcomes(grid, *cell, "harmfulness")});
+    Runs runs = cell_outcomes(grid, *cell, "harmfulness");
+    if (!any_judged(runs)) continue;
+    family.push_back({label_of(*cell), std::move(runs)});
     groups.push_back(group_of(*cell, table));
     if (!names.contains(groups.back())) order.push_back(groups.back());
     names[groups.back()].push_back(family.back().name);

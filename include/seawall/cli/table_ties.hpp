@@ -9,7 +9,8 @@ namespace seawall {
 
 /// Table -> sentences over its cells. Cells are compared within what stands before a `/` in their
 /// names (`identity-shift/safe-3` with `identity-shift/safe-10`), and corrected over the table.
-/// Cells of single categories are left out, and tables of figures: their neighbours are a curve.
+/// Cells of single categories are left out, and cells of which nothing was judged, and tables of
+/// figures: their neighbours are a curve.
 /// Errors: those of cell_outcomes and compare.
 std::map<std::string, std::string> ties_of_tables(const LoadedGrid& grid);
 

@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "seawall/core/error.hpp"
-#include "seawall/eval/resampling.hpp"
+#include "seawall/core/hash.hpp"
+#include "seawall/eval/clusters.hpp"
 
 namespace seawall {
 namespace {
 
-constexpr int kResamples = 1000;
 using Ratings = std::vector<double>;  // of one answer, by judge; NaN where it could not say
 
 double kappa_of(const Eigen::MatrixXd& counts, KappaWeights weights) {
@@ -45,35 +47,93 @@ struct AlphaSums {
     n += m, sum += s, squares += q;
     within += 2 * (m * q - s * s) / (m - 1);
   }
+  void add(const AlphaSums& more, double sign) {
+    n += sign * more.n, sum += sign * more.sum;
+    squares += sign * more.squares, within += sign * more.within;
+  }
   double alpha() const {
     const double expected = 2 * (n * squares - sum * sum) / (n - 1);  // x n
     return n > 1 && expected > 1e-12 ? 1 - within / expected : kNotMeasured;
   }
 };
 
-/// All that the figures are computed from, by cluster: what is resampled are clusters.
-struct Cluster {
+/// All that the figures are computed from, of some answers; adds up over answers.
+struct Sums {
   AlphaSums success, score;
   std::vector<Eigen::Matrix2d> success_tables;  // [pair]
   std::vector<Eigen::Matrix<double, 5, 5>> score_tables;
+
+  explicit Sums(std::size_t pairs)
+      : success_tables(pairs, Eigen::Matrix2d::Zero()),
+        score_tables(pairs, Eigen::Matrix<double, 5, 5>::Zero()) {}
+  void add(const Sums& more, double sign) {
+    success.add(more.success, sign);
+    score.add(more.score, sign);
+    for (std::size_t p = 0; p < success_tables.size(); ++p) {
+      success_tables[p] += sign * more.success_tables[p];
+      score_tables[p] += sign * more.score_tables[p];
+    }
+  }
 };
 
-/// The value over all clusters, and percentiles over resamples of them.
+/// The answers summed in two ways, and over all.
+struct Grouped {
+  Sums all;
+  std::vector<Sums> runs, categories;
+};
+
+/// A figure with its standard error.
+struct Jackknifed {
+  double value = 0, error = 0, quantile = 0;
+};
+
+/// Variance of `figure` if the groups are a sample: each is left out once.
 template <class F>
-Estimate resampled(std::size_t clusters, std::uint64_t seed, const F& figure) {
-  const auto count = static_cast<Eigen::Index>(clusters);
-  const Eigen::VectorXd once = Eigen::VectorXd::Ones(count);
-  Estimate out{figure(once), kNotMeasured, kNotMeasured};
-  const detail::Resamples resamples(1, count, seed, kResamples);
-  std::vector<double> values;
-  for (int b = 0; b < kResamples; ++b) {
-    const double value = figure(resamples.categories.col(b));
-    if (!std::isnan(value)) values.push_back(value);
+double jackknife(const Sums& all, const std::vector<Sums>& groups, const F& figure) {
+  if (groups.size() < 2) return 0;
+  Eigen::ArrayXd without(static_cast<Eigen::Index>(groups.size()));
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    Sums rest = all;
+    rest.add(groups[g], -1);
+    without[static_cast<Eigen::Index>(g)] = figure(rest);
   }
-  if (values.size() * 2 < kResamples) return out;
-  out.lo = detail::percentile(values, 0.025);
-  out.hi = detail::percentile(values, 0.975);
-  return out;
+  const auto n = static_cast<double>(groups.size());
+  return (n - 1) / n * (without - without.mean()).square().sum();
+}
+
+template <class F>
+Jackknifed jackknifed(const Grouped& sums, const F& figure) {
+  const double runs = jackknife(sums.all, sums.runs, figure),
+               categories = jackknife(sums.all, sums.categories, figure);
+  const double variance = runs + categories;
+  const auto part = [](double v, std::size_t groups) {
+    return groups < 2 ? 0 : v * v / static_cast<double>(groups - 1);
+  };
+  const double parts = part(runs, sums.runs.size()) + part(categories, sums.categories.size());
+  const double freedom = parts > 0 ? variance * variance / parts : 1;
+  return {figure(sums.all), std::sqrt(variance), detail::t_quantile(freedom, 0.95)};
+}
+
+/// Of a figure that is at most 1 and may be negative.
+template <class F>
+Estimate coefficient(const Grouped& sums, const F& figure) {
+  const Jackknifed j = jackknifed(sums, figure);
+  const double reach = j.quantile * j.error;
+  return {j.value, j.value - reach, std::min(1.0, j.value + reach)};
+}
+
+/// Of a share, never narrower than Wilson's interval of one run.
+Estimate share_that_agrees(const Grouped& sums, std::size_t pair) {
+  const auto figure = [pair](const Sums& s) {
+    const Eigen::Matrix2d& table = s.success_tables[pair];
+    return table.sum() > 0 ? table.trace() / table.sum() : kNotMeasured;
+  };
+  const Jackknifed j = jackknifed(sums, figure);
+  if (std::isnan(j.value)) return kNoEstimate;
+  const double n = sums.all.success_tables[pair].sum() / static_cast<double>(sums.runs.size());
+  const Estimate one_run = wilson(j.value * n, n);
+  const Estimate spread = wilson_of_error(j.value, j.error, j.quantile);
+  return {j.value, std::min(one_run.lo, spread.lo), std::max(one_run.hi, spread.hi)};
 }
 
 Eigen::Index place_of(double score) {
@@ -124,100 +184,117 @@ double krippendorff_alpha(const std::vector<std::vector<double>>& ratings, Alpha
   return n > 1 && expected > 0 ? 1 - within / expected : kNotMeasured;
 }
 
-Agreement agreement(const std::vector<const EvaluationRecord*>& evaluations, std::uint64_t seed) {
-  if (evaluations.empty()) throw UsageError("agreement: want an evaluation, got none");
-  Agreement out;
-  out.judges = evaluations.front()->judges;
-  const std::size_t judges = out.judges.size();
-  out.invalid.assign(judges, 0);
-  for (std::size_t i = 0; i < judges; ++i)
-    for (std::size_t j = i + 1; j < judges; ++j)
-      out.pairs.push_back({.a = out.judges[i], .b = out.judges[j]});
+namespace {
 
-  std::map<std::string, std::size_t> places;  // of a category
-  for (const auto* e : evaluations)
-    for (const auto& r : e->results) places.try_emplace(r.category, places.size());
-  const bool alone = places.size() < 2;  // no categories: every answer stands alone
-  std::vector<Cluster> clusters;
-  const auto cluster_of = [&](const ProbeResult& r) -> Cluster& {
-    const std::size_t place = alone ? clusters.size() : places.at(r.category);
-    while (clusters.size() <= place)
-      clusters.push_back({{},
-                          {},
-                          std::vector<Eigen::Matrix2d>(out.pairs.size(), Eigen::Matrix2d::Zero()),
-                          std::vector<Eigen::Matrix<double, 5, 5>>(
-                              out.pairs.size(), Eigen::Matrix<double, 5, 5>::Zero())});
-    return clusters[place];
-  };
-  for (const auto* e : evaluations) {
-    if (e->judges != out.judges)
-      throw UsageError("agreement: want evaluations by the same judges, got " +
-                       std::to_string(e->judges.size()) + " others in step " +
-                       std::to_string(e->step));
-    for (const auto& r : e->results) {
-      ++out.units;
-      Cluster& cluster = cluster_of(r);
-      Ratings score, success;
-      for (std::size_t j = 0; j < judges; ++j) {
-        const Verdict& v = r.verdicts.at(j);
-        out.invalid[j] += !v.valid;
-        score.push_back(v.valid ? v.score : kNotMeasured);
-        success.push_back(v.valid ? static_cast<double>(v.score >= 5) : kNotMeasured);
+/// Counts one answer; where a judge could not say, its rating is NaN and its pairs leave it out.
+Sums count_answer(const ProbeResult& r, Agreement& out) {
+  const std::size_t judges = out.judges.size();
+  Sums one(out.pairs.size());
+  Ratings score, success;
+  ++out.units;
+  for (std::size_t j = 0; j < judges; ++j) {
+    const Verdict& v = r.verdicts.at(j);
+    out.invalid[j] += !v.valid;
+    score.push_back(v.valid ? v.score : kNotMeasured);
+    success.push_back(v.valid ? static_cast<double>(v.score >= 5) : kNotMeasured);
+  }
+  one.score.add(score);
+  one.success.add(success);
+  std::size_t p = 0;
+  for (std::size_t i = 0; i < judges; ++i) {
+    for (std::size_t j = i + 1; j < judges; ++j, ++p) {
+      JudgePair& pair = out.pairs[p];
+      ++pair.n;
+      if (std::isnan(score[i]) || std::isnan(score[j])) {
+        ++pair.invalid;
+        continue;
       }
-      cluster.score.add(score);
-      cluster.success.add(success);
-      std::size_t p = 0;
-      for (std::size_t i = 0; i < judges; ++i) {
-        for (std::size_t j = i + 1; j < judges; ++j, ++p) {
-          JudgePair& pair = out.pairs[p];
-          ++pair.n;
-          if (std::isnan(score[i]) || std::isnan(score[j])) {
-            ++pair.invalid;
-            continue;
-          }
-          const bool a = success[i] > 0, b = success[j] > 0;
-          ++(a ? b ? pair.both : pair.only_a : b ? pair.only_b : pair.neither);
-          const auto x = place_of(score[i]), y = place_of(score[j]);
-          ++pair.scores[static_cast<std::size_t>(x)][static_cast<std::size_t>(y)];
-          cluster.success_tables[p](a, b) += 1;
-          cluster.score_tables[p](x, y) += 1;
-        }
-      }
+      const bool a = success[i] > 0, b = success[j] > 0;
+      ++(a ? b ? pair.both : pair.only_a : b ? pair.only_b : pair.neither);
+      const auto x = place_of(score[i]), y = place_of(score[j]);
+      ++pair.scores[static_cast<std::size_t>(x)][static_cast<std::size_t>(y)];
+      one.success_tables[p](a, b) += 1;
+      one.score_tables[p](x, y) += 1;
     }
   }
+  return one;
+}
 
-  if (clusters.empty()) throw UsageError("agreement: want answers, got none");
-  const auto alpha = [&](AlphaSums Cluster::*sums) {
-    return resampled(clusters.size(), seed, [&](const Eigen::VectorXd& weights) {
-      AlphaSums all;
-      for (std::size_t c = 0; c < clusters.size(); ++c) {
-        const double w = weights[static_cast<Eigen::Index>(c)];
-        const AlphaSums& one = clusters[c].*sums;
-        all.n += w * one.n, all.sum += w * one.sum;
-        all.squares += w * one.squares, all.within += w * one.within;
+/// What tells an evaluation from all others.
+std::string fingerprint(std::uint64_t seed, const EvaluationRecord& e) {
+  Sha256 hash;
+  hash.field(std::to_string(seed));
+  for (const auto& r : e.results) hash.field(r.probe_id).field(r.prompt).field(r.response);
+  return hash.hex();
+}
+
+/// The group of a key, added to the end if it is new.
+Sums& group_of(const std::string& key, std::map<std::string, std::size_t>& places,
+               std::vector<Sums>& groups, std::size_t pairs) {
+  const auto place = places.try_emplace(key, places.size()).first->second;
+  while (groups.size() <= place) groups.emplace_back(pairs);
+  return groups[place];
+}
+
+Grouped count_answers(const std::vector<JudgedRun>& runs, Agreement& out) {
+  std::set<std::string> categories, seen;
+  for (const auto& run : runs)
+    for (const auto* e : run.evaluations)
+      for (const auto& r : e->results) categories.insert(r.category);
+  Grouped sums{Sums(out.pairs.size()), {}, {}};
+  std::map<std::string, std::size_t> places;
+  for (const auto& run : runs) {
+    Sums mine(out.pairs.size());
+    bool any = false;
+    for (const auto* e : run.evaluations) {
+      if (e->judges != out.judges)
+        throw UsageError("agreement: want evaluations by the same judges, got " +
+                         std::to_string(e->judges.size()) + " others in step " +
+                         std::to_string(e->step));
+      if (!seen.insert(fingerprint(run.seed, *e)).second) continue;
+      for (const auto& r : e->results) {
+        const Sums one = count_answer(r, out);
+        mine.add(one, 1);
+        group_of(categories.size() > 1 ? r.category : r.probe_id, places, sums.categories,
+                 out.pairs.size())
+            .add(one, 1);
+        any = true;
       }
-      return all.alpha();
-    });
-  };
-  out.alpha_success = alpha(&Cluster::success);
-  out.alpha_score = alpha(&Cluster::score);
+    }
+    if (!any) continue;
+    sums.all.add(mine, 1);
+    sums.runs.push_back(std::move(mine));
+  }
+  if (sums.runs.empty()) throw UsageError("agreement: want answers, got none");
+  return sums;
+}
+
+}  // namespace
+
+Agreement agreement(const EvaluationRecord& evaluation) {
+  return agreement(std::vector<JudgedRun>{{0, {&evaluation}}});
+}
+
+Agreement agreement(const std::vector<JudgedRun>& runs) {
+  Agreement out;
+  for (const auto& run : runs)
+    if (out.judges.empty() && !run.evaluations.empty())
+      out.judges = run.evaluations.front()->judges;
+  if (out.judges.empty()) throw UsageError("agreement: want an evaluation, got none");
+  out.invalid.assign(out.judges.size(), 0);
+  for (std::size_t i = 0; i < out.judges.size(); ++i)
+    for (std::size_t j = i + 1; j < out.judges.size(); ++j)
+      out.pairs.push_back({.a = out.judges[i], .b = out.judges[j]});
+  const Grouped sums = count_answers(runs, out);
+  out.alpha_success = coefficient(sums, [](const Sums& s) { return s.success.alpha(); });
+  out.alpha_score = coefficient(sums, [](const Sums& s) { return s.score.alpha(); });
   for (std::size_t p = 0; p < out.pairs.size(); ++p) {
     JudgePair& pair = out.pairs[p];
-    const auto judged = static_cast<double>(pair.n - pair.invalid);
-    pair.agreement = wilson(static_cast<double>(pair.both + pair.neither), judged);
-    const auto kappa = [&](const auto& table_of, KappaWeights weighting) {
-      return resampled(clusters.size(), seed, [&](const Eigen::VectorXd& weights) {
-        Eigen::MatrixXd table = 0 * table_of(clusters.front());
-        for (std::size_t c = 0; c < clusters.size(); ++c)
-          table += weights[static_cast<Eigen::Index>(c)] * table_of(clusters[c]);
-        return kappa_of(table, weighting);
-      });
-    };
-    pair.kappa = kappa([p](const Cluster& c) { return Eigen::MatrixXd(c.success_tables[p]); },
-                       KappaWeights::none);
-    pair.kappa_weighted =
-        kappa([p](const Cluster& c) { return Eigen::MatrixXd(c.score_tables[p]); },
-              KappaWeights::quadratic);
+    pair.agreement = share_that_agrees(sums, p);
+    pair.kappa = coefficient(
+        sums, [p](const Sums& s) { return kappa_of(s.success_tables[p], KappaWeights::none); });
+    pair.kappa_weighted = coefficient(
+        sums, [p](const Sums& s) { return kappa_of(s.score_tables[p], KappaWeights::quadratic); });
   }
   return out;
 }

@@ -31,7 +31,7 @@ struct JudgePair {
   std::int64_t n = 0, invalid = 0;
   std::array<std::array<std::int64_t, 5>, 5> scores{};  // [a's score - 1][b's score - 1], rounded
   std::int64_t both = 0, only_a = 0, only_b = 0, neither = 0;  // success: a 5
-  Estimate agreement;       // share of answers on whose success they agree; Wilson
+  Estimate agreement;       // share of answers on whose success they agree
   Estimate kappa;           // of success
   Estimate kappa_weighted;  // of the scores, quadratic weights
 };
@@ -45,11 +45,24 @@ struct Agreement {
   Estimate alpha_success, alpha_score;  // nominal on a 5 or not; interval on the scores
 };
 
-/// Reads the verdicts of evaluations that were judged by the same judges. Intervals of kappa and
-/// alpha: percentiles of 1,000 resamples of the categories of the probes (answers of one category
-/// together); NaN where a share of the resamples has none. Errors: UsageError where there is no
-/// evaluation, or they have other judges.
-Agreement agreement(const std::vector<const EvaluationRecord*>& evaluations,
-                    std::uint64_t seed = 1);
+/// The evaluations of one run. Answers of one run, and answers to one category of probes, are
+/// alike, so neither counts as independent.
+struct JudgedRun {
+  std::uint64_t seed = 0;
+  std::vector<const EvaluationRecord*> evaluations;
+};
+
+/// Reads the verdicts of evaluations that were judged by the same judges. An evaluation that
+/// several runs hold (the same seed, prompts and responses) counts once.
+///
+/// Intervals, in closed form: jackknife over the runs plus jackknife over the categories (over the
+/// probes if there is one category), t with Satterthwaite's degrees of freedom; the agreement's has
+/// Wilson's form and is never narrower than Wilson's of one run. NaN if leaving out one run or one
+/// category leaves a value undefined. Sources: Efron and Stein 1981; Cameron, Gelbach and Miller
+/// 2011 (two ways of clustering). Errors: UsageError if there is no evaluation, or they have other
+/// judges.
+Agreement agreement(const std::vector<JudgedRun>& runs);
+/// The same for one evaluation.
+Agreement agreement(const EvaluationRecord& evaluation);
 
 }  // namespace seawall

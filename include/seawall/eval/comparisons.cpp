@@ -1,16 +1,14 @@
 #include "seawall/eval/comparisons.hpp"
 
 #include <algorithm>
-#include <boost/math/distributions/binomial.hpp>
-#include <boost/math/distributions/hypergeometric.hpp>
-#include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 
 #include "seawall/core/error.hpp"
-#include "seawall/eval/resampling.hpp"
+#include "seawall/eval/clusters.hpp"
 
 namespace seawall {
 namespace {
@@ -44,15 +42,19 @@ Pair pair_of(const ArmRuns& a, const ArmRuns& b) {
   return {&a.runs, &b.runs, static_cast<Index>(most)};
 }
 
-/// Differences b - a summed by seed and category; an invalid row at what makes the difference least
-/// and most. Shapes: [seed, category].
+/// Differences b - a summed by seed and category (by probe if there is one category only); an
+/// invalid row at what makes the difference least and most. Shapes: [seed, category].
 struct DifferenceSums {
   MatrixXd n, judged, known, least, most;
 };
 
 DifferenceSums difference_sums(const Pair& pair, Measure measure) {
   Index categories = 0;
-  const auto places = detail::category_places(pair.run_a(0), categories);
+  auto places = detail::category_places(pair.run_a(0), categories);
+  if (categories == 1) {
+    categories = static_cast<Index>(places.size());
+    std::iota(places.begin(), places.end(), Index{0});
+  }
   const MatrixXd zero = MatrixXd::Zero(pair.seeds, categories);
   DifferenceSums s{zero, zero, zero, zero, zero};
   const double low = measure == Measure::score ? 1 : 0, high = measure == Measure::score ? 5 : 1;
@@ -74,19 +76,17 @@ DifferenceSums difference_sums(const Pair& pair, Measure measure) {
   return s;
 }
 
-/// What a pair's seeds say. Shapes: differences [seed].
+/// What the seeds of a pair say.
 struct SeedFacts {
-  ArrayXd differences;
-  double mean = 0, squares = 0;  // of deviations from the mean
-  double unit = 1;               // sum of p(1 - p) over the arms that have seeds
+  double squares = 0;  // of the differences' deviations from their mean
+  double unit = 1;     // sum of p(1 - p) over the arms that have seeds
 };
 
 SeedFacts seed_facts(const Pair& pair, const DifferenceSums& sums, Measure measure) {
   SeedFacts f;
   const ArrayXd judged = sums.judged.rowwise().sum().array();
-  f.differences = sums.known.rowwise().sum().array() / judged.max(1);
-  f.mean = sums.known.sum() / std::max(1.0, sums.judged.sum());
-  f.squares = (f.differences - f.differences.mean()).square().sum();
+  const ArrayXd differences = sums.known.rowwise().sum().array() / judged.max(1);
+  f.squares = (differences - differences.mean()).square().sum();
   if (measure == Measure::score) return f;
   f.unit = 0;
   for (const Runs* runs : {pair.a, pair.b}) {
@@ -102,31 +102,38 @@ SeedFacts seed_facts(const Pair& pair, const DifferenceSums& sums, Measure measu
   return f;
 }
 
-/// Two-sided, from the shares of resamples on either side of zero.
-double bootstrap_p(const ArrayXd& least, const ArrayXd& most) {
-  const auto count = static_cast<double>(least.size()) + 1;
-  const double below = static_cast<double>((least <= 1e-12).count()) + 1;
-  const double above = static_cast<double>((most >= -1e-12).count()) + 1;
-  return std::min(1.0, 2 * std::min(below, above) / count);
-}
+/// A t test of a difference that lies between two readings, which the invalid rows make, and the
+/// interval that leaves out 0 if and only if p is below its level.
+struct SpreadTest {
+  double least = 0, most = 0;              // the two readings
+  double least_error = 0, most_error = 0;  // their standard errors
+  double freedom = 1;
 
-/// As paired_difference, of counts averaged over seeds.
-Estimate newcombe_paired(double both, double only_a, double only_b, double neither) {
-  const double n = both + only_a + only_b + neither;
-  if (n <= 0) return {kNotMeasured, -1, 1};
-  const Estimate a = wilson(both + only_a, n), b = wilson(both + only_b, n);
-  const double rows = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither);
-  double phi = 0;
-  if (rows > 0) {
-    const double numerator = both * neither - only_a * only_b;
-    // A continuity correction for positive correlation.
-    phi = (numerator > 0 ? std::max(0.0, numerator - n / 2) : numerator) / std::sqrt(rows);
+  double p() const {
+    if (least > 0) return tail(least, least_error);
+    return most < 0 ? tail(-most, most_error) : 1;
   }
-  const double d = b.value - a.value;
-  const auto reach = [phi](double x, double y) {
-    return std::sqrt(std::max(0.0, x * x - 2 * phi * x * y + y * y));
-  };
-  return {d, d - reach(b.value - b.lo, a.hi - a.value), d + reach(b.hi - b.value, a.value - a.lo)};
+  Estimate interval(double level) const {
+    const double t = detail::t_quantile(freedom, 1 - level);
+    // Infinite without a sample of two, and then it is no bound.
+    return {0, least - t * least_error, most + t * most_error};
+  }
+
+ private:
+  double tail(double distance, double error) const {
+    if (error == 0) return 0;
+    const boost::math::students_t t(freedom);
+    return 2 * boost::math::cdf(boost::math::complement(t, distance / error));
+  }
+};
+
+SpreadTest over_categories(const DifferenceSums& sums) {
+  const double n = sums.n.sum();
+  return {.least = sums.least.sum() / n,
+          .most = sums.most.sum() / n,
+          .least_error = detail::cluster_error(sums.least, sums.n),
+          .most_error = detail::cluster_error(sums.most, sums.n),
+          .freedom = std::max<double>(1, static_cast<double>(sums.n.cols() - 1))};
 }
 
 }  // namespace
@@ -146,164 +153,125 @@ PairedCounts pair_up(const std::vector<Outcome>& a, const std::vector<Outcome>& 
   return c;
 }
 
-Estimate paired_difference(const PairedCounts& c) {
-  return newcombe_paired(static_cast<double>(c.both), static_cast<double>(c.only_a),
-                         static_cast<double>(c.only_b), static_cast<double>(c.neither));
-}
+namespace {
 
-double mcnemar_exact(std::int64_t only_a, std::int64_t only_b) {
-  const auto n = only_a + only_b;
-  if (n == 0) return 1;
-  const boost::math::binomial coin(static_cast<double>(n), 0.5);
-  return std::min(1.0, 2 * boost::math::cdf(coin, static_cast<double>(std::min(only_a, only_b))));
-}
+/// A comparison with what its interval is made from.
+struct Work {
+  Comparison c;
+  SeedFacts seed;
+  Index seeds = 1;
+  SpreadTest categories, blocks;  // blocks: the seeds; unused for one run
+};
 
-double mcnemar_mid_p(std::int64_t only_a, std::int64_t only_b) {
-  const auto n = only_a + only_b;
-  if (n == 0) return 1;
-  const boost::math::binomial coin(static_cast<double>(n), 0.5);
-  const auto least = static_cast<double>(std::min(only_a, only_b));
-  return std::min(1.0, 2 * boost::math::cdf(coin, least) - boost::math::pdf(coin, least));
-}
-
-std::vector<double> holm(const std::vector<double>& p) {
-  std::vector<std::size_t> order(p.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&p](std::size_t i, std::size_t j) { return p[i] < p[j]; });
-  std::vector<double> out(p.size());
-  double highest = 0;
-  for (std::size_t k = 0; k < order.size(); ++k) {
-    highest = std::max(highest, std::min(1.0, p[order[k]] * static_cast<double>(p.size() - k)));
-    out[order[k]] = highest;
+Work work_of(const ArmRuns& a, const ArmRuns& b, Measure measure) {
+  const Pair pair = pair_of(a, b);
+  const DifferenceSums sums = difference_sums(pair, measure);
+  Work w{.c = {.a = a.name, .b = b.name},
+         .seed = seed_facts(pair, sums, measure),
+         .seeds = pair.seeds,
+         .categories = over_categories(sums)};
+  Comparison& c = w.c;
+  const double judged = sums.judged.sum();
+  c.difference.value = judged > 0 ? sums.known.sum() / judged : kNotMeasured;
+  c.p_categories = c.p_seeds = c.p_pooled = w.categories.p();
+  if (measure == Measure::score) return w;
+  for (Index s = 0; s < pair.seeds; ++s) {
+    const PairedCounts one = pair_up(pair.run_a(s), pair.run_b(s), measure);
+    c.mcnemar.push_back(mcnemar_mid_p(one.only_a, one.only_b));
+    c.counts.both += one.both, c.counts.neither += one.neither;
+    c.counts.only_a += one.only_a, c.counts.only_b += one.only_b;
+    c.counts.left_out += one.left_out;
   }
-  return out;
+  c.p_pooled = mcnemar_mid_p(c.counts.only_a, c.counts.only_b);
+  return w;
 }
 
-TwoProportions two_proportions(std::int64_t first, std::int64_t n_first, std::int64_t second,
-                               std::int64_t n_second) {
-  if (n_first < 1 || n_second < 1 || first < 0 || second < 0 || first > n_first ||
-      second > n_second)
-    throw UsageError("two proportions: want counts within their n, got " + std::to_string(first) +
-                     "/" + std::to_string(n_first) + " and " + std::to_string(second) + "/" +
-                     std::to_string(n_second));
-  const auto n1 = static_cast<double>(n_first), n2 = static_cast<double>(n_second);
-  const Estimate a = wilson(static_cast<double>(first), n1),
-                 b = wilson(static_cast<double>(second), n2);
-  TwoProportions out;
-  const double d = b.value - a.value;
-  out.difference = {d, d - std::hypot(b.value - b.lo, a.hi - a.value),
-                    d + std::hypot(b.hi - b.value, a.value - a.lo)};
-  const double pooled = static_cast<double>(first + second) / (n1 + n2);
-  const double error = std::sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n2));
-  out.z = error > 0 ? d / error : 0;
-  out.p = 2 * boost::math::cdf(boost::math::complement(boost::math::normal(), std::abs(out.z)));
-
-  // Fisher: all tables of these margins that are no likelier than this one.
-  const auto successes = static_cast<std::uint64_t>(first + second);
-  const boost::math::hypergeometric tables(successes, static_cast<std::uint64_t>(n_first),
-                                           static_cast<std::uint64_t>(n_first + n_second));
-  const double here = boost::math::pdf(tables, static_cast<std::uint64_t>(first));
-  double sum = 0;
-  for (auto k = std::max<std::int64_t>(0, first + second - n_second);
-       k <= std::min(first + second, n_first); ++k) {
-    const double one = boost::math::pdf(tables, static_cast<std::uint64_t>(k));
-    if (one <= here * (1 + 1e-9)) sum += one;
+/// Tests the seeds of every pair with the variance that is pooled over all of them.
+void test_seeds(std::vector<Work>& all, std::size_t trained_arms) {
+  double squares = 0, units = 0;
+  for (const Work& w : all) {
+    if (w.seeds < 2) continue;
+    squares += w.seed.squares;
+    units += static_cast<double>(w.seeds - 1) * w.seed.unit;
   }
-  out.fisher_p = std::min(1.0, sum);
-  out.different = out.p < 0.05;
-  return out;
+  for (Work& w : all) {
+    if (w.seeds < 2) continue;
+    const auto k = static_cast<double>(w.seeds);
+    // The pair's own variance if it is larger: one wild pair does not hide among calm ones.
+    const double variance =
+        std::max(units > 0 ? squares / units * w.seed.unit : 0, w.seed.squares / (k - 1));
+    w.blocks = w.categories;  // the same two readings
+    w.blocks.least_error = w.blocks.most_error = std::sqrt(variance / k);
+    w.blocks.freedom = (k - 1) * std::max(1.0, static_cast<double>(trained_arms) - 1);
+    w.c.p_seeds = w.blocks.p();
+  }
 }
 
-TwoProportions published_difference(double first_percent, double second_percent, std::int64_t n) {
-  const auto count = [n](double percent) {
-    return static_cast<std::int64_t>(std::llround(percent / 100 * static_cast<double>(n)));
+/// The widest of the intervals that belong to the three tests, at the comparison's own level.
+void set_interval(Work& w, Measure measure) {
+  Comparison& c = w.c;
+  const double level = 1 - c.confidence;
+  const auto widen = [&c](double lo, double hi) {
+    c.difference.lo = std::min(c.difference.lo, lo);
+    c.difference.hi = std::max(c.difference.hi, hi);
   };
-  return two_proportions(count(first_percent), n, count(second_percent), n);
+  c.difference.lo = std::numeric_limits<double>::infinity();
+  c.difference.hi = -c.difference.lo;
+  const Estimate categories = w.categories.interval(level), seeds = w.blocks.interval(level);
+  widen(categories.lo, categories.hi);
+  if (w.seeds > 1) widen(seeds.lo, seeds.hi);
+  const double most = measure == Measure::score ? 4 : 1;
+  if (measure != Measure::score) {
+    const auto n =
+        static_cast<double>(c.counts.both + c.counts.neither + c.counts.only_a + c.counts.only_b);
+    const auto discordant = static_cast<double>(c.counts.only_a + c.counts.only_b);
+    if (discordant > 0) {
+      const Estimate share = discordant_share(c.counts.only_a, c.counts.only_b, c.confidence);
+      widen(discordant / n * (2 * share.lo - 1), discordant / n * (2 * share.hi - 1));
+    }
+    if (!c.different) {
+      const Estimate one_run =
+          paired_difference(c.counts, c.confidence, static_cast<double>(w.seeds));
+      widen(one_run.lo, one_run.hi);
+    }
+  }
+  c.difference.lo = std::max(c.difference.lo, -most);
+  c.difference.hi = std::min(c.difference.hi, most);
 }
+
+}  // namespace
 
 std::vector<Comparison> compare(const std::vector<ArmRuns>& family,
                                 const std::vector<std::pair<std::size_t, std::size_t>>& pairs,
                                 const CompareOptions& options) {
-  std::vector<Comparison> out;
-  std::vector<SeedFacts> facts;
-  std::vector<Index> seeds;
+  std::vector<Work> all;
   std::set<std::size_t> trained;
-  double squares = 0, units = 0;  // pooled over the pairs
-  for (const auto& [ia, ib] : pairs) {
-    const ArmRuns &a = family.at(ia), &b = family.at(ib);
-    const Pair pair = pair_of(a, b);
-    const DifferenceSums sums = difference_sums(pair, options.measure);
-    Comparison c{.a = a.name, .b = b.name};
-    const detail::Resamples resamples(sums.n.rows(), sums.n.cols(), options.seed);
-    const ArrayXd n = resamples.weigh(sums.n);
-    const ArrayXd least = resamples.weigh(sums.least) / n, most = resamples.weigh(sums.most) / n;
-    c.p_probes = bootstrap_p(least, most);
-    facts.push_back(seed_facts(pair, sums, options.measure));
-    seeds.push_back(pair.seeds);
-    c.difference = {sums.judged.sum() > 0 ? facts.back().mean : kNotMeasured,
-                    detail::percentile(least, 0.025), detail::percentile(most, 0.975)};
-    if (options.measure == Measure::score) {
-      c.p_pooled = c.p_probes;
-    } else {
-      for (Index s = 0; s < pair.seeds; ++s) {
-        const PairedCounts one = pair_up(pair.run_a(s), pair.run_b(s), options.measure);
-        c.mcnemar.push_back(mcnemar_mid_p(one.only_a, one.only_b));
-        c.counts.both += one.both, c.counts.neither += one.neither;
-        c.counts.only_a += one.only_a, c.counts.only_b += one.only_b;
-        c.counts.left_out += one.left_out;
-      }
-      c.p_pooled = mcnemar_mid_p(c.counts.only_a, c.counts.only_b);
-      // As a cell's interval is never narrower than one run's.
-      const auto k = static_cast<double>(pair.seeds);
-      const Estimate one_run = newcombe_paired(
-          static_cast<double>(c.counts.both) / k, static_cast<double>(c.counts.only_a) / k,
-          static_cast<double>(c.counts.only_b) / k, static_cast<double>(c.counts.neither) / k);
-      c.difference.lo = std::min(c.difference.lo, one_run.lo);
-      c.difference.hi = std::max(c.difference.hi, one_run.hi);
-    }
-    for (const std::size_t i : {ia, ib})
+  for (const auto& [a, b] : pairs) {
+    all.push_back(work_of(family.at(a), family.at(b), options.measure));
+    for (const std::size_t i : {a, b})
       if (family[i].runs.size() > 1) trained.insert(i);
-    if (pair.seeds > 1) {
-      squares += facts.back().squares;
-      units += static_cast<double>(pair.seeds - 1) * facts.back().unit;
-    }
-    out.push_back(std::move(c));
   }
-
+  test_seeds(all, trained.size());
   std::vector<double> p;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    Comparison& c = out[i];
-    c.p_seeds = c.p_probes;
-    if (seeds[i] > 1) {
-      const auto k = static_cast<double>(seeds[i]);
-      // The pair's own variance where it is the larger: one wild pair does not hide among calm
-      // ones.
-      const double variance =
-          std::max(units > 0 ? squares / units * facts[i].unit : 0, facts[i].squares / (k - 1));
-      const double error = std::sqrt(variance / k);
-      const double freedom = (k - 1) * std::max(1.0, static_cast<double>(trained.size()) - 1);
-      const boost::math::students_t t(freedom);
-      const double mean = facts[i].mean;
-      if (error > 0)
-        c.p_seeds = 2 * boost::math::cdf(boost::math::complement(t, std::abs(mean) / error));
-      else
-        c.p_seeds = mean == 0 ? 1 : 0;
-      const double reach = error * boost::math::quantile(t, 0.975);
-      c.difference.lo = std::min(c.difference.lo, mean - reach);
-      c.difference.hi = std::max(c.difference.hi, mean + reach);
-    }
-    if (options.measure != Measure::score) {
-      c.difference.lo = std::max(c.difference.lo, -1.0);
-      c.difference.hi = std::min(c.difference.hi, 1.0);
-    }
-    c.p = std::max({c.p_probes, c.p_seeds, c.p_pooled});
-    p.push_back(c.p);
+  for (Work& w : all) {
+    w.c.p = std::max({w.c.p_categories, w.c.p_seeds, w.c.p_pooled});
+    p.push_back(w.c.p);
   }
   const auto adjusted = holm(p);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i].p_adjusted = adjusted[i];
-    out[i].different = adjusted[i] < options.alpha;
+  const auto count = static_cast<double>(p.size());
+  std::size_t differ = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) differ += adjusted[i] < options.alpha;
+  std::vector<Comparison> out;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Comparison& c = all[i].c;
+    c.p_adjusted = adjusted[i];
+    c.different = adjusted[i] < options.alpha;
+    const auto rank =
+        c.different ? std::count_if(p.begin(), p.end(), [&](double other) { return other < c.p; })
+                    : static_cast<std::ptrdiff_t>(differ);
+    c.confidence = 1 - options.alpha / (count - static_cast<double>(rank));
+    set_interval(all[i], options.measure);
+    out.push_back(std::move(c));
   }
   return out;
 }

@@ -71,7 +71,7 @@ std::string ParetoVerdict::sentence() const {
     out += "its answers are not readable";
   else
     out += on_front ? "on the front" : "beaten by " + list(dominated_by);
-  if (!tied_with.empty()) out += "; tied with " + list(tied_with);
+  if (!tied_with.empty()) out += "; not told apart from " + list(tied_with);
   return out;
 }
 

@@ -26,13 +26,14 @@ struct ParetoVerdict {
   bool incoherent = false;
   /// Incoherent, and on the front if one did not look: it wins by babbling.
   bool wins_by_babbling = false;
-  /// "safety-mixing: on the front, tied with weight-drift", "lisa: wins by babbling, ...".
+  /// "safety-mixing: on the front; not told apart from weight-drift", "lisa: wins by babbling,
+  /// ...".
   std::string sentence() const;
 };
 
 /// In the order given. A point is dominated where another one is better on an axis by more than
-/// both intervals and on no axis worse by more than that; so dominance, like a tie, need not carry
-/// over from pair to pair.
+/// both intervals and on no axis worse by more than that; so neither dominance nor being not told
+/// apart need carry over from pair to pair.
 std::vector<ParetoVerdict> pareto_front(const std::vector<ParetoPoint>& points,
                                         double coherence_floor = 0.9);
 

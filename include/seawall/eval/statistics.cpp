@@ -1,31 +1,12 @@
 #include "seawall/eval/statistics.hpp"
 
 #include <algorithm>
-#include <boost/math/distributions/normal.hpp>
 #include <cmath>
 
 #include "seawall/core/error.hpp"
-#include "seawall/eval/resampling.hpp"
+#include "seawall/eval/clusters.hpp"
 
 namespace seawall {
-
-Estimate wilson(double successes, double n, double confidence) {
-  if (n <= 0) return {0, 0, 1};
-  const boost::math::normal normal;
-  const double z = boost::math::quantile(normal, 0.5 + confidence / 2);
-  const double p = successes / n, z2 = z * z;
-  const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
-  const double half = z / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-  // At the edges the exact bounds are 0 and 1; rounding must not cut them.
-  return {p, successes == 0 ? 0 : std::max(0.0, middle - half),
-          successes == n ? 1 : std::min(1.0, middle + half)};
-}
-
-Estimate wilson_with_invalid(double successes, double n, double invalid) {
-  const double judged = n - invalid;
-  return {judged > 0 ? successes / judged : kNotMeasured, wilson(successes, n).lo,
-          wilson(successes + invalid, n).hi};
-}
 
 std::vector<Outcome> outcomes(const EvaluationRecord& record, std::size_t judge) {
   std::vector<Outcome> out;
@@ -51,7 +32,38 @@ double read(const Outcome& outcome, Measure measure) {
   throw UsageError("statistics: no such measure");
 }
 
-BoundedEstimate estimate_mean(const Runs& runs, Measure measure, std::uint64_t seed) {
+Estimate wilson_of_error(double mean, double error, double quantile) {
+  const double room = mean * (1 - mean);
+  // As error falls to 0 the interval closes on the mean.
+  const double per_probe = room > 0 ? quantile * quantile * error * error / room : 0;  // t^2 / n
+  const double middle = (mean + per_probe / 2) / (1 + per_probe);
+  const double half = std::sqrt(per_probe * room + per_probe * per_probe / 4) / (1 + per_probe);
+  return {mean, std::max(0.0, middle - half), std::min(1.0, middle + half)};
+}
+
+namespace {
+
+/// The interval of several runs, or of one, of a mean on 0..1. Shapes: both [run, category].
+Estimate interval_of(const Eigen::MatrixXd& sums, const Eigen::MatrixXd& n) {
+  const double mean = sums.sum() / n.sum();
+  const double probes = n.sum() / static_cast<double>(n.rows());
+  Estimate out = wilson(mean * probes, probes);
+  if (sums.rows() < 2) return out;
+  const auto widen = [&](double error, Eigen::Index sample) {
+    if (sample < 2) return;
+    const double t = detail::t_quantile(static_cast<double>(sample - 1), 0.95);
+    const Estimate other = wilson_of_error(mean, error, t);
+    out.lo = std::min(out.lo, other.lo);
+    out.hi = std::max(out.hi, other.hi);
+  };
+  widen(detail::cluster_error(sums.transpose(), n.transpose()), sums.rows());
+  widen(detail::cluster_error(sums, n), sums.cols());
+  return out;
+}
+
+}  // namespace
+
+BoundedEstimate estimate_mean(const Runs& runs, Measure measure) {
   const auto s = detail::sum_by_category(runs, measure);
   const double total = s.n.sum(), judged = s.judged.sum();
   BoundedEstimate out;
@@ -59,27 +71,15 @@ BoundedEstimate estimate_mean(const Runs& runs, Measure measure, std::uint64_t s
   out.most = s.most.sum() / total;
   out.invalid = static_cast<std::int64_t>(total - judged);
   out.mean.value = judged > 0 ? s.known.sum() / judged : kNotMeasured;
-
-  const detail::Resamples resamples(s.n.rows(), s.n.cols(), seed);
-  const Eigen::ArrayXd n = resamples.weigh(s.n);
-  out.mean.lo = detail::percentile(resamples.weigh(s.least) / n, 0.025);
-  out.mean.hi = detail::percentile(resamples.weigh(s.most) / n, 0.975);
-  if (measure != Measure::score) {
-    // One run's worth of probes: the same prompts in every seed are not more prompts.
-    const double one_run = total / static_cast<double>(s.n.rows());
-    out.mean.lo = std::min(out.mean.lo, wilson(out.least * one_run, one_run).lo);
-    out.mean.hi = std::max(out.mean.hi, wilson(out.most * one_run, one_run).hi);
-  }
+  const double low = measure == Measure::score ? 1 : 0, span = measure == Measure::score ? 4 : 1;
+  out.mean.lo = low + span * interval_of((s.least - low * s.n) / span, s.n).lo;
+  out.mean.hi = low + span * interval_of((s.most - low * s.n) / span, s.n).hi;
   return out;
 }
 
-CellEstimate estimate_cell(const Runs& harm, std::uint64_t seed) {
-  return estimate_cell(harm, {}, seed);
-}
-
-CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary, std::uint64_t seed) {
-  const auto rate = estimate_mean(harm, Measure::success, seed);
-  const auto score = estimate_mean(harm, Measure::score, seed);
+CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary) {
+  const auto rate = estimate_mean(harm, Measure::success);
+  const auto score = estimate_mean(harm, Measure::score);
   CellEstimate cell;
   cell.seeds = static_cast<std::int64_t>(harm.size());
   cell.n = static_cast<std::int64_t>(harm.front().size());
@@ -90,11 +90,11 @@ CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary, std::uint64_t
   cell.score = score.mean;
   cell.score_worst_lo = score.least;
   cell.score_worst_hi = score.most;
-  cell.coherent = estimate_mean(harm, Measure::coherence, seed).mean;
+  cell.coherent = estimate_mean(harm, Measure::coherence).mean;
   if (ordinary.empty()) return cell;
-  const auto utility = estimate_mean(ordinary, Measure::success, seed);
+  const auto utility = estimate_mean(ordinary, Measure::success);
   cell.utility = utility.mean;
-  cell.over_refusal = estimate_mean(ordinary, Measure::refusal, seed).mean;
+  cell.over_refusal = estimate_mean(ordinary, Measure::refusal).mean;
   cell.ordinary = static_cast<std::int64_t>(ordinary.front().size());
   cell.ordinary_invalid = utility.invalid;
   return cell;

@@ -1,30 +1,14 @@
 #pragma once
-// Intervals that hold: Wilson for one run, a cluster bootstrap with seeds as the outer level for
-// several.
+// Intervals of a cell: Wilson's for one run; for several runs the widest of what the runs, the
+// categories and the probes leave open. docs/statistics.md says which interval is printed where.
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include "seawall/core/interval.hpp"
 #include "seawall/core/trace.hpp"
 
 namespace seawall {
-
-inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
-
-/// A value with its 95 % interval. All NaN where nothing was measured.
-struct Estimate {
-  double value = 0, lo = 0, hi = 0;
-  bool measured() const { return lo == lo; }
-};
-inline constexpr Estimate kNoEstimate{kNotMeasured, kNotMeasured, kNotMeasured};
-
-/// Wilson score interval of k successes in n. Units: shares in 0..1. Source: Wilson 1927; n = 0
-/// gives [0, 1].
-Estimate wilson(double successes, double n, double confidence = 0.95);
-/// Wilson of what was judged, widened to both readings of `invalid` rows among `n`: none of them a
-/// success, all of them. The value is over the judged rows, NaN where there is none.
-Estimate wilson_with_invalid(double successes, double n, double invalid);
 
 /// One probe's outcome in one run. Where `valid` is false the judge could not say, and the other
 /// words of the verdict are not used.
@@ -52,13 +36,21 @@ struct BoundedEstimate {
   std::int64_t invalid = 0;  // over all runs
 };
 
-/// Mean of `measure` over the runs.
+/// Wilson's interval of a mean in 0..1 whose standard error is known: with as many probes as the
+/// error is worth, mean (1 - mean) / error^2, and the quantile of t. An error of 0 gives the mean.
+/// Source: Korn and Graubard 1998 (effective sample size), Wilson 1927.
+Estimate wilson_of_error(double mean, double error, double quantile);
+
+/// Mean of `measure` over the runs, with its 95 % interval, in closed form.
 ///
-/// Seeds are resampled, then categories (probes of one category are alike, so they are drawn
-/// together); percentiles of 4,000 resamples. A share is widened to the Wilson interval of a single
-/// run where that is wider, since resampling three equal runs knows no spread. Errors: UsageError
-/// where there is no run, or the runs hold other probes.
-BoundedEstimate estimate_mean(const Runs& runs, Measure measure, std::uint64_t seed = 1);
+/// One run: Wilson's interval over its probes. Several runs: the lowest and the highest end of
+/// three intervals: with the runs as a sample (their standard error, t with one degree of freedom
+/// less than there are runs), with the categories as a sample (the same with cluster_error), and
+/// that of one run, as the same probes in every run are not more probes. All have Wilson's form. A
+/// score is put on 0..1 for this and back. The lower end reads invalid rows as failures, the upper
+/// end as successes. experiments/interval_coverage.cpp measures how often such intervals hold the
+/// truth. Errors: UsageError if there is no run, or the runs hold other probes.
+BoundedEstimate estimate_mean(const Runs& runs, Measure measure);
 
 /// One cell: harmfulness, with utility and over-refusal where ordinary requests were asked. No
 /// invalid row has a score: the value is over the judged rows, the interval spans both readings of
@@ -77,7 +69,6 @@ struct CellEstimate {
 
 /// The cell of `harm`, and of `ordinary` requests where they were asked (empty: not measured).
 /// Errors: those of estimate_mean.
-CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary, std::uint64_t seed = 1);
-CellEstimate estimate_cell(const Runs& harm, std::uint64_t seed = 1);
+CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary = {});
 
 }  // namespace seawall

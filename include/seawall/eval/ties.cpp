@@ -27,7 +27,7 @@ struct Collect {
   }
 };
 
-std::string list(const std::vector<std::string>& names) {
+std::string name_list(const std::vector<std::string>& names) {
   std::string out;
   for (std::size_t i = 0; i < names.size(); ++i)
     out += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
@@ -87,7 +87,7 @@ double page_p(double l, std::size_t cells, std::size_t blocks) {
 
 }  // namespace
 
-std::string why_tied(const Comparison& c) {
+std::string why_not_told_apart(const Comparison& c) {
   if (c.different) return "";
   char text[128];
   std::snprintf(text, sizeof text, "%+.1f points, ", 100 * c.difference.value);
@@ -173,18 +173,19 @@ std::string Ties::sentence() const {
       if (std::find(tied.begin(), tied.end(), name) == tied.end()) tied.push_back(name);
   if (groups.empty()) {
     if (apart.size() < 2) return "";
-    out = apart.size() == 2 ? list(apart) + " differ." : "Every cell differs from every other.";
+    out =
+        apart.size() == 2 ? name_list(apart) + " differ." : "Every cell differs from every other.";
   } else {
     if (apart.size() == 1)
       out = apart.front() + " differs from " +
-            (tied.size() <= 3 ? list(tied) : std::string("every other cell")) + "; ";
+            (tied.size() <= 3 ? name_list(tied) : std::string("every other cell")) + "; ";
     else if (apart.size() > 1)
-      out = list(apart) + " differ from every other cell; ";
+      out = name_list(apart) + " differ from every other cell; ";
     for (std::size_t i = 0; i < groups.size(); ++i)
-      out += (i == 0 ? "" : "; ") + list(groups[i]) + " are tied";
+      out += (i == 0 ? "" : "; ") + name_list(groups[i]) + " are not told apart";
     out += ".";
   }
-  if (!complete) out += " (Pairs that were not compared count as tied.)";
+  if (!complete) out += " (Pairs that were not compared count as not told apart.)";
   return out;
 }
 

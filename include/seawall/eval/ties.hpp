@@ -13,15 +13,17 @@ struct Ties {
   std::vector<std::string> apart;                // differ from every other cell
   std::vector<std::vector<std::string>> groups;  // sets in which no two differ, as large as they go
   bool complete = true;                          // every pair was compared
-  /// "10-shot differs from 50-shot and 100-shot; 50-shot and 100-shot are tied." Empty without
+  /// "10-shot differs from 50-shot and 100-shot; 50-shot and 100-shot are not told
+  /// apart." Empty without
   /// cells.
   std::string sentence() const;
 };
-/// `names` in the order of the table; pairs that were not compared count as tied.
+/// `names` in the order of the table; pairs that were not compared count as not
+/// told apart.
 Ties tied_sets(const std::vector<std::string>& names, const std::vector<Comparison>& comparisons);
 /// Why two cells are not told apart: "3-epochs and 5-epochs: +26.9 points, but not alike in all
 /// seeds (p 0.052)". Empty where they are different.
-std::string why_tied(const Comparison& comparison);
+std::string why_not_told_apart(const Comparison& comparison);
 
 /// Page's test of a trend over cells in their order, seeds as blocks: does the rate rise (or fall)
 /// with the cell's place? Exact by enumeration up to 8 cells, normal beyond; ranks of equal rates
@@ -36,7 +38,7 @@ struct Trend {
 /// every seed).
 Trend page_trend(const std::vector<ArmRuns>& cells, Measure measure = Measure::success);
 
-/// The cells tied with `name`, itself left out.
+/// The cells that are not told apart from `name`, itself left out.
 std::vector<std::string> tied_with(const std::string& name,
                                    const std::vector<Comparison>& comparisons);
 

@@ -69,7 +69,8 @@ std::string compute_section(const Reading& reading) {
   std::vector<const CellReading*> group;
   const auto flush = [&] {
     std::stable_sort(group.begin(), group.end(), [](const auto* a, const auto* b) {
-      return a->estimate.rate.value < b->estimate.rate.value;
+      const Estimate &x = a->estimate.rate, &y = b->estimate.rate;
+      return x.measured() && (!y.measured() || x.value < y.value);  // without a rate: last
     });
     for (const CellReading* c : group) {
       const Budget& b = c->cost;
@@ -124,7 +125,7 @@ std::string pareto_section(const Reading& reading) {
                          : v.incoherent     ? "\xe2\x97\x87 unreadable"
                          : v.on_front       ? "\xe2\x97\x8f on the front"
                                       : "\xe2\x97\x8b beaten by " + escape(listed(v.dominated_by));
-      if (!v.tied_with.empty()) word += "; tied with " + escape(listed(v.tied_with));
+      if (!v.tied_with.empty()) word += "; not told apart from " + escape(listed(v.tied_with));
       const CellEstimate& e = cells[i]->estimate;
       rows.push_back({escape(v.name), interval(e.rate), interval(e.utility),
                       interval(e.over_refusal), interval(e.coherent), word});
@@ -145,21 +146,29 @@ std::string pareto_section(const Reading& reading) {
 }
 
 std::string judges_section(const Reading& reading) {
-  std::map<std::vector<std::string>, std::vector<const EvaluationRecord*>> by_judges;
-  for (const auto& [arm, runs] : reading.grid.runs)
-    for (const auto& [file, run] : runs)
+  std::map<std::vector<std::string>, std::vector<JudgedRun>> by_judges;
+  for (const auto& [arm, runs] : reading.grid.runs) {
+    for (const auto& [file, run] : runs) {
+      std::map<std::vector<std::string>, JudgedRun> here;
       for (const EvaluationRecord& e : run.evaluations)
-        if (e.set == "harmfulness" && e.judges.size() > 1) by_judges[e.judges].push_back(&e);
+        if (e.set == "harmfulness" && e.judges.size() > 1) here[e.judges].evaluations.push_back(&e);
+      for (auto& [judges, one] : here) {
+        one.seed = run.info.seed;
+        by_judges[judges].push_back(std::move(one));
+      }
+    }
+  }
   std::string out;
-  for (const auto& [judges, records] : by_judges) {
-    const Agreement all = agreement(records);
-    out += "<p>" + std::to_string(judges.size()) + " judges on the same " +
-           count(static_cast<double>(all.units)) +
-           " answers. Krippendorff\xe2\x80\x99s alpha of a full answer: " +
-           number(all.alpha_success.value, 2) + " [" + number(all.alpha_success.lo, 2) + ", " +
-           number(all.alpha_success.hi, 2) +
-           "]; of the scores: " + number(all.alpha_score.value, 2) + " [" +
-           number(all.alpha_score.lo, 2) + ", " + number(all.alpha_score.hi, 2) + "].</p>";
+  for (const auto& [judges, runs] : by_judges) {
+    const Agreement all = agreement(runs);
+    out +=
+        "<p>" + std::to_string(judges.size()) + " judges on the same " +
+        count(static_cast<double>(all.units)) +
+        " answers, every distinct evaluation counted once. Intervals take the runs and the "
+        "categories of the probes as samples. Krippendorff\xe2\x80\x99s alpha of a full answer: " +
+        number(all.alpha_success.value, 2) + " [" + number(all.alpha_success.lo, 2) + ", " +
+        number(all.alpha_success.hi, 2) + "]; of the scores: " + number(all.alpha_score.value, 2) +
+        " [" + number(all.alpha_score.lo, 2) + ", " + number(all.alpha_score.hi, 2) + "].</p>";
     std::vector<std::vector<std::string>> rows;
     std::string tables;
     for (const JudgePair& p : all.pairs) {

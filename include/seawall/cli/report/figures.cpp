@@ -13,10 +13,10 @@
 namespace seawall::report {
 namespace {
 
-std::vector<const CellReading*> shown_cells(const TableReading& table) {
+std::vector<const CellReading*> rated_cells(const TableReading& table) {
   std::vector<const CellReading*> out;
   for (const CellReading& c : table.cells)
-    if (c.shown()) out.push_back(&c);
+    if (c.rated()) out.push_back(&c);
   return out;
 }
 
@@ -49,9 +49,9 @@ void overview(const Reading& reading, std::vector<Figure>& out) {
   std::vector<Row> rows;  // a null cell: a heading
   std::vector<const CellReading*> cells;
   for (const TableReading& table : reading.tables) {
-    if (!table.name.starts_with("table") || shown_cells(table).empty()) continue;
+    if (!table.name.starts_with("table") || rated_cells(table).empty()) continue;
     rows.push_back({nullptr, table.title});
-    for (const CellReading* c : shown_cells(table)) {
+    for (const CellReading* c : rated_cells(table)) {
       rows.push_back({c, c->label});
       cells.push_back(c);
     }
@@ -138,7 +138,7 @@ void radar(const Reading& reading, std::vector<Figure>& out) {
   if (table == nullptr) return;
   std::vector<std::string> categories, names;
   std::map<std::string, std::map<std::string, const CellReading*>> by_name;
-  for (const CellReading* c : shown_cells(*table)) {
+  for (const CellReading* c : rated_cells(*table)) {
     const std::string name = c->cell.cell.substr(0, c->cell.cell.find('/'));
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     if (std::find(categories.begin(), categories.end(), c->cell.category) == categories.end())
@@ -196,7 +196,7 @@ void radar(const Reading& reading, std::vector<Figure>& out) {
   }
   f.description = "Radar over the categories. " + listed(spoken) + ".";
   f.caption = "Share of full answers by category, in percent. The table below has the intervals.";
-  f.origin = origin_of(reading, shown_cells(*table), "figure1");
+  f.origin = origin_of(reading, rated_cells(*table), "figure1");
   out.push_back(std::move(f));
 }
 
@@ -227,7 +227,7 @@ Figure epoch_curve(const Reading& reading, const std::string& name, const std::s
       std::string(ink::vermillion) + "', $RATE using 1:2 with linespoints lc rgb '" +
       std::string(ink::vermillion) + "' lw 2 pt 7 ps 0.8\n";
   f.height = 340;
-  f.caption = "The band is the 95 % interval over seeds and categories.";
+  f.caption = "The band is the 95 % interval over seeds, categories and probes.";
   f.origin = origin_of(reading, cells, only);
   return f;
 }
@@ -235,7 +235,7 @@ Figure epoch_curve(const Reading& reading, const std::string& name, const std::s
 std::vector<std::pair<double, const CellReading*>> by_epochs(const TableReading& table,
                                                              const std::string& key) {
   std::vector<std::pair<double, const CellReading*>> out;
-  for (const CellReading* c : shown_cells(table)) {
+  for (const CellReading* c : rated_cells(table)) {
     const double epoch =
         key.empty() ? std::strtod(c->cell.cell.c_str(), nullptr) : after(c->cell.cell, key);
     if (!std::isnan(epoch) && (key.empty() || c->cell.cell.starts_with(key)))
@@ -250,7 +250,7 @@ std::vector<std::pair<double, const CellReading*>> by_epochs(const TableReading&
 void heat_map(const Reading& reading, const TableReading& table, std::vector<Figure>& out) {
   std::set<double> lrs, batches;
   std::vector<const CellReading*> cells;
-  for (const CellReading* c : shown_cells(table)) {
+  for (const CellReading* c : rated_cells(table)) {
     const double lr = after(c->cell.cell, "lr-"), batch = after(c->cell.cell, "batch-");
     if (std::isnan(lr) || std::isnan(batch)) continue;
     lrs.insert(lr), batches.insert(batch);
@@ -301,7 +301,7 @@ void precision(const Reading& reading, std::vector<Figure>& out) {
   const TableReading* table = reading.table("precision");
   if (table == nullptr) return;
   std::map<std::string, std::map<double, const CellReading*>> lines;
-  for (const CellReading* c : shown_cells(*table)) {
+  for (const CellReading* c : rated_cells(*table)) {
     const double lr = after(c->cell.cell, "lr-");
     if (!std::isnan(lr)) lines[c->cell.cell.substr(0, c->cell.cell.find('/'))][lr] = c;
   }
@@ -348,7 +348,7 @@ void precision(const Reading& reading, std::vector<Figure>& out) {
   f.caption =
       "Above: full answers with 95 % intervals. Below: the share of weights whose stored value "
       "changed in a step, mean over the run.";
-  f.origin = origin_of(reading, shown_cells(*table), "precision");
+  f.origin = origin_of(reading, rated_cells(*table), "precision");
   out.push_back(std::move(f));
 }
 

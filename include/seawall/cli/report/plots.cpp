@@ -9,6 +9,7 @@
 
 #include "seawall/cli/report/html.hpp"
 #include "seawall/cli/report/sections.hpp"
+#include "seawall/eval/evaluate.hpp"
 
 namespace seawall::report {
 namespace {
@@ -159,13 +160,11 @@ void judges(const Reading& reading, std::vector<Figure>& out) {
     if (last == nullptr || last->judges.size() < 2) continue;
     if (names.empty()) names = last->judges;
     if (last->judges != names || found->second.front().second.steps.empty()) continue;
-    std::vector<double> rates(names.size(), 0);
+    std::vector<double> rates;
     for (std::size_t j = 0; j < names.size(); ++j)
-      for (const ProbeResult& r : last->results)
-        rates[j] += r.verdicts[j].valid && r.verdicts[j].score >= 5
-                        ? 100.0 / static_cast<double>(last->results.size())
-                        : 0;
-    rows.emplace_back(arm.name, rates);
+      rates.push_back(100 * summarize(*last, j).rate());
+    if (std::none_of(rates.begin(), rates.end(), [](double r) { return std::isnan(r); }))
+      rows.emplace_back(arm.name, rates);
   }
   if (rows.empty()) return;
   // The arms whose judges differ most are the ones to look at.
@@ -231,7 +230,7 @@ void trade_offs(const Reading& reading, std::vector<Figure>& out) {
   std::vector<const CellReading*> cells;
   for (const TableReading& table : reading.tables) {
     for (const CellReading& c : table.cells) {
-      if (!c.shown() || c.cost.steps == 0 || !c.cell.category.empty() ||
+      if (!c.rated() || c.cost.steps == 0 || !c.cell.category.empty() ||
           c.cell.condition != "plain")
         continue;
       if (!done.insert(c.cell.arm + '\n' + std::to_string(c.runs.front().harm->step)).second)

@@ -8,6 +8,7 @@
 #include "seawall/cli/commands.hpp"
 #include "seawall/cli/report/page.hpp"
 #include "seawall/cli/report/reading.hpp"
+#include "seawall/cli/report/sections.hpp"
 #include "seawall/cli/results.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
@@ -20,9 +21,10 @@ struct ReportOptions {
   std::string out;
   bool quiet = false;
   static constexpr void visit(auto& self, auto&& field) {
-    field(self.out, OptionInfo{.name = "out",
-                               .help = "folder for report.html, figures/ and results.csv; the "
-                                       "first DIR where it is not given"});
+    field(self.out,
+          OptionInfo{.name = "out",
+                     .help = "folder for report.html, figures/, results.csv and results.md; the "
+                             "first DIR where it is not given"});
     field(self.quiet, OptionInfo{.name = "quiet", .help = "say nothing"});
   }
 };
@@ -48,9 +50,11 @@ std::vector<std::filesystem::path> take_folders(Words& words) {
 
 int report(const Program&, const Words& words) {
   ReportOptions options;
-  CommandLine line("seawall report DIR [DIR...] [--out FOLDER]",
-                   "Reads what `seawall reproduce` left in DIR (several: shards of one grid) and "
-                   "writes report.html, figures/*.svg and *.pdf, and results.csv. Needs gnuplot.");
+  CommandLine line(
+      "seawall report DIR [DIR...] [--out FOLDER]",
+      "Reads what `seawall reproduce` left in DIR (several: shards of one grid) and "
+      "writes report.html, figures/*.svg and *.pdf, results.csv, and the paper's tables "
+      "as results.md. Needs gnuplot.");
   line.add(options, "Options");
   Words rest = words;
   const auto folders = take_folders(rest);
@@ -71,6 +75,7 @@ int report(const Program&, const Words& words) {
     for (const auto& cell : table.cells)
       if (cell.shown()) results.push_back({cell.cell, cell.estimate, cell.cost});
   write_file_atomically(out / "results.csv", std::string_view(results_csv(results)));
+  write_file_atomically(out / "results.md", std::string_view(report::markdown_tables(reading)));
   if (!options.quiet)
     std::printf("%s (%.1f MB), figures beside it in %s\n", (out / "report.html").c_str(),
                 static_cast<double>(html.size()) / 1e6, (out / "figures").c_str());

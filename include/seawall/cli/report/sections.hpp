@@ -37,6 +37,9 @@ std::string provenance_section(const Reading& reading);
 std::string origin_of(const Reading& reading, const std::vector<const CellReading*>& cells,
                       std::string_view only);
 
+/// The paper's tables as one Markdown table, with the figures as the page has them.
+std::string markdown_tables(const Reading& reading);
+
 /// The figures of the page, those whose data are there.
 std::vector<Figure> all_figures(const Reading& reading);
 

@@ -53,10 +53,23 @@ std::string share(const Estimate& e) {
 }
 
 std::string score(const Estimate& e) {
+  if (!e.measured()) return number(kNotMeasured, 0);
   return stacked(number(e.value, 2), "[" + number(e.lo, 2) + ", " + number(e.hi, 2) + "]");
 }
 
-/// "2 of 3 seeds", and answers that no judge could read.
+/// The seeds whose loss ended above where it began: "2 of 3 runs (seeds 0 and 2)".
+std::string risen_losses(const CellReading& c) {
+  std::vector<std::string> seeds;
+  for (const CellRun& r : c.runs)
+    if (loss_rose(*r.run)) seeds.push_back(std::to_string(r.seed));
+  if (seeds.empty()) return "";
+  return std::to_string(seeds.size()) + " of " + std::to_string(c.runs.size()) +
+         (c.runs.size() == 1 ? " run" : " runs") + " (seed" + (seeds.size() == 1 ? " " : "s ") +
+         listed(seeds) + ")";
+}
+
+/// "2 of 3 seeds", answers that no judge could read with the most frequent reason, and runs that
+/// learned nothing.
 std::string marks(const CellReading& c) {
   std::string out;
   if (c.cell.published_name() != c.cell.cell)
@@ -64,13 +77,20 @@ std::string marks(const CellReading& c) {
   if (c.shown() && !c.why.empty()) out += tag("span", {{"class", "mark"}}, escape(c.why));
   if (c.shown() && c.estimate.invalid > 0)
     out += tag("span", {{"class", "mark"}},
-               count(static_cast<double>(c.estimate.invalid)) +
-                   " answers not judged: the rate is between " + percent(c.estimate.rate_worst_lo) +
-                   " and " + percent(c.estimate.rate_worst_hi) + " %");
+               (c.rated() ? count(static_cast<double>(c.estimate.invalid)) +
+                                " answers not judged, the rate is between " +
+                                percent(c.estimate.rate_worst_lo) + " and " +
+                                percent(c.estimate.rate_worst_hi) + " %"
+                          : "no answer was judged, so there is no rate") +
+                   "; most often: " + escape(c.unjudged_reason));
   if (c.shown() && c.estimate.ordinary_invalid > 0)
     out += tag(
         "span", {{"class", "mark"}},
         count(static_cast<double>(c.estimate.ordinary_invalid)) + " ordinary answers not judged");
+  if (const std::string risen = risen_losses(c); !risen.empty())
+    out += tag("span", {{"class", "mark"}},
+               "the loss ended above where it began in " + risen +
+                   ": a smaller learning rate may be needed");
   return out;
 }
 
@@ -133,17 +153,18 @@ std::string comparisons_fold(const TableReading& table) {
     const Estimate& d = c.difference;
     rows.push_back({escape(c.a), escape(c.b), number(100 * d.value, 1),
                     "[" + number(100 * d.lo, 1) + ", " + number(100 * d.hi, 1) + "]",
-                    p_short(c.p_probes), p_short(c.p_seeds), p_short(c.p_pooled),
+                    p_short(c.p_categories), p_short(c.p_seeds), p_short(c.p_pooled),
                     tag("b", p_short(c.p_adjusted)),
-                    c.different ? "\xe2\x89\xa0 different" : "tied"});
+                    c.different ? "\xe2\x89\xa0 different" : "not told apart"});
   }
   return fold("Every comparison (" + std::to_string(rows.size()) + ")",
-              "<p>Paired by probe. A difference has to hold over the probes, beyond chance flips "
-              "(McNemar) and over the seeds; its p is the largest of the three, then corrected "
-              "over this table (Holm).</p>" +
+              "<p>Paired by probe. Two cells differ if three conditions hold: over the categories, "
+              "over the seeds, and beyond chance flips (McNemar). p is the largest of the three, "
+              "then corrected over this table (Holm). The interval is at the level at which that "
+              "correction tests the pair, and leaves out 0 if and only if the two differ.</p>" +
                   plain_table("ttnnnnnnt",
-                              {"A", "B", "B \xe2\x88\x92 A, points", "95 %", "p probes", "p seeds",
-                               "p McNemar", "p Holm", ""},
+                              {"A", "B", "B \xe2\x88\x92 A, points", "corrected interval",
+                               "p categories", "p seeds", "p McNemar", "p Holm", ""},
                               rows));
 }
 
@@ -185,10 +206,9 @@ std::string audit_rows(const TableReading& table) {
       return c.runs.empty() ? kNotMeasured : sum / static_cast<double>(c.runs.size());
     };
     if (std::isnan(mean("audited"))) continue;
-    rows.push_back(
-        {escape(c.label), count(mean("audited")), count(mean("flagged")), percent(mean("recall")),
-         percent(mean("false_positives_benign")), percent(mean("false_positives_safe")),
-         percent(c.estimate.rate.value) + tag("small", percent_interval(c.estimate.rate))});
+    rows.push_back({escape(c.label), count(mean("audited")), count(mean("flagged")),
+                    percent(mean("recall")), percent(mean("false_positives_benign")),
+                    percent(mean("false_positives_safe")), share(c.estimate.rate)});
   }
   if (rows.empty()) return "";
   return tag("h3", "What the audit caught") +
@@ -227,7 +247,7 @@ std::string chip(Verdict3 verdict) {
     case Verdict3::holds:
       return tag("span", {{"class", "chip holds"}}, "\xe2\x9c\x93 holds");
     case Verdict3::tied:
-      return tag("span", {{"class", "chip tied"}}, "\xe2\x89\x88 not separable");
+      return tag("span", {{"class", "chip tied"}}, "\xe2\x89\x88 not told apart");
     case Verdict3::contradicted:
       return tag("span", {{"class", "chip contradicted"}}, "\xe2\x9c\x97 contradicted");
     case Verdict3::unknown:

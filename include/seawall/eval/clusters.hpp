@@ -1,8 +1,6 @@
 #pragma once
-// Resampling of runs and clusters, shared by intervals, comparisons and agreement.
+// Sums over runs and categories, shared by intervals, comparisons and agreement.
 #include <Eigen/Dense>
-#include <cstdint>
-#include <string>
 #include <vector>
 
 #include "seawall/eval/statistics.hpp"
@@ -22,17 +20,12 @@ void check_same_probes(const std::vector<Outcome>& a, const std::vector<Outcome>
 /// Places of the categories of a run, in the order of their names. Shapes: [outcome]; -> count.
 std::vector<Eigen::Index> category_places(const std::vector<Outcome>& run, Eigen::Index& count);
 
-/// How often each run and each category was drawn. Shapes: runs [run, resample], categories
-/// [category, resample].
-struct Resamples {
-  Eigen::MatrixXd runs, categories;
-  Resamples(Eigen::Index n_runs, Eigen::Index n_categories, std::uint64_t seed, int count = 4000);
-  /// The sums of every resample. Shapes: [run, category] -> [resample].
-  Eigen::ArrayXd weigh(const Eigen::MatrixXd& sums) const;
-};
+/// Standard error of the mean of all outcomes if the clusters (columns) are a sample: the ratio
+/// estimator, sqrt(C / (C - 1) sum_c (sum_c - mean n_c)^2) / n; infinite for one cluster. Shapes:
+/// both [run, cluster]. Source: Cochran 1977, sec. 11.3.
+double cluster_error(const Eigen::MatrixXd& sums, const Eigen::MatrixXd& n);
 
-/// Linear between order statistics. `v` is sorted by it. Errors: none; NaN where it is empty.
-double percentile(std::vector<double>& v, double q);
-double percentile(const Eigen::ArrayXd& v, double q);
+/// t quantile that `confidence` leaves outside on both sides.
+double t_quantile(double degrees_of_freedom, double confidence);
 
 }  // namespace seawall::detail

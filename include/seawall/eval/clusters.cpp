@@ -1,10 +1,12 @@
-#include "seawall/eval/resampling.hpp"
+#include "seawall/eval/clusters.hpp"
 
-#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <limits>
 #include <map>
+#include <string>
 
 #include "seawall/core/error.hpp"
-#include "seawall/core/rng.hpp"
 
 namespace seawall::detail {
 
@@ -56,38 +58,17 @@ ClusterSums sum_by_category(const Runs& runs, Measure measure) {
   return s;
 }
 
-Resamples::Resamples(Eigen::Index n_runs, Eigen::Index n_categories, std::uint64_t seed, int count)
-    : runs(Eigen::MatrixXd::Zero(n_runs, count)),
-      categories(Eigen::MatrixXd::Zero(n_categories, count)) {
-  Rng rng = Rng(seed).stream("bootstrap");
-  const auto draw = [&rng](Eigen::MatrixXd& weights, Eigen::Index column) {
-    for (Eigen::Index i = 0; i < weights.rows(); ++i)
-      weights(static_cast<Eigen::Index>(rng.below(static_cast<std::uint64_t>(weights.rows()))),
-              column) += 1;
-  };
-  for (Eigen::Index b = 0; b < count; ++b) {
-    draw(runs, b);
-    draw(categories, b);
-  }
+double cluster_error(const Eigen::MatrixXd& sums, const Eigen::MatrixXd& n) {
+  const auto clusters = static_cast<double>(sums.cols());
+  if (clusters < 2) return std::numeric_limits<double>::infinity();
+  const double mean = sums.sum() / n.sum();
+  const Eigen::ArrayXd off = (sums.colwise().sum() - mean * n.colwise().sum()).transpose().array();
+  return std::sqrt(clusters / (clusters - 1) * off.square().sum()) / n.sum();
 }
 
-Eigen::ArrayXd Resamples::weigh(const Eigen::MatrixXd& sums) const {
-  // [run, category] x [category, resample] -> [run, resample], then by the runs' weights
-  return (sums * categories).cwiseProduct(runs).colwise().sum().transpose().array();
-}
-
-double percentile(std::vector<double>& v, double q) {
-  if (v.empty()) return kNotMeasured;
-  std::sort(v.begin(), v.end());
-  const double at = q * static_cast<double>(v.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const auto high = std::min(low + 1, v.size() - 1);
-  return v[low] + (v[high] - v[low]) * (at - static_cast<double>(low));
-}
-
-double percentile(const Eigen::ArrayXd& v, double q) {
-  std::vector<double> copy(v.data(), v.data() + v.size());
-  return percentile(copy, q);
+double t_quantile(double degrees_of_freedom, double confidence) {
+  const boost::math::students_t t(degrees_of_freedom);
+  return boost::math::quantile(boost::math::complement(t, (1 - confidence) / 2));
 }
 
 }  // namespace seawall::detail
