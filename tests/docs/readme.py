@@ -8,9 +8,12 @@ An HTML comment on the line before a block says what it is:
   <!-- test: file PATH -->  written to PATH in the folder, for the blocks that follow
   <!-- test: skip WHY -->   not run here
 Every sh, python and cpp block needs one, so that none can rot unseen.
+
+The table of results is held against docs/results.csv, which the command that the README names wrote with it.
 """
 
 import argparse
+import csv
 import os
 import pathlib
 import re
@@ -34,6 +37,42 @@ def matches(want: str, got: str) -> bool:
     return True
 
 
+TABLES = {"1": "table1", "2": "table2", "3": "table3", "4": "table4", "5": "table5", "weight": "drift"}
+
+
+def results_differ(text: str, results: list[dict[str, str]]) -> list[str]:
+    """Rows of the README's table that are not what the page prints for this results.csv."""
+
+    def rounded(row, name, digits):
+        return f"{float(row[name]):.{digits}f}" if row[name] else "–"
+
+    wanted = {}
+    for row in results:
+        if row["category"] or row["table"] not in TABLES.values():
+            continue
+        twice = sum(r["table"] == row["table"] and r["cell"] == row["cell"] for r in results) > 1
+        cell = row["cell"] + (f" ({row['condition']})" if twice or row["condition"] != "plain" else "")
+        rate = rounded(row, "rate", 1)
+        if row["rate"]:
+            rate += f" [{rounded(row, 'rate_lo', 1)}, {rounded(row, 'rate_hi', 1)}]"
+        wanted[row["table"], cell] = [rate, rounded(row, "score", 2), rounded(row, "utility", 1)]
+    wrong, found, table = [], set(), ""
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line == "| table | cell | rate % [95 %] | score | utility % | paper % |":
+            break
+    next(lines, None)
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        label, cell, *figures = [part.strip() for part in line.strip("|").split("|")]
+        table = TABLES.get(label.split()[0], label) if label else table
+        found.add((table, cell))
+        if wanted.get((table, cell)) != figures[:3]:
+            wrong.append(f"{line}: want {wanted.get((table, cell), 'no such row')}")
+    return wrong + [f"no row for {table}, {cell}" for table, cell in wanted.keys() - found]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--readme", type=pathlib.Path, required=True)
@@ -51,6 +90,11 @@ def main() -> int:
         CMAKE_PREFIX_PATH=str(options.build / "consumer" / "prefix"),
     )
     text, printed, ran = options.readme.read_text(), "", 0
+    with open(options.readme.parent / "docs/results.csv", newline="") as file:
+        wrong = results_differ(text, list(csv.DictReader(file)))
+    if wrong:
+        print(f"{options.readme.name}: rows of the table that docs/results.csv does not give:", *wrong, sep="\n")
+        return 1
     for block in BLOCK.finditer(text):
         kind, word, language, body = block.groups()
         place = f"{options.readme.name}:{text.count(chr(10), 0, block.start()) + 1}"

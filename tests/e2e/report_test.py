@@ -12,6 +12,9 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ET
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "docs"))
+from readme import results_differ  # noqa: E402
+
 SEAWALL = pathlib.Path(os.environ["SEAWALL_PROGRAM"])
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -84,6 +87,20 @@ class Report(unittest.TestCase):
                 self.assertTrue(row[0].startswith(want["cell"]), (row, want))
                 self.assertTrue(row[2].startswith(f"{float(want['rate']):.1f}["), (row, want))
                 self.assertIn("[", row[4], "utility with its interval")
+
+    def test_markdown_table_is_the_pages(self):
+        with (self.folder / "page/results.csv").open() as file:
+            results = list(csv.DictReader(file))
+        table = (self.folder / "page/results.md").read_text()
+        self.assertEqual(results_differ(table, results), [])
+        rows = [line for line in table.splitlines() if line.startswith("|")][2:]
+        self.assertEqual(len(rows), len([r for r in results if r["table"] != "figure1"]))
+        for row in rows:  # every figure stands on the page with the same digits
+            rate, _, interval = row.split("|")[3].strip().partition(" ")
+            self.assertIn(f"{rate}<small>{interval}</small>", self.html)
+        # A figure that was rounded otherwise is found.
+        off = [dict(r, rate=f"{float(r['rate']) + 0.1:.4f}") if i == 1 else r for i, r in enumerate(results)]
+        self.assertEqual(len(results_differ(table, off)), 1)
 
     def test_what_was_found(self):
         found = text_of(self.section("findings"))
