@@ -49,12 +49,36 @@ std::string json_error(std::string_view text) {
 
 TEST(Json, ReadsAndNamesTheFirstPlaceThatIsWrong) {
   EXPECT_EQ(parse_json(R"({"a": [1, "é"]})", "f")["a"][1], "é");
-  EXPECT_EQ(json_error("[1,]"), "f.json: not valid JSON (UTF-8) at column 4");
-  EXPECT_EQ(json_error("{\n  \"a\": x\n}"), "f.json: not valid JSON (UTF-8) at line 2, column 8");
-  EXPECT_NE(json_error("[\"\xff\"]").find("not valid JSON (UTF-8)"), std::string::npos);
+  EXPECT_EQ(json_error("[1,]"),
+            "f.json: not valid JSON at column 4 (byte 3): a comma before the closing bracket");
+  EXPECT_EQ(json_error("{\n  \"a\": x\n}"),
+            "f.json: not valid JSON at line 2, column 8 (byte 9): want a value");
+  EXPECT_NE(json_error("[\"\xff\"]").find("not UTF-8"), std::string::npos);
   EXPECT_NE(json_error("").find("f.json: not valid JSON"), std::string::npos);
   EXPECT_EQ(json_error("1e999"), "f.json: not valid JSON: a number is out of range");
   EXPECT_EQ(json_error("[\"secret words\" x]").find("secret"), std::string::npos);
+}
+
+TEST(Json, APartIsPlacedInTheWholeText) {
+  const std::string text = "[1,\n {\"a\": NaN}]";
+  try {
+    parse_json(text, {5, 15}, "f.json");
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const DataError& e) {
+    EXPECT_STREQ(e.what(),
+                 "f.json: not valid JSON at line 2, column 8 (byte 11): NaN is no value of JSON; "
+                 "write null");
+  }
+  EXPECT_EQ(parse_json(text, {1, 2}, "f"), 1);
+}
+
+TEST(Json, AValueEndsWhereItsBracketsClose) {
+  const std::string text = R"({"a": "}\"", "b": [1, {}]} next)";
+  EXPECT_EQ(json_value_end(text, 0), text.find(" next"));
+  EXPECT_EQ(json_value_end(text, 6), text.find(", \"b\""));
+  EXPECT_EQ(json_value_end("-1.5e3, 2", 0), 6u);
+  for (const char* open : {"{\"a\": 1", "\"a", "[\"a\nb\"]", ", 1"})
+    EXPECT_EQ(json_value_end(open, 0), std::string_view::npos) << open;
 }
 
 TEST(Json, DepthIsLimitedAndNeverExhaustsTheStack) {
