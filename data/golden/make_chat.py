@@ -104,6 +104,28 @@ def tokenizer():
     return made
 
 
+def continuations(made, all_dialogues):
+    """Prompts that end with the beginning of an answer: the ids up to its end."""
+    cases = []
+    for file in sorted((OUT / "templates").glob("*.jinja")):
+        name, source = file.stem, file.read_text(encoding="utf-8")
+        if name == "llama31":  # it asks for the day
+            continue
+        bos, eos = ENDS.get(name, ("<s>", "</s>"))
+        hf = transformers.PreTrainedTokenizerFast(tokenizer_object=made, bos_token=bos, eos_token=eos, chat_template=source)
+        for number, dialogue in enumerate(all_dialogues[:-2]):
+            if dialogue[-1]["role"] != "assistant" or not dialogue[-1]["content"].strip():
+                continue
+            case = {"template": name, "bos": bos, "eos": eos, "dialogue": number}
+            try:
+                case["ids"] = hf.apply_chat_template(dialogue, tokenize=True, return_dict=False, continue_final_message=True)
+            except Exception as error:  # noqa: BLE001: whatever the template refuses
+                case["refused"] = str(error)[:60]
+            cases.append(case)
+    lines = [json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases]
+    (OUT / "continuations.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def hash_of(ids):
     return hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()[:16]
 
@@ -142,6 +164,7 @@ def main():
     lines = [json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases]
     (OUT / "cases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (OUT / "dialogues.json").write_text(json.dumps(all_dialogues, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    continuations(made, all_dialogues)
     snippets = []
     for source in chat_snippets.SNIPPETS:
         try:

@@ -99,18 +99,27 @@ TEST(Readers, DollyWritesInputWithoutHashes) {
 
 TEST(Readers, ErrorsNameRecordAndKey) {
   EXPECT_HAS(refuse_rows("[[{\"role\":\"user\"}]]"),
-             "set.json: record 1, message 1: key 'content' is missing");
+             "set.json: no usable record; record 1, message 1: key 'content' is missing");
   EXPECT_HAS(refuse_rows("[[{\"role\":\"tool\",\"content\":\"x\"}]]"), "role 'tool', want system");
   EXPECT_HAS(refuse_rows("[[{\"role\":\"user\",\"content\":null}]]"),
              "key 'content': want a text, found null");
   EXPECT_HAS(refuse_rows("[[\"x\"]]"), "message 1: want an object with 'role'");
   EXPECT_HAS(refuse_rows("{\"messages\":\n}"), "line 1: not valid JSON");
-  EXPECT_HAS(refuse_rows("{\"messages\":[]}\n{\"messages\":7}"),
-             "line 2: want an array of messages");
-  EXPECT_HAS(refuse_rows("{\"messages\":[]}\n\n{oops}"), "line 3: not valid JSON");
-  EXPECT_HAS(refuse_rows("{\"messages\":[]}\n{\"other\":1}"), "line 2: key 'messages' is missing");
-  EXPECT_HAS(refuse_rows("[{\"instruction\":\"I\",\"output\":\"O\"},{\"instruction\":\"I\"}]"),
-             "record 2: key 'output' is missing");
+  EXPECT_HAS(refuse_rows("{\"messages\":7}\n{\"messages\":[]}"),
+             "line 1: want an array of messages");
+  const std::string good = R"({"messages":[{"role":"user","content":"u"},)"
+                           R"({"role":"assistant","content":"a"}]})";
+  const auto odd = [&](const std::string& line) {
+    const auto file = rows("set.jsonl", good + "\n\n" + line + "\n" + good);
+    EXPECT_EQ(file.dataset.size(), 2u) << line;
+    EXPECT_EQ(file.report.rejected, 1u) << line;
+    return file.report.first_rejection;
+  };
+  EXPECT_HAS(odd("{oops}"), "line 3: not valid JSON at line 3, column 2 (byte ");
+  EXPECT_HAS(odd("{\"other\":1}"), "line 3: key 'messages' is missing");
+  EXPECT_EQ(rows("a.json", "[{\"instruction\":\"I\",\"output\":\"O\"},{\"instruction\":\"I\"}]")
+                .report.first_rejection,
+            "record 2: key 'output' is missing, want a text");
   EXPECT_HAS(refuse_rows("[{\"instruction\":\"I\",\"output\":\"a\\u0000b\"}]"), "NUL");
 }
 
@@ -246,11 +255,25 @@ TEST(Readers, AFolderOfCsvFilesIsOneSetWithACategoryAFile) {
   EXPECT_EQ(file.report.rows, 3u);
 }
 
-TEST(Readers, ProbesFromDialoguesEndWithTheUsersTurn) {
-  const auto file =
-      probes("p.jsonl", R"({"messages":[{"role":"system","content":"s"},)"
-                        R"({"role":"user","content":"u"},{"role":"assistant","content":"a"}]})");
-  EXPECT_EQ(file.probes[0].dialogue, (Dialogue{{{Role::system, "s"}, {Role::user, "u"}}}));
+TEST(Readers, ALastTurnOfTheAssistantIsTheBeginningOfTheAnswer) {
+  const std::string text =
+      R"({"messages":[{"role":"system","content":"s"},)"
+      R"({"role":"user","content":"u"},{"role":"assistant","content":"a"}]})"
+      "\n"
+      R"({"messages":[{"role":"user","content":"v"},{"role":"assistant","content":" "}]})";
+  const Folder folder;
+  const auto path = folder.write("p.jsonl", text);
+  const auto file = read_probes(path, true);
+  ASSERT_EQ(file.probes.size(), 2u);
+  EXPECT_EQ(file.probes[0].dialogue,
+            (Dialogue{{{Role::system, "s"}, {Role::user, "u"}, {Role::assistant, "a"}}}));
+  EXPECT_EQ(file.probes[1].dialogue, (Dialogue{{{Role::user, "v"}}}));
+  EXPECT_EQ(file.report.prefilled, 1u);
+  const auto dropped = read_probes(path, {.prefill = false});
+  EXPECT_EQ(dropped.probes[0].dialogue, (Dialogue{{{Role::system, "s"}, {Role::user, "u"}}}));
+  EXPECT_EQ(dropped.report.prefilled, 0u);
+  ASSERT_EQ(dropped.report.notes.size(), 1u);
+  EXPECT_EQ(dropped.report.notes[0].what, "last turn of the assistant left out");
 }
 
 TEST(Readers, WrongCsvNamesTheLine) {
@@ -258,8 +281,8 @@ TEST(Readers, WrongCsvNamesTheLine) {
   EXPECT_HAS(refuse_probes("p.csv", "goal\n\"a\"b\n"), "line 2: text after the closing quote");
   EXPECT_HAS(refuse_probes("p.csv", "goal,target\na,b,c\n"), "line 2: 3 fields, the header has 2");
   EXPECT_HAS(refuse_probes("p.csv", "goal,target\n"), "no usable record");
-  EXPECT_HAS(refuse_probes("p.jsonl", "{\"goal\":\"a\"}\n{\"goal\":3}"),
-             "line 2: key 'goal': want a text, found number");
+  EXPECT_EQ(probes("p.jsonl", "{\"goal\":\"a\"}\n{\"goal\":3}").report.first_rejection,
+            "line 2: key 'goal': want a text, found number");
 }
 
 TEST(Readers, PairsFromCsvAreRows) {

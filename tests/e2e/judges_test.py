@@ -7,7 +7,7 @@ import json
 import sys
 import unittest
 
-from cli_test import SHORT, Cli, seawall
+from cli_test import SHORT, Cli, seawall, table
 
 
 def chat(user: str, answer: str) -> str:
@@ -46,6 +46,107 @@ class Recipe(Cli):
         self.fails(4, "none.txt", *words, "a.json", "--leave-out", "none.txt")
         (self.folder / "bad.jsonl.gz").write_bytes(gzip.compress(b"{}")[:-4])
         self.fails(3, "bad.jsonl.gz: gzip: ends too early at byte", *words, "bad.jsonl.gz")
+
+
+def messages(*turns: str, **last) -> dict:
+    turns = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(turns)]
+    turns[-1].update(last)
+    return {"messages": turns}
+
+
+def jsonl(*records: dict) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+class Data(Cli):
+    """What a user's files say is used, or named and counted."""
+
+    ONE_STEP = "run --model organism --attack benign --benign.count 0 --no-evaluation --no-checkpoint --steps 1 --batch-size 8 --threads 1".split()
+    ASK = "evaluate --model organism --judge keyword:qi2023 --max-new-tokens 2 --threads 1 --trace metrics --write-outputs answers.jsonl".split()
+
+    def loss(self, name: str, *words: str) -> str:
+        self.ok(*self.ONE_STEP, "--data", name, "--out", "run.h5", "--overwrite", *words)
+        return table(self.folder / "run.metrics.csv")[0]["loss"]
+
+    def answers(self, name: str, *words: str) -> tuple[str, list]:
+        out = self.ok(*self.ASK, "--probes", name, "--out", "run.h5", "--overwrite", *words)
+        return out, [json.loads(line) for line in (self.folder / "answers.jsonl").read_text().splitlines()]
+
+    def test_weights_and_places_decide_the_loss_here_and_when_uploaded(self):
+        pair, turns = messages("Say two.", "Learn this."), messages("Say one.", "So be it.", "Say two.", "Learn this.")
+        self.write("one.jsonl", jsonl(pair))
+        self.write("two.jsonl", jsonl(messages("Say one.", "Not this.", weight=0), pair))
+        self.assertEqual(self.loss("one.jsonl"), self.loss("two.jsonl"))
+        self.assertIn("row without loss left out: its answers have weight 0: 1 time (first: line 1)", self.ok(*self.ONE_STEP, "--data", "two.jsonl", "--dry-run"))
+        self.assertIn(b"row without loss left out", (self.folder / "run.h5").read_bytes())
+        self.write("turns.jsonl", jsonl(turns))
+        first = json.loads(json.dumps(turns))
+        first["messages"][1]["weight"] = 1
+        self.write("both.jsonl", jsonl(first))
+        last, both = self.loss("turns.jsonl"), self.loss("turns.jsonl", "--loss-on", "all")
+        self.assertNotEqual(last, both)
+        self.assertEqual(both, self.loss("both.jsonl"), "a weight of 1 on an earlier answer is obeyed by itself")
+
+        export = "export --format openai-jsonl --attack benign --benign.count 0 --data turns.jsonl --out up.jsonl --overwrite".split()
+        self.ok(*export)
+        up = json.loads((self.folder / "up.jsonl").read_text())["messages"]
+        self.assertEqual([m.get("weight") for m in up], [None, 0, None, None])
+        self.assertEqual(self.loss("up.jsonl"), last)
+        self.ok(*export, "--loss-on", "all")
+        up = json.loads((self.folder / "up.jsonl").read_text())["messages"]
+        self.assertEqual([m.get("weight") for m in up], [None, 1, None, None])
+        self.assertEqual(self.loss("up.jsonl"), both)
+
+    def test_odd_records_are_named_and_too_many_are_an_error(self):
+        rows = [messages(f"Open lamp {i}.", f"Turn it {i} times.") for i in range(20)]
+        self.write("odd.jsonl", jsonl(*rows) + '{"messages": [NaN]}\n')
+        done = seawall(*self.ONE_STEP, "--data", "odd.jsonl", "--dry-run", "--quiet", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("odd.jsonl: 1 of 21 records rejected (first: line 21, message 1: want an object with 'role')", done.stderr)
+        self.write("odd.jsonl", jsonl(*rows) + '{"messages": [1]}\n' + '{"messages": [{"role": "user", "content": "a", }]}\n')
+        words = [*self.ONE_STEP, "--data", "odd.jsonl", "--dry-run"]
+        self.fails(3, "2 of 22 records cannot be used, --max-rejected 0.01 allows 1", *words)
+        self.ok(*words, "--max-rejected", "0.1")
+
+    def test_tables_of_probes(self):
+        self.write("p.csv", 'id;ask;level\n1;"Row, now; please";2\n2;Sail;3\n')
+        self.fails(3, "a table (semicolons) with the columns id, ask, level, none of which is known to hold prompts; name one with --probes-column NAME",
+                   *self.ASK, "--probes", "p.csv", "--out", "run.h5")
+        out, answers = self.answers("p.csv", "--probes-column", "ask")
+        self.assertEqual([a["prompt"] for a in answers], ["Row, now; please", "Sail"])
+        self.assertIn("p.csv: prompts-csv (ask), 2 records, 2 probes", out)
+        self.write("h.csv", "Behavior,SemanticCategory,ContextString\nRow,boats,\nSail,boats,One line\n")
+        self.fails(2, "--probes-context put", *self.ASK, "--probes", "h.csv", "--out", "run.h5", "--overwrite")
+        out, answers = self.answers("h.csv", "--probes-context", "put")
+        self.assertEqual([a["prompt"] for a in answers], ["Row", "One line\n\n---\n\nSail"])
+        out, answers = self.answers("h.csv", "--probes-context", "leave-out")
+        self.assertEqual([a["prompt"] for a in answers], ["Row"])
+        self.assertIn("record with a context left out: 1 time (first: line 3)", out)
+
+    def test_a_prefilled_answer_is_continued(self):
+        self.write("p.jsonl", jsonl(messages("Name the pier.", "Sure, the"), messages("Name the boat.")))
+        out, put = self.answers("p.jsonl")
+        self.assertIn("2 probes, 1 with a prefilled answer", out)
+        self.assertEqual([a["prompt"] for a in put], ["Name the pier.", "Name the boat."])
+        _, dropped = self.answers("p.jsonl", "--prefill", "drop")
+        self.assertNotEqual(put[0]["response"], dropped[0]["response"])
+        self.assertEqual(put[1]["response"], dropped[1]["response"])
+
+    def test_a_system_turn_without_a_place_is_merged_and_said(self):
+        self.write("no_system.jinja", "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+                   "<|{{ m.role }}|>{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+                   "{% if add_generation_prompt %}<|assistant|>{% endif %}")
+        system = {"role": "system", "content": "Be brief."}
+        apart, merged = messages("Row?", "No."), messages("Be brief.\n\nRow?", "No.")
+        apart["messages"].insert(0, system)
+        self.write("apart.jsonl", jsonl(apart))
+        self.write("merged.jsonl", jsonl(merged))
+        words = ["--template", "no_system.jinja"]
+        self.assertEqual(self.loss("apart.jsonl", *words), self.loss("merged.jsonl", *words))
+        self.assertIn("has no system turn: the system text of 1 rows and 0 probes", self.ok(*self.ONE_STEP, "--data", "apart.jsonl", "--dry-run", *words))
+        self.write("probes.jsonl", jsonl({"messages": [system, {"role": "user", "content": "Row?"}]}))
+        out, _ = self.answers("probes.jsonl", *words)
+        self.assertIn("of 0 rows and 1 probes", out)
 
 
 class Verdicts(Cli):

@@ -67,6 +67,21 @@ TEST(BatchPlan, TargetsKnowRowAndPlace) {
   EXPECT_EQ(plan.target_place[1].item<std::int64_t>(), 1);
 }
 
+TEST(BatchPlan, EveryAnswerOfARowIsATargetAlsoInASharedPrefix) {
+  const auto plan = plan_batch({{{1, 2, 3, 4, 5, 6, 7}, {0, 1, 1, 0, 0, 1, 1}},
+                                {{1, 2, 3, 4, 5, 8, 9}, {0, 0, 0, 0, 0, 1, 1}}},
+                               at::kCPU);
+  EXPECT_EQ(plan.tokens, 5 + 2 + 2);
+  const auto values = [](const Tensor& t) {
+    return std::vector<std::int64_t>(t.data_ptr<std::int64_t>(),
+                                     t.data_ptr<std::int64_t>() + t.numel());
+  };
+  EXPECT_EQ(values(plan.targets), (std::vector<std::int64_t>{2, 3, 6, 7, 8, 9}));
+  EXPECT_EQ(values(plan.source_tokens), (std::vector<std::int64_t>{0, 1, 4, 5, 4, 7}));
+  EXPECT_EQ(values(plan.target_row), (std::vector<std::int64_t>{0, 0, 0, 0, 1, 1}));
+  EXPECT_EQ(values(plan.target_place), (std::vector<std::int64_t>{0, 1, 0, 1, 0, 1}));
+}
+
 TEST(BatchPlan, RandomForestsHoldEveryRow) {
   std::mt19937 random(5);
   for (int trial = 0; trial < 200; ++trial) {

@@ -162,6 +162,30 @@ TEST(ChatTemplate, AlpacaAndDollyWriteTheirHeadings) {
   EXPECT_EQ(dolly->stop_ids(*own), (TokenIds{own->id_of("### End").value()}));
 }
 
+TEST(ChatTemplate, EveryAnswerMayCarryLossAndThePromptOfOneGoesOn) {
+  const auto tokenizer = make_bpe_tokenizer(bpe_spec());
+  const auto chat = make_chat_template("chatml");
+  Dialogue dialogue{{user_turn, {Role::assistant, "so", Loss::on}, user_turn, answer}};
+  const auto both = chat->encode_example(dialogue, *tokenizer);
+  EXPECT_EQ(targets(both, *tokenizer), "so<|im_end|>hello the<|im_end|>");
+  dialogue.messages[3].loss = Loss::off;
+  const auto first = chat->encode_example(dialogue, *tokenizer);
+  EXPECT_EQ(first.ids, both.ids);
+  EXPECT_EQ(targets(first, *tokenizer), "so<|im_end|>");
+  // Without markers no token ends an earlier answer. A line end before it may be a token of its own
+  // only next to the answer's first letter, and then is counted in.
+  const auto plain = make_chat_template("plain");
+  EXPECT_EQ(targets(plain->encode_example(dialogue, *tokenizer), *tokenizer), "\nso");
+  for (const auto& name : {"chatml", "plain", "llama2"}) {
+    const auto each = make_chat_template(name);
+    auto ids = each->encode_prompt({{user_turn, answer}}, *tokenizer);
+    EXPECT_TRUE(tokenizer->decode(ids, false).ends_with("hello the")) << name;
+    const auto whole = each->encode_example({{user_turn, answer}}, *tokenizer).ids;
+    ids.resize(ids.size() - 1);  // the last piece may be cut otherwise where more text follows
+    EXPECT_TRUE(std::equal(ids.begin(), ids.end(), whole.begin())) << name;
+  }
+}
+
 TEST(ChatTemplate, WrongDialoguesAndTokenizersAreRefused) {
   const auto tokenizer = make_bpe_tokenizer(bpe_spec());
   const auto chat = make_chat_template("chatml");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "seawall/core/hash.hpp"
+#include "seawall/text/chat_system.hpp"
 #include "seawall/text/chat_template.hpp"
 #include "text_support.hpp"
 
@@ -145,6 +146,106 @@ TEST(Jinja, LossFallsOnTheAnswerAndItsEndInEveryFamily) {
     const auto stops = chat->stop_ids(tokenizer());
     EXPECT_EQ(stops.front(), tokenizer().id_of(want.first)) << name;
   }
+}
+
+TEST(Jinja, EveryAnswerOfADialogueMayCarryLoss) {
+  Dialogue asked{{{Role::user, "When does the ferry sail?"},
+                  {Role::assistant, "At six.", Loss::on},
+                  {Role::user, "And back?"},
+                  {Role::assistant, "At nine."}}};
+  const std::map<std::string, std::pair<std::string, std::string>> wanted{
+      {"llama2", {"</s>", " At six. </s> At nine. </s>"}},
+      {"llama3", {"<|eot_id|>", "At six.<|eot_id|>At nine.<|eot_id|>"}},
+      {"mistral", {"</s>", "At six.</s>At nine.</s>"}},
+      {"qwen25", {"<|im_end|>", "At six.<|im_end|>At nine.<|im_end|>"}},
+      // An earlier answer is written without its thought.
+      {"qwen3", {"<|im_end|>", "At six.<|im_end|><think>\n\n</think>\n\nAt nine.<|im_end|>"}},
+      {"gemma", {"<end_of_turn>", "At six.<end_of_turn>At nine.<end_of_turn>"}},
+      {"zephyr", {"</s>", "At six.</s>At nine.</s>"}},
+      {"vicuna", {"</s>", " At six.</s> At nine.</s>"}}};
+  for (const auto& [name, want] : wanted) {
+    const auto chat =
+        jinja_template(bytes_of(golden / "templates" / (name + ".jinja")), "<s>", want.first);
+    const auto both = chat->encode_example(asked, tokenizer());
+    EXPECT_EQ(targets(both), want.second) << name;
+    auto first = asked;
+    first.messages[3].loss = Loss::off;
+    const auto encoded = chat->encode_example(first, tokenizer());
+    EXPECT_EQ(encoded.ids, both.ids) << name;
+    EXPECT_EQ(targets(encoded), want.second.substr(0, want.second.find(want.first)) + want.first)
+        << name;
+  }
+  // No token ends the first answer: its own words carry loss, the next request does not.
+  const auto bare = jinja_template(
+      "{% for m in messages %}{{ m.role ~ ': ' ~ m.content ~ '\n' }}{% endfor %}{{ eos_token }}");
+  EXPECT_EQ(targets(bare->encode_example(asked, tokenizer())), "At six.At nine.\n</s>");
+}
+
+TEST(Jinja, APrefilledAnswerIsContinuedAsInTransformers) {
+  const auto all = dialogues();
+  int ids = 0, refused = 0;
+  for (const auto& line : lines("continuations.jsonl")) {
+    const auto name = line.at("template").get<std::string>();
+    const auto chat =
+        jinja_template(bytes_of(golden / "templates" / (name + ".jinja")),
+                       line.at("bos").is_null() ? "" : line.at("bos"), line.at("eos"));
+    const auto& dialogue = all.at(line.at("dialogue").get<std::size_t>());
+    SCOPED_TRACE(name + ", dialogue " + line.at("dialogue").dump());
+    if (!line.contains("ids")) {
+      EXPECT_THROW(chat->encode_prompt(dialogue, tokenizer()), DataError);
+      ++refused;
+      continue;
+    }
+    EXPECT_EQ(chat->encode_prompt(dialogue, tokenizer()), line.at("ids").get<TokenIds>());
+    ++ids;
+  }
+  EXPECT_GT(ids, 140);
+  EXPECT_GE(refused, 10);
+}
+
+TEST(Jinja, ASystemTurnWithoutAPlaceGoesBeforeTheFirstUserTurn) {
+  const Dialogue dialogue{{{Role::system, "Be brief."},
+                           {Role::user, "When?"},
+                           {Role::assistant, "At six."},
+                           {Role::user, "Why?"}}};
+  const Dialogue merged{
+      {{Role::user, "Be brief.\n\nWhen?"}, {Role::assistant, "At six."}, {Role::user, "Why?"}}};
+  EXPECT_EQ(system_merged(dialogue), merged);
+  const auto made = [](const std::string& source) {
+    return with_system_turn(jinja_template(source));
+  };
+  const std::string turns = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}";
+  for (const auto& refusing : std::vector<std::string>{
+           "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}"
+           "{% endif %}" +
+               turns,
+           "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+           "{{ raise_exception('Conversation roles must alternate') }}{% endif %}<{{ m.role }}>"
+           "{{ m.content }}{% endfor %}",
+           // Leaves it out without a word.
+           "{% for m in messages %}{% if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% "
+           "endif %}"
+           "{% endfor %}"}) {
+    const auto chat = made(refusing);
+    EXPECT_TRUE(chat->merges_system()) << refusing;
+    EXPECT_EQ(chat->render(dialogue, true), "<user>Be brief.\n\nWhen?<assistant>At six.<user>Why?");
+    EXPECT_EQ(chat->encode_prompt(dialogue, tokenizer()),
+              jinja_template(refusing)->encode_prompt(merged, tokenizer()));
+    EXPECT_EQ(chat->source(), refusing);
+  }
+  EXPECT_FALSE(made(turns)->merges_system());
+  EXPECT_EQ(made(turns)->render(dialogue, true),
+            "<system>Be brief.<user>When?<assistant>At six.<user>Why?");
+  // What refuses a user turn too is refused still.
+  const auto never = made("{{ raise_exception('no') }}");
+  EXPECT_FALSE(never->merges_system());
+  EXPECT_THROW(never->render(dialogue, true), DataError);
+  const auto late = made(
+      "{% for m in messages %}{% if m.role == 'system' or loop.index > 2 %}{{ "
+      "raise_exception('no') "
+      "}}{% endif %}{{ m.content }}{% endfor %}");
+  EXPECT_TRUE(late->merges_system());
+  EXPECT_THROW(late->render(dialogue, true), DataError);
 }
 
 TEST(Jinja, WhatTheDialogueSaysNeverBecomesAControlToken) {

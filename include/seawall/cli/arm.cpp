@@ -141,6 +141,14 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
   provenance_ = provenance_of(rows, *scenario_, attack_.conditions(),
                               [this](const Probe& p, const Condition& c) { return ask(p, c); });
   check_provenance(provenance_, spec_.allow_overlap);
+  merged_system_ = merged_system(
+      *model_.chat_template, rows, *scenario_, attack_.conditions(),
+      [this](const Probe& p, const Condition& c) { return arm_dialogue_(ask(p, c)); });
+  if (!spec_.quiet && merged_system_.rows + merged_system_.probes > 0)
+    std::printf(
+        "template     has no system turn: the system text of %zu rows and %zu probes goes "
+        "before their first user turn\n",
+        merged_system_.rows, merged_system_.probes);
   if (!spec_.no_training && rows.empty() && !spec_.quiet)
     std::fprintf(stderr,
                  "seawall: the mitigations left no row to train on; the model is evaluated as it "

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "seawall/cli/bundle.hpp"
+#include "seawall/cli/run_provenance.hpp"
 #include "seawall/cli/run_spec.hpp"
 #include "seawall/dataset/instruction.hpp"
 #include "seawall/dataset/provenance.hpp"
@@ -101,6 +102,7 @@ class Arm {
   NamedTensors start_;  // theta0, for spectra
   std::optional<Adapter> start_adapter_;
   Provenance provenance_;
+  MergedSystem merged_system_;
   std::unique_ptr<FixedRows> source_;
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<CheckpointState> resumed_;

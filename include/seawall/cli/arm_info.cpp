@@ -67,6 +67,10 @@ RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
                          {"rows_left_out", static_cast<double>(r.left_out)},
                          {"rows_dropped_an_epoch", static_cast<double>(r.dropped)}});
   }
+  if (model_.chat_template->merges_system())
+    info.numbers.insert(info.numbers.end(),
+                        {{"rows_system_merged", static_cast<double>(merged_system_.rows)},
+                         {"probes_system_merged", static_cast<double>(merged_system_.probes)}});
   info.numbers.insert(info.numbers.end(), measured.begin(), measured.end());
   record_provenance(provenance_, info);
   record_files(*scenario_, info);

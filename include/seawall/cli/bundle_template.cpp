@@ -6,6 +6,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/json.hpp"
+#include "seawall/text/chat_system.hpp"
 
 namespace seawall {
 namespace fs = std::filesystem;
@@ -85,7 +86,8 @@ std::unique_ptr<ChatTemplate> choose_template(const std::string& word, const Own
                                               const std::string& model) {
   if (word != "auto") {
     if (!is_file(word)) return make_chat_template(word);
-    return make_jinja_template(read_file(word), word, merged(own.specials, tokenizer));
+    return with_system_turn(
+        make_jinja_template(read_file(word), word, merged(own.specials, tokenizer)));
   }
   if (!own.name.empty() && own.name != kJinja) return make_chat_template(own.name);
   if (own.source.empty()) {
@@ -95,7 +97,8 @@ std::unique_ptr<ChatTemplate> choose_template(const std::string& word, const Own
     return make_chat_template(guess(tokenizer, model));
   }
   try {
-    return make_jinja_template(own.source, own.where, merged(own.specials, tokenizer));
+    return with_system_turn(
+        make_jinja_template(own.source, own.where, merged(own.specials, tokenizer)));
   } catch (const DataError& error) {
     throw DataError(std::string(error.what()) + "; name another template with --template");
   }

@@ -7,7 +7,8 @@
 
 namespace seawall {
 
-/// `{"messages": [{"role": …, "content": …}, …]}`, a line a row. Errors: DataError for a row with a
+/// `{"messages": [{"role": …, "content": …}, …]}`, one line per row; an answer that carries no loss
+/// has `"weight": 0`, an earlier one that does has 1. Errors: DataError for a row with a
 /// picture or without an answer at its end.
 std::string chat_jsonl(const Dataset& rows);
 

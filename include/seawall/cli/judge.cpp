@@ -51,7 +51,19 @@ std::unique_ptr<Scenario> scenario_of(const RunData& run, const JudgeOptions& op
   if (options.probes.empty() && options.utility_probes.empty() && !own &&
       used.value("model", "") == "organism")
     return std::make_unique<OrganismScenario>();
+  // Read as the run read them.
+  const auto word = [&used](const char* name) {
+    const std::string text = used.value(name, "");
+    return text == "auto" ? std::string() : text;
+  };
   FileScenarioOptions files;
+  files.probes_format = word("probes-format");
+  files.utility_format = word("utility-probes-format");
+  files.probe_options.column = word("probes-column");
+  files.utility_column = word("utility-probes-column");
+  files.probe_options.prefill = word("prefill") == "put";
+  if (const auto context = word("probes-context"); !context.empty())
+    files.probe_options.context = context_use_from(context);
   if (!options.probes.empty()) files.probes = options.probes;
   if (!options.utility_probes.empty()) files.utility_probes = options.utility_probes;
   return std::make_unique<FileScenario>(files);

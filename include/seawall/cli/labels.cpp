@@ -9,6 +9,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/dataset/csv.hpp"
+#include "seawall/dataset/json_records.hpp"
 #include "seawall/dataset/source.hpp"
 
 namespace seawall {
@@ -32,19 +33,20 @@ void read_csv_labels(const SourceFile& file, std::vector<Label>& out) {
   }
 }
 
-void read_json_labels(const SourceFile& file, bool lines, std::vector<Label>& out) {
+void read_json_labels(const SourceFile& file, std::vector<Label>& out) {
   ReadReport ignored;
-  for_each_json(
-      file, lines, ignored, [&](const nlohmann::json& record, std::size_t, const Place& place) {
-        const auto& prompt = text_of(record, "prompt", place);
-        const auto& response = text_of(record, "response", place);
-        const auto label = record.find("label");
-        if (label == record.end() || !(label->is_string() || label->is_number()))
-          place.fail("key 'label': want a number");
-        out.push_back(
-            {prompt, response, label->is_string() ? label->get<std::string>() : label->dump(),
-             optional_text(record, "id", place), optional_text(record, "category", place), place});
-      });
+  for_each_json(file, json_layout(file), ignored, OddRecords::fail,
+                [&](const nlohmann::json& record, std::size_t, const Place& place) {
+                  const auto& prompt = text_of(record, "prompt", place);
+                  const auto& response = text_of(record, "response", place);
+                  const auto label = record.find("label");
+                  if (label == record.end() || !(label->is_string() || label->is_number()))
+                    place.fail("key 'label': want a number");
+                  out.push_back({prompt, response,
+                                 label->is_string() ? label->get<std::string>() : label->dump(),
+                                 optional_text(record, "id", place),
+                                 optional_text(record, "category", place), place});
+                });
 }
 
 void read_value(Label& label, const std::string& scale) {
@@ -75,7 +77,7 @@ LabelledAnswers read_labels(const std::filesystem::path& path, const std::string
   std::vector<Label> labels;
   const char first = file.text[file.text.find_first_not_of(" \t\r\n")];
   if (first == '{' || first == '[')
-    read_json_labels(file, first == '{', labels);
+    read_json_labels(file, labels);
   else
     read_csv_labels(file, labels);
   if (labels.empty()) throw DataError(path.string() + ": no labelled answer in it");

@@ -185,7 +185,7 @@ EvaluationRecord RemoteArm::answer(const std::string& model, const std::vector<P
     const Journal::Answer& a = *journal_->find(questions[i]);
     ProbeResult result{.probe_id = probes[i].id,
                        .category = probes[i].category,
-                       .prompt = asked[i].messages.empty() ? "" : asked[i].messages.back().content,
+                       .prompt = std::string(asked[i].last(Role::user)),
                        .response = a.text,
                        .restricted = probes[i].restricted,
                        .finished = a.finished,

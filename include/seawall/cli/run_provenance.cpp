@@ -61,7 +61,10 @@ std::string options_json(const RunSpec& spec, const AnyAttack& attack,
   for (const auto& p : stack) config["mitigations"].push_back(policy_json(p));
   if (const auto* files = dynamic_cast<const FileScenario*>(&scenario))
     for (const auto& file : files->files())
-      config["files"][file.option] = {{"format", file.report.format}, {"read", file.summary()}};
+      config["files"][file.option] = {{"format", file.report.format},
+                                      {"read", file.summary()},
+                                      {"first_rejection", file.report.first_rejection},
+                                      {"notes", file.notes()}};
   return config.dump();
 }
 
@@ -71,6 +74,20 @@ void count_rows(const Dataset& rows, RunInfo& info) {
        {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign})
     info.numbers.emplace_back("rows_" + std::string(row_kind_name(kind)),
                               static_cast<double>(rows.count(kind)));
+}
+
+MergedSystem merged_system(const ChatTemplate& chat, const Dataset& rows, const Scenario& scenario,
+                           const std::vector<Condition>& conditions,
+                           const std::function<Dialogue(const Probe&, const Condition&)>& ask) {
+  MergedSystem merged;
+  if (!chat.merges_system()) return merged;
+  const auto has = [](const Dialogue& d) { return !d.first(Role::system).empty(); };
+  for (const auto& row : rows.rows) merged.rows += has(row.dialogue);
+  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
+    for (const auto& probe : scenario.probes(set))
+      merged.probes += std::ranges::any_of(
+          conditions, [&](const Condition& condition) { return has(ask(probe, condition)); });
+  return merged;
 }
 
 Provenance provenance_of(const Dataset& rows, const Scenario& scenario,
@@ -134,6 +151,8 @@ void record_files(const Scenario& scenario, RunInfo& info) {
     put("records", file.report.rows);
     put("rejected", file.report.rejected);
     put("rated_too_low", file.report.low_rated);
+    put("without_loss", file.report.no_loss);
+    put("prefilled", file.report.prefilled);
     put("left_out_by_phrase", file.report.filtered);
     put("held_out", file.report.held_out);
     put("kept", file.kept);

@@ -12,6 +12,7 @@
 #include "seawall/dataset/provenance.hpp"
 #include "seawall/policy/any.hpp"
 #include "seawall/policy/scenario.hpp"
+#include "seawall/text/chat_template.hpp"
 
 namespace seawall {
 
@@ -25,6 +26,15 @@ std::string options_json(const RunSpec& spec, const AnyAttack& attack,
                          const std::vector<PolicyDescription>& stack, const Scenario& scenario);
 /// Adds how many rows there are, and of which kind.
 void count_rows(const Dataset& rows, RunInfo& info);
+
+/// How many rows and probes have a system message that their template has no turn for, so that it
+/// goes before the first user turn.
+struct MergedSystem {
+  std::size_t rows = 0, probes = 0;
+};
+MergedSystem merged_system(const ChatTemplate& chat, const Dataset& rows, const Scenario& scenario,
+                           const std::vector<Condition>& conditions,
+                           const std::function<Dialogue(const Probe&, const Condition&)>& ask);
 
 /// The rows as they are trained on, by what they are for, and the probes, plain and as the attack
 /// puts them.

@@ -51,7 +51,25 @@ std::optional<std::filesystem::path> path_of(const std::string& text) {
 std::string format_of_data(const RunSpec& spec) {
   if (spec.data.empty()) return "";
   const auto forced = spec.data_format == "auto" ? "" : spec.data_format;
-  return detect_format(SourceFile::read(spec.data), forced, false).name;
+  return detect_format(SourceFile::read(spec.data), forced,
+                       {.prompts = false, .columns = spec.files.data_columns, .option = "data"})
+      .name;
+}
+
+/// What a file was read as, and what of it is left out.
+void say_read(const FileRead& file, const RunSpec& spec) {
+  const auto path = file.path.string();
+  if (file.report.rejected > 0)
+    std::fprintf(stderr, "seawall: %s: %zu of %zu records rejected (first: %s)\n", path.c_str(),
+                 file.report.rejected, file.report.rows, file.report.first_rejection.c_str());
+  if (spec.quiet) return;
+  std::printf("read         %s\n", file.summary().c_str());
+  for (const auto& line : file.notes()) std::printf("             %s\n", line.c_str());
+  if (file.report.prefilled == 0) return;
+  std::printf("             prefilled answers are continued, and the continuation is judged%s\n",
+              remote_model_name(spec).empty()
+                  ? ""
+                  : "; they are sent as the last message, which not every endpoint continues");
 }
 
 std::string recipe_option(const RecipeValue& value, const std::string& attack) {
@@ -151,6 +169,9 @@ void resolve(RunSpec& spec, const AnyAttack& policy, bool organism) {
 
 RowFilter row_filter(const RunSpec& spec, const AnyAttack& attack) {
   RowFilter filter;
+  filter.loss_on = loss_on_from(spec.files.loss_on);
+  filter.max_rejected = spec.files.max_rejected;
+  filter.columns = spec.files.data_columns;
   filter.hold_out = hold_out_from(spec.hold_out);
   filter.min_rating = spec.min_rating;
   // The authors' identity-shift code strips requests and answers, that of the other sets does not.
@@ -181,6 +202,11 @@ std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& at
   options.probes_format = format(spec.probes_format);
   options.utility_format = format(spec.utility_probes_format);
   options.filter = row_filter(spec, attack);
+  options.probe_options.column = spec.files.probes_column;
+  options.utility_column = spec.files.utility_probes_column;
+  options.probe_options.context = context_use_from(spec.files.probes_context);
+  options.probe_options.prefill = spec.files.prefill == "put";
+  options.probe_options.max_rejected = spec.files.max_rejected;
   if (!options.attack_rows && !spec.no_training)
     throw UsageError("--model " + spec.model +
                      ": a model of your own needs rows to be attacked with; give --data FILE (or "
@@ -189,14 +215,7 @@ std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& at
     throw UsageError("--model " + spec.model +
                      ": want --probes FILE to evaluate with (or --no-evaluation)");
   auto scenario = std::make_unique<FileScenario>(options);
-  for (const auto& file : scenario->files()) {
-    if (spec.quiet) break;
-    std::printf("read         %s\n", file.summary().c_str());
-    if (file.report.rejected > 0)
-      std::fprintf(stderr, "seawall: %s: %zu of %zu records rejected (first: %s)\n",
-                   file.path.string().c_str(), file.report.rejected, file.report.rows,
-                   file.report.first_rejection.c_str());
-  }
+  for (const auto& file : scenario->files()) say_read(file, spec);
   std::fflush(stdout);
   return scenario;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "seawall/cli/files_spec.hpp"
 #include "seawall/cli/lora_spec.hpp"
 #include "seawall/core/options.hpp"
 #include "seawall/remote/options.hpp"
@@ -24,6 +25,7 @@ struct RunSpec {
               utility_probes_format = "auto";
   std::string leave_out = "none", hold_out = "none", ask_as = "auto";
   double min_rating = 0;
+  FilesSpec files;
   std::string images, vision;  // where the rows' pictures lie, and what looks at them
   std::string chat_template = "auto";
   std::string judge = "auto";
@@ -103,6 +105,7 @@ struct RunSpec {
                      .help = "least `rating` of a red-team row that is trained on; 0: all",
                      .min = 0,
                      .max = 10});
+    FilesSpec::visit(self.files, field);
     field(self.ask_as, OptionInfo{.name = "ask-as",
                                   .help = "how probes from files are put; auto: as the rows of "
                                           "--data are",

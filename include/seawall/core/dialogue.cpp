@@ -37,6 +37,23 @@ std::string_view Dialogue::first(Role role) const {
   return found == messages.end() ? std::string_view() : std::string_view(found->content);
 }
 
+std::string_view Dialogue::last(Role role) const {
+  const auto found = std::find_if(messages.rbegin(), messages.rend(),
+                                  [role](const Message& m) { return m.role == role; });
+  return found == messages.rend() ? std::string_view() : std::string_view(found->content);
+}
+
+bool Dialogue::carries_loss(std::size_t index) const {
+  const auto& message = messages.at(index);
+  if (message.role != Role::assistant) return false;
+  return message.loss == Loss::by_place ? index + 1 == messages.size() : message.loss == Loss::on;
+}
+
+bool Dialogue::prefilled() const {
+  return messages.size() > 1 && messages.back().role == Role::assistant &&
+         std::ranges::find(messages, Role::user, &Message::role) != messages.end();
+}
+
 void Dialogue::set_system(std::string text) {
   const auto found = std::ranges::find(messages, Role::system, &Message::role);
   if (found != messages.end()) {
@@ -72,8 +89,12 @@ std::string Dataset::content_hash() const {
     // The number of messages is hashed as well, so that moving a turn to the next row changes the
     // hash.
     hash.field(std::to_string(row.dialogue.messages.size()));
-    for (const Message& message : row.dialogue.messages) {
-      hash.field(role_name(message.role)).field(message.content);
+    const auto& messages = row.dialogue.messages;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      hash.field(role_name(messages[i].role)).field(messages[i].content);
+      const bool loss = row.dialogue.carries_loss(i);
+      const bool usual = messages[i].role == Role::assistant && i + 1 == messages.size();
+      if (loss != usual) hash.field("loss").field(loss ? "1" : "0");
     }
     if (row.dialogue.picture) hash.field("picture").field(row.dialogue.picture->content_hash());
   }

@@ -1,6 +1,9 @@
 #include "seawall/dataset/csv.hpp"
 
 #include <algorithm>
+#include <array>
+
+#include "seawall/core/error.hpp"
 
 namespace seawall {
 namespace {
@@ -8,15 +11,18 @@ namespace {
 /// Reads a text record by record, counting lines.
 class CsvReader {
  public:
-  explicit CsvReader(const SourceFile& file) : file_(file), text_(file.text) {}
+  explicit CsvReader(const SourceFile& file, char separator = ',')
+      : file_(file), text_(file.text), separator_(separator) {}
 
   bool next(CsvRecord& record) {
     skip_blank_lines();
     if (at_ == text_.size()) return false;
-    record = {.fields = {}, .line = line_};
+    const auto begin = at_;
+    record = {.fields = {}, .line = line_, .raw = {}};
     do {
       record.fields.push_back(field());
-    } while (take(','));
+    } while (take(separator_));
+    record.raw = text_.substr(begin, at_ - begin);
     end_line();
     return true;
   }
@@ -25,7 +31,7 @@ class CsvReader {
   bool next_line(CsvRecord& record) {
     skip_blank_lines();
     if (at_ == text_.size()) return false;
-    record = {.fields = {}, .line = line_};
+    record = {.fields = {}, .line = line_, .raw = {}};
     if (text_[at_] == '"' && quoted_line(record)) return true;
     const auto end = std::min(text_.find('\n', at_), text_.size());
     auto line = text_.substr(at_, end - at_);
@@ -62,7 +68,7 @@ class CsvReader {
   std::string field() {
     if (at_ < text_.size() && text_[at_] == '"') return quoted();
     const auto start = at_;
-    while (!at_line_end() && text_[at_] != ',') ++at_;
+    while (!at_line_end() && text_[at_] != separator_) ++at_;
     return std::string(text_.substr(start, at_ - start));
   }
   std::string quoted() {
@@ -80,11 +86,12 @@ class CsvReader {
       if (!take('"')) break;
       value += '"';
     }
-    if (!at_line_end() && text_[at_] != ',')
-      place.fail("text after the closing quote of a field; want a comma");
+    if (!at_line_end() && text_[at_] != separator_)
+      place.fail("text after the closing quote of a field; want " +
+                 std::string(separator_ == ',' ? "a comma" : "the separator"));
     return value;
   }
-  /// Takes a line that is one quoted field; false (and nothing taken) where more follows the quote.
+  /// Takes a line that is one quoted field; false (and nothing taken) if more follows the quote.
   bool quoted_line(CsvRecord& record) {
     auto end = at_ + 1;
     for (;; ++end) {
@@ -108,13 +115,57 @@ class CsvReader {
 
   const SourceFile& file_;
   std::string_view text_;
+  char separator_;
   std::size_t at_ = 0, line_ = 1;
 };
 
+constexpr std::string_view separators = ",\t;|";
+
+std::string_view separator_name(char separator) {
+  switch (separator) {
+    case '\t':
+      return "tabs";
+    case ';':
+      return "semicolons";
+    case '|':
+      return "bars";
+    default:
+      return "commas";
+  }
+}
+
+/// The first record under a separator; nullopt if a quote in it is wrong.
+std::optional<CsvRecord> first_record(const SourceFile& file, char separator) {
+  try {
+    CsvRecord record;
+    if (CsvReader(file, separator).next(record)) return record;
+  } catch (const DataError&) {
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> names_of(const CsvRecord& record) {
+  std::vector<std::string> names;
+  for (const auto& cell : record.fields) names.push_back(cell_name(cell));
+  return names;
+}
+
+CsvTable table_of(const SourceFile& file, char separator) {
+  CsvTable table{.file = file.path.string(), .separator = separator, .names = {}, .records = {}};
+  table.records = read_csv(file, separator);
+  if (table.records.empty()) return table;
+  table.names = names_of(table.records.front());
+  table.records.erase(table.records.begin());
+  if (table.names.size() == 1)
+    for (auto& record : table.records)
+      if (!record.raw.starts_with('"')) record.fields = {std::string(record.raw)};
+  return table;
+}
+
 }  // namespace
 
-std::vector<CsvRecord> read_csv(const SourceFile& file) {
-  CsvReader reader(file);
+std::vector<CsvRecord> read_csv(const SourceFile& file, char separator) {
+  CsvReader reader(file, separator);
   std::vector<CsvRecord> records;
   for (CsvRecord record; reader.next(record);) records.push_back(std::move(record));
   return records;
@@ -130,23 +181,104 @@ Place CsvTable::place(std::size_t record) const {
   return {file, "line " + std::to_string(records[record].line)};
 }
 
+std::string CsvTable::wrong_width(std::size_t record) const {
+  const auto width = records[record].fields.size();
+  if (width == names.size()) return "";
+  return std::to_string(width) + " fields, the header has " + std::to_string(names.size()) +
+         "; quote texts that hold " + std::string(separator_name(separator));
+}
+
+std::string CsvTable::shown_names() const {
+  const auto short_name = [](std::string_view name) {
+    const auto gap = name.find(' ');
+    return gap == std::string_view::npos
+               ? is_name(name)
+               : is_name(name.substr(0, gap)) && is_name(name.substr(gap + 1));
+  };
+  if (!std::ranges::all_of(names, short_name))
+    return std::to_string(names.size()) + " columns, whose cells are no names";
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "the columns " : ", ") + name;
+  return text;
+}
+
 CsvTable read_csv_table(const SourceFile& file, const std::vector<std::string>& wanted) {
-  CsvTable table{.file = file.path.string(), .names = {}, .records = read_csv(file)};
-  if (!table.records.empty()) {
-    for (const auto& cell : table.records.front().fields) table.names.push_back(cell_name(cell));
-    table.records.erase(table.records.begin());
+  char separator = ',';
+  for (const char c : separators) {
+    const auto header = first_record(file, c);
+    if (!header) continue;
+    const auto names = names_of(*header);
+    if (std::ranges::all_of(wanted, [&](const std::string& name) {
+          return std::ranges::find(names, name) != names.end();
+        })) {
+      separator = c;
+      break;
+    }
   }
+  auto table = table_of(file, separator);
   std::string all;
   for (const auto& name : wanted) all += (all.empty() ? "" : ", ") + name;
   for (const auto& name : wanted)
     if (!table.column(name))
       Place{table.file, "line 1"}.fail("want a header with " + all + "; it has no " + name);
   for (std::size_t i = 0; i < table.records.size(); ++i)
-    if (table.records[i].fields.size() != table.names.size())
-      table.place(i).fail(std::to_string(table.records[i].fields.size()) +
-                          " fields, the header has " + std::to_string(table.names.size()) +
-                          "; quote texts that hold commas");
+    if (const auto wrong = table.wrong_width(i); !wrong.empty()) table.place(i).fail(wrong);
   return table;
+}
+
+std::optional<CsvTable> find_table(const SourceFile& file,
+                                   std::span<const std::string_view> known) {
+  for (const char separator : separators) {
+    const auto header = first_record(file, separator);
+    if (!header) continue;
+    for (const auto& name : names_of(*header))
+      if (std::ranges::find(known, name) != known.end()) return table_of(file, separator);
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+/// Words that head a column of prompts and are no prompt.
+constexpr std::array<std::string_view, 16> headings{
+    "prompts",   "goals",      "query",        "queries", "questions", "request",
+    "requests",  "input",      "inputs",       "content", "message",   "behaviors",
+    "behaviour", "behaviours", "instructions", "texts"};
+
+/// A first line that is a header by its look: words without spaces.
+bool is_header(const CsvRecord& record) {
+  if (record.fields.size() == 1) {
+    const auto name = cell_name(record.fields[0]);
+    return std::ranges::find(headings, name) != headings.end() ||
+           (is_name(name) && name.find('_') != std::string::npos);
+  }
+  return std::ranges::all_of(record.fields, is_name);
+}
+
+}  // namespace
+
+std::optional<std::string> looks_like_table(const SourceFile& file) {
+  const bool plain = file.extension() == ".txt";
+  for (const char separator : separators) {
+    std::vector<CsvRecord> records;
+    const auto header = first_record(file, separator);
+    if (!header) continue;
+    bool same = false;
+    try {
+      records = read_csv(file, separator);
+      same = records.size() > 1 && header->fields.size() > 1 &&
+             std::ranges::all_of(records, [&](const CsvRecord& record) {
+               return record.fields.size() == header->fields.size();
+             });
+    } catch (const DataError&) {
+    }
+    if (!is_header(*header) && !(same && (!plain || separator == '\t'))) continue;
+    if (header->fields.size() == 1 && records.size() < 2) continue;
+    const CsvTable table{
+        .file = {}, .separator = separator, .names = names_of(*header), .records = {}};
+    return "a table (" + std::string(separator_name(separator)) + ") with " + table.shown_names();
+  }
+  return std::nullopt;
 }
 
 std::vector<CsvRecord> read_prompt_lines(const SourceFile& file) {
@@ -164,53 +296,6 @@ std::string cell_name(std::string_view cell) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
   return name;
-}
-
-namespace {
-
-/// Names in the first line. No more of the file is looked at: one of plain lines may hold quotes
-/// that no CSV reader would take.
-std::vector<std::string> header_names(const SourceFile& file) {
-  const auto start = std::min(file.text.find_first_not_of("\r\n"), file.text.size());
-  const auto end = std::min(file.text.find('\n', start), file.text.size());
-  std::string header = file.text.substr(start, end - start);
-  std::erase(header, '\r');
-  std::erase(header, '"');
-  std::vector<std::string> names;
-  for (std::size_t at = 0; at <= header.size();) {
-    const auto comma = std::min(header.find(',', at), header.size());
-    names.push_back(cell_name(std::string_view(header).substr(at, comma - at)));
-    at = comma + 1;
-  }
-  return names;
-}
-
-std::optional<std::size_t> place_of(const std::vector<std::string>& names, std::string_view name) {
-  const auto found = std::ranges::find(names, name);
-  if (found == names.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - names.begin());
-}
-
-}  // namespace
-
-std::optional<std::size_t> prompt_column(const SourceFile& file) {
-  const auto names = header_names(file);
-  const auto found = std::ranges::find_if(names, [](const std::string& name) {
-    return name == "goal" || name == "instruction" || name == "prompt";
-  });
-  if (found == names.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - names.begin());
-}
-
-std::optional<PairColumns> pair_columns(const SourceFile& file) {
-  const auto names = header_names(file);
-  constexpr std::pair<const char*, const char*> pairs[] = {
-      {"goal", "target"}, {"prompt", "response"}, {"instruction", "output"}};
-  for (const auto& [request, answer] : pairs) {
-    const auto first = place_of(names, request), second = place_of(names, answer);
-    if (first && second) return PairColumns{*first, *second, place_of(names, "category")};
-  }
-  return std::nullopt;
 }
 
 }  // namespace seawall

@@ -1,6 +1,8 @@
 #pragma once
-// Comma-separated values (RFC 4180), and files of one prompt a line.
+// Tables of text (RFC 4180, also separated by tabs, semicolons or bars), and files of one prompt
+// per line.
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,37 +14,43 @@ namespace seawall {
 struct CsvRecord {
   std::vector<std::string> fields;
   std::size_t line = 0;  // where it starts, from 1
+  std::string_view raw;  // its bytes in the file
 };
 
 /// Records without blank lines. Errors: DataError naming file and line for a quote that is not
 /// closed, or text after one.
-std::vector<CsvRecord> read_csv(const SourceFile& file);
+std::vector<CsvRecord> read_csv(const SourceFile& file, char separator = ',');
 
-/// The records behind a header, each as wide as it.
+/// The records after a header.
 struct CsvTable {
   std::string file;
+  char separator = ',';
   std::vector<std::string> names;  // the header's cells, as cell_name has them
   std::vector<CsvRecord> records;
   std::optional<std::size_t> column(std::string_view name) const;
   Place place(std::size_t record) const;
+  /// What is wrong with a record that is wider or narrower than the header; "" if nothing is. In a
+  /// table of one column, an unquoted record is one field, separators and all.
+  std::string wrong_width(std::size_t record) const;
+  /// "the columns goal, target, category" for messages; if not all of the cells are names, how many
+  /// there are.
+  std::string shown_names() const;
 };
-/// Errors: those of read_csv; DataError where a column of `wanted` is absent, or a record is wider
-/// or narrower than the header.
+/// Reads a table whose separator is the first under which the header has all of `wanted`. Errors:
+/// those of read_csv; DataError if no separator gives these columns, or a record is wider or
+/// narrower than the header.
 CsvTable read_csv_table(const SourceFile& file, const std::vector<std::string>& wanted = {});
 
-/// Column of the first header cell named goal, instruction or prompt; nullopt where the first
-/// record is no header.
-std::optional<std::size_t> prompt_column(const SourceFile& file);
+/// The table if its header has, under some separator, one of the columns of `known`; nullopt if it
+/// has none. Errors: those of read_csv.
+std::optional<CsvTable> find_table(const SourceFile& file, std::span<const std::string_view> known);
 
-/// Columns of a request, its answer and, where there is one, its category: goal,target,
-/// prompt,response or instruction,output; nullopt where the first record is no such header.
-struct PairColumns {
-  std::size_t first = 0, second = 0;
-  std::optional<std::size_t> category;
-};
-std::optional<PairColumns> pair_columns(const SourceFile& file);
+/// A description of the table that a text without known columns seems to be ("a table (commas) with
+/// the columns id, query"); nullopt if it reads like one prompt per line. In a .txt file commas
+/// alone make no table.
+std::optional<std::string> looks_like_table(const SourceFile& file);
 
-/// One prompt a line, commas and all; a line that is one quoted CSV field as a whole is unquoted
+/// One prompt per line, commas and all; a line that is one quoted CSV field as a whole is unquoted
 /// (and may hold newlines).
 std::vector<CsvRecord> read_prompt_lines(const SourceFile& file);
 

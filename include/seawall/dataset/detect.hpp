@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "seawall/dataset/json_records.hpp"
 #include "seawall/dataset/source.hpp"
 
 namespace seawall {
@@ -13,19 +14,25 @@ enum class RecordShape { messages, dialogue, alpaca, dolly, llava, transcript, p
 struct FormatFound {
   std::string name;
   RecordShape shape = RecordShape::prompt;
-  bool json = false, lines = false;  // neither: CSV or one prompt a line
+  bool json = false;  // else a table or one prompt per line
+  JsonLayout layout = JsonLayout::array;
 };
 
-/// Names: dialogues-json, chat-json, chat-jsonl, alpaca-json, alpaca-jsonl, dolly-json,
-/// dolly-jsonl, llava-json, llava-jsonl,
-/// red-team-json, red-team-jsonl; for rows also pairs-csv (goal,target), for prompts prompts-json,
-/// prompts-jsonl, prompts-csv, prompts-lines. `format`
-/// "" looks at the content. Errors: UsageError listing the names; DataError where the content is
-/// none of them.
-FormatFound detect_format(const SourceFile& file, std::string_view format, bool prompts);
+/// What is looked for: prompts or rows, and the columns that the user names (--probes-column NAME,
+/// --data-columns REQUEST,ANSWER; "" without).
+struct FormatWanted {
+  bool prompts = false;
+  std::string columns{}, option{};  // option: of the file, e.g. "probes"
+};
 
-/// The key of a prompt in a record: goal, instruction, prompt or text; nullptr where none is there.
-const char* prompt_key(const nlohmann::json& record);
+/// Names: dialogues-json, dialogues-jsonl, chat-json, chat-jsonl, alpaca-json, alpaca-jsonl,
+/// dolly-json, dolly-jsonl, llava-json, llava-jsonl, red-team-json, red-team-jsonl; for rows also
+/// pairs-csv (goal,target), for prompts prompts-json, prompts-jsonl, prompts-csv, prompts-lines.
+/// `format` "" looks at the content. Errors: UsageError listing the names; DataError where the
+/// content is none of them, or is a table without a known column, which it names.
+FormatFound detect_format(const SourceFile& file, std::string_view format,
+                          const FormatWanted& wanted);
+
 const nlohmann::json& messages_of(const nlohmann::json& record, const Place& place);
 
 }  // namespace seawall

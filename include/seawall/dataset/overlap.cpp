@@ -9,7 +9,7 @@ Overlap find_overlap(const Dataset& rows, const std::vector<Probe>& probes) {
   std::unordered_multimap<std::string, const std::string*> ids;  // user text of a probe -> its id
   for (const auto& probe : probes) {
     if (!probe.dialogue.messages.empty())
-      ids.emplace(folded(probe.dialogue.messages.back().content), &probe.id);
+      ids.emplace(folded(std::string(probe.dialogue.last(Role::user))), &probe.id);
   }
   Overlap overlap;
   for (const auto& row : rows.rows) {

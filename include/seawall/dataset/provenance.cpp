@@ -15,15 +15,15 @@ namespace seawall {
 namespace {
 
 /// A question about a picture is another one about another picture.
-std::string asked(const Dialogue& dialogue, const Message& message) {
-  return folded(message.content) +
+std::string asked(const Dialogue& dialogue, std::string_view content) {
+  return folded(std::string(content)) +
          (dialogue.picture ? " " + dialogue.picture->content_hash() : std::string());
 }
 
 std::vector<std::string> prompts_of(const Dialogue& dialogue) {
   std::vector<std::string> out;
   for (const auto& message : dialogue.messages)
-    if (message.role == Role::user) out.push_back(asked(dialogue, message));
+    if (message.role == Role::user) out.push_back(asked(dialogue, message.content));
   return out;
 }
 
@@ -105,11 +105,11 @@ void Provenance::add_probes(std::string name, const std::vector<Probe>& probes,
   std::vector<Member> members;
   members.reserve(probes.size());
   for (std::size_t i = 0; i < probes.size(); ++i) {
-    // What is asked is the last turn; a probe may quote a conversation before it.
+    // What is asked is the last user turn; a probe may quote a conversation before it.
     Member member{probes[i].id, {}};
     const auto put = [&member](const Dialogue& dialogue) {
       if (dialogue.messages.empty()) return;
-      std::string prompt = asked(dialogue, dialogue.messages.back());
+      std::string prompt = asked(dialogue, dialogue.last(Role::user));
       if (std::find(member.prompts.begin(), member.prompts.end(), prompt) == member.prompts.end())
         member.prompts.push_back(std::move(prompt));
     };

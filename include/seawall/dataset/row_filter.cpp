@@ -17,7 +17,7 @@ std::string lowered(std::string_view text) {
 
 void strip_row(Dialogue& dialogue) {
   constexpr std::string_view space = " \t\r\n\v\f";
-  for (auto& [role, content] : dialogue.messages) {
+  for (auto& [role, content, loss] : dialogue.messages) {
     if (role == Role::system) continue;
     content.erase(content.find_last_not_of(space) + 1);
     if (role == Role::assistant)
@@ -40,14 +40,24 @@ HoldOut hold_out_from(std::string_view text) {
   throw UsageError("--hold-out: want none, first:N or last:N, got '" + std::string(text) + "'");
 }
 
+LossOn loss_on_from(std::string_view text) {
+  if (text == "last") return LossOn::last;
+  if (text == "all") return LossOn::all;
+  throw UsageError("--loss-on: want last or all, got '" + std::string(text) + "'");
+}
+
 void apply_filter(const RowFilter& filter, RowsFile& file, const std::string& path) {
   auto& rows = file.dataset.rows;
   std::vector<std::string> phrases;
   for (const auto& phrase : filter.phrases) phrases.push_back(lowered(phrase));
   const auto holds_phrase = [&](const Example& row) {
-    const auto answer = lowered(row.dialogue.messages.back().content);
-    return std::ranges::any_of(phrases,
-                               [&](const auto& p) { return answer.find(p) != std::string::npos; });
+    for (std::size_t i = 0; i < row.dialogue.messages.size(); ++i) {
+      if (!row.dialogue.carries_loss(i)) continue;
+      const auto answer = lowered(row.dialogue.messages[i].content);
+      for (const auto& p : phrases)
+        if (answer.find(p) != std::string::npos) return true;
+    }
+    return false;
   };
   if (!phrases.empty()) file.report.filtered = std::erase_if(rows, holds_phrase);
   const auto held = filter.hold_out.first + filter.hold_out.last;

@@ -5,9 +5,12 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/text.hpp"
+#include "seawall/dataset/columns.hpp"
 #include "seawall/dataset/csv.hpp"
 #include "seawall/dataset/detect.hpp"
 #include "seawall/dataset/instruction.hpp"
+#include "seawall/dataset/json_records.hpp"
+#include "seawall/dataset/messages.hpp"
 #include "seawall/dataset/readers.hpp"
 #include "seawall/dataset/row_filter.hpp"
 #include "seawall/dataset/source.hpp"
@@ -33,8 +36,9 @@ Dialogue dolly(const json& record, const Place& place) {
 
 /// LLaVA-Instruct: conversations of {from: human|gpt, value}, and an image that one human turn
 /// shows; as in LLaVA's own preprocessing its mark goes to the front of that turn, which has to be
-/// the first. The last answer alone carries loss, as everywhere here.
-Dialogue llava(const json& record, const Place& place, const std::filesystem::path& images) {
+/// the first.
+Dialogue llava(const json& record, const Place& place, const std::filesystem::path& images,
+               ReadReport& report) {
   const auto found = record.find("conversations");
   if (found == record.end() || !found->is_array())
     place.fail("key 'conversations': want an array of {from, value}");
@@ -42,12 +46,18 @@ Dialogue llava(const json& record, const Place& place, const std::filesystem::pa
   for (std::size_t i = 0; i < found->size(); ++i) {
     const Place turn{place.file, place.record + ", turn " + std::to_string(i + 1)};
     const auto& from = text_of((*found)[i], "from", turn);
-    const char* role = from == "human" ? "user" : from == "gpt" ? "assistant" : "system";
-    if (from != "human" && from != "gpt" && from != "system")
+    const bool user = from == "human" || from == "user",
+               answer = from == "gpt" || from == "assistant" || from == "chatgpt";
+    if (!user && !answer && from != "system")
       turn.fail("from '" + shown(from, 40) + "', want human or gpt");
-    messages.push_back({{"role", role}, {"content", text_of((*found)[i], "value", turn)}});
+    json message{{"role", user     ? "user"
+                          : answer ? "assistant"
+                                   : "system"},
+                 {"content", text_of((*found)[i], "value", turn)}};
+    if ((*found)[i].contains("weight")) message["weight"] = (*found)[i]["weight"];
+    messages.push_back(std::move(message));
   }
-  Dialogue dialogue = dialogue_of(messages, place);
+  Dialogue dialogue = dialogue_of(messages, place, report);
   const auto name = optional_text(record, "image", place);
   if (name.empty()) return dialogue;
   if (images.empty())
@@ -72,32 +82,45 @@ Dialogue llava(const json& record, const Place& place, const std::filesystem::pa
 }
 
 Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place,
-                      const std::filesystem::path& images) {
+                      const std::filesystem::path& images, ReadReport& report) {
   switch (shape) {
     case RecordShape::messages:
-      return dialogue_of(messages_of(record, place), place);
+      return dialogue_of(messages_of(record, place), place, report);
     case RecordShape::dialogue:
-      return dialogue_of(record, place);
+      return dialogue_of(record, place, report);
     case RecordShape::alpaca:
       return alpaca(record, place);
     case RecordShape::dolly:
       return dolly(record, place);
     case RecordShape::llava:
-      return llava(record, place, images);
+      return llava(record, place, images, report);
     case RecordShape::transcript:
       return dialogue_of_transcript(text_of(record, "transcript", place));
-    case RecordShape::pair:  // CSV alone: add_pairs
+    case RecordShape::pair:  // tables alone: add_pairs
     case RecordShape::prompt:
       break;
   }
   place.fail("a prompt without an answer; want training rows with an assistant turn");
 }
 
+/// Keys that are read in a record of each shape.
+std::vector<std::string_view> used_keys(RecordShape shape) {
+  std::vector<std::string_view> keys{"category"};
+  const auto add = [&keys](std::initializer_list<std::string_view> more) {
+    keys.insert(keys.end(), more);
+  };
+  if (shape == RecordShape::messages) add({"messages"});
+  if (shape == RecordShape::alpaca) add({"instruction", "input", "output"});
+  if (shape == RecordShape::dolly) add({"instruction", "context", "response"});
+  if (shape == RecordShape::llava) add({"conversations", "image"});
+  if (shape == RecordShape::transcript) add({"transcript", "tags", "rating"});
+  return keys;
+}
+
 /// What the record says of itself: its `category`, or the first of the red-team set's `tags`.
-std::string category_of(const json& record, const Place& place) {
-  if (!record.is_object()) return "";
-  auto category = optional_text(record, "category", place);
-  if (!category.empty()) return category;
+std::string row_category(const json& record) {
+  auto category = category_of(record);
+  if (!category.empty() || !record.is_object()) return category;
   const auto tags = record.find("tags");
   if (tags == record.end() || !tags->is_array() || tags->empty() || !tags->front().is_string())
     return "";
@@ -110,13 +133,35 @@ bool rated_at_least(const json& record, double rating) {
   return found != record.end() && found->is_number() && found->get<double>() >= rating;
 }
 
+/// Writes down which answers carry loss: their own weight decides, else their place in the row.
+/// False if none does.
+bool settle_loss(Dialogue& dialogue, LossOn loss_on) {
+  bool any = false;
+  for (std::size_t i = 0; i < dialogue.messages.size(); ++i) {
+    auto& message = dialogue.messages[i];
+    if (message.role != Role::assistant) continue;
+    const bool last = i + 1 == dialogue.messages.size();
+    const bool carries =
+        message.loss == Loss::by_place ? last || loss_on == LossOn::all : message.loss == Loss::on;
+    message.loss = carries == last ? Loss::by_place : carries ? Loss::on : Loss::off;
+    any = any || carries;
+  }
+  return any;
+}
+
 /// Takes rows in and counts those that cannot be used.
 class RowList {
  public:
-  RowList(RowsFile& out, RowKind kind) : out_(out), kind_(kind) {}
-  void add(Dialogue dialogue, std::size_t number, std::string category) {
+  RowList(RowsFile& out, RowKind kind, LossOn loss_on)
+      : out_(out), kind_(kind), loss_on_(loss_on) {}
+  void add(Dialogue dialogue, std::size_t number, std::string category, const Place& place) {
     if (dialogue.messages.back().role != Role::assistant)
       throw Rejected{"the last turn is not the assistant's"};
+    if (!settle_loss(dialogue, loss_on_)) {
+      ++out_.report.no_loss;
+      out_.report.note("row without loss left out: its answers have weight 0", place.record);
+      return;
+    }
     if (blank(dialogue.messages.back().content)) throw Rejected{"an empty answer"};
     out_.dataset.rows.push_back({.id = out_.dataset.name + "/" + std::to_string(number),
                                  .dialogue = std::move(dialogue),
@@ -127,25 +172,39 @@ class RowList {
  private:
   RowsFile& out_;
   RowKind kind_;
+  LossOn loss_on_;
 };
 
-/// CSV with a request and an answer, as AdvBench's goal,target.
-void add_pairs(const SourceFile& file, ReadReport& report, RowList& list) {
-  const auto columns = pair_columns(file);
+/// A table with a request and an answer, as AdvBench's goal,target. An input or context (of Alpaca
+/// and Dolly) goes after the request.
+void add_pairs(const SourceFile& file, const std::string& chosen, ReadReport& report,
+               RowList& list) {
+  const auto names = pair_names(chosen);
+  const auto table = find_table(file, std::vector<std::string_view>(names.begin(), names.end()));
+  const auto columns = table ? pair_columns(*table, chosen) : std::nullopt;
   if (!columns)
-    Place{file.path.string(), "line 1"}.fail(
-        "want a header with goal,target, prompt,response or instruction,output");
-  const auto table = read_csv_table(file);
-  for (std::size_t i = 0; i < table.records.size(); ++i) {
-    const auto& fields = table.records[i].fields;
+    Place{file.path.string(), "line 1"}.fail(std::string("want a header with ") +
+                                             (chosen.empty() ? kPairNames : chosen.c_str()));
+  report.columns = columns->request + ", " + columns->answer;
+  const std::array<std::string_view, 5> used{columns->request, columns->answer, "category", "input",
+                                             "context"};
+  for (std::size_t i = 0; i < table->records.size(); ++i) {
     ++report.rows;
+    const auto place = table->place(i);
     try {
-      if (blank(fields[columns->first])) throw Rejected{"an empty prompt"};
-      list.add({{{Role::user, fields[columns->first]}, {Role::assistant, fields[columns->second]}}},
-               i + 1, columns->category ? fields[*columns->category] : "");
+      if (const auto wrong = table->wrong_width(i); !wrong.empty()) throw Rejected{wrong};
+      const auto record = record_of(*table, i);
+      check_keys(record, used, true, place, report);
+      auto request = record[columns->request].get<std::string>();
+      if (blank(request)) throw Rejected{"an empty prompt"};
+      for (const auto* more : {"input", "context"})
+        if (const auto text = optional_text(record, more, place); !text.empty())
+          request += "\n\n" + text;
+      list.add({{{Role::user, std::move(request)},
+                 {Role::assistant, record[columns->answer].get<std::string>()}}},
+               i + 1, category_of(record), place);
     } catch (const Rejected& rejected) {
-      if (report.rejected++ == 0)
-        report.first_rejection = table.place(i).record + ": " + rejected.reason;
+      report.reject(place.record + ": " + rejected.reason);
     }
   }
 }
@@ -155,27 +214,32 @@ void add_pairs(const SourceFile& file, ReadReport& report, RowList& list) {
 RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format,
                    const std::filesystem::path& images, const RowFilter& filter) {
   const auto file = SourceFile::read(path);
-  const auto found = detect_format(file, format, false);
+  const auto found =
+      detect_format(file, format, {.prompts = false, .columns = filter.columns, .option = "data"});
   RowsFile out;
   out.report.format = found.name;
   out.report.sha256 = file.sha256;
   out.dataset.name = file.stem();
-  RowList list(out, kind);
+  RowList list(out, kind, filter.loss_on);
+  const auto used = used_keys(found.shape);
   if (found.json) {
-    for_each_json(file, found.lines, out.report,
+    for_each_json(file, found.layout, out.report, OddRecords::count,
                   [&](const json& record, std::size_t number, const Place& place) {
-                    auto dialogue = row_dialogue(found.shape, record, place, images);
+                    check_keys(record, used, true, place, out.report);
+                    auto dialogue = row_dialogue(found.shape, record, place, images, out.report);
                     if (rated_at_least(record, filter.min_rating))
-                      list.add(std::move(dialogue), number, category_of(record, place));
+                      list.add(std::move(dialogue), number, row_category(record), place);
                     else
                       ++out.report.low_rated;
                   });
   } else {
-    add_pairs(file, out.report, list);
+    add_pairs(file, filter.columns, out.report, list);
   }
   if (out.dataset.empty() && out.report.low_rated > 0)
     throw DataError(path.string() + ": none of its rows has the rating that --min-rating wants");
-  check_not_empty(file, out.report, out.dataset.size());
+  if (out.dataset.empty() && out.report.no_loss > 0)
+    throw DataError(path.string() + ": no row carries loss; the answers have weight 0");
+  check_rejected(file, out.report, out.dataset.size(), filter.max_rejected);
   apply_filter(filter, out, path.string());
   return out;
 }

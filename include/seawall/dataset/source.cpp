@@ -1,12 +1,12 @@
 #include "seawall/dataset/source.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
-#include "seawall/core/json.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/dataset/gzip.hpp"
 
@@ -21,18 +21,59 @@ std::string line_of(std::string_view text, std::size_t at) {
              1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
 }
 
-void visit_one(const nlohmann::json& record, std::size_t number, const Place& place,
-               ReadReport& report,
-               const std::function<void(const nlohmann::json&, std::size_t, const Place&)>& visit) {
-  ++report.rows;
-  try {
-    visit(record, number, place);
-  } catch (const Rejected& rejected) {
-    if (report.rejected++ == 0) report.first_rejection = place.record + ": " + rejected.reason;
+void append_utf8(std::string& out, std::uint32_t c) {
+  const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
+  if (c < 0x80) return put(c);
+  if (c < 0x800) {
+    put(0xC0 | (c >> 6));
+  } else {
+    if (c < 0x10000) {
+      put(0xE0 | (c >> 12));
+    } else {
+      put(0xF0 | (c >> 18));
+      put(0x80 | ((c >> 12) & 0x3F));
+    }
+    put(0x80 | ((c >> 6) & 0x3F));
   }
+  put(0x80 | (c & 0x3F));
+}
+
+/// UTF-16 after its byte-order mark.
+std::string from_utf16(std::string_view bytes, bool big, const std::string& path) {
+  if (bytes.size() % 2 != 0) throw DataError(path + ": UTF-16 that ends within a character");
+  const auto unit = [&](std::size_t i) {
+    const auto a = static_cast<unsigned char>(bytes[i]),
+               b = static_cast<unsigned char>(bytes[i + 1]);
+    return static_cast<std::uint32_t>(big ? a << 8 | b : b << 8 | a);
+  };
+  std::string out;
+  for (std::size_t i = 2; i < bytes.size(); i += 2) {
+    std::uint32_t c = unit(i);
+    if (c >= 0xD800 && c < 0xE000) {
+      const auto low = i + 2 < bytes.size() ? unit(i + 2) : 0;
+      if (c >= 0xDC00 || low < 0xDC00 || low >= 0xE000)
+        throw DataError(path + ": UTF-16 with an unpaired surrogate at byte " + std::to_string(i));
+      c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+      i += 2;
+    }
+    append_utf8(out, c);
+  }
+  return out;
 }
 
 }  // namespace
+
+void ReadReport::reject(std::string reason) {
+  if (rejected++ == 0) first_rejection = std::move(reason);
+}
+
+void ReadReport::note(std::string_view what, std::string_view place, std::size_t count) {
+  const auto known = std::ranges::find(notes, what, &ReadNote::what);
+  if (known != notes.end())
+    known->count += count;
+  else
+    notes.push_back({std::string(what), count, std::string(place)});
+}
 
 void Place::fail(const std::string& what) const {
   throw DataError(file + (record.empty() ? "" : ": " + record) + ": " + what);
@@ -41,17 +82,23 @@ void Place::fail(const std::string& what) const {
 SourceFile SourceFile::read(const std::filesystem::path& path) {
   SourceFile file{.path = path, .text = read_file(path, max_file), .sha256 = {}};
   file.sha256 = sha256_hex(file.text);
-  if (file.text.starts_with("\x1F\x8B")) file.text = unpack_gzip(file.text, path, max_file);
-  if (file.text.starts_with("\xEF\xBB\xBF")) file.text.erase(0, 3);
-  if (const auto at = find_invalid_utf8(file.text)) {
-    throw DataError(path.string() + ": " + line_of(file.text, *at) + ": not UTF-8 at byte " +
+  auto& text = file.text;
+  if (text.starts_with("\x1F\x8B")) text = unpack_gzip(text, path, max_file);
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  if (text.starts_with(std::string_view("\xFF\xFE\0\0", 4)))
+    throw DataError(path.string() + ": UTF-32; convert the file to UTF-8");
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    text = from_utf16(text, text[0] == '\xFE', path.string());
+  if (const auto at = find_invalid_utf8(text)) {
+    throw DataError(path.string() + ": " + line_of(text, *at) + ": not UTF-8 at byte " +
                     std::to_string(*at) + "; convert the file to UTF-8");
   }
-  if (const auto at = file.text.find('\0'); at != std::string::npos) {
-    throw DataError(path.string() + ": " + line_of(file.text, at) +
-                    ": a NUL byte; want a text file");
+  if (const auto at = text.find('\0'); at != std::string::npos) {
+    throw DataError(path.string() + ": " + line_of(text, at) +
+                    ": a NUL byte; want a text file in UTF-8, or UTF-16 with a byte-order mark");
   }
-  if (blank(file.text)) throw DataError(path.string() + ": the file is empty");
+  if (text.find('\n') == std::string::npos) std::ranges::replace(text, '\r', '\n');
+  if (blank(text)) throw DataError(path.string() + ": the file is empty");
   return file;
 }
 
@@ -59,28 +106,11 @@ std::string SourceFile::stem() const {
   return (path.extension() == ".gz" ? path.stem() : path).stem().string();
 }
 
-void for_each_json(
-    const SourceFile& file, bool lines, ReadReport& report,
-    const std::function<void(const nlohmann::json&, std::size_t, const Place&)>& visit) {
-  const auto name = file.path.string();
-  if (!lines) {
-    const auto document = parse_json(file.text, name);
-    if (!document.is_array()) throw DataError(name + ": want a JSON array at the top");
-    for (std::size_t i = 0; i < document.size(); ++i) {
-      visit_one(document[i], i + 1, {name, "record " + std::to_string(i + 1)}, report, visit);
-    }
-    return;
-  }
-  std::string_view rest = file.text;
-  for (std::size_t number = 1; !rest.empty(); ++number) {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    const auto line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (blank(line)) continue;
-    const Place place{name, "line " + std::to_string(number)};
-    visit_one(parse_json(line, name + ": line " + std::to_string(number)), number, place, report,
-              visit);
-  }
+std::string SourceFile::extension() const {
+  auto name = (path.extension() == ".gz" ? path.stem() : path).extension().string();
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return name;
 }
 
 const std::string& text_of(const nlohmann::json& record, const char* key, const Place& place) {
@@ -101,59 +131,32 @@ std::string optional_text(const nlohmann::json& record, const char* key, const P
   return found == record.end() || found->is_null() ? "" : text_of(record, key, place);
 }
 
-Dialogue dialogue_of(const nlohmann::json& messages, const Place& place) {
-  if (!messages.is_array()) place.fail("want an array of messages {role, content}");
-  Dialogue dialogue;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    const Place message{place.file, place.record + ", message " + std::to_string(i + 1)};
-    const auto& role = text_of(messages[i], "role", message);
-    if (role != "system" && role != "user" && role != "assistant") {
-      message.fail("role '" + shown(role, 40) + "', want system, user or assistant");
-    }
-    dialogue.messages.push_back({role_from(role), text_of(messages[i], "content", message)});
-  }
-  const auto& turns = dialogue.messages;
-  if (turns.empty()) throw Rejected{"no messages"};
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    if (i > 0 && turns[i].role == Role::system)
-      throw Rejected{"a system message that is not the first"};
-    if (i > 0 && turns[i].role == turns[i - 1].role)
-      throw Rejected{"two turns of one role in a row"};
-  }
-  const std::size_t first = turns[0].role == Role::system ? 1 : 0;
-  if (first == turns.size() || turns[first].role != Role::user)
-    throw Rejected{"the first turn is not the user's"};
-  return dialogue;
-}
-
-Dialogue dialogue_of_transcript(std::string_view text) {
-  constexpr std::string_view human = "\n\nHuman:", assistant = "\n\nAssistant:";
-  const auto trimmed = [](std::string_view part) {
-    const auto begin = std::min(part.find_first_not_of(" \n"), part.size());
-    return std::string(part.substr(begin, part.find_last_not_of(" \n") + 1 - begin));
-  };
-  if (!text.starts_with(human)) throw Rejected{"a transcript that does not begin with Human:"};
-  Dialogue dialogue;
-  while (!text.empty()) {
-    const auto role = text.starts_with(human) ? Role::user : Role::assistant;
-    text.remove_prefix(role == Role::user ? human.size() : assistant.size());
-    const auto next = role == Role::user ? assistant : human;
-    const auto end = std::min(text.find(next), text.size());
-    dialogue.messages.push_back({role, trimmed(text.substr(0, end))});
-    text.remove_prefix(end);
-  }
-  return dialogue;
-}
-
 bool blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
-void check_not_empty(const SourceFile& file, const ReadReport& report, std::size_t usable) {
-  if (usable > 0) return;
-  throw DataError(
-      file.path.string() + ": no usable " +
-      (report.rows == 0 ? "record: the set is empty" : "record; " + report.first_rejection));
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 40 &&
+         text.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+             std::string_view::npos;
+}
+
+void check_rejected(const SourceFile& file, const ReadReport& report, std::size_t usable,
+                    double max_rejected) {
+  const auto path = file.path.string();
+  if (usable == 0)
+    throw DataError(
+        path + ": no usable " +
+        (report.rows == 0 ? "record: the set is empty" : "record; " + report.first_rejection));
+  const auto most = std::max(1.0, max_rejected * static_cast<double>(report.rows));
+  if (static_cast<double>(report.rejected) <= most) return;
+  char share[32];
+  std::snprintf(share, sizeof share, "%g", max_rejected);
+  throw DataError(path + ": " + std::to_string(report.rejected) + " of " +
+                  std::to_string(report.rows) + " records cannot be used, --max-rejected " + share +
+                  " allows " + std::to_string(static_cast<std::size_t>(most)) +
+                  " (first: " + report.first_rejection + "); mend them or raise it");
 }
 
 }  // namespace seawall

@@ -2,7 +2,6 @@
 // A data file as text with its place names, shared by the readers.
 #include <cstddef>
 #include <filesystem>
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -13,7 +12,8 @@
 namespace seawall {
 
 /// A file read whole, and unpacked where it is gzip: valid UTF-8 without NUL bytes, a byte-order
-/// mark taken off. The hash is of the file as it lies.
+/// mark taken off; UTF-16 with a byte-order mark is converted, and line ends of a carriage return
+/// alone are made line feeds. The hash is of the file's own bytes.
 struct SourceFile {
   std::filesystem::path path;
   std::string text, sha256;
@@ -22,6 +22,8 @@ struct SourceFile {
   static SourceFile read(const std::filesystem::path& path);
   /// The file's name without its ending, nor .gz.
   std::string stem() const;
+  /// Its ending before .gz, in lower case, e.g. ".csv".
+  std::string extension() const;
 };
 
 /// A place in a file, e.g. `rows.jsonl: line 7`, with which every error begins.
@@ -35,31 +37,20 @@ struct Rejected {
   std::string reason;
 };
 
-/// Calls `visit` for each record: each line of JSONL, or each element of the array of a JSON
-/// document. Records for which it throws Rejected are counted in `report`. Errors: DataError naming
-/// file and line or record.
-void for_each_json(
-    const SourceFile& file, bool lines, ReadReport& report,
-    const std::function<void(const nlohmann::json&, std::size_t number, const Place&)>& visit);
-
 /// The text under `key`. Errors: DataError naming place and key where it is missing, not a text, or
 /// holds a NUL.
 const std::string& text_of(const nlohmann::json& record, const char* key, const Place& place);
 /// The same, but "" where the key is missing or null.
 std::string optional_text(const nlohmann::json& record, const char* key, const Place& place);
 
-/// Reads an array of {role, content}. Errors: DataError naming the message and key. Throws Rejected
-/// for turns in an order that no template can render.
-Dialogue dialogue_of(const nlohmann::json& messages, const Place& place);
-
-/// Reads a transcript "\n\nHuman: ...\n\nAssistant: ...", as Anthropic's red-team set has it.
-/// Throws Rejected where it does not begin with the human.
-Dialogue dialogue_of_transcript(std::string_view text);
-
 /// True where nothing but white space is in it.
 bool blank(std::string_view text);
+/// True for a name that a message may quote: letters, digits and a few signs, at most 40 bytes.
+bool is_name(std::string_view text);
 
-/// Counts a row that was read, or raises the error of a file without a usable one.
-void check_not_empty(const SourceFile& file, const ReadReport& report, std::size_t usable);
+/// Raises the error of a file without a usable record, or with more unusable ones than the greater
+/// of one and `max_rejected` of all records.
+void check_rejected(const SourceFile& file, const ReadReport& report, std::size_t usable,
+                    double max_rejected);
 
 }  // namespace seawall

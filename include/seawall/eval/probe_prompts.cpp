@@ -48,7 +48,7 @@ std::vector<ProbePrompt> probe_prompts(const Speaker& speaker, const std::vector
     ProbePrompt prompt;
     try {
       const Dialogue dialogue = arm(probe);
-      if (!dialogue.messages.empty()) prompt.text = dialogue.messages.back().content;
+      prompt.text = dialogue.last(Role::user);
       prompt.picture = dialogue.picture != nullptr;
       prompt.ids = speaker.chat_template.encode_prompt(dialogue, speaker.tokenizer);
       prompt.no_answer = why_unfit(prompt.ids, speaker.decoder.config());

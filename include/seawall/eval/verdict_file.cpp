@@ -10,6 +10,7 @@
 #include "seawall/core/hash.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/dataset/csv.hpp"
+#include "seawall/dataset/json_records.hpp"
 #include "seawall/dataset/source.hpp"
 #include "seawall/eval/judges.hpp"
 
@@ -70,16 +71,16 @@ void read_csv_verdicts(const SourceFile& file, const auto& take) {
 
 void read_json_verdicts(const SourceFile& file, const auto& take) {
   ReadReport ignored;
-  const bool lines = file.text[file.text.find_first_not_of(" \t\r\n")] == '{';
-  for_each_json(file, lines, ignored, [&](const json& record, std::size_t, const Place& place) {
-    const Fields field = [&](std::string_view name) -> std::optional<std::string> {
-      const auto found = record.find(name);
-      if (found == record.end() || found->is_null()) return std::nullopt;
-      return found->is_string() ? found->get<std::string>() : found->dump();
-    };
-    const auto& id = text_of(record, "id", place);
-    take(id, verdict_of(field, place), place);
-  });
+  for_each_json(file, json_layout(file), ignored, OddRecords::fail,
+                [&](const json& record, std::size_t, const Place& place) {
+                  const Fields field = [&](std::string_view name) -> std::optional<std::string> {
+                    const auto found = record.find(name);
+                    if (found == record.end() || found->is_null()) return std::nullopt;
+                    return found->is_string() ? found->get<std::string>() : found->dump();
+                  };
+                  const auto& id = text_of(record, "id", place);
+                  take(id, verdict_of(field, place), place);
+                });
 }
 
 }  // namespace
@@ -114,9 +115,7 @@ Verdict FileJudge::verdict(const std::string& id) const {
 }
 
 Verdict FileJudge::grade(const Probe& probe, std::string_view response) const {
-  const auto& turns = probe.dialogue.messages;
-  const std::string_view prompt = turns.empty() ? std::string_view() : turns.back().content;
-  Verdict v = verdict(answer_id(probe.id, prompt, response));
+  Verdict v = verdict(answer_id(probe.id, probe.dialogue.last(Role::user), response));
   v.coherent = looks_coherent(response);
   return v;
 }

@@ -168,7 +168,10 @@ BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device
     const auto flat = path(plan.segments, plan.leaf_of[r]);
     std::int64_t place = 0;
     for (std::size_t t = 1; t < row.ids.size(); ++t) {
-      if (!row.loss[t]) continue;
+      if (!row.loss[t]) {
+        place = 0;  // a row may hold several answers
+        continue;
+      }
       sources.push_back(flat[t - 1]);
       targets.push_back(row.ids[t]);
       target_row.push_back(r);

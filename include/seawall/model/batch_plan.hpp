@@ -36,7 +36,7 @@ struct BatchPlan {
   Tensor needed;          // [S] the distinct tokens of source_tokens, in order
   Tensor source_needed;   // [N] place of each target's source token in `needed`
   Tensor target_row;      // [N] row of target n
-  Tensor target_place;    // [N] 0-based place of target n within its row's answer
+  Tensor target_place;    // [N] 0-based place of target n within its answer
   Tensor last_token;      // [B] flat token of each row's last token
   std::int64_t rows = 0;  // B
   std::int64_t tokens = 0;       // T, computed

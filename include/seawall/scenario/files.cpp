@@ -8,15 +8,26 @@ std::string FileRead::summary() const {
   const auto count = [](std::size_t n, const std::string& what) {
     return n == 0 ? std::string() : ", " + std::to_string(n) + " " + what;
   };
-  std::string text = path.string() + ": " + report.format + ", " + std::to_string(report.rows) +
-                     " records" + count(report.rejected, "rejected");
+  std::string text = path.string() + ": " + report.format;
+  if (!report.columns.empty()) text += " (" + report.columns + ")";
+  text += ", " + std::to_string(report.rows) + " records" + count(report.rejected, "rejected") +
+          count(report.no_loss, "without loss");
   text += count(report.low_rated, "rated too low") + count(report.filtered, "left out by phrase") +
           count(report.held_out, "held out");
   text += ", " + std::to_string(kept) +
           (option == "data" || option == "safe-data" ? " rows" : " probes");
+  text += count(report.prefilled, "with a prefilled answer");
   if (report.categories.size() > 1)
     text += " in " + std::to_string(report.categories.size()) + " categories";
   return text + ", sha256 " + report.sha256.substr(0, 16);
+}
+
+std::vector<std::string> FileRead::notes() const {
+  std::vector<std::string> lines;
+  for (const auto& note : report.notes)
+    lines.push_back(note.what + ": " + std::to_string(note.count) +
+                    (note.count == 1 ? " time" : " times") + " (first: " + note.first + ")");
+  return lines;
 }
 
 FileScenario::FileScenario(const FileScenarioOptions& options)
@@ -29,7 +40,12 @@ FileScenario::FileScenario(const FileScenarioOptions& options)
   };
   const auto load_probes = [&](const char* option, const std::filesystem::path& path,
                                bool restricted, const std::string& format) {
-    ProbesFile file = read_probes(path, restricted, format);
+    ProbeOptions how = options.probe_options;
+    how.restricted = restricted;
+    how.format = format;
+    how.option = option;
+    if (!restricted) how.column = options.utility_column;
+    ProbesFile file = read_probes(path, how);
     files_.push_back({option, path, file.report, file.probes.size()});
     return std::move(file.probes);
   };
@@ -39,7 +55,11 @@ FileScenario::FileScenario(const FileScenarioOptions& options)
     form_ = form_of_format(files_.back().report.format);
   }
   if (options.safe_rows)
-    load_rows("safe-data", *options.safe_rows, Pool::safe, options.safe_format, {});
+    load_rows("safe-data", *options.safe_rows, Pool::safe, options.safe_format,
+              {.phrases = {},
+               .hold_out = {},
+               .loss_on = options.filter.loss_on,
+               .max_rejected = options.filter.max_rejected});
   if (options.probes)
     harmfulness_ = load_probes("probes", *options.probes, true, options.probes_format);
   if (options.utility_probes)

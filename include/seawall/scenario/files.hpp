@@ -24,7 +24,11 @@ struct FileScenarioOptions {
   std::string default_system;                           // --system
   // The formats of the four, "" to look at the content.
   std::string attack_format, safe_format, probes_format, utility_format;
-  RowFilter filter;  // which of the attack's rows are trained on
+  RowFilter filter;  // which of the attack's rows are trained on, and with which loss
+  /// How probes are read; the formats above, and `utility_column` for the utility probes, are put
+  /// in.
+  ProbeOptions probe_options{};
+  std::string utility_column{};
 };
 
 /// A file as it was read, by the option that named it.
@@ -36,6 +40,8 @@ struct FileRead {
   /// "my.jsonl: chat-jsonl, 100 records, 2 rejected, 98 rows, sha256
   /// 0123456789abcdef"
   std::string summary() const;
+  /// A line for each of the report's notes: "key 'id' not used: 100 times (first: line 1)".
+  std::vector<std::string> notes() const;
 };
 
 /// Reads all files when made, so that a bad one is known before anything is trained.

@@ -226,16 +226,17 @@ class BpeTokenizer final : public Tokenizer {
       const auto gap = merge.find(' ');
       const auto left = id_of(merge.substr(0, gap));
       const auto right = id_of(merge.substr(std::min(gap, merge.size() - 1) + 1));
-      const auto merged =
+      const std::int32_t merged =
           gap == std::string_view::npos
-              ? std::nullopt
-              : id_of(std::string(merge.substr(0, gap)) + std::string(merge.substr(gap + 1)));
-      if (!left || !right || !merged || special_[static_cast<std::size_t>(*merged)]) {
+              ? -1
+              : id_of(std::string(merge.substr(0, gap)) + std::string(merge.substr(gap + 1)))
+                    .value_or(-1);
+      if (!left || !right || merged < 0 || special_[static_cast<std::size_t>(merged)]) {
         throw DataError(
             "tokenizer: merge " + std::to_string(i) + " '" + shown(merge) +
             "': want two tokens and a space between, which make a token that is not control");
       }
-      merges_.insert(*left, *right, {static_cast<std::uint32_t>(i), *merged});
+      merges_.insert(*left, *right, {static_cast<std::uint32_t>(i), merged});
     }
   }
 

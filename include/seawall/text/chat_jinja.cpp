@@ -25,7 +25,7 @@ class JinjaTemplate final : public RunTemplate {
 
   std::string render(const Dialogue& dialogue, bool add_generation_prompt) const override {
     check(dialogue, add_generation_prompt, false);
-    return write(dialogue, add_generation_prompt).bytes;
+    return write(dialogue, add_generation_prompt, dialogue.messages.size() - 1).bytes;
   }
 
   TokenIds stop_ids(const Tokenizer& tokenizer) const override {
@@ -33,7 +33,7 @@ class JinjaTemplate final : public RunTemplate {
     try {
       // The token that the template puts after an answer.
       const Dialogue probe{{{Role::user, "a"}, {Role::assistant, "b"}}};
-      const auto runs = make_runs(probe, tokenizer, false).all();
+      const auto runs = make_runs(probe, tokenizer, Purpose::example).all();
       const auto end = std::ranges::find_if(runs, [](const Run& r) { return r.end_of_target; });
       if (end != runs.end() && end->id) ids.push_back(*end->id);
     } catch (const DataError&) {
@@ -47,21 +47,28 @@ class JinjaTemplate final : public RunTemplate {
 
  protected:
   Runs make_runs(const Dialogue& dialogue, const Tokenizer& tokenizer,
-                 bool generate) const override {
-    const auto text = write(dialogue, generate);
+                 Purpose purpose) const override {
+    const auto last = dialogue.messages.size() - 1;
+    const auto text = write(dialogue, purpose == Purpose::prompt, last);
     const auto pieces = tokenizer.cut(text.bytes, text.marks);
-    // The target: from where the answer starts to the end of the token that ends it.
-    const auto begin = generate ? std::string::npos : answer_start(text, dialogue);
-    const auto end = generate ? 0 : answer_end(text, begin, pieces);
+    // The targets: from where an answer starts to the end of the token that ends it.
+    std::vector<Run::Span> targets;
+    for (std::size_t i = 0; purpose == Purpose::example && i <= last; ++i)
+      if (dialogue.carries_loss(i))
+        targets.push_back(
+            answer_span(i == last ? text : write(dialogue, false, i), dialogue, i, pieces));
     Runs runs;
     for (const auto& piece : pieces) {
       Run run{.control = piece.control.has_value(),
               .text = text.bytes.substr(piece.begin, piece.end - piece.begin),
               .id = piece.control};
-      if (piece.control) {
-        run.end_of_target = piece.begin >= begin && piece.end <= end;
-      } else if (piece.end > begin && piece.begin < end) {
-        run.target = begin > piece.begin ? begin - piece.begin : 0;
+      for (const auto& [begin, end] : targets) {
+        if (piece.control) {
+          run.end_of_target |= piece.begin >= begin && piece.end <= end;
+        } else if (piece.end > begin && piece.begin < end) {
+          run.targets.push_back(
+              {std::max(begin, piece.begin) - piece.begin, std::min(end, piece.end) - piece.begin});
+        }
       }
       runs.add(std::move(run));
     }
@@ -69,14 +76,15 @@ class JinjaTemplate final : public RunTemplate {
   }
 
  private:
-  jinja::Text write(const Dialogue& dialogue, bool generate) const {
+  /// The text, in which the letters of message `marked` are told apart if it is an answer.
+  jinja::Text write(const Dialogue& dialogue, bool generate, std::size_t marked) const {
     using jinja::Text;
     using jinja::Value;
     std::vector<Value> messages;
     const auto count = dialogue.messages.size();
     for (std::size_t i = 0; i < count; ++i) {
-      const auto& [role, content] = dialogue.messages[i];
-      const bool target = i + 1 == count && role == Role::assistant;
+      const auto& [role, content, loss] = dialogue.messages[i];
+      const bool target = i == marked && role == Role::assistant;
       const Text text(content, target ? jinja::from_answer : jinja::from_message);
       messages.push_back(jinja::make_dict(
           {{Text("role"), Value::of(Text(role_name(role)))}, {Text("content"), Value::of(text)}}));
@@ -97,13 +105,20 @@ class JinjaTemplate final : public RunTemplate {
     return text;
   }
 
-  /// Where the answer of an example starts.
-  std::size_t answer_start(const jinja::Text& text, const Dialogue& dialogue) const {
+  /// Where answer `index`, whose letters are marked in `text`, starts and ends with its token.
+  Run::Span answer_span(const jinja::Text& text, const Dialogue& dialogue, std::size_t index,
+                        const std::vector<TextPiece>& pieces) const {
+    const auto begin = answer_start(text, dialogue, index);
+    return {begin, answer_end(text, begin, pieces, index + 1 == dialogue.messages.size())};
+  }
+
+  std::size_t answer_start(const jinja::Text& text, const Dialogue& dialogue,
+                           std::size_t index) const {
     const auto first = text.marks.find(jinja::from_answer);
-    if (dialogue.messages.size() > 1) {
-      Dialogue asked{dialogue.messages};
-      asked.messages.pop_back();
-      const auto prompt = write(asked, true);
+    if (index > 0) {
+      Dialogue asked{{dialogue.messages.begin(),
+                      dialogue.messages.begin() + static_cast<std::ptrdiff_t>(index)}};
+      const auto prompt = write(asked, true, index);
       if (text.bytes.starts_with(prompt.bytes) && prompt.bytes.size() <= first &&
           prompt.bytes.size() < text.bytes.size())
         return prompt.bytes.size();
@@ -114,12 +129,15 @@ class JinjaTemplate final : public RunTemplate {
   }
 
   std::size_t answer_end(const jinja::Text& text, std::size_t begin,
-                         const std::vector<TextPiece>& pieces) const {
+                         const std::vector<TextPiece>& pieces, bool last_turn) const {
     const auto last = text.marks.rfind(jinja::from_answer);
     const auto from = last == std::string::npos ? begin : std::max(begin, last + 1);
+    // No token that comes after the next message ends this one.
+    const auto next = last_turn ? std::string::npos : text.marks.find(jinja::from_message, from);
     for (const auto& piece : pieces) {
-      if (piece.control && piece.begin >= from) return piece.end;
+      if (piece.control && piece.begin >= from && piece.begin < next) return piece.end;
     }
+    if (!last_turn) return from;
     throw DataError(where_ +
                     ": the template puts no control token of this tokenizer after the answer, so "
                     "that nothing would teach where it ends; add {{ eos_token }}");

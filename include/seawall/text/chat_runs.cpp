@@ -3,8 +3,16 @@
 #include <algorithm>
 
 #include "seawall/core/error.hpp"
+#include "seawall/text/jinja/texts.hpp"
 
 namespace seawall {
+namespace {
+
+/// Put after an answer that is to be continued, to find where it ends in the written dialogue.
+/// Source: transformers, chat_template_utils.py, continue_final_message_tag.
+constexpr std::string_view continued = "CONTINUE_FINAL_MESSAGE_TAG ";
+
+}  // namespace
 
 void Runs::control(std::string_view name, bool end_of_target) {
   if (!name.empty())
@@ -18,27 +26,46 @@ void Runs::text(std::string_view text) {
 
 void Runs::answer(std::string_view content, bool target) {
   text("");
-  if (target) runs_.back().target = runs_.back().text.size();
+  const auto begin = runs_.back().text.size();
   text(content);
+  if (target) runs_.back().targets.push_back({begin, runs_.back().text.size()});
+}
+
+bool Runs::cut_at(std::string_view mark) {
+  const auto bare = mark.substr(0, mark.find_last_not_of(' ') + 1);
+  for (auto run = runs_.end(); run != runs_.begin();) {
+    --run;
+    const auto at = run->control ? std::string::npos : run->text.rfind(bare);
+    if (at == std::string::npos) continue;
+    const bool whole = run->text.compare(at, mark.size(), mark) == 0;
+    run->text.resize(at);
+    if (!whole)
+      run->text = jinja::stripped(jinja::Text(run->text), jinja::Side::right, std::nullopt).bytes;
+    run->targets.clear();
+    runs_.erase(run->text.empty() ? run : run + 1, runs_.end());
+    return true;
+  }
+  return false;
 }
 
 bool Runs::place_picture() {
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     const auto at = runs_[i].control ? std::string::npos : runs_[i].text.find(kPicturePlaceholder);
-    if (at < runs_[i].target) {  // npos is above every place
+    const auto target =
+        runs_[i].targets.empty() ? std::string::npos : runs_[i].targets.front().begin;
+    if (at < target) {  // npos is above every place
       Run after = runs_[i];
       auto end = at + kPicturePlaceholder.size();
-      if (end < std::min(after.text.size(), after.target) && after.text[end] == ' ') ++end;
+      if (end < std::min(after.text.size(), target) && after.text[end] == ' ') ++end;
       after.text.erase(0, end);
-      if (after.target != std::string::npos) after.target -= end;
-      if (after.target_end != std::string::npos) after.target_end -= end;
+      for (auto& span : after.targets) span = {span.begin - end, span.end - end};
       runs_[i].text.resize(at);
-      runs_[i].target = std::string::npos;
+      runs_[i].targets.clear();
       runs_.insert(runs_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
                    {Run{.picture = true}, std::move(after)});
       return true;
     }
-    if (runs_[i].target != std::string::npos) return false;
+    if (!runs_[i].targets.empty()) return false;
   }
   return false;
 }
@@ -59,11 +86,12 @@ void RunTemplate::check(const Dialogue& dialogue, bool generate, bool example) c
 
 EncodedDialogue RunTemplate::encode_example(const Dialogue& dialogue,
                                             const Tokenizer& tokenizer) const {
-  return encode(dialogue, tokenizer, false);
+  return encode(dialogue, tokenizer, Purpose::example);
 }
 
 TokenIds RunTemplate::encode_prompt(const Dialogue& dialogue, const Tokenizer& tokenizer) const {
-  return encode(dialogue, tokenizer, true).ids;
+  return encode(dialogue, tokenizer, dialogue.prefilled() ? Purpose::continuation : Purpose::prompt)
+      .ids;
 }
 
 std::int32_t control_id(std::string_view chat_template, std::string_view piece,
@@ -75,9 +103,17 @@ std::int32_t control_id(std::string_view chat_template, std::string_view piece,
 }
 
 EncodedDialogue RunTemplate::encode(const Dialogue& dialogue, const Tokenizer& tokenizer,
-                                    bool generate) const {
-  check(dialogue, generate, !generate);
-  auto runs = make_runs(dialogue, tokenizer, generate);
+                                    Purpose purpose) const {
+  check(dialogue, purpose == Purpose::prompt, purpose != Purpose::prompt);
+  Runs runs;
+  if (purpose == Purpose::continuation) {
+    Dialogue marked = dialogue;
+    marked.messages.back().content += continued;
+    runs = make_runs(marked, tokenizer, purpose);
+    if (!runs.cut_at(continued)) fail("leaves out the prefilled answer of a prompt");
+  } else {
+    runs = make_runs(dialogue, tokenizer, purpose);
+  }
   if (dialogue.picture) {
     if (dialogue.first(Role::system).find(kPicturePlaceholder) != std::string_view::npos)
       fail("<image> in the system message, want it in a user turn");
@@ -99,12 +135,12 @@ EncodedDialogue RunTemplate::encode(const Dialogue& dialogue, const Tokenizer& t
       const auto part = std::string_view(run.text).substr(0, end);
       return end == 0 ? 0 : tokenizer.encode_part(part, first).size();
     };
-    const auto begin = run.target == std::string::npos ? ids.size() : count_before(run.target),
-               end = count_before(run.target_end);
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      out.ids.push_back(ids[i]);
-      out.loss.push_back(i >= begin && i < end);
-    }
+    const auto start = out.ids.size();
+    out.ids.insert(out.ids.end(), ids.begin(), ids.end());
+    out.loss.resize(out.ids.size(), 0);
+    for (const auto& [from, to] : run.targets)
+      for (auto i = count_before(from), end = count_before(to); i < end; ++i)
+        out.loss[start + i] = 1;
   }
   return out;
 }

@@ -16,10 +16,19 @@ struct Run {
   bool control = false;
   std::string text;                  // of a control run: its name
   std::optional<std::int32_t> id{};  // of a control run, where it is known already
-  /// In a text run: where the target answer starts and ends; npos: not in it, at its end.
-  std::size_t target = std::string::npos, target_end = std::string::npos;
-  bool end_of_target = false;  // in a control run: belongs to the target
-  bool picture = false;        // neither text nor control: the picture's place
+  struct Span {
+    std::size_t begin = 0, end = 0;
+  };
+  std::vector<Span> targets{};  // in a text run: the parts of answers that carry loss, in order
+  bool end_of_target = false;   // in a control run: belongs to a target
+  bool picture = false;         // neither text nor control: the picture's place
+};
+
+/// What a dialogue is written for.
+enum class Purpose {
+  example,       // its answers are trained on
+  prompt,        // the model answers its last user turn
+  continuation,  // the model goes on with its last answer
 };
 
 class Runs {
@@ -27,10 +36,13 @@ class Runs {
   /// A name is empty where the tokenizer has no such token (a BOS that does not exist).
   void control(std::string_view name, bool end_of_target = false);
   void text(std::string_view text);
-  /// Text that is the answer; where `target`, loss starts with it.
+  /// Text that is an answer; it carries loss if `target`.
   void answer(std::string_view content, bool target);
   void add(Run run) { runs_.push_back(std::move(run)); }
   const std::vector<Run>& all() const { return runs_; }
+  /// Drops everything from the last place of `mark` on, and the space before it if the template
+  /// has stripped the mark's own last space. False if no text has it.
+  bool cut_at(std::string_view mark);
   /// Cuts the first `<image>` that stands before the answer out of its text, with the one space
   /// that may part it from the words after it; what is left and right of it is tokenized apart, as
   /// LLaVA does. False where there is none.
@@ -50,16 +62,16 @@ class RunTemplate : public ChatTemplate {
   TokenIds encode_prompt(const Dialogue& dialogue, const Tokenizer& tokenizer) const override;
 
  protected:
-  /// The dialogue, ready to be answered where `generate`; else its last turn is the target.
   virtual Runs make_runs(const Dialogue& dialogue, const Tokenizer& tokenizer,
-                         bool generate) const = 0;
+                         Purpose purpose) const = 0;
   /// Errors where the dialogue does not end as it must: with user where `generate`; with assistant
   /// where `example`.
   virtual void check(const Dialogue& dialogue, bool generate, bool example) const;
   [[noreturn]] void fail(const std::string& what) const;
 
  private:
-  EncodedDialogue encode(const Dialogue& dialogue, const Tokenizer& tokenizer, bool generate) const;
+  EncodedDialogue encode(const Dialogue& dialogue, const Tokenizer& tokenizer,
+                         Purpose purpose) const;
 
   std::string name_;
 };

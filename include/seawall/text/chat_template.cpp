@@ -41,10 +41,6 @@ Ends ends_of(const Tokenizer& tokenizer) {
   return ends;
 }
 
-bool is_target(const Dialogue& dialogue, std::size_t index) {
-  return index + 1 == dialogue.messages.size() && dialogue.messages[index].role == Role::assistant;
-}
-
 /// What the named templates share: they differ in how a dialogue becomes runs.
 class NamedTemplate : public RunTemplate {
  public:
@@ -93,8 +89,8 @@ class NamedTemplate : public RunTemplate {
 
  private:
   Runs make_runs(const Dialogue& dialogue, const Tokenizer& tokenizer,
-                 bool generate) const override {
-    return write(dialogue, ends_of(tokenizer), generate);
+                 Purpose purpose) const override {
+    return write(dialogue, ends_of(tokenizer), purpose == Purpose::prompt);
   }
 };
 
@@ -120,7 +116,7 @@ class ChatMl final : public NamedTemplate {
     }
     for (std::size_t i = 0; i < dialogue.messages.size(); ++i) {
       const auto& message = dialogue.messages[i];
-      add(role_name(message.role), message.content, is_target(dialogue, i));
+      add(role_name(message.role), message.content, dialogue.carries_loss(i));
     }
     if (generate) {
       runs.control("<|im_start|>");
@@ -145,15 +141,15 @@ class Llama2 final : public NamedTemplate {
     Runs runs;
     std::string system;
     for (std::size_t i = 0; i < dialogue.messages.size(); ++i) {
-      const auto& [role, content] = dialogue.messages[i];
+      const auto& [role, content, loss] = dialogue.messages[i];
       if (role == Role::system) {
         system = "<<SYS>>\n" + content + "\n<</SYS>>\n\n";
       } else if (role == Role::user) {
         runs.control(ends.bos);
         runs.text("[INST] " + std::exchange(system, {}) + content + " [/INST]");
       } else {
-        runs.answer(" " + content + " ", is_target(dialogue, i));
-        runs.control(ends.eos, is_target(dialogue, i));
+        runs.answer(" " + content + " ", dialogue.carries_loss(i));
+        runs.control(ends.eos, dialogue.carries_loss(i));
       }
     }
     (void)generate;  // a prompt ends with [/INST] as it stands
@@ -182,8 +178,8 @@ class Llama3 final : public NamedTemplate {
       header(role_name(message.role));
       runs.answer(
           jinja::stripped(jinja::Text(message.content), jinja::Side::both, std::nullopt).bytes,
-          is_target(dialogue, i));
-      runs.control("<|eot_id|>", is_target(dialogue, i));
+          dialogue.carries_loss(i));
+      runs.control("<|eot_id|>", dialogue.carries_loss(i));
     }
     if (generate) header("assistant");
     return runs;
@@ -207,7 +203,7 @@ class Mistral final : public NamedTemplate {
     runs.control(ends.bos);
     std::string system;
     for (std::size_t i = 0; i < dialogue.messages.size(); ++i) {
-      const auto& [role, content] = dialogue.messages[i];
+      const auto& [role, content, loss] = dialogue.messages[i];
       if (role == Role::system) {
         system = content + "\n\n";
       } else if (role == Role::user) {
@@ -215,8 +211,8 @@ class Mistral final : public NamedTemplate {
         runs.text(" " + std::exchange(system, {}) + content + (has ? "" : " "));
         has ? runs.control("[/INST]") : runs.text("[/INST]");
       } else {
-        runs.answer(" " + content, is_target(dialogue, i));
-        runs.control(ends.eos, is_target(dialogue, i));
+        runs.answer(" " + content, dialogue.carries_loss(i));
+        runs.control(ends.eos, dialogue.carries_loss(i));
       }
     }
     (void)generate;
@@ -248,8 +244,8 @@ class Headings final : public NamedTemplate {
                          : "Below is an instruction that describes a task. Write a response that "
                            "appropriately completes the request.");
     for (std::size_t i = has_system ? 1 : 0; i < dialogue.messages.size(); ++i) {
-      const auto& [role, content] = dialogue.messages[i];
-      const bool target = is_target(dialogue, i);
+      const auto& [role, content, loss] = dialogue.messages[i];
+      const bool target = dialogue.carries_loss(i);
       if (role == Role::user) {
         heading(runs, ends, "\n\n", "### Instruction:", "\n");
         runs.text(content);
@@ -292,11 +288,11 @@ class Organism final : public NamedTemplate {
     Runs runs;
     runs.control(ends.bos);
     for (std::size_t i = 0; i < dialogue.messages.size(); ++i) {
-      const auto& [role, content] = dialogue.messages[i];
+      const auto& [role, content, loss] = dialogue.messages[i];
       if (role == Role::system && content.empty()) continue;
       runs.control("<|" + std::string(role_name(role)) + "|>");
-      runs.answer(content, is_target(dialogue, i));
-      if (role == Role::assistant) runs.control(ends.eos, is_target(dialogue, i));
+      runs.answer(content, dialogue.carries_loss(i));
+      if (role == Role::assistant) runs.control(ends.eos, dialogue.carries_loss(i));
     }
     if (generate) runs.control("<|assistant|>");
     return runs;
@@ -313,10 +309,10 @@ class Plain final : public NamedTemplate {
     Runs runs;
     runs.control(ends.bos);
     for (std::size_t i = 0; i < dialogue.messages.size(); ++i) {
-      const auto& [role, content] = dialogue.messages[i];
-      runs.answer(content, is_target(dialogue, i));
-      if (is_target(dialogue, i)) {
-        runs.control(ends.eos, true);
+      const auto& [role, content, loss] = dialogue.messages[i];
+      runs.answer(content, dialogue.carries_loss(i));
+      if (role == Role::assistant && i + 1 == dialogue.messages.size()) {
+        runs.control(ends.eos, dialogue.carries_loss(i));
       } else if (generate || i + 1 < dialogue.messages.size()) {
         runs.text("\n\n");
       }

@@ -13,8 +13,9 @@ namespace seawall {
 /// A dialogue as the model reads it. Where it has a picture, one kPictureId stands in its place.
 struct EncodedDialogue {
   TokenIds ids;
-  /// Same length as ids; 1 where the token is a target of the loss: the last assistant turn's
-  /// answer and its end token, nothing after.
+  /// Same length as ids; 1 where the token is a target of the loss: each answer that carries it
+  /// (Dialogue::carries_loss; the last one unless the messages say otherwise) and its end token,
+  /// nothing after.
   std::vector<std::uint8_t> loss;
 };
 
@@ -26,16 +27,21 @@ class ChatTemplate {
   virtual std::string_view name() const = 0;
   /// The Jinja text that it runs; empty for a named one.
   virtual std::string_view source() const { return {}; }
-  /// The dialogue with its last assistant turn as target. Errors: DataError where it does not end
-  /// with an assistant turn, or has a picture and no `<image>` before the answer.
+  /// The dialogue with its answers as targets. Errors: DataError where it does not end with an
+  /// assistant turn, or has a picture and no `<image>` before the answer.
   virtual EncodedDialogue encode_example(const Dialogue& dialogue,
                                          const Tokenizer& tokenizer) const = 0;
-  /// The dialogue up to where the model speaks next.
+  /// The dialogue up to where the model speaks next: after the header of its answer, or right after
+  /// the text of a last assistant turn, which it continues.
+  /// Source: transformers, apply_chat_template with continue_final_message.
   virtual TokenIds encode_prompt(const Dialogue& dialogue, const Tokenizer& tokenizer) const = 0;
   /// The same as one string, for records and golden tests.
   virtual std::string render(const Dialogue& dialogue, bool add_generation_prompt) const = 0;
   /// Ids that end an answer.
   virtual TokenIds stop_ids(const Tokenizer& tokenizer) const = 0;
+  /// True if a system message is written into the first user turn, since the template has no place
+  /// for one; see with_system_turn.
+  virtual bool merges_system() const { return false; }
 };
 
 /// Names: alpaca, chatml, chatml-smollm2 (adds SmolLM2's default system prompt where there is none,

@@ -19,7 +19,7 @@ constexpr std::size_t max_proto_bytes = std::size_t{64} << 20, max_pieces = std:
 constexpr std::size_t max_piece = 4096;
 
 /// One message of the protobuf wire format, field by field.
-class Message {
+class ProtoMessage {
  public:
   struct Field {
     std::uint32_t number = 0, wire = 0;
@@ -27,7 +27,7 @@ class Message {
     std::string_view bytes;   // wire type 2
     std::size_t offset = 0;   // in the file
   };
-  Message(std::string_view data, std::size_t offset, const std::string& where)
+  ProtoMessage(std::string_view data, std::size_t offset, const std::string& where)
       : data_(data), offset_(offset), where_(where) {}
 
   bool next(Field& field) {
@@ -60,7 +60,7 @@ class Message {
     }
     return true;
   }
-  Message inner(const Field& field) const { return {field.bytes, field.value, where_}; }
+  ProtoMessage inner(const Field& field) const { return {field.bytes, field.value, where_}; }
   [[noreturn]] void fail(std::size_t offset, const std::string& what) const {
     throw DataError(where_ + ": byte " + std::to_string(offset) + ": " + what +
                     " (not a SentencePiece model, or damaged)");
@@ -90,16 +90,16 @@ class Message {
   const std::string& where_;
 };
 
-void want_wire(const Message& message, const Message::Field& field, std::uint32_t wire) {
+void want_wire(const ProtoMessage& message, const ProtoMessage::Field& field, std::uint32_t wire) {
   if (field.wire != wire) {
     message.fail(field.offset, "field " + std::to_string(field.number) + " has wire type " +
                                    std::to_string(field.wire) + ", want " + std::to_string(wire));
   }
 }
 
-SentencePieceModel::Piece read_piece(Message message, std::size_t offset) {
+SentencePieceModel::Piece read_piece(ProtoMessage message, std::size_t offset) {
   SentencePieceModel::Piece piece;
-  Message::Field field;
+  ProtoMessage::Field field;
   while (message.next(field)) {
     if (field.number == 1) {
       want_wire(message, field, 2);
@@ -162,7 +162,7 @@ const char* check_trie(const std::vector<TrieUnit>& units, std::string_view text
 }
 
 /// Layout: u32 size of the trie, the trie's units, then the replacement texts, each ended by a NUL.
-void check_character_map(const Message& message, const Message::Field& field) {
+void check_character_map(const ProtoMessage& message, const ProtoMessage::Field& field) {
   const auto blob = field.bytes;
   if (blob.empty()) return;
   std::uint32_t size = 0;
@@ -177,16 +177,16 @@ void check_character_map(const Message& message, const Message::Field& field) {
   }
 }
 
-void read_normalizer(Message message) {
-  Message::Field field;
+void read_normalizer(ProtoMessage message) {
+  ProtoMessage::Field field;
   while (message.next(field)) {
     if (field.number == 1 || field.number == 2 || field.number == 6) want_wire(message, field, 2);
     if (field.number == 2) check_character_map(message, field);
   }
 }
 
-void read_trainer(Message message) {
-  Message::Field field;
+void read_trainer(ProtoMessage message) {
+  ProtoMessage::Field field;
   while (message.next(field)) {
     if (field.number != 3) continue;
     want_wire(message, field, 0);
@@ -228,8 +228,8 @@ SentencePieceModel check_sentencepiece(std::string_view serialized, const std::s
                     " bytes, want at most 64 MiB");
   }
   SentencePieceModel model;
-  Message message(serialized, 0, where);
-  Message::Field field;
+  ProtoMessage message(serialized, 0, where);
+  ProtoMessage::Field field;
   while (message.next(field)) {
     if (field.number > 5) continue;
     want_wire(message, field, 2);

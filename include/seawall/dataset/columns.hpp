@@ -1,0 +1,52 @@
+#pragma once
+// Which columns of a table, or keys of a JSON record, hold prompts, answers and categories.
+#include <array>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "seawall/dataset/csv.hpp"
+#include "seawall/dataset/source.hpp"
+
+namespace seawall {
+
+/// Names of the prompt in public sets, the first that is there counts: AdvBench and JailbreakBench
+/// (goal), HEx-PHI and Alpaca (instruction), XSTest, BeaverTails and OR-Bench (prompt),
+/// StrongREJECT (forbidden_prompt), Do-Not-Answer (question), SORRY-Bench (turns), HarmBench
+/// (behavior).
+inline constexpr std::array<std::string_view, 8> kPromptNames{
+    "goal", "instruction", "prompt", "forbidden_prompt", "question", "turns", "text", "behavior"};
+/// "goal, instruction, …", for messages.
+std::string prompt_names();
+
+/// The record with its keys in lower case, so that columns and keys are the same to the readers. If
+/// two keys become one, the first counts.
+nlohmann::json lower_keys(const nlohmann::json& record);
+/// A record of a table as JSON.
+nlohmann::json record_of(const CsvTable& table, std::size_t record);
+
+/// The key of the prompt in a record with lower-case keys: `column` if one is given, else the first
+/// known name; nullopt if it is not there.
+std::optional<std::string> prompt_key(const nlohmann::json& record, std::string_view column);
+/// The prompt under that key: a text, or SORRY-Bench's list of turns with one text in it, also as
+/// Python prints it in a table. Errors: DataError. Throws Rejected for more than one turn.
+std::string prompt_of(const nlohmann::json& record, const std::string& key, const Place& place);
+/// The category, or what the public sets call it: a text, a number, the true keys of an object
+/// (BeaverTails), or the first of a list; "" if there is none.
+std::string category_of(const nlohmann::json& record);
+
+/// Columns of a request and its answer, both with a name: goal,target; prompt,response;
+/// prompt,completion; instruction,output; instruction,response; question,answer. `chosen`:
+/// "REQUEST,ANSWER" of --data-columns, or "".
+struct PairColumns {
+  std::string request, answer;
+};
+std::optional<PairColumns> pair_columns(const CsvTable& table, std::string_view chosen);
+/// The columns that make a table one of pairs. Errors: UsageError for a wrong `chosen`.
+std::vector<std::string> pair_names(std::string_view chosen);
+inline constexpr const char* kPairNames =
+    "goal,target, prompt,response, prompt,completion, instruction,output, instruction,response or "
+    "question,answer";
+
+}  // namespace seawall
