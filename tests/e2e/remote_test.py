@@ -356,6 +356,15 @@ class Model(Remote):
         self.assertIn("cost         rubric:toy-judge", text)
         spent = float(text.split("cost         total: $")[1].split(",")[0])
         self.assertGreater(spent, 0)
+        # A reply that is no verdict is paid for once: --resume leaves it unjudged.
+        self.server.verdict_reply = '{"score": 3.5}'
+        other = [*words[:-1], "6"]
+        other[other.index("a.h5")] = "c.h5"
+        self.assertIn("got 3.5", self.ok(*other, "--rubric.cache", "other"))
+        asked = self.server.count("/chat/completions")
+        self.assertIn("got 3.5", self.ok(*other, "--rubric.cache", "other", "--resume"))
+        self.assertEqual(self.server.count("/chat/completions"), asked)
+        self.server.verdict_reply = None
         words[0] = "evaluate"
         words[words.index("a.h5")] = "b.h5"
         self.assertEqual(self.rates(self.ok(*[w for w in words if w != "--no-training"])), self.rates(text))
@@ -430,6 +439,7 @@ class Model(Remote):
     def test_what_passes_by_itself_is_waited_for(self):
         self.server.file_looks = 3
         self.server.statuses = ["validating_files", "paused", "queued"]
+        self.server.hidden = 3
         self.ok(*self.words("a.h5"))
         self.assertEqual((len(self.server.files), len(self.server.jobs)), (1, 1))
         self.assertEqual(self.server.files["file-1"]["looks"], 4)

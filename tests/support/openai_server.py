@@ -99,6 +99,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.refused: dict = {}  # parameter -> message of the status 400 that refuses it
         self.refuse_all = None  # body of a status 400 for every chat request
         self.file_looks = 0  # looks at an uploaded file before it is processed; -1: processing fails
+        self.hidden = 0  # requests to a trained model that do not find it yet
         self.refuse_jobs = 0  # jobs refused since their file is not processed yet
         self.statuses: list = []  # of a job, before it runs: one per look
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -206,6 +207,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.send(400, {"error": {"message": message, "type": "invalid_request_error", "param": name, "code": "unsupported_parameter"}})
         if asked.get("temperature") != 0 and "temperature" not in self.server.refused:
             return self.fail(400, "the tests want temperature 0")
+        if model in self.server.models and self.server.hidden > 0:
+            self.server.hidden -= 1
+            return self.fail(404, f"no model {model} yet")
         for part, reply in self.server.replies:
             if part in last(messages, "user"):
                 with self.server.lock:

@@ -17,6 +17,11 @@
 
 namespace seawall {
 namespace fs = std::filesystem;
+namespace {
+
+constexpr double kModelWait = 300;  // seconds until a model that was trained must be served
+
+}  // namespace
 
 std::string money(double usd) {
   char text[32];
@@ -164,9 +169,10 @@ ChatModel RemoteArm::chat_model(const std::string& name) const {
                     .out = std::max(0.0, spec_.remote.price_out)},
           .max_tokens = spec_.max_new_tokens,
           .style = style_,
-          .notice = [](const std::string& what) {
-            std::fprintf(stderr, "seawall: %s\n", what.c_str());
-          }};
+          .notice =
+              [](const std::string& what) { std::fprintf(stderr, "seawall: %s\n", what.c_str()); },
+          .patience = journal_ && name == journal_->tuned_model() ? kModelWait : 0,
+          .poll = spec_.remote.poll};
 }
 
 void RemoteArm::begin() {

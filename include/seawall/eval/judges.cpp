@@ -157,9 +157,9 @@ std::vector<std::string> published_rule_notes(const EvaluationRecord& record, st
   if (typographic > 0)
     out.push_back(count(typographic, " answer") + (typographic == 1 ? " counts" : " count") +
                   " as compliance only because this published list knows no typographic "
-                  "apostrophe, and would be refusals with an ASCII one (" +
-                  probes + (typographic > 3 ? ", ..." : "") +
-                  "); keyword:FILE takes both for the same");
+                  "apostrophe, and would be " +
+                  (typographic == 1 ? "a refusal" : "refusals") + " with an ASCII one (" + probes +
+                  (typographic > 3 ? ", ..." : "") + "); keyword:FILE takes both for the same");
   return out;
 }
 

@@ -33,6 +33,10 @@ class Asking {
     while (!open_.empty()) {
       const std::size_t before = open_.size();
       send();
+      if (absent_) {
+        model_.client.wait(model_.poll);
+        waited_ += model_.poll;
+      }
       if (open_.empty() || broke_ || (open_.size() == before && !changed_)) break;
     }
     if (!held_.empty() && !style_.proven) refuse_all(held_.front().second.error);
@@ -64,7 +68,7 @@ class Asking {
     for (const auto i : sent) requests.push_back(request(i));
     open_.clear();
     sent_in_ = style_;
-    changed_ = false;
+    changed_ = absent_ = false;
     std::size_t under_way = 0;
     model_.client.ask_all(
         requests,
@@ -88,6 +92,10 @@ class Asking {
     model_.spending.release(price.of(most(i)));
     for (std::int64_t lost = 0; lost < answer.lost; ++lost)
       model_.spending.charge(model_.purpose, price.of(most(i)), most(i));
+    if (answer.status == 404 && waited_ < model_.patience) {
+      absent_ = changed_ = true;
+      return false;
+    }
     if (answer.hopeless()) refuse_all(answer.error);
     if (answer.ok()) {
       style_.proven = true;
@@ -190,8 +198,11 @@ class Asking {
   const Done& done_;
   std::vector<std::size_t> open_;
   std::vector<std::pair<std::size_t, ChatReply>> held_;  // refused, and nobody knows for what
-  bool broke_ = false, changed_ = false;
+  bool broke_ = false;
+  bool changed_ = false;  // the rest is asked in a round of its own
+  bool absent_ = false;   // the model is not found yet
   bool settled_ = false;  // several may be under way
+  double waited_ = 0;
   std::size_t came_ = 0;
 };
 

@@ -58,6 +58,9 @@ struct ChatModel {
   std::int64_t max_tokens = 256;
   std::shared_ptr<ChatStyle> style = std::make_shared<ChatStyle>();
   std::function<void(const std::string&)> notice = nullptr;  // told of a change of style
+  /// Seconds that a model which is not found (status 404) may take to appear, since one that was
+  /// just trained is not served at once; looked for every `poll` seconds.
+  double patience = 0, poll = 10;
 
   /// Asks every dialogue at temperature 0; `done` takes the replies as they come. Returns how many
   /// came: fewer than all if the budget does not hold the next one. A try whose end nobody saw is
