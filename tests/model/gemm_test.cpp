@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <bit>
+#include <limits>
+
 #include "seawall/model/kernels.hpp"
 #include "seawall/model/packed.hpp"
 #include "support.hpp"
@@ -87,12 +91,113 @@ TEST(PackedLinear, EqualsTheProductAndItsArgmax) {
   for (std::int64_t r = 0; r < 17; ++r) EXPECT_EQ(best[r], want[r].argmax().item<std::int64_t>());
 }
 
+TEST(PackedLinear, WithoutACopyGivesTheSame) {
+  const Tensor w1 = at::randn({700, 20}), w2 = at::randn({333, 20}), x = at::randn({17, 20});
+  const cpu::PackedLinear<float> copied({w1, w2}), plain({w1, w2}, false);
+  Tensor want = at::ones({17, 1033}), got = at::ones({17, 1033});
+  for (const bool add : {true, false}) {
+    copied.apply(x.const_data_ptr<float>(), 17, want.data_ptr<float>(), add);
+    plain.apply(x.const_data_ptr<float>(), 17, got.data_ptr<float>(), add);
+    EXPECT_TRUE(at::equal(got, want));
+  }
+  EXPECT_EQ(plain.argmax(x.const_data_ptr<float>(), 17),
+            copied.argmax(x.const_data_ptr<float>(), 17));
+  EXPECT_FALSE(cpu::lay_out(6'738'415'616, 2));  // Llama-2-7b
+  EXPECT_TRUE(cpu::lay_out(134'515'008, 4));
+}
+
 TEST(PackedLinear, ArgmaxTakesTheFirstOfEquals) {
   Tensor w = at::zeros({1000, 4});
   for (std::int64_t row : {37, 38, 600, 999}) w[row] = 1;
   const cpu::PackedLinear<float> packed({w});
   const Tensor x = at::ones({3, 4});
   EXPECT_EQ(packed.argmax(x.const_data_ptr<float>(), 3), (std::vector<std::int64_t>{37, 37, 37}));
+}
+
+TEST(Bf16, RoundsWidensAndNarrowsAsAtenDoes) {
+  const float inf = std::numeric_limits<float>::infinity();
+  // ties to both sides, the largest finite value, which rounds to infinity, and a NaN that would
+  // become infinite if it were cut
+  const Tensor odd =
+      at::tensor(std::vector<float>{1.00390625f, 1.01171875f, -1.00390625f, 3.4028235e38f, inf,
+                                    -inf, 0.0f, -0.0f, 1e-38f, std::bit_cast<float>(0x7f800001u)});
+  const Tensor x = at::cat({odd, at::randn({4099})});
+  const Tensor want = x.to(at::kBFloat16);
+  for (const auto* table : kernels::tables<float>()) {
+    const auto& kernel = kernels::bf16_table_of(*table);
+    for (const std::int64_t n : {std::int64_t{3}, x.numel()}) {
+      Tensor rounded = x.clone(), wide = at::empty_like(x), narrow = at::empty_like(want);
+      auto* stored = static_cast<kernels::Bf16*>(narrow.data_ptr());
+      kernel.round(rounded.data_ptr<float>(), n);
+      kernel.narrow(stored, x.const_data_ptr<float>(), n);
+      kernel.widen(wide.data_ptr<float>(), stored, n);
+      const auto first = [n](const Tensor& t) { return t.to(at::kFloat).narrow(0, 0, n); };
+      EXPECT_TRUE(at::allclose(first(rounded), first(want), 0, 0, true)) << table->name;
+      EXPECT_TRUE(at::allclose(first(narrow), first(want), 0, 0, true)) << table->name;
+      EXPECT_TRUE(at::allclose(first(wide), first(want), 0, 0, true)) << table->name;
+    }
+  }
+}
+
+TEST(Bf16, ProductsEqualThoseOfWidenedWeights) {
+  for (const auto* table : kernels::tables<float>()) {
+    const auto& kernel = kernels::bf16_table_of(*table);
+    for (const auto& [m, n, k] :
+         {std::array<std::int64_t, 3>{1, 5, 3}, {29, 70, 37}, {40, 33, 1601}})
+      for (const bool transposed : {false, true}) {
+        const Tensor a = at::randn({m, k});
+        const Tensor b = at::randn(transposed ? at::IntArrayRef({n, k}) : at::IntArrayRef({k, n}))
+                             .to(at::kBFloat16);
+        const Tensor wide = b.to(at::kFloat), want = at::empty({m, n}), got = at::empty({m, n});
+        const auto* stored = static_cast<const kernels::Bf16*>(b.const_data_ptr());
+        const auto stride = b.stride(0);
+        const kernels::Gemm<float> one{a.const_data_ptr<float>(),
+                                       k,
+                                       false,
+                                       wide.const_data_ptr<float>(),
+                                       stride,
+                                       transposed,
+                                       want.data_ptr<float>(),
+                                       n,
+                                       m,
+                                       n,
+                                       k,
+                                       false};
+        const kernels::Gemm<float, kernels::Bf16> two{
+            one.a, k, false, stored, stride, transposed, got.data_ptr<float>(), n, m, n, k, false};
+        std::vector<float> scratch(table->gemm_scratch(one));
+        table->gemm(one, scratch.data());
+        scratch.assign(kernel.gemm_scratch(two), 0);
+        kernel.gemm(two, scratch.data());
+        EXPECT_TRUE(at::equal(got, want)) << table->name << " " << m << " " << transposed;
+      }
+  }
+}
+
+TEST(Bf16, AWeightsGradientIsSummedInFp32AndRoundedOnce) {
+  // more rows than are summed at once
+  const std::int64_t t = 21, n = 3000, k = 1000;
+  const Tensor dy = at::randn({t, n}), x = at::randn({t, k});
+  const Tensor dw = at::full({n, k}, 0.5, at::kBFloat16);
+  const Tensor exact = at::matmul(dy.t().to(at::kDouble), x.to(at::kDouble));
+  auto* to = static_cast<cpu::Bf16*>(dw.data_ptr());
+  const cpu::View<const float> left{dy.const_data_ptr<float>(), n},
+      right{x.const_data_ptr<float>(), k};
+  cpu::grad_weight<float>({t, n, k}, left, right, to, Store::add);
+  // half a unit in the last of eight bits
+  EXPECT_TRUE(at::allclose(dw.to(at::kDouble), exact + 0.5, 1.0 / 256, 1e-5));
+  cpu::grad_weight<float>({t, n, k}, left, right, to);
+  EXPECT_TRUE(at::allclose(dw.to(at::kDouble), exact, 1.0 / 256, 1e-5));
+}
+
+TEST(Bf16, ArgmaxIsTheFirstOfLogitsThatRoundToTheSame) {
+  Tensor w = at::zeros({40, 2});
+  w[7][0] = 1.0;
+  w[9][0] = 1.0;
+  w[9][1] = 0.0009765625;  // 1.0009765625 rounds to 1
+  const cpu::PackedLinear<float, cpu::Bf16> packed({w.to(at::kBFloat16)});
+  const Tensor x = at::ones({1, 2});
+  EXPECT_EQ(packed.argmax(x.const_data_ptr<float>(), 1), std::vector<std::int64_t>{7});
 }
 
 TEST(Kernels, ExponentialThroughSoftmaxIsExact) {

@@ -295,7 +295,7 @@ TEST(Lora, MergedForAWhileTheWeightsComeBackBitForBit) {
   }
 }
 
-TEST(Lora, NarrowTypesGoThroughTheCompositePath) {
+TEST(Lora, NarrowTypesAreNear) {
   const auto config = small_config();
   Decoder wide = small_decoder(config, at::kFloat);
   const Adapter adapter = lively_adapter(config, "all", wide.embedding());

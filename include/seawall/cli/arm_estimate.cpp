@@ -92,9 +92,10 @@ MemoryQuestion Arm::memory_question(const detail::StackFacts& facts) {
   q.answer_tokens = static_cast<std::int64_t>(longest) + spec_.max_new_tokens;
   const auto type =
       q.trains && q.precision != Precision::fp32 ? at::kBFloat16 : model_.decoder->dtype();
-  q.answers = std::min(
-      static_cast<std::int64_t>(prompts.size()),
-      spec_.max_batch > 0 ? spec_.max_batch : answers_at_once(q.config, type, q.answer_tokens));
+  q.answers = std::min(static_cast<std::int64_t>(prompts.size()),
+                       spec_.max_batch > 0
+                           ? spec_.max_batch
+                           : answers_at_once(q.config, cache_type(type, q.cpu), q.answer_tokens));
   prompts.resize(static_cast<std::size_t>(q.answers));
   if (q.answers > 0) q.prompt_tokens = plan_batch(prompts, at::kCPU, {}).tokens;
   return q;

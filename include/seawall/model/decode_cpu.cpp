@@ -23,12 +23,14 @@ constexpr std::int64_t page_tokens = 16;     // a whole number of vectors of eve
 constexpr std::int64_t prefill_rows = 1024;  // rows of the MLP at once: its wide values stay small
 
 /// One block's weights, packed for few rows.
-template <class Real>
+template <class Real, class Weight>
 struct PackedLayer {
-  cpu::PackedLinear<Real> qkv, o, gate_up, down;
+  cpu::PackedLinear<Real, Weight> qkv, o, gate_up, down;
 };
 
-template <class Real>
+/// Values, keys included, are kept in `Real`; where weights are bf16 they are rounded as LayerMath
+/// rounds them.
+template <class Real, class Weight = Real>
 class CpuEngine : public DecodeEngine {
  public:
   CpuEngine(const Decoder& decoder, BatchPlan plan, DecodeOptions options)
@@ -43,7 +45,7 @@ class CpuEngine : public DecodeEngine {
         prompt_(config_.layers),
         pages_(config_.layers),
         grown_(plan_.rows, 0),
-        fresh_options_(decoder.embedding().options().requires_grad(false)) {}
+        fresh_options_(at::TensorOptions(c10::CppTypeToScalarType<Real>::value)) {}
 
   /// The last block runs on the rows' last tokens only: nothing else of it is read again but its
   /// keys and values.
@@ -51,8 +53,8 @@ class CpuEngine : public DecodeEngine {
     const auto t = plan_.tokens, c = config_.hidden_size;
     const auto block = std::min(t, prefill_rows);
     const auto* positions = plan_.positions.template const_data_ptr<std::int64_t>();
-    cpu::LayerMath<Real> math(config_, t, positions, positions_end_);
-    Tensor x = edited(embed_point, decoder_.embed(plan_));  // [T,C]
+    cpu::LayerMath<Real, Weight> math(config_, t, positions, positions_end_);
+    Tensor x = edited(embed_point, wide(decoder_.embed(plan_)));  // [T,C]
     const Tensor qkv = fresh(t * shape_.width()), mixed = fresh(t * q_width()),
                  lse = fresh(t * config_.heads);
     const Tensor normed = fresh(t * c), gate = fresh(block * inner()), up = fresh(block * inner());
@@ -68,6 +70,7 @@ class CpuEngine : public DecodeEngine {
       keep_prompt(l, at(qkv));
       if (last) break;
       cpu::attention_forward(*plan_.attention, shape_, at(qkv), at(mixed), at(lse), t);
+      cpu::settle<Weight>(at(mixed), t * q_width());
       for (std::int64_t begin = 0; begin < t; begin += block) {
         math.resize(std::min(block, t - begin), positions + begin);
         Real* rows = at(x) + begin * c;
@@ -82,27 +85,30 @@ class CpuEngine : public DecodeEngine {
     std::iota(slots.begin(), slots.end(), std::int64_t{0});
     x = x.index_select(0, plan_.last_token);  // [B,C]
     run_layer(config_.layers - 1, slots, at(x), false);
-    return edited({TapPoint::Kind::resid_post, config_.layers - 1}, x, Rows::last_of_prompts);
+    x = edited({TapPoint::Kind::resid_post, config_.layers - 1}, x, Rows::last_of_prompts);
+    return x.to(decoder_.dtype());
   }
 
   Tensor step(const std::vector<std::int64_t>& slots,
               const std::vector<std::int64_t>& ids) override {
     const Tensor index = at::from_blob(const_cast<std::int64_t*>(ids.data()),
                                        {static_cast<std::int64_t>(ids.size())}, at::kLong);
-    Tensor x = edited(embed_point, decoder_.embed_ids(index), Rows::new_tokens);  // [M,C]
+    Tensor x = edited(embed_point, wide(decoder_.embed_ids(index)), Rows::new_tokens);  // [M,C]
     for (std::int64_t l = 0; l < config_.layers; ++l) {
       run_layer(l, slots, at(x), true);
       x = edited({TapPoint::Kind::resid_post, l}, x, Rows::new_tokens);
     }
     for (auto slot : slots) ++grown_[slot];
-    return x;
+    return x.to(decoder_.dtype());
   }
 
-  std::vector<std::int64_t> choose(const Tensor& x) override {
+  std::vector<std::int64_t> choose(const Tensor& stream) override {
     if (!head_)
-      head_ = std::make_unique<cpu::PackedLinear<Real>>(std::vector<Tensor>{decoder_.head()});
+      head_ = std::make_unique<cpu::PackedLinear<Real, Weight>>(
+          std::vector<Tensor>{decoder_.head()}, copy());
+    const Tensor x = wide(stream);
     const Tensor normed = fresh(x.numel());
-    norm(at(normed), at(x), at(decoder_.final_norm()), x.size(0));
+    norm(at(normed), at(x), stored(decoder_.final_norm()), x.size(0));
     return head_->argmax(at(normed), x.size(0));
   }
 
@@ -115,9 +121,14 @@ class CpuEngine : public DecodeEngine {
   };
 
   static Real* at(const Tensor& t) { return static_cast<Real*>(t.data_ptr()); }
+  static const Weight* stored(const Tensor& t) {
+    return static_cast<const Weight*>(t.const_data_ptr());
+  }
+  Tensor wide(const Tensor& x) const { return x.to(fresh_options_.dtype()); }
   Tensor fresh(std::int64_t n) const { return at::empty({n}, fresh_options_); }
   std::int64_t q_width() const { return config_.heads * config_.head_dim; }
   std::int64_t inner() const { return config_.intermediate_size; }
+  bool copy() const { return cpu::lay_out(config_.parameter_count(), sizeof(Weight)); }
   std::int64_t context(std::int64_t slot) const {
     const auto& leaf = plan_.segments[plan_.leaf_of[slot]];
     return leaf.position + leaf.length;
@@ -125,36 +136,39 @@ class CpuEngine : public DecodeEngine {
   const Tensor& weight(std::int64_t l, std::int64_t i) const {
     return weights_[l * layer_tensors(config_) + i];
   }
-  const Real* bias(std::int64_t l, std::int64_t i) const {
-    return config_.qkv_bias() ? at(weight(l, first_bias + i)) : nullptr;
+  const Weight* bias(std::int64_t l, std::int64_t i) const {
+    return config_.qkv_bias() ? stored(weight(l, first_bias + i)) : nullptr;
   }
-  cpu::LayerWeights<const Real> layer(std::int64_t l) const {
-    auto p = [&](std::int64_t i) { return static_cast<const Real*>(at(weight(l, i))); };
+  cpu::LayerWeights<const Weight> layer(std::int64_t l) const {
+    auto p = [&](std::int64_t i) { return stored(weight(l, i)); };
     return {p(0), p(1), p(2), p(3),       p(4),       p(5),
             p(6), p(7), p(8), bias(l, 0), bias(l, 1), bias(l, 2)};
   }
 
+  /// Hooks see the stream in the weights' type.
   Tensor edited(const TapPoint& point, Tensor x, Rows rows = Rows::prompts) const {
     if (hooks_.edit) {
       const auto sizes = x.sizes().vec();
-      x = hooks_.edit(point, x).contiguous();
-      if (x.sizes() != at::IntArrayRef(sizes) || x.dtype() != fresh_options_.dtype())
+      const Tensor out = hooks_.edit(point, x.to(decoder_.dtype()));
+      if (out.sizes() != at::IntArrayRef(sizes) || out.scalar_type() != decoder_.dtype())
         throw UsageError("generate: the edit hook must keep the shape and type of its input");
+      x = wide(out).contiguous();
     }
     if (hooks_.take && rows == Rows::prompts)
-      hooks_.take(point, x.index_select(0, plan_.last_token));
-    if (hooks_.take && rows == Rows::last_of_prompts) hooks_.take(point, x);
+      hooks_.take(point, x.index_select(0, plan_.last_token).to(decoder_.dtype()));
+    if (hooks_.take && rows == Rows::last_of_prompts) hooks_.take(point, x.to(decoder_.dtype()));
     return x;
   }
 
-  void norm(Real* y, const Real* x, const Real* w, std::int64_t rows) const {
+  void norm(Real* y, const Real* x, const Weight* w, std::int64_t rows) const {
     const auto c = config_.hidden_size;
-    std::vector<Real> factor;
-    w = cpu::norm_factor(config_, w, factor);
+    std::vector<Real> scratch;
+    const Real* factor = cpu::norm_factor(config_, w, scratch);
     at::parallel_for(0, rows, 32, [&](std::int64_t begin, std::int64_t end) {
-      kernels::table<Real>().rms_norm(y + begin * c, x + begin * c, w, end - begin, c,
+      kernels::table<Real>().rms_norm(y + begin * c, x + begin * c, factor, end - begin, c,
                                       static_cast<Real>(config_.rms_norm_eps));
     });
+    cpu::settle<Weight>(y, rows * c);
   }
 
   void keep_prompt(std::int64_t l, const Real* qkv) {
@@ -177,12 +191,12 @@ class CpuEngine : public DecodeEngine {
   }
 
   /// Packs a block's weights the first time they are needed.
-  const PackedLayer<Real>& packed(std::int64_t l) {
+  const PackedLayer<Real, Weight>& packed(std::int64_t l) {
     for (auto next = static_cast<std::int64_t>(packed_.size()); next < config_.layers; ++next) {
       auto stack = [&](std::initializer_list<std::int64_t> which) {
         std::vector<Tensor> all;
         for (auto i : which) all.push_back(weight(next, i));
-        return cpu::PackedLinear<Real>(all);
+        return cpu::PackedLinear<Real, Weight>(all, copy());
       };
       packed_.push_back({stack({1, 2, 3}), stack({4}), stack({6, 7}), stack({8})});
     }
@@ -197,12 +211,13 @@ class CpuEngine : public DecodeEngine {
     const auto m = static_cast<std::int64_t>(slots.size()), width = shape_.width();
     const Tensor normed = fresh(m * config_.hidden_size), qkv = fresh(m * width),
                  mixed = fresh(m * q_width());
-    norm(at(normed), x, at(weight(l, 0)), m);
+    norm(at(normed), x, stored(weight(l, 0)), m);
     w.qkv.apply(at(normed), m, at(qkv), false);
     const auto kv_width = config_.kv_heads * config_.head_dim;
     cpu::add_bias(at(qkv), width, m, bias(l, 0), q_width());
     cpu::add_bias(at(qkv) + q_width(), width, m, bias(l, 1), kv_width);
     cpu::add_bias(at(qkv) + q_width() + kv_width, width, m, bias(l, 2), kv_width);
+    cpu::settle<Weight>(at(qkv), m * width);
     const auto half = config_.head_dim / 2;
     for (std::int64_t r = 0; r < m; ++r) {
       const auto position = context(slots[r]) + (append ? grown_[slots[r]] : -1);
@@ -210,13 +225,17 @@ class CpuEngine : public DecodeEngine {
                   rotary_.sin.data() + position * half, config_.heads + config_.kv_heads,
                   config_.head_dim, 1);
     }
+    cpu::settle<Weight>(at(qkv), m * width);
     if (append) keep_new(l, slots, at(qkv));
     attend(l, slots, at(qkv), at(mixed), append);
+    cpu::settle<Weight>(at(mixed), m * q_width());
     w.o.apply(at(mixed), m, x, true);
 
     const Tensor gate_up = fresh(2 * m * inner()), act = fresh(m * inner());
-    norm(at(normed), x, at(weight(l, 5)), m);
+    cpu::settle<Weight>(x, m * config_.hidden_size);
+    norm(at(normed), x, stored(weight(l, 5)), m);
     w.gate_up.apply(at(normed), m, at(gate_up), false);
+    cpu::settle<Weight>(at(gate_up), 2 * m * inner());
     const auto mixed_gate = cpu::gate_kernel<Real>(config_);
     at::parallel_for(0, m, 8, [&](std::int64_t begin, std::int64_t end) {
       for (auto r = begin; r < end; ++r) {
@@ -224,7 +243,9 @@ class CpuEngine : public DecodeEngine {
         mixed_gate(at(act) + r * inner(), gate, gate + inner(), inner());
       }
     });
+    cpu::settle<Weight>(at(act), m * inner());
     w.down.apply(at(act), m, x, true);
+    cpu::settle<Weight>(x, m * config_.hidden_size);
   }
 
   void keep_new(std::int64_t l, const std::vector<std::int64_t>& slots, const Real* qkv) {
@@ -314,12 +335,12 @@ class CpuEngine : public DecodeEngine {
   std::vector<Tensor> weights_;
   AttentionShape shape_;
   std::int64_t positions_end_;
-  cpu::Rotary<Real> rotary_;
+  cpu::Rotary<Real, Weight> rotary_;
   std::vector<PromptCache> prompt_;
   std::vector<std::vector<Page>> pages_;
   std::vector<std::int64_t> grown_;  // new tokens a row
-  std::vector<PackedLayer<Real>> packed_;
-  std::unique_ptr<cpu::PackedLinear<Real>> head_;
+  std::vector<PackedLayer<Real, Weight>> packed_;
+  std::unique_ptr<cpu::PackedLinear<Real, Weight>> head_;
   at::TensorOptions fresh_options_;
 };
 
@@ -329,6 +350,9 @@ std::unique_ptr<DecodeEngine> make_cpu_engine(const Decoder& decoder, BatchPlan 
                                               DecodeOptions options) {
   if (decoder.dtype() == at::kFloat)
     return std::make_unique<CpuEngine<float>>(decoder, std::move(plan), std::move(options));
+  if (decoder.dtype() == at::kBFloat16)
+    return std::make_unique<CpuEngine<float, cpu::Bf16>>(decoder, std::move(plan),
+                                                         std::move(options));
   return std::make_unique<CpuEngine<double>>(decoder, std::move(plan), std::move(options));
 }
 

@@ -5,7 +5,6 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/scalar_tensor.h>
 
 #include <cmath>
@@ -174,7 +173,7 @@ Tensor Decoder::target_loss(const Tensor& rows, const Targets& targets, LossMode
 Tensor Decoder::logits(const Tensor& rows) const {
   want_rows("logits: rows", rows, -1, config_.hidden_size);
   const Tensor factor = norm_factor(config_, final_norm());
-  return at::linear(composite_rms_norm(rows, factor, config_.rms_norm_eps), head());
+  return head_logits(composite_rms_norm(rows, factor, config_.rms_norm_eps), head());
 }
 
 NamedTensors random_weights(const LlamaConfig& config, std::uint64_t seed) {

@@ -49,7 +49,7 @@ std::int64_t batch_size(const Decoder& decoder, const Prompts& prompts,
   if (options.max_batch > 0) return options.max_batch;
   std::size_t longest = 0;
   for (const auto& p : prompts) longest = std::max(longest, p.size());
-  return answers_at_once(decoder.config(), decoder.dtype(),
+  return answers_at_once(decoder.config(), cache_type(decoder.dtype(), decoder.device().is_cpu()),
                          static_cast<std::int64_t>(longest) + options.max_new_tokens);
 }
 
@@ -133,6 +133,10 @@ std::int64_t answers_at_once(const LlamaConfig& c, at::ScalarType type, std::int
       2 * c.kv_heads * c.head_dim * c.layers * static_cast<std::int64_t>(at::elementSize(type));
   return std::clamp<std::int64_t>(cache_budget / std::max<std::int64_t>(longest * token, 1), 1,
                                   4096);
+}
+
+at::ScalarType cache_type(at::ScalarType weights, bool cpu) {
+  return cpu && at::elementSize(weights) < 4 ? at::kFloat : weights;
 }
 
 GenerateResult generate(const Decoder& decoder, const Prompts& prompts,

@@ -41,7 +41,9 @@ GenerateResult generate(const Decoder& decoder,
                         const GenerateOptions& options);
 
 /// Prompts that are answered at once where max_batch is 0: as many as keys and values of 4 GiB
-/// hold. `longest` counts the longest prompt and its answer.
+/// hold. `longest` counts the longest prompt and its answer; `type` is the cache's.
 std::int64_t answers_at_once(const LlamaConfig& config, at::ScalarType type, std::int64_t longest);
+/// The type of kept keys and values: the weights', but at least fp32 on a CPU.
+at::ScalarType cache_type(at::ScalarType weights, bool cpu);
 
 }  // namespace seawall

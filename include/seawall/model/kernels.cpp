@@ -1,5 +1,9 @@
 #include "seawall/model/kernels.hpp"
 
+#include <cstdlib>
+#include <string>
+
+#include "seawall/core/error.hpp"
 #include "seawall/model/kernels_impl.hpp"
 #include "seawall/model/runtime.hpp"
 
@@ -10,11 +14,13 @@ struct Portable;
 #if defined(__x86_64__)
 extern const Table<float> avx2_float, avx512_float;
 extern const Table<double> avx2_double, avx512_double;
+extern const Bf16Table avx2_bf16, avx512_bf16;
 #endif
 
 template <class Real>
 std::vector<const Table<Real>*> tables() {
   static constexpr Table<Real> portable = Kernels<Portable, Real, 16>::table("portable");
+  const auto most = cpu_in_use();
   std::vector<const Table<Real>*> out;
 #if defined(__x86_64__)
   auto add = [&](const Table<float>& single, const Table<double>& wide) {
@@ -23,10 +29,8 @@ std::vector<const Table<Real>*> tables() {
     else
       out.push_back(&wide);
   };
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-    add(avx512_float, avx512_double);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) add(avx2_float, avx2_double);
+  if (most >= Cpu::avx512) add(avx512_float, avx512_double);
+  if (most >= Cpu::avx2) add(avx2_float, avx2_double);
 #endif
   out.push_back(&portable);
   return out;
@@ -42,8 +46,46 @@ const Table<Real>& table() {
 template const Table<float>& table();
 template const Table<double>& table();
 
+const Bf16Table& bf16_table_of(const Table<float>& table) {
+  static constexpr Bf16Table portable = Kernels<Portable, float, 16>::bf16_table();
+#if defined(__x86_64__)
+  if (&table == &avx512_float) return avx512_bf16;
+  if (&table == &avx2_float) return avx2_bf16;
+#endif
+  return portable;
+}
+const Bf16Table& bf16_table() {
+  static const Bf16Table& chosen = bf16_table_of(table<float>());
+  return chosen;
+}
+
 }  // namespace kernels
 
 const char* kernel_name() { return kernels::table<float>().name; }
+
+static Cpu detect_cpu() {
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    return Cpu::avx512;
+  if (avx2) return Cpu::avx2;
+#endif
+  return Cpu::portable;
+}
+
+Cpu cpu_in_use() {
+  static const Cpu cpu = [] {
+    const Cpu found = detect_cpu();
+    const char* wanted = std::getenv("SEAWALL_CPU");
+    if (wanted == nullptr || *wanted == '\0') return found;
+    const std::string word = wanted;
+    for (const auto& [name, most] :
+         {std::pair{"portable", Cpu::portable}, {"avx2", Cpu::avx2}, {"avx512", Cpu::avx512}})
+      if (word == name) return std::min(most, found);
+    throw UsageError("SEAWALL_CPU: want portable, avx2 or avx512, got '" + word + "'");
+  }();
+  return cpu;
+}
 
 }  // namespace seawall

@@ -8,12 +8,17 @@ namespace seawall::kernels {
 
 using Index = std::int64_t;
 
+/// A value stored as bfloat16, the upper half of an fp32 one.
+struct Bf16 {
+  std::uint16_t bits;
+};
+
 /// Operands of `Table::multiply`; strides in values.
-template <class Real>
+template <class Real, class Weight = Real>
 struct Product {
   const Real* a;
   Index a_stride;
-  const Real* packed;
+  const Weight* packed;
   Real* c;
   Index c_stride;
   Index m, n, k;
@@ -22,12 +27,12 @@ struct Product {
 
 /// c = a b (+ c where `add`): a stored [m,k] ([k,m] transposed), b [k,n] ([n,k] transposed);
 /// strides in values.
-template <class Real>
+template <class Real, class Right = Real>
 struct Gemm {
   const Real* a;
   Index a_stride;
   bool a_transposed;
-  const Real* b;
+  const Right* b;
   Index b_stride;
   bool b_transposed;
   Real* c;
@@ -86,11 +91,29 @@ struct Table {
   void (*gemm)(const Gemm<Real>& gemm, Real* scratch);
 };
 
-/// What this machine can run, the best first.
+/// Kernels for what is stored as bf16 and computed in fp32.
+struct Bf16Table {
+  /// Rounds to the nearest bf16 in place, ties to even; NaN stays NaN.
+  void (*round)(float* x, Index n);
+  void (*widen)(float* y, const Bf16* x, Index n);
+  /// Rounds as `round` does.
+  void (*narrow)(Bf16* y, const float* x, Index n);
+  /// As those of `Table<float>`, the right operand stored as bf16 and widened on the way.
+  void (*multiply)(const Product<float, Bf16>& product);
+  Index (*gemm_scratch)(const Gemm<float, Bf16>& gemm);
+  void (*gemm)(const Gemm<float, Bf16>& gemm, float* scratch);
+};
+
+/// What this machine can run, the best first. The environment's SEAWALL_CPU (`avx512`, `avx2` or
+/// `portable`) leaves out what is better than it. Errors: UsageError for another word.
 template <class Real>
 std::vector<const Table<Real>*> tables();
 /// The best of them.
 template <class Real>
 const Table<Real>& table();
+/// Those that belong to a table of `tables<float>()`.
+const Bf16Table& bf16_table_of(const Table<float>& table);
+/// Those that belong to the best.
+const Bf16Table& bf16_table();
 
 }  // namespace seawall::kernels

@@ -12,13 +12,10 @@ struct Kernels : Products<Isa, Real, Bytes> {
   using Base = Products<Isa, Real, Bytes>;
   using Base::exponential;
   using Base::fill;
-  using Base::gemm;
-  using Base::gemm_scratch;
   using Base::larger;
   using Base::largest;
   using Base::load;
   using Base::logarithm;
-  using Base::multiply;
   using Base::panel;
   using Base::square_root;
   using Base::store;
@@ -241,9 +238,9 @@ struct Kernels : Products<Isa, Real, Bytes> {
             scores,
             weigh,
             panel,
-            multiply,
-            gemm_scratch,
-            gemm};
+            Base::template multiply<Real>,
+            Base::template gemm_scratch<Real>,
+            Base::template gemm<Real>};
   }
 };
 

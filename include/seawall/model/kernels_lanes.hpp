@@ -16,9 +16,12 @@ struct Lanes {
     // An alias with a dependent vector_size is scalar under GCC 12.
     typedef Real Lane __attribute__((vector_size(Bytes)));  // NOLINT(modernize-use-using)
     typedef Int Bits __attribute__((vector_size(Bytes)));   // NOLINT(modernize-use-using)
+    typedef std::uint32_t Unsigned __attribute__((vector_size(Bytes)));  // NOLINT
+    typedef std::uint16_t Half __attribute__((vector_size(Bytes / 2)));  // NOLINT
   };
   using V = typename Types::Lane;
   using B = typename Types::Bits;
+  using U = typename Types::Unsigned;
   static constexpr Index W = Bytes / sizeof(Real);
 
   static V load(const Real* p) {
@@ -27,7 +30,33 @@ struct Lanes {
     return v;
   }
   static void store(Real* p, V v) { std::memcpy(p, &v, Bytes); }
+  static V load(const Bf16* p) {
+    typename Types::Half half;
+    std::memcpy(&half, p, sizeof half);
+    return __builtin_bit_cast(V, __builtin_convertvector(half, U) << 16);
+  }
+  static void store(Bf16* p, V v) {
+    const auto half =
+        __builtin_convertvector(__builtin_bit_cast(U, nearest(v)) >> 16, typename Types::Half);
+    std::memcpy(p, &half, sizeof half);
+  }
+  /// The nearest bf16 values, ties to even; NaN stays NaN.
+  static V nearest(V v) {
+    const U bits = __builtin_bit_cast(U, v);
+    const U rounded = (bits + (0x7fff + ((bits >> 16) & 1))) & 0xffff0000;
+    return v == v ? __builtin_bit_cast(V, rounded) : __builtin_bit_cast(V, bits | 0x400000);
+  }
   static V fill(Real x) { return x - V{}; }
+  static V load_part(const Bf16* p, Index n, Real) {
+    Bf16 row[W] = {};
+    for (Index i = 0; i < n; ++i) row[i] = p[i];
+    return load(row);
+  }
+  static void store_part(Bf16* p, V v, Index n) {
+    Bf16 row[W];
+    store(row, v);
+    for (Index i = 0; i < n; ++i) p[i] = row[i];
+  }
   static V load_part(const Real* p, Index n, Real pad) {
     V v = fill(pad);
     for (Index i = 0; i < n; ++i) v[i] = p[i];
@@ -112,12 +141,22 @@ struct Lanes {
     Index i = 0;
     for (; i + W <= n; i += W)
       f(
-          i, [i](const Real* p) { return load(p + i); }, [i](Real* p, V v) { store(p + i, v); });
+          i, [i](const auto* p) { return load(p + i); }, [i](auto* p, V v) { store(p + i, v); });
     const Index rest = n - i;
     if (rest > 0)
       f(
-          i, [i, rest, pad](const Real* p) { return load_part(p + i, rest, pad); },
-          [i, rest](Real* p, V v) { store_part(p + i, v, rest); });
+          i, [i, rest, pad](const auto* p) { return load_part(p + i, rest, pad); },
+          [i, rest](auto* p, V v) { store_part(p + i, v, rest); });
+  }
+
+  static void round(Real* x, Index n) {
+    sweep(n, 0, [&](Index, auto get, auto put) { put(x, nearest(get(x))); });
+  }
+  static void widen(Real* y, const Bf16* x, Index n) {
+    sweep(n, 0, [&](Index, auto get, auto put) { put(y, get(x)); });
+  }
+  static void narrow(Bf16* y, const Real* x, Index n) {
+    sweep(n, 0, [&](Index, auto get, auto put) { put(y, get(x)); });
   }
 };
 

@@ -21,8 +21,8 @@ struct Products : Lanes<Isa, Real, Bytes> {
   // Two vectors a row fill the registers: 32 of AVX-512, 16 elsewhere.
   static constexpr int tile_rows = Bytes == 64 ? 14 : 6;
 
-  template <int Rows, bool PackedA>
-  static void multiply_tile(const Product<Real>& p, const Real* a, const Real* b, Real* c,
+  template <int Rows, bool PackedA, class Weight>
+  static void multiply_tile(const Product<Real, Weight>& p, const Real* a, const Weight* b, Real* c,
                             Index columns) {
     V left[Rows], right[Rows];
 #pragma GCC unroll 16
@@ -50,10 +50,11 @@ struct Products : Lanes<Isa, Real, Bytes> {
     }
   }
 
-  using Tile = void (*)(const Product<Real>&, const Real*, const Real*, Real*, Index);
-  template <bool PackedA, int... R>
-  static Tile tile_of(Index rows, std::integer_sequence<int, R...>) {
-    static constexpr Tile all[] = {multiply_tile<R + 1, PackedA>...};
+  template <class Weight>
+  using Tile = void (*)(const Product<Real, Weight>&, const Real*, const Weight*, Real*, Index);
+  template <bool PackedA, class Weight, int... R>
+  static Tile<Weight> tile_of(Index rows, std::integer_sequence<int, R...>) {
+    static constexpr Tile<Weight> all[] = {multiply_tile<R + 1, PackedA, Weight>...};
     return all[rows - 1];
   }
 
@@ -67,17 +68,21 @@ struct Products : Lanes<Isa, Real, Bytes> {
     return {begin, m * (i + 1) / tiles - begin};
   }
 
-  template <bool PackedA>
-  static void multiply_panels(const Product<Real>& p) {
+  template <bool PackedA, class Weight = Real>
+  static void multiply_panels(const Product<Real, Weight>& p) {
     for (Index n = 0; n < p.n; n += panel)
       for (Index i = 0; i < tiles_of(p.m); ++i) {
         const auto [begin, rows] = cut(p.m, i);
-        const auto tile = tile_of<PackedA>(rows, std::make_integer_sequence<int, tile_rows>{});
+        const auto tile =
+            tile_of<PackedA, Weight>(rows, std::make_integer_sequence<int, tile_rows>{});
         tile(p, p.a + begin * (PackedA ? p.k : p.a_stride), p.packed + n * p.k,
              p.c + begin * p.c_stride + n, p.n - n < panel ? p.n - n : panel);
       }
   }
-  static void multiply(const Product<Real>& p) { multiply_panels<false>(p); }
+  template <class Weight = Real>
+  static void multiply(const Product<Real, Weight>& p) {
+    multiply_panels<false>(p);
+  }
 
   template <int... I>
   static V interleave(V a, V b, Index from, std::integer_sequence<int, I...>) {
@@ -105,9 +110,15 @@ struct Products : Lanes<Isa, Real, Bytes> {
     }
   }
 
+  static Real value(Real x) { return x; }
+  static Real value(Bf16 x) {
+    return __builtin_bit_cast(float, static_cast<std::uint32_t>(x.bits) << 16);
+  }
+
   /// One panel of b: out[i,c] = b[i,c], or b[c,i] where it is stored transposed; zero past
   /// `columns`.
-  static void pack_panel(Real* out, const Real* b, Index stride, bool transposed, Index k,
+  template <class Right>
+  static void pack_panel(Real* out, const Right* b, Index stride, bool transposed, Index k,
                          Index columns) {
     if (columns < panel) std::memset(out, 0, sizeof(Real) * k * panel);
     if (!transposed) {
@@ -116,7 +127,7 @@ struct Products : Lanes<Isa, Real, Bytes> {
           store(out, load(b));
           store(out + W, load(b + W));
         } else {
-          std::memcpy(out, b, sizeof(Real) * columns);
+          for (Index c = 0; c < columns; ++c) out[c] = value(b[c]);
         }
       return;
     }
@@ -132,7 +143,8 @@ struct Products : Lanes<Isa, Real, Bytes> {
           for (Index c = 0; c < W; ++c) store(out + (i + c) * panel + c0, v[c]);
         }
       for (; i < k; ++i)
-        for (Index c = c0; c < columns && c < c0 + W; ++c) out[i * panel + c] = b[c * stride + i];
+        for (Index c = c0; c < columns && c < c0 + W; ++c)
+          out[i * panel + c] = value(b[c * stride + i]);
     }
   }
 
@@ -175,21 +187,24 @@ struct Products : Lanes<Isa, Real, Bytes> {
   static Index parts_of(Index k) {
     return k > longest_sum ? (k + longest_sum - 1) / longest_sum : 1;
   }
-  static Index part_scratch(const Gemm<Real>& g, Index k) {
+  template <class Right>
+  static Index part_scratch(const Gemm<Real, Right>& g, Index k) {
     return chunk_columns(g.n, k) * k + block_rows(g.m, k) * (k + padding) + packed_rows;
   }
   /// Parts differ by one in length, and a shorter one may take a wider chunk.
-  static Index gemm_scratch(const Gemm<Real>& g) {
+  template <class Right = Real>
+  static Index gemm_scratch(const Gemm<Real, Right>& g) {
     const Index k = g.k / parts_of(g.k), short_part = part_scratch(g, k);
     const Index long_part = part_scratch(g, k + (g.k % parts_of(g.k) != 0));
     return short_part > long_part ? short_part : long_part;
   }
 
-  static void gemm(const Gemm<Real>& whole, Real* scratch) {
+  template <class Right = Real>
+  static void gemm(const Gemm<Real, Right>& whole, Real* scratch) {
     const Index parts = parts_of(whole.k);
     for (Index i = 0; i < parts; ++i) {
       const Index begin = whole.k * i / parts;
-      Gemm<Real> g = whole;
+      Gemm<Real, Right> g = whole;
       g.k = whole.k * (i + 1) / parts - begin;
       g.a += g.a_transposed ? begin * g.a_stride : begin;
       g.b += g.b_transposed ? begin : begin * g.b_stride;
@@ -198,7 +213,8 @@ struct Products : Lanes<Isa, Real, Bytes> {
     }
   }
 
-  static void gemm_part(const Gemm<Real>& g, Real* scratch) {
+  template <class Right>
+  static void gemm_part(const Gemm<Real, Right>& g, Real* scratch) {
     const Index columns = chunk_columns(g.n, g.k), rows = block_rows(g.m, g.k);
     Real* const block = scratch + columns * g.k;
     for (Index n0 = 0; n0 < g.n; n0 += columns) {
@@ -211,18 +227,23 @@ struct Products : Lanes<Isa, Real, Bytes> {
         Real* const c = g.c + m0 * g.c_stride + n0;
         if (g.a_transposed) {
           pack_block(block, g.a + m0, g.a_stride, g.k, m);
-          multiply_panels<true>({block, 0, scratch, c, g.c_stride, m, n, g.k, g.add});
+          multiply_panels<true, Real>({block, 0, scratch, c, g.c_stride, m, n, g.k, g.add});
         } else if (g.a_stride * sizeof(Real) % collision == 0) {
           for (Index i = 0; i < m; ++i)
             std::memcpy(block + i * (g.k + padding), g.a + (m0 + i) * g.a_stride,
                         sizeof(Real) * g.k);
-          multiply_panels<false>({block, g.k + padding, scratch, c, g.c_stride, m, n, g.k, g.add});
+          multiply_panels<false, Real>(
+              {block, g.k + padding, scratch, c, g.c_stride, m, n, g.k, g.add});
         } else {
-          multiply_panels<false>(
+          multiply_panels<false, Real>(
               {g.a + m0 * g.a_stride, g.a_stride, scratch, c, g.c_stride, m, n, g.k, g.add});
         }
       }
     }
+  }
+
+  static constexpr Bf16Table bf16_table() {
+    return {Base::round, Base::widen, Base::narrow, multiply<Bf16>, gemm_scratch<Bf16>, gemm<Bf16>};
   }
 };
 

@@ -12,15 +12,16 @@
 namespace seawall::cpu {
 
 /// Weights (or their gradients, null where not wanted) of one block.
-template <class Real>
+template <class Weight>
 struct LayerWeights {
-  Real *norm1, *q, *k, *v, *o, *norm2, *gate, *up, *down;
-  Real *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr;  // where the family has them
+  Weight *norm1, *q, *k, *v, *o, *norm2, *gate, *up, *down;
+  Weight *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr;  // where the family has them
 };
 
-/// What RMSNorm multiplies by: `w`, or 1 + w of Gemma, written to `scratch`. Shapes: w [C].
-template <class Real>
-const Real* norm_factor(const LlamaConfig& config, const Real* w, std::vector<Real>& scratch);
+/// What RMSNorm multiplies by: `w`, or 1 + w of Gemma; written to `scratch` where it is not `w`.
+/// Shapes: w [C].
+template <class Real, class Weight>
+const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::vector<Real>& scratch);
 /// The kernel of the MLP's gate.
 template <class Real>
 auto gate_kernel(const LlamaConfig& config) {
@@ -28,11 +29,12 @@ auto gate_kernel(const LlamaConfig& config) {
   return config.gemma() ? kernel.gelu_mul : kernel.silu_mul;
 }
 /// rows += bias. Shapes: rows [m,n], `stride` apart; bias [n], or null for none.
-template <class Real>
-void add_bias(Real* rows, std::int64_t stride, std::int64_t m, const Real* bias, std::int64_t n);
+template <class Real, class Weight>
+void add_bias(Real* rows, std::int64_t stride, std::int64_t m, const Weight* bias, std::int64_t n);
 
-/// cos and sin of every position. Shapes: [positions, D/2] each.
-template <class Real>
+/// cos and sin of every position, rounded to bf16 where weights are stored so, as transformers
+/// does. Shapes: [positions, D/2] each.
+template <class Real, class Weight = Real>
 struct Rotary {
   std::vector<Real> cos, sin;
   Rotary(const LlamaConfig& config, std::int64_t positions);
@@ -53,8 +55,9 @@ struct LayerScratch {
   Real *normed, *inner, *d_wide, *d_heads;
 };
 
-/// A decoder's block on `tokens` rows.
-template <class Real>
+/// A decoder's block on `tokens` rows. Where weights are stored as bf16 all values are computed in
+/// fp32 and rounded to bf16 where plain bf16 operators would store them.
+template <class Real, class Weight = Real>
 class LayerMath {
  public:
   /// `positions` [tokens] must outlive this; `positions_end` is above all of them.
@@ -63,44 +66,44 @@ class LayerMath {
   /// Fewer rows or other positions for the same tables.
   void resize(std::int64_t tokens, const std::int64_t* positions);
   /// Factors beside the weights of the blocks that come, null for none; must outlive this.
-  void adapt(LayerLora<Real>* lora) { lora_ = lora; }
-  LayerLora<Real>* lora() const { return lora_; }
+  void adapt(LayerLora<Real, Weight>* lora) { lora_ = lora; }
+  LayerLora<Real, Weight>* lora() const { return lora_; }
 
   /// x_in -> qkv, rotated. Where `w.q` is null only keys and values are made.
-  void project(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+  void project(const LayerWeights<const Weight>& w, const LayerState<Real>& s,
                const LayerScratch<Real>& scratch) const;
   /// attention and x_in -> x_mid -> x_out. May run in place (x_in = x_mid = x_out).
-  void finish(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+  void finish(const LayerWeights<const Weight>& w, const LayerState<Real>& s,
               const LayerScratch<Real>& scratch) const;
-  void forward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
+  void forward(const BatchPlan::Attention& plan, const LayerWeights<const Weight>& w,
                const LayerState<Real>& s, const LayerScratch<Real>& scratch) const;
   /// Turns `dx` from the gradient of x_out into that of x_mid, leaves that of the attention's
   /// output in scratch.d_heads and writes the wanted gradients of o, norm2, gate, up and down.
   /// Overwrites gate and up with their gradients. Shapes: dx [T,C].
-  void finish_backward(const LayerWeights<const Real>& w, const LayerState<Real>& s,
+  void finish_backward(const LayerWeights<const Weight>& w, const LayerState<Real>& s,
                        const LayerScratch<Real>& scratch, Real* dx,
-                       const LayerWeights<Real>& dw) const;
+                       const LayerWeights<Weight>& dw) const;
   /// Goes on from there: turns `dx` into the gradient of x_in and writes those of norm1, q, k and
   /// v.
-  void project_backward(const BatchPlan::Attention& plan, const LayerWeights<const Real>& w,
+  void project_backward(const BatchPlan::Attention& plan, const LayerWeights<const Weight>& w,
                         const LayerState<Real>& s, const LayerScratch<Real>& scratch, Real* dx,
-                        const LayerWeights<Real>& dw) const;
+                        const LayerWeights<Weight>& dw) const;
 
   std::int64_t tokens() const { return tokens_; }
   const AttentionShape& shape() const { return shape_; }
 
  private:
   void rotate(Real* qkv, Real sign, bool queries) const;
-  void norm(Real* y, const Real* x, const Real* w) const;
-  void norm_backward(Real* dx, Real* dw, const Real* dy, const Real* x, const Real* w) const;
+  void norm(Real* y, const Real* x, const Weight* w) const;
+  void norm_backward(Real* dx, Weight* dw, const Real* dy, const Real* x, const Weight* w) const;
 
   LlamaConfig config_;
   std::int64_t tokens_, c_, inner_;
   AttentionShape shape_;
   Real eps_;
   const std::int64_t* positions_;
-  Rotary<Real> rotary_;
-  LayerLora<Real>* lora_ = nullptr;
+  Rotary<Real, Weight> rotary_;
+  LayerLora<Real, Weight>* lora_ = nullptr;
 };
 
 }  // namespace seawall::cpu

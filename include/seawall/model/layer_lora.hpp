@@ -11,12 +11,12 @@ namespace seawall::cpu {
 
 /// Adds s drop(x) A^T B^T to what LayerMath computes with W. The down projection drop(x) A^T is
 /// computed again in the backward pass: it costs a r-th of the block, and nothing is kept.
-template <class Real>
+template <class Real, class Weight = Real>
 class LayerLora {
  public:
   struct Factors {
-    const Real *a = nullptr, *b = nullptr;  // null: no adapter beside this weight
-    Real *da = nullptr, *db = nullptr;      // null where not wanted
+    const Weight *a = nullptr, *b = nullptr;  // null: no adapter beside this weight
+    Weight *da = nullptr, *db = nullptr;      // null where not wanted
     std::int64_t rank = 0;
     Real scale = 0;
   };
@@ -46,6 +46,8 @@ class LayerLora {
   View<const Real> dropped(Projection p, Sizes s, View<const Real> x);
   /// s x w^T of few columns. Shapes: x [t,in], w [rank,in] -> [t,rank].
   void scaled(const Factors& f, Sizes s, View<const Real> x, Real* out);
+  /// s dy B. Shapes: dy [t,out] -> [t,rank].
+  void scaled_back(const Factors& f, Sizes s, View<const Real> dy, Real* out);
 
   struct Buffer {
     std::unique_ptr<Real[]> data;

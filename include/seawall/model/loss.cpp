@@ -6,7 +6,9 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/logsumexp.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -32,17 +34,18 @@ at::ScalarType loss_type(const Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-/// Rows a chunk, evenly spread.
-std::int64_t chunk_rows(std::int64_t n, const Tensor& head) {
-  const auto most = std::clamp<std::int64_t>(chunk_bytes / (head.size(0) * head.element_size()), 16,
-                                             std::max<std::int64_t>(n, 16));
+/// Rows a chunk, evenly spread. Logits are [R,v] of `value_bytes` each.
+std::int64_t chunk_rows(std::int64_t n, std::int64_t v, std::int64_t value_bytes) {
+  const auto most =
+      std::clamp<std::int64_t>(chunk_bytes / (v * value_bytes), 16, std::max<std::int64_t>(n, 16));
   const auto chunks = (n + most - 1) / most;
   return chunks ? (n + chunks - 1) / chunks : 1;
 }
 
 /// Cross-entropy of rows of logits; where `scale` is given the logits become scale * d loss / d
-/// logits. Shapes: logits [R,V], targets, losses, scale [R].
-template <class Real>
+/// logits. Both are rounded to what `Weight` can store. Shapes: logits [R,V], targets, losses,
+/// scale [R].
+template <class Real, class Weight>
 void cross_entropy_rows(const Tensor& logits, const Tensor& targets, const Tensor& losses,
                         const Tensor& scale) {
   const auto& kernel = kernels::table<Real>();
@@ -54,11 +57,13 @@ void cross_entropy_rows(const Tensor& logits, const Tensor& targets, const Tenso
   at::parallel_for(0, logits.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto r = begin; r < end; ++r) {
       Real* row = all + r * v;
+      cpu::settle<Weight>(row, v);
       const Real lse = kernel.log_sum_exp(row, v);
       loss[r] = lse - row[target[r]];
       if (!factor) continue;
       kernel.scaled_exp(row, lse, factor[r], v);
       row[target[r]] -= factor[r];
+      cpu::settle<Weight>(row, v);
     }
   });
 }
@@ -79,24 +84,46 @@ Tensor cross_entropy_aten(const Tensor& logits, const Tensor& targets, const Ten
       .to(logits.scalar_type());
 }
 
-enum class Layout { plain, transposed_left, transposed_right };
+/// The three products of the head. Operands have contiguous rows; what is not a weight may be
+/// wider than it.
+template <class Real, class Weight>
+struct CpuHead {
+  using In = cpu::View<const Real>;
+  static In in(const Tensor& t) { return {t.const_data_ptr<Real>(), t.stride(0)}; }
+  static cpu::View<Real> out(const Tensor& t) { return {t.data_ptr<Real>(), t.stride(0)}; }
+  static cpu::Size size(const Tensor& rows, const Tensor& w) {
+    return {rows.size(0), w.size(0), w.size(1)};
+  }
+  static void logits(const Tensor& x, const Tensor& w, const Tensor& y) {
+    cpu::linear<Real>(size(x, w), in(x), static_cast<const Weight*>(w.const_data_ptr()), out(y));
+  }
+  static void input(const Tensor& dy, const Tensor& w, const Tensor& dx) {
+    cpu::grad_input<Real>(size(dy, w), in(dy), static_cast<const Weight*>(w.const_data_ptr()),
+                          out(dx));
+    cpu::settle<Weight>(dx.data_ptr<Real>(), dx.numel());
+  }
+  static void weight(const Tensor& dy, const Tensor& x, const Tensor& dw, bool add) {
+    cpu::grad_weight<Real>(size(dy, dw), in(dy), in(x), static_cast<Weight*>(dw.data_ptr()),
+                           add ? cpu::Store::add : cpu::Store::set);
+  }
+  static void losses(Tensor& logits, const Tensor& targets, const Tensor& losses,
+                     const Tensor& scale) {
+    cross_entropy_rows<Real, Weight>(logits, targets, losses, scale);
+  }
+};
 
-template <class Real>
-void cpu_product(const Tensor& c, const Tensor& a, const Tensor& b, Layout layout, bool add) {
-  const bool left = layout == Layout::transposed_left, right = layout == Layout::transposed_right;
-  cpu::gemm<Real>(left, right, {c.size(0), c.size(1), left ? a.size(0) : a.size(1)},
-                  {a.const_data_ptr<Real>(), a.stride(0)}, {b.const_data_ptr<Real>(), b.stride(0)},
-                  {c.data_ptr<Real>(), c.stride(0)}, add ? cpu::Store::add : cpu::Store::set);
-}
-
-/// c = a b (+ c). Operands have contiguous rows.
-void product(Tensor& c, const Tensor& a, const Tensor& b, Layout layout, bool add) {
-  if (can_fuse({a, b}))
-    return c.scalar_type() == at::kFloat ? cpu_product<float>(c, a, b, layout, add)
-                                         : cpu_product<double>(c, a, b, layout, add);
-  at::addmm_out(c, c, layout == Layout::transposed_left ? a.t() : a,
-                layout == Layout::transposed_right ? b.t() : b, add ? 1 : 0, 1);
-}
+/// The same with ATen operators.
+struct AtenHead {
+  static void logits(const Tensor& x, const Tensor& w, Tensor& y) { at::mm_out(y, x, w.t()); }
+  static void input(const Tensor& dy, const Tensor& w, Tensor dx) { at::mm_out(dx, dy, w); }
+  static void weight(const Tensor& dy, const Tensor& x, Tensor& dw, bool add) {
+    at::addmm_out(dw, dw, dy.t(), x, add ? 1 : 0, 1);
+  }
+  static void losses(Tensor& logits, const Tensor& targets, const Tensor& losses,
+                     const Tensor& scale) {
+    logits = cross_entropy_aten(logits, targets, losses, scale);
+  }
+};
 
 struct HeadGradients {
   Tensor hidden, norm, head;
@@ -106,35 +133,27 @@ struct Wanted {
   bool any() const { return hidden || norm || head; }
 };
 
-/// Losses of all targets into `losses`, and gradients of sum(scale * losses) where wanted.
-HeadGradients head_pass(const HeadInputs& in, const Targets& targets, const Tensor& losses,
-                        const Tensor& scale, Wanted wanted) {
-  const Tensor rows = in.hidden.index_select(0, targets.sources);   // [N,C]
-  const Tensor normed = composite_rms_norm(rows, in.norm, in.eps);  // [N,C]
-  const bool fused = can_fuse({in.hidden, in.head});
-  const auto n = rows.size(0), step = chunk_rows(n, in.head);
+/// Losses of all targets into `losses`, and gradients of sum(scale * losses) where wanted. `type`:
+/// of what is computed.
+template <class Head>
+HeadGradients head_pass_of(const HeadInputs& in, const Targets& targets, const Tensor& losses,
+                           const Tensor& scale, Wanted wanted, at::ScalarType type) {
+  const Tensor rows = in.hidden.index_select(0, targets.sources);            // [N,C]
+  const Tensor normed = composite_rms_norm(rows, in.norm, in.eps).to(type);  // [N,C]
+  const auto n = rows.size(0), v = in.head.size(0), step = chunk_rows(n, v, normed.element_size());
   HeadGradients out;
   Tensor d_normed;
   if (wanted.hidden || wanted.norm) d_normed = at::empty_like(normed);
   if (wanted.head) out.head = at::empty_like(in.head, at::MemoryFormat::Contiguous);
-  Tensor buffer = at::empty({std::min(step, n), in.head.size(0)}, rows.options());
+  Tensor buffer = at::empty({std::min(step, n), v}, normed.options());
   for (std::int64_t begin = 0; begin < n; begin += step) {
     const auto count = std::min(step, n - begin);
     auto part = [&](const Tensor& t) { return t.narrow(0, begin, count); };
     Tensor logits = buffer.narrow(0, 0, count);  // [R,V]
-    product(logits, part(normed), in.head, Layout::transposed_right, false);
-    const Tensor factor = wanted.any() ? part(scale) : Tensor();
-    if (fused && rows.scalar_type() == at::kFloat)
-      cross_entropy_rows<float>(logits, part(targets.ids), part(losses), factor);
-    else if (fused)
-      cross_entropy_rows<double>(logits, part(targets.ids), part(losses), factor);
-    else
-      logits = cross_entropy_aten(logits, part(targets.ids), part(losses), factor);
-    if (d_normed.defined()) {
-      auto to = part(d_normed);
-      product(to, logits, in.head, Layout::plain, false);
-    }
-    if (wanted.head) product(out.head, logits, part(normed), Layout::transposed_left, begin > 0);
+    Head::logits(part(normed), in.head, logits);
+    Head::losses(logits, part(targets.ids), part(losses), wanted.any() ? part(scale) : Tensor());
+    if (d_normed.defined()) Head::input(logits, in.head, part(d_normed));
+    if (wanted.head) Head::weight(logits, part(normed), out.head, begin > 0);
   }
   if (!d_normed.defined()) return out;
   // Through the norm: with s = 1/rms, dx = s g - s^3 x (g.x)/C for g = d_normed * w.
@@ -148,6 +167,18 @@ HeadGradients head_pass(const HeadInputs& in, const Targets& targets, const Tens
   out.hidden = at::zeros_like(in.hidden, at::MemoryFormat::Contiguous);
   out.hidden.index_add_(0, targets.sources, dx.to(in.hidden.scalar_type()));
   return out;
+}
+
+HeadGradients head_pass(const HeadInputs& in, const Targets& targets, const Tensor& losses,
+                        const Tensor& scale, Wanted wanted) {
+  const auto type = in.head.scalar_type();
+  if (!can_fuse({in.hidden, in.head}))
+    return head_pass_of<AtenHead>(in, targets, losses, scale, wanted, type);
+  if (type == at::kBFloat16)
+    return head_pass_of<CpuHead<float, cpu::Bf16>>(in, targets, losses, scale, wanted, at::kFloat);
+  if (type == at::kDouble)
+    return head_pass_of<CpuHead<double, double>>(in, targets, losses, scale, wanted, type);
+  return head_pass_of<CpuHead<float, float>>(in, targets, losses, scale, wanted, type);
 }
 
 void refuse_second_order() {
@@ -202,7 +233,41 @@ struct TokenLosses : torch::autograd::Function<TokenLosses> {
   }
 };
 
+struct Bf16Logits : torch::autograd::Function<Bf16Logits> {
+  using Head = CpuHead<float, cpu::Bf16>;
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& w) {
+    ctx->save_for_backward({x, w});
+    const Tensor wide = x.to(at::kFloat).contiguous();
+    const Tensor y = at::empty({x.size(0), w.size(0)}, wide.options());
+    Head::logits(wide, w, y);
+    return y.to(at::kBFloat16);
+  }
+  static variable_list backward(AutogradContext* ctx, const variable_list& d_out) {
+    refuse_second_order();
+    const auto saved = ctx->get_saved_variables();
+    const Tensor x = saved[0].to(at::kFloat).contiguous(), &w = saved[1],
+                 dy = d_out[0].to(at::kFloat).contiguous();
+    variable_list out(2);
+    if (ctx->needs_input_grad(0)) {
+      const Tensor dx = at::empty_like(x);
+      Head::input(dy, w, dx);
+      out[0] = dx.to(at::kBFloat16);
+    }
+    if (ctx->needs_input_grad(1)) {
+      out[1] = at::empty_like(w, at::MemoryFormat::Contiguous);
+      Head::weight(dy, x, out[1], false);
+    }
+    return out;
+  }
+};
+
 }  // namespace
+
+Tensor head_logits(const Tensor& x, const Tensor& head) {
+  if (head.scalar_type() == at::kBFloat16 && can_fuse({x.contiguous(), head}))
+    return Bf16Logits::apply(x, head);
+  return at::linear(x, head);
+}
 
 Tensor fused_loss(const HeadInputs& in, const Targets& targets) {
   const bool on = at::GradMode::is_enabled();

@@ -21,7 +21,7 @@ void reset_peak_memory();
 /// libtorch about CUDA.
 bool load_cuda(std::string& why);
 
-/// `fused`: hand-written CPU layers for fp32 and fp64. `composite`: plain differentiable ATen
+/// `fused`: hand-written CPU layers for fp32, fp64 and bf16. `composite`: plain differentiable ATen
 /// operators, what every other device and type uses and what tests compare with.
 enum class ComputePath { fused, composite };
 /// Chooses the path where both are possible, for the whole process (`fused` at start). For tests
@@ -29,7 +29,13 @@ enum class ComputePath { fused, composite };
 void set_compute_path(ComputePath path);
 ComputePath compute_path();
 
-/// Instruction set of the kernels in use: `avx512`, `avx2` or `portable`.
+/// Instruction sets that there are kernels for.
+enum class Cpu { portable, avx2, avx512 };
+/// The best set that this machine has, or a lesser one that the environment names: SEAWALL_CPU is
+/// `portable`, `avx2` or `avx512`, so that one machine tests what another runs. Errors: UsageError
+/// for another word.
+Cpu cpu_in_use();
+/// Its name.
 const char* kernel_name();
 
 }  // namespace seawall

@@ -47,11 +47,11 @@ Real* at_offset(const Tensor& t, std::int64_t offset = 0) {
   return t.defined() ? static_cast<Real*>(t.data_ptr()) + offset : nullptr;
 }
 
-template <class Real, class Pointer>
+template <class Pointer>
 cpu::LayerWeights<Pointer> weights_of(const LlamaConfig& c, at::TensorList t, std::int64_t layer) {
   const auto each = layer_tensors(c);
   auto p = [&](std::int64_t i) {
-    return i < each ? at_offset<Real>(t[layer * each + i]) : nullptr;
+    return i < each ? at_offset<Pointer>(t[layer * each + i]) : nullptr;
   };
   return {p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7), p(8), p(9), p(10), p(11)};
 }
@@ -81,8 +81,8 @@ SavedLayer make_layer(const LlamaConfig& c, std::int64_t tokens, const at::Tenso
   return s;
 }
 
-template <class Real>
-cpu::LayerMath<Real> math_of(const LlamaConfig& c, const BatchPlan& plan) {
+template <class Real, class Weight>
+cpu::LayerMath<Real, Weight> math_of(const LlamaConfig& c, const BatchPlan& plan) {
   return {c, plan.tokens, plan.positions.const_data_ptr<std::int64_t>(),
           plan.attention->last_position + 1};
 }
@@ -110,8 +110,8 @@ std::size_t count_factors(const Adapter& adapter, std::int64_t layer) {
 
 /// Points `lora` at the factors of a layer; gradients from `grads` on, in the order of factors_of,
 /// where given.
-template <class Real>
-void point_at(cpu::LayerLora<Real>& lora, const Adapter& adapter, std::int64_t layer,
+template <class Real, class Weight>
+void point_at(cpu::LayerLora<Real, Weight>& lora, const Adapter& adapter, std::int64_t layer,
               const Tensor* grads = nullptr) {
   lora.layer = layer;
   lora.dropout = {adapter.dropout_key, adapter.options.dropout};
@@ -120,11 +120,11 @@ void point_at(cpu::LayerLora<Real>& lora, const Adapter& adapter, std::int64_t l
     to = {};
     const auto& f = adapter.at(layer, static_cast<Projection>(p));
     if (!f.on()) continue;
-    to = {at_offset<Real>(f.a),      at_offset<Real>(f.b), nullptr, nullptr, f.rank(),
+    to = {at_offset<Weight>(f.a),    at_offset<Weight>(f.b), nullptr, nullptr, f.rank(),
           static_cast<Real>(f.scale)};
     if (!grads) continue;
-    to.da = at_offset<Real>(*grads++);
-    to.db = at_offset<Real>(*grads++);
+    to.da = at_offset<Weight>(*grads++);
+    to.db = at_offset<Weight>(*grads++);
   }
 }
 
@@ -148,15 +148,16 @@ struct Scratch {
 
 /// The second half of a last block on the wanted rows, from its projected q, k and v. Shapes: ->
 /// [S,C].
-template <class Real>
-Tensor finish_rows(const StackCall& call, cpu::LayerMath<Real> math,
-                   const cpu::LayerWeights<const Real>& w, SavedLayer layer, SavedStack* saved) {
+template <class Real, class Weight>
+Tensor finish_rows(const StackCall& call, cpu::LayerMath<Real, Weight> math,
+                   const cpu::LayerWeights<const Weight>& w, SavedLayer layer, SavedStack* saved) {
   const auto& c = call.config;
   const auto rows = call.rows.size(0);
   const auto options = layer.qkv.options();
   cpu::attention_forward<Real>(*call.plan.attention, math.shape(), at_offset<Real>(layer.qkv),
                                at_offset<Real>(layer.attention), at_offset<Real>(layer.lse),
                                math.tokens());
+  cpu::settle<Weight>(at_offset<Real>(layer.attention), layer.attention.numel());
   layer.kept = layer.attention.index_select(0, call.rows);  // [S,H*D]
   layer.x_mid = at::empty({rows, c.hidden_size}, options);
   layer.gate_up = at::empty({2, rows, c.intermediate_size}, options);
@@ -174,17 +175,17 @@ Tensor finish_rows(const StackCall& call, cpu::LayerMath<Real> math,
 }
 
 /// Runs the blocks; fills `saved` where a backward pass will follow.
-template <class Real>
+template <class Real, class Weight>
 Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList weights,
                    SavedStack* saved) {
   const auto& c = call.config;
   const auto tokens = call.plan.tokens,
              layers = static_cast<std::int64_t>(weights.size()) / layer_tensors(c);
-  const auto options = input.options();
-  auto math = math_of<Real>(c, call.plan);
+  const auto options = input.options().dtype(c10::CppTypeToScalarType<Real>::value);
+  auto math = math_of<Real, Weight>(c, call.plan);
   const Scratch scratch(c, tokens, options, false);
-  Tensor x = input.contiguous();
-  cpu::LayerLora<Real> lora;
+  Tensor x = input.to(options.dtype()).contiguous();
+  cpu::LayerLora<Real, Weight> lora;
   if (call.adapter) math.adapt(&lora);
   SavedLayer layer;
   for (std::int64_t l = 0; l < layers; ++l) {
@@ -192,40 +193,41 @@ Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList we
     layer.x_in = x;
     if (call.adapter) point_at(lora, *call.adapter, call.first_layer + l);
     if (call.rows.defined() && l + 1 == layers) {
-      math.project(weights_of<Real, const Real>(c, weights, l),
+      math.project(weights_of<const Weight>(c, weights, l),
                    state_of<Real>(layer, {}, tokens, c.intermediate_size),
                    scratch.pointers<Real>());
-      return finish_rows<Real>(call, math, weights_of<Real, const Real>(c, weights, l), layer,
-                               saved);
+      return finish_rows(call, math, weights_of<const Weight>(c, weights, l), layer, saved)
+          .to(input.scalar_type());
     }
     // Where nothing is kept the blocks work in place, on a copy of the input.
     const Tensor x_out = saved || l == 0 ? at::empty({tokens, c.hidden_size}, options) : x;
     auto state = state_of<Real>(layer, x_out, tokens, c.intermediate_size);
     if (!saved) state.x_mid = state.x_out;
-    math.forward(*call.plan.attention, weights_of<Real, const Real>(c, weights, l), state,
+    math.forward(*call.plan.attention, weights_of<const Weight>(c, weights, l), state,
                  scratch.pointers<Real>());
     if (saved) saved->layers.push_back(layer);
     x = x_out;
-    if (call.after) call.after(call.first_layer + l, x);
+    if (call.after) call.after(call.first_layer + l, x.to(input.scalar_type()));
   }
-  return x;
+  return x.to(input.scalar_type());
 }
 
 /// Gradients of x (first) and of the weights; undefined where not wanted.
-template <class Real>
+template <class Real, class Weight>
 variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::vector<bool>& wanted,
                            bool keep) {
   const auto tokens = saved.plan.tokens, layers = static_cast<std::int64_t>(saved.layers.size());
   const auto inner = saved.config.intermediate_size, each = layer_tensors(saved.config);
-  auto math = math_of<Real>(saved.config, saved.plan);
+  auto math = math_of<Real, Weight>(saved.config, saved.plan);
   const auto* positions = saved.plan.positions.const_data_ptr<std::int64_t>();
-  const Scratch scratch(saved.config, tokens, d_out.options(), true);
+  const auto options = d_out.options().dtype(c10::CppTypeToScalarType<Real>::value);
+  const Scratch scratch(saved.config, tokens, options, true);
   variable_list grads(saved.weights.size() + 1);
-  cpu::LayerLora<Real> lora;
+  cpu::LayerLora<Real, Weight> lora;
   if (saved.adapter) math.adapt(&lora);
   const std::size_t first_factor = grads.size() - saved.factors;
   std::size_t factors = grads.size();  // those of this layer and the ones below end here
-  Tensor dx = d_out.clone(at::MemoryFormat::Contiguous);
+  Tensor dx = d_out.to(options.dtype(), false, true, at::MemoryFormat::Contiguous);
   for (auto l = layers - 1; l >= 0; --l) {
     // Does anything in this block or under it want a gradient?
     const auto any = [&](std::size_t begin, std::size_t end) {
@@ -236,8 +238,8 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
       if (wanted[i + 1]) grads[i + 1] = at::empty_like(saved.weights[i]);
     SavedLayer layer = keep ? saved.layers[l] : std::move(saved.layers[l]);
     if (keep) layer.gate_up = layer.gate_up.clone();
-    const auto w = weights_of<Real, const Real>(saved.config, saved.weights, l);
-    const auto dw = weights_of<Real, Real>(saved.config, at::TensorList(grads).slice(1), l);
+    const auto w = weights_of<const Weight>(saved.config, saved.weights, l);
+    const auto dw = weights_of<Weight>(saved.config, at::TensorList(grads).slice(1), l);
     const auto rows = layer.kept.defined() ? saved.rows.size(0) : tokens;
     if (saved.adapter) {
       const std::size_t end = factors;
@@ -262,18 +264,30 @@ variable_list run_backward(SavedStack& saved, const Tensor& d_out, const std::ve
     math.project_backward(*saved.plan.attention, w, state, scratch.pointers<Real>(),
                           at_offset<Real>(dx), dw);
   }
-  if (wanted[0]) grads[0] = dx;
+  if (wanted[0]) grads[0] = dx.to(d_out.scalar_type());
   return grads;
+}
+
+/// Calls f(computed value, stored weight) with one of each for the type that weights have.
+template <class F>
+auto with_types(at::ScalarType weights, F&& f) {
+  if (weights == at::kBFloat16) return f(float{}, cpu::Bf16{});
+  if (weights == at::kDouble) return f(double{}, double{});
+  return f(float{}, float{});
+}
+
+Tensor forward_of(const StackCall& call, const Tensor& x, at::TensorList weights,
+                  SavedStack* saved) {
+  return with_types(weights[0].scalar_type(), [&](auto real, auto weight) {
+    return run_forward<decltype(real), decltype(weight)>(call, x, weights, saved);
+  });
 }
 
 struct StackFunction : torch::autograd::Function<StackFunction> {
   static Tensor forward(AutogradContext* ctx, const StackCall* call, bool keep, std::size_t factors,
                         const Tensor& x, at::TensorList all) {
-    const bool single = x.scalar_type() == at::kFloat;
     const auto weights = all.slice(0, all.size() - factors);
-    if (!keep)
-      return single ? run_forward<float>(*call, x, weights, nullptr)
-                    : run_forward<double>(*call, x, weights, nullptr);
+    if (!keep) return forward_of(*call, x, weights, nullptr);
     auto saved = c10::make_intrusive<SavedStack>();
     saved->config = call->config;
     saved->plan = call->plan;
@@ -283,8 +297,7 @@ struct StackFunction : torch::autograd::Function<StackFunction> {
     saved->weights = all.vec();
     saved->factors = factors;
     for (const auto& w : saved->weights) saved->versions.push_back(w._version());
-    auto out = single ? run_forward<float>(*call, x, weights, saved.get())
-                      : run_forward<double>(*call, x, weights, saved.get());
+    auto out = forward_of(*call, x, weights, saved.get());
     ctx->saved_data["stack"] = c10::IValue::make_capsule(saved);
     return out;
   }
@@ -313,9 +326,9 @@ struct StackFunction : torch::autograd::Function<StackFunction> {
     std::vector<bool> wanted(saved.weights.size() + 1);
     for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = ctx->needs_input_grad(i);
     const bool keep = torch::autograd::get_current_graph_task_keep_graph();
-    auto grads = d_out[0].scalar_type() == at::kFloat
-                     ? run_backward<float>(saved, d_out[0], wanted, keep)
-                     : run_backward<double>(saved, d_out[0], wanted, keep);
+    auto grads = with_types(saved.weights[0].scalar_type(), [&](auto real, auto weight) {
+      return run_backward<decltype(real), decltype(weight)>(saved, d_out[0], wanted, keep);
+    });
     grads.insert(grads.begin(), 3, Tensor());  // call, keep, factors
     return grads;
   }
@@ -332,8 +345,9 @@ bool any_grad(const Tensor& x, at::TensorList weights) {
 bool can_fuse(at::TensorList weights) {
   return compute_path() == ComputePath::fused &&
          std::all_of(weights.begin(), weights.end(), [&](const Tensor& w) {
-           return w.is_cpu() && w.is_contiguous() && w.scalar_type() == weights[0].scalar_type() &&
-                  (w.scalar_type() == at::kFloat || w.scalar_type() == at::kDouble);
+           const auto type = w.scalar_type();
+           return w.is_cpu() && w.is_contiguous() && type == weights[0].scalar_type() &&
+                  (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
          });
 }
 
@@ -346,14 +360,17 @@ Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weight
 }
 
 Tensor run_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
-  const auto factors =
-      factors_of(call, static_cast<std::int64_t>(weights.size()) / layer_tensors(call.config));
-  const bool same = std::all_of(factors.begin(), factors.end(), [&](const Tensor& f) {
-    return f.scalar_type() == weights[0].scalar_type();
-  });
-  return same && can_fuse(weights) && (factors.empty() || can_fuse(factors))
-             ? fused_stack(call, x, weights)
-             : composite_stack(call, x, weights);
+  if (!can_fuse(weights)) return composite_stack(call, x, weights);
+  if (!call.adapter) return fused_stack(call, x, weights);
+  Adapter same = *call.adapter;  // factors in the weights' type, as the plain operators take them
+  for (auto& f : same.factors)
+    if (f.on()) {
+      f.a = f.a.to(weights[0].scalar_type()).contiguous();
+      f.b = f.b.to(weights[0].scalar_type()).contiguous();
+    }
+  StackCall cast = call;
+  cast.adapter = &same;
+  return fused_stack(cast, x, weights);
 }
 
 }  // namespace seawall

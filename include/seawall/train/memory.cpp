@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "seawall/model/packed.hpp"
 #include "seawall/store/checkpoint.hpp"
 
 namespace seawall {
@@ -10,17 +11,17 @@ namespace {
 // Measured: VmHWM of the program that has loaded a model of no size; CUDA context and workspaces of
 // a device as PyTorch's documentation and users report them (not measured here).
 constexpr double program_bytes = 190e6, context_bytes = 800e6;
-// What the bf16 path of a CPU holds over the activations that are alive: holes in the heap between
-// tensors of two types. The peaks of tests/e2e/memory_test.py imply about 1.5 to 2.4, one run's 2.1
-// or 2.4 by unrelated small allocations before it.
-constexpr double cpu_composite_holes = 1.75;
+// Bytes of what the own kernels compute: fp32 whatever the weights are stored as.
+constexpr double computed = 4;
+// Values of a bf16 weight's gradient that are summed in fp32 at once (gemm.cpp).
+constexpr double summed_at_once = 1 << 21;
 
 /// Sizes of one question, in values unless they say bytes.
 struct Sizes {
   const MemoryQuestion& q;
   double c, inner, heads, q_width, kv_width, layers, vocabulary, all, largest;
   double value;  // bytes of what the forward pass reads
-  bool fused;    // the own kernels
+  bool fused;    // the own kernels, on a CPU
   bool lora;
   double trained;  // values
   double adapted = 0;
@@ -36,7 +37,7 @@ struct Sizes {
     vocabulary = static_cast<double>(k.vocab_size);
     all = static_cast<double>(k.parameter_count());
     value = q.precision == Precision::fp32 ? 4 : 2;
-    fused = q.cpu && value == 4;
+    fused = q.cpu;
     lora = q.adapter != nullptr;
     trained = lora ? static_cast<double>(q.adapter->count()) : all;
     largest = lora ? 0 : std::max(vocabulary, inner) * c;
@@ -89,7 +90,7 @@ std::vector<MemoryPart> standing(const Sizes& s) {
 
 /// What one block keeps for its backward pass, in bytes a token.
 double kept_fused(const Sizes& s) {
-  return 4 * (2 * s.c + s.q_width + 2 * s.kv_width + s.q_width + s.heads + 2 * s.inner);
+  return computed * (2 * s.c + s.q_width + 2 * s.kv_width + s.q_width + s.heads + 2 * s.inner);
 }
 double kept_composite(const Sizes& s) {
   const double e = s.value, narrow = e < 4 ? 1 : 0;
@@ -118,25 +119,26 @@ double kept_composite(const Sizes& s) {
 
 double logits_bytes(const Sizes& s) {
   const double limit = 64 << 20;  // of loss.cpp: what a chunk of logits may take
-  const double e = s.value;
+  const double e = s.fused ? computed : s.value;
   const double rows = std::min(std::max(limit / (s.vocabulary * e), 16.0),
                                std::max(static_cast<double>(s.q.targets), 1.0));
   // The composite path holds logits, their fp32 copy, its exponentials and the result at once.
-  return rows * s.vocabulary * (s.fused ? 4 : 2 * e + 8);
+  return rows * s.vocabulary * (s.fused ? e : 2 * e + 8);
 }
 
 MemoryPhase training(const Sizes& s) {
   const auto& q = s.q;
   const auto t = static_cast<double>(q.tokens), rows = static_cast<double>(q.rows);
   MemoryPhase phase{"training", standing(s)};
-  const double holes = q.cpu && !s.fused ? cpu_composite_holes : 1;
-  const double block = s.fused ? kept_fused(s) : holes * kept_composite(s);
+  const double block = s.fused ? kept_fused(s) : kept_composite(s);
   double kept = t * block * s.layers, scratch = 0, head = 0;
   if (s.fused) {
     // The last block's second half runs on the wanted rows alone.
     kept -= (t - rows) * 4 * (2 * s.c + 2 * s.inner) - rows * 4 * s.q_width;
     kept += t * 4 * s.c;  // the embedding
+    const double sums = s.value < computed ? std::min(s.largest, summed_at_once) : 0;
     scratch =
+        computed * sums +
         t * 4 * (2 * s.c + s.inner + std::max(s.inner, s.q_width + 2 * s.kv_width) + s.q_width);
   } else {
     scratch = t * (s.value * (3 * s.inner + 6 * s.c) + 8 * s.c);
@@ -147,7 +149,7 @@ MemoryPhase training(const Sizes& s) {
   // with several micro-batches the gradients are there from the first on.
   const bool widened = q.precision == Precision::bf16_master && q.accumulates;
   const double gradients = s.trained * (widened ? 4 : s.value);
-  const double at_step = q.precision == Precision::fp32 && q.cpu ? 0 : 12 * s.largest;
+  const double at_step = q.cpu ? 0 : 12 * s.largest;  // the CPU's optimizer needs one pass
   const double forward = kept + scratch + head + head_gradient + logits_bytes(s);
   const double backward =
       std::max(kept / s.layers + scratch + (s.lora ? 0 : s.vocabulary * s.c * s.value), at_step);
@@ -185,19 +187,21 @@ MemoryPhase evaluation(const Sizes& s) {
                answers = static_cast<double>(q.answers),
                longest = static_cast<double>(q.answer_tokens);
   const double value = q.trains ? s.value : static_cast<double>(q.loaded_bytes);
-  const bool own = q.cpu && value == 4;
+  const bool own = q.cpu;
+  const double kept = own ? std::max(value, computed) : value;
   if (s.lora && q.trains && q.cpu) phase.parts.push_back({"merged weights", s.adapted * value});
-  if (own) {
+  const bool copy = cpu::lay_out(q.config.parameter_count(), static_cast<std::int64_t>(value));
+  if (own && copy) {
     const double head = s.vocabulary * s.c;
     const double blocks = s.all - head * (q.config.tie_word_embeddings ? 1 : 2);
-    phase.parts.push_back({"weights laid out", 4 * (blocks + head)});
+    phase.parts.push_back({"weights laid out", value * (blocks + head)});
   }
   // Keys and values; the own kernels keep a shared prefix once, the others for every answer.
   const double places =
       own ? prompts + answers * (longest - prompts / std::max(answers, 1.0)) : answers * longest;
-  phase.parts.push_back({"keys and values", 2 * places * s.kv_width * s.layers * value});
+  phase.parts.push_back({"keys and values", 2 * places * s.kv_width * s.layers * kept});
   const double width = std::max(s.inner * 2, s.q_width + 2 * s.kv_width) + 4 * s.c + s.q_width;
-  phase.parts.push_back({"activations", prompts * width * value});
+  phase.parts.push_back({"activations", prompts * width * kept});
   return phase;
 }
 

@@ -16,9 +16,11 @@ namespace {
 using kernels::block_size;
 
 /// True where the AVX2 passes can read it.
-bool plain_floats(const Tensor& t) {
-  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
+bool is_plain(const Tensor& t, at::ScalarType type) {
+  return t.device().is_cpu() && t.scalar_type() == type && t.is_contiguous();
 }
+
+kernels::Bf16* bf16_data(const Tensor& t) { return static_cast<kernels::Bf16*>(t.data_ptr()); }
 
 /// Calls `pass(offset, length)` for every block of `n` weights and adds the results in order, so
 /// that no sum depends on the number of threads.
@@ -87,23 +89,26 @@ void AdamWOptions::check() const {
 
 AdamW::AdamW(TrainedWeights& weights, AdamWOptions options) : weights_(weights), options_(options) {
   options_.check();
-  const bool narrow =
-      weights.precision() == Precision::pure_bf16 || weights.precision() == Precision::kahan;
   for (const Param& param : weights.params()) {
-    const auto type = narrow ? at::kBFloat16 : param.master.scalar_type();
+    const auto type = moves_bf16() ? at::kBFloat16 : param.master.scalar_type();
     first_.push_back(
         at::zeros(param.value.sizes(), param.value.options().dtype(type).requires_grad(false)));
     second_.push_back(at::zeros_like(first_.back()));
   }
 }
 
+bool AdamW::moves_bf16() const {
+  return weights_.precision() == Precision::pure_bf16 || weights_.precision() == Precision::kahan;
+}
+
 bool AdamW::one_pass() const {
   static const bool avx2 = kernels::have_avx2();
-  const auto p = weights_.precision();
-  if (!avx2 || (p != Precision::fp32 && p != Precision::bf16_master)) return false;
-  return std::ranges::all_of(weights_.params(), [](const Param& param) {
-    return plain_floats(param.master) && plain_floats(param.start);
-  });
+  const bool narrow = moves_bf16();
+  const auto type = narrow ? at::kBFloat16 : at::kFloat;
+  return avx2 && std::ranges::all_of(weights_.params(), [&](const Param& param) {
+           return is_plain(narrow ? param.value : param.master, type) &&
+                  is_plain(param.start, type);
+         });
 }
 
 GradientNorm AdamW::gradient_norm() const {
@@ -116,12 +121,16 @@ GradientNorm AdamW::gradient_norm() const {
     const Tensor& grad = weights_.params()[i].value.grad();
     out.squares.push_back(0);
     if (!grad.defined()) continue;
-    if (avx2 && plain_floats(grad)) {
-      const float* p = grad.const_data_ptr<float>();
-      out.squares.back() = block_sum<double>(
+    const auto squares = [&grad](const auto* p) {
+      return block_sum<double>(
           grad.numel(),
           [p](std::int64_t at, std::int64_t n) { return kernels::sum_squares_avx2(p + at, n); },
           [](double& sum, double part) { sum += part; });
+    };
+    if (avx2 && is_plain(grad, at::kFloat)) {
+      out.squares.back() = squares(grad.const_data_ptr<float>());
+    } else if (avx2 && is_plain(grad, at::kBFloat16)) {
+      out.squares.back() = squares(bf16_data(grad));
     } else {
       rest.push_back(square_sum(grad));
       rest_at.push_back(i);
@@ -164,22 +173,53 @@ Movement AdamW::step_one_pass(double lr) {
   s.grad_scale = static_cast<float>(grad_scale_);
   std::vector<double> counts, squares;
   for (std::size_t i = 0; i < weights_.size(); ++i) {
-    const Param& param = weights_.params()[i];
-    const Tensor grad = weights_.gradient(i).to(at::kFloat).contiguous();
-    float* w = param.master.data_ptr<float>();
-    float* m = first_[i].data_ptr<float>();
-    float* v = second_[i].data_ptr<float>();
-    const float *g = grad.const_data_ptr<float>(), *start = param.start.const_data_ptr<float>();
-    const auto moved = block_sum<kernels::Moved>(
-        param.master.numel(),
-        [&](std::int64_t at, std::int64_t n) {
-          return kernels::adamw_avx2(s, w + at, g + at, m + at, v + at, start + at, n);
-        },
-        add_moved);
+    const auto moved = step_one(s, i);
     counts.push_back(static_cast<double>(moved.count));
     squares.push_back(moved.drift_square);
   }
   return summed(counts, squares, weights_.count());
+}
+
+template <class Block>
+static kernels::Moved step_blocks(const kernels::AdamScalars& s, const Block& whole,
+                                  std::int64_t n) {
+  return block_sum<kernels::Moved>(
+      n,
+      [&](std::int64_t at, std::int64_t length) {
+        Block block = whole;
+        block.weight += at;
+        block.grad += at;
+        block.m += at;
+        block.v += at;
+        block.start += at;
+        if (block.term) block.term += at;
+        if (block.master) block.master += at;
+        return kernels::adamw_avx2(s, block, length);
+      },
+      add_moved);
+}
+
+kernels::Moved AdamW::step_one(const kernels::AdamScalars& s, std::size_t i) {
+  using kernels::AdamBlock, kernels::Bf16;
+  const Param& param = weights_.params()[i];
+  const auto n = param.value.numel();
+  const Tensor grad = weights_.gradient(i).contiguous();
+  if (moves_bf16()) {
+    const bool kahan = weights_.precision() == Precision::kahan;
+    const Tensor narrow = grad.to(at::kBFloat16);
+    AdamBlock<Bf16> block{bf16_data(param.value), bf16_data(narrow), bf16_data(first_[i]),
+                          bf16_data(second_[i]), bf16_data(param.start)};
+    if (kahan) block.term = bf16_data(weights_.term(i));
+    if (kahan && weights_.keeps_master()) block.master = param.master.data_ptr<float>();
+    return step_blocks(s, block, n);
+  }
+  float* w = param.master.data_ptr<float>();
+  float *m = first_[i].data_ptr<float>(), *v = second_[i].data_ptr<float>();
+  const float* start = param.start.const_data_ptr<float>();
+  if (grad.scalar_type() == at::kBFloat16)
+    return step_blocks(s, AdamBlock<float, Bf16>{w, bf16_data(grad), m, v, start}, n);
+  const Tensor wide = grad.to(at::kFloat);
+  return step_blocks(s, AdamBlock<float>{w, wide.const_data_ptr<float>(), m, v, start}, n);
 }
 
 Movement AdamW::step_fused(double lr) {
@@ -244,7 +284,7 @@ Movement AdamW::drift() const {
 
 Movement AdamW::moved_between(const std::vector<Tensor>& before) const {
   at::NoGradGuard no_grad;
-  const bool fast = one_pass();
+  const bool fast = one_pass() && !moves_bf16();
   std::vector<double> counts, squares;
   std::vector<Tensor> facts;
   for (std::size_t i = 0; i < weights_.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
+#include "seawall/train/adam_kernels.hpp"
 #include "seawall/train/precision.hpp"
 
 namespace seawall {
@@ -30,10 +31,10 @@ struct GradientNorm {
   std::vector<double> squares;  // a trained parameter
 };
 
-/// AdamW. fp32 weights on a CPU with AVX2 take one pass of ours that also counts what moved and how
-/// far from theta0; its bits equal `at::_fused_adamw_`, which everything else goes through. Sums do
-/// not depend on the number of threads. Source: Loshchilov and Hutter 2019, algorithm 2; Kingma and
-/// Ba 2015.
+/// AdamW. fp32 and bf16 weights on a CPU with AVX2 take one pass of ours that also counts what
+/// moved and how far from theta0; in fp32 its bits equal `at::_fused_adamw_`, which everything else
+/// goes through. Sums do not depend on the number of threads. Source: Loshchilov and Hutter 2019,
+/// algorithm 2; Kingma and Ba 2015.
 class AdamW {
  public:
   AdamW(TrainedWeights& weights, AdamWOptions options);
@@ -60,8 +61,10 @@ class AdamW {
   void load(const NamedTensors& saved, std::int64_t updates);
 
  private:
+  bool moves_bf16() const;
   bool one_pass() const;
   Movement step_one_pass(double lr);
+  kernels::Moved step_one(const kernels::AdamScalars& scalars, std::size_t i);
   Movement step_fused(double lr);
   Movement moved_between(const std::vector<Tensor>& before) const;
 
