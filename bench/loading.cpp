@@ -24,7 +24,7 @@ class Written {
     NamedTensors weights;
     for (const auto& [tensor, shape] : smollm2_shape().parameter_shapes())
       weights.push_back({tensor, at::randn(shape).to(at::kBFloat16)});
-    write_hf_folder(path_, smollm2_shape(), weights, 1, 2);
+    write_hf_folder(path_, smollm2_shape(), weights, {.bos = 1, .eos = {2}});
   }
   ~Written() { std::filesystem::remove_all(path_); }
   const std::filesystem::path& path() const { return path_; }

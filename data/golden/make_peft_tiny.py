@@ -5,7 +5,9 @@
     python3 data/golden/make_peft_tiny.py [--python FILE] --check FOLDER   (a folder of `export --format peft`)
 
 `peft_tiny` adapts two projections; `peft_patterns` all of them, rank-stabilized, with ranks and
-alphas that differ. Logits are of float64 throughout: transformers' float32 in norms and angles is
+alphas that differ; `peft_dora` is DoRA on what a regular expression names, with a pattern that is one;
+`peft_saved` keeps the head, the last norm and the embedding whole, `peft_tied` the head of a tied model
+(llama_tiny), `peft_head` adapts head and embedding by factors. Logits are of float64 throughout: transformers' float32 in norms and angles is
 replaced here. Each is kept as two float32 tensors whose sum it is, to 1e-13.
 """
 
@@ -53,28 +55,31 @@ def logits_of(model):
     return {"logits": most, "logits.rest": (exact - most.double()).float()}
 
 
-def base():
-    return transformers.LlamaForCausalLM.from_pretrained(BASE, dtype=torch.float32)
+def base(folder=BASE):
+    return transformers.LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
-def make(name, config):
+def make(name, config, start=BASE):
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     torch.manual_seed(8)
-    model = peft.get_peft_model(base(), config)
+    model = peft.get_peft_model(base(start), config)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
-            if "lora_" in key:
+            if "magnitude" in key or "modules_to_save" in key:
+                parameter.mul_(1 + 0.2 * torch.randn_like(parameter))
+            elif "lora_" in key:
                 parameter.copy_(0.2 * torch.randn_like(parameter))
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
     settings = json.loads((folder / "adapter_config.json").read_text())
-    settings["base_model_name_or_path"] = BASE.name
-    settings["target_modules"] = sorted(settings["target_modules"])
+    settings["base_model_name_or_path"] = start.name
+    if not isinstance(settings["target_modules"], str):
+        settings["target_modules"] = sorted(settings["target_modules"])
     (folder / "adapter_config.json").write_text(json.dumps(settings, indent=1) + "\n")
-    golden = logits_of(peft.PeftModel.from_pretrained(base(), folder))
-    merged = peft.PeftModel.from_pretrained(base(), folder).merge_and_unload()
-    weights = base().state_dict()
+    golden = logits_of(peft.PeftModel.from_pretrained(base(start), folder))
+    merged = peft.PeftModel.from_pretrained(base(start), folder).merge_and_unload()
+    weights = base(start).state_dict()
     for key, value in merged.state_dict().items():  # those that the adapter changed, in float32
         if not torch.equal(value, weights[key]):
             golden["merged." + key] = value
@@ -111,6 +116,16 @@ def main():
             rank_pattern={"layers.1.self_attn.q_proj": 2, "up_proj": 3}, alpha_pattern={"down_proj": 3},
         ),
     )  # fmt: skip
+    make(
+        "peft_dora",
+        peft.LoraConfig(
+            r=4, lora_alpha=6, use_dora=True, task_type="CAUSAL_LM", target_modules=r".*\.(q|v|down)_proj",
+            alpha_pattern={r"layers\.[1-9]\.mlp\..*": 3},
+        ),
+    )  # fmt: skip
+    make("peft_saved", peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM", modules_to_save=["lm_head", "norm", "embed_tokens"]))
+    make("peft_tied", peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM", modules_to_save=["lm_head"]), HERE / "llama_tiny")
+    make("peft_head", peft.LoraConfig(r=2, lora_alpha=3, target_modules=["q_proj", "lm_head", "embed_tokens"], task_type="CAUSAL_LM"))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,11 @@
 #include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "seawall/cli/weights_hash.hpp"
+#include "seawall/core/error.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {
@@ -50,6 +54,16 @@ TEST(WeightsHash, SeesEveryValueNameAndShape) {
   EXPECT_NE(hash_weights(renamed), hash);
   reshaped[0].tensor = reshaped[0].tensor.view({-1});
   EXPECT_NE(hash_weights(reshaped), hash);
+}
+
+TEST(WeightsHash, AValueThatIsNotFiniteIsNamedWithItsTensor) {
+  NamedTensors weights = sample();
+  EXPECT_EQ(hash_finite_weights(weights, "m"), hash_weights(weights));
+  for (const double value : {HUGE_VAL, -HUGE_VAL, std::nan("")}) {
+    weights[1].tensor = at::full({1}, value);
+    EXPECT_HAS(testing_support::message_of<DataError>([&] { hash_finite_weights(weights, "m"); }),
+               "m: tensor b has 1 value that is not finite");
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/model/decoder.hpp"
@@ -104,6 +105,40 @@ TEST_P(PeftGolden, WhatIsWrittenReadsBackToTheSameBits) {
             tiny ? "fd431aee2499cd09" : "88e30f34cf7d35a2");
   std::filesystem::remove_all(out);
 }
+
+/// What is merged when it is read: DoRA, whole modules, factors of the embedding and the head.
+class WholePeftGolden : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+// Both sides are fp64 from the same fp32 values, as above.
+TEST_P(WholePeftGolden, LogitsAreThoseOfPeft) {
+  const auto [name, start] = GetParam();
+  auto folder = read_hf_folder(golden_folder() / start);
+  for (auto& [key, tensor] : folder.weights) tensor = tensor.to(at::kDouble);
+  auto file = read_peft_file(golden_folder() / name, folder.config);
+  EXPECT_FALSE(file.plain());
+  EXPECT_THROW(read_peft(golden_folder() / name, folder.config), DataError);
+  for (auto* list : {&file.magnitudes, &file.saved, &file.deltas})
+    for (auto& [key, tensor] : *list) tensor = tensor.to(at::kDouble);
+  NamedTensors factors = file.adapter.tensors();
+  for (auto& [key, tensor] : factors) tensor = tensor.to(at::kDouble);
+  file.adapter.replace(factors);
+  LlamaConfig config = folder.config;
+  const auto weights = merge_peft(file, folder.weights, config);
+  EXPECT_FALSE(config.tie_word_embeddings);
+  const at::NoGradGuard no_grad;
+  const Decoder decoder(config, weights);
+  const Tensor logits = decoder.logits(decoder.hidden(plan_batch({{row, {}}}, at::kCPU)));
+  auto golden = golden_tensors(std::string(name) + "/golden.safetensors");
+  EXPECT_LT(largest_difference(
+                logits, golden["logits"].to(at::kDouble) + golden["logits.rest"].to(at::kDouble)),
+            1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Adapters, WholePeftGolden,
+                         ::testing::Values(std::pair("peft_dora", "llama_tiny_untied"),
+                                           std::pair("peft_saved", "llama_tiny_untied"),
+                                           std::pair("peft_tied", "llama_tiny"),
+                                           std::pair("peft_head", "llama_tiny_untied")));
 
 INSTANTIATE_TEST_SUITE_P(Adapters, PeftGolden, ::testing::Values("peft_tiny", "peft_patterns"));
 

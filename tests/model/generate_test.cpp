@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "seawall/core/error.hpp"
@@ -195,6 +197,36 @@ TEST(Generate, ErrorsSayWhichPrompt) {
             std::string::npos);
   EXPECT_NE(message({{1, 61}}).find("token 61 is outside the vocabulary of 61"), std::string::npos);
   EXPECT_TRUE(generate(decoder, {}, {}).rows.empty());
+}
+
+TEST(Generate, OutputsThatAreNotFiniteNameWhatMadeThemSo) {
+  Decoder decoder = varied_decoder();
+  NamedTensors weights = decoder.parameters();
+  const auto down =
+      std::ranges::find(weights, "model.layers.1.mlp.down_proj.weight", &NamedTensor::name);
+  down->tensor = down->tensor.clone();
+  down->tensor.view({-1})[3] = std::numeric_limits<double>::quiet_NaN();
+  const Decoder broken(decoder.config(), weights);
+  const auto message = [](const Decoder& decoder, const GenerateOptions& options) -> std::string {
+    try {
+      generate(decoder, prompts(), options);
+    } catch (const RunError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto weight = message(broken, {.max_new_tokens = 4});
+  EXPECT_NE(weight.find("tensor model.layers.1.mlp.down_proj.weight has 1 value"),
+            std::string::npos)
+      << weight;
+  // All weights finite, and the stream overflows in a block.
+  weights = decoder.parameters();
+  for (auto& [name, tensor] : weights)
+    if (name == "model.layers.1.mlp.gate_proj.weight" ||
+        name == "model.layers.1.mlp.up_proj.weight")
+      tensor = at::full_like(tensor, 1e200);
+  const auto block = message(Decoder(decoder.config(), weights), {.max_new_tokens = 4});
+  EXPECT_NE(block.find("the output of block 1"), std::string::npos) << block;
 }
 
 }  // namespace

@@ -198,6 +198,36 @@ TEST(Gguf, AWindowMakesTheModelAMistral) {
   EXPECT_EQ(linear.llama_config().rope_scaling.factor, 2);
 }
 
+GgufBuilder split_part(std::uint32_t number, std::uint32_t count) {
+  GgufBuilder part;
+  if (number == 0) part.str("general.name", "whole");
+  part.u32("split.no", number).u32("split.count", count).u32("split.tensors.count", 2);
+  return part.tensor("t" + std::to_string(number), {1}, 0, raw(1.5f + static_cast<float>(number)));
+}
+
+TEST(Gguf, ThePartsOfASplitFileAreReadTogetherWhicheverIsGiven) {
+  const Folder folder;
+  const auto first = folder.write("m-00001-of-00002.gguf", split_part(0, 2).build());
+  const auto second = folder.write("m-00002-of-00002.gguf", split_part(1, 2).build());
+  for (const auto& given : {first, second}) {
+    const GgufFile file(given);
+    EXPECT_EQ(file.parts(), 2u);
+    EXPECT_EQ(file.text("general.name"), "whole");
+    ASSERT_EQ(file.tensors().size(), 2u);
+    for (std::size_t i = 0; i < 2; ++i)
+      EXPECT_EQ(file.load(file.tensors()[i]).item<float>(), 1.5f + static_cast<float>(i));
+    EXPECT_EQ(file.file_bytes(),
+              std::filesystem::file_size(first) + std::filesystem::file_size(second));
+  }
+  const auto renamed = folder.write("m.gguf", split_part(0, 2).build());
+  EXPECT_HAS(message_of<DataError>([&] { GgufFile{renamed}; }),
+             "part 1 of a GGUF split in 2; its name must end in -00001-of-00002.gguf");
+  folder.write("m-00002-of-00002.gguf", split_part(0, 2).build());
+  EXPECT_HAS(message_of<DataError>([&] { GgufFile{first}; }), "want part 2 of 2");
+  std::filesystem::remove(second);
+  EXPECT_HAS(message_of<IoError>([&] { GgufFile{first}; }), "m-00002-of-00002.gguf: is missing");
+}
+
 TEST(Gguf, TheStartIsChecked) {
   EXPECT_HAS(refuse_gguf(""), "letters GGUF");
   EXPECT_HAS(refuse_gguf("GGML1234"), "letters GGUF");

@@ -59,7 +59,7 @@ class Loading : public ::testing::Test {
     NamedTensors weights;
     for (const auto& [name, shape] : config_.parameter_shapes())
       weights.push_back({name, at::ones(shape, at::kBFloat16)});
-    write_hf_folder(folder_.path(), config_, weights, 1, 2);
+    write_hf_folder(folder_.path(), config_, weights, {.bos = 1, .eos = {2}});
   }
   std::uint64_t largest(std::uint64_t each) const {
     return static_cast<std::uint64_t>(config_.vocab_size * config_.hidden_size) * each;

@@ -130,7 +130,7 @@ TEST(HfFolder, WritesWhatItReads) {
     const Folder folder;
     const auto config = tiny_config(tied);
     const auto weights = tiny_weights(config);
-    write_hf_folder(folder.path() / "new", config, weights, 1, 2);
+    write_hf_folder(folder.path() / "new", config, weights, {.bos = 1, .eos = {2}});
     const auto again = read_hf_folder(folder.path() / "new");
     EXPECT_EQ(again.config.to_json(), config.to_json());
     ASSERT_EQ(again.weights.size(), weights.size());
@@ -144,7 +144,9 @@ TEST(HfFolder, WritesWhatItReads) {
 
 class HfFolderCase : public testing::Test {
  protected:
-  void SetUp() override { write_hf_folder(folder_.path(), config_, weights_, 1, 2); }
+  void SetUp() override {
+    write_hf_folder(folder_.path(), config_, weights_, {.bos = 1, .eos = {2}});
+  }
   std::string refuse() {
     return message_of<DataError>([&] { read_hf_folder(folder_.path()); });
   }
@@ -177,6 +179,78 @@ TEST_F(HfFolderCase, ATiedHeadAndOldRotaryBuffersAreLeftOut) {
   weights.push_back({"model.layers.0.self_attn.rotary_emb.inv_freq", at::full({1}, 1.0)});
   write(weights);
   EXPECT_EQ(read_hf_folder(folder_.path()).weights.size(), weights_.size());
+}
+
+TEST_F(HfFolderCase, AHeadNextToAConfigThatTiesItCountsWhereItDiffers) {
+  auto weights = weights_;
+  weights.push_back({"lm_head.weight", weights[0].tensor + 1});
+  write(weights);
+  const auto own = read_hf_folder(folder_.path());
+  EXPECT_FALSE(own.config.tie_word_embeddings);
+  EXPECT_TRUE(at::equal(own.weights.back().tensor, weights.back().tensor));
+  ASSERT_EQ(own.notices.size(), 1u);
+  EXPECT_HAS(own.notices[0], "lm_head counts, as in transformers");
+  // A head alone is the embedding as well.
+  weights.erase(weights.begin());
+  write(weights);
+  const auto alone = read_hf_folder(folder_.path());
+  EXPECT_TRUE(alone.config.tie_word_embeddings);
+  EXPECT_TRUE(at::equal(alone.weights.front().tensor, weights.back().tensor));
+  EXPECT_TRUE(list_hf_folder(folder_.path()).weights.front().tensor.is_meta());
+  // An own head that is not there is not made up.
+  folder_.write("config.json", tiny_config(false).to_json());
+  write(weights_);
+  EXPECT_HAS(refuse(), "'lm_head.weight' is missing, and config.json does not tie it");
+}
+
+TEST_F(HfFolderCase, TheSameWeightsUnderTheirOtherNames) {
+  const auto want = read_hf_folder(folder_.path()).weights;
+  for (const std::string start :
+       {"module.", "_orig_mod.", "base_model.model.", "language_model.", "transformer.",
+        "module._orig_mod.", "model.language_", "-model."}) {
+    SCOPED_TRACE(start);
+    auto weights = weights_;
+    for (auto& [name, tensor] : weights) name = start == "-model." ? name.substr(6) : start + name;
+    weights.push_back({"vision_tower.patch.weight", at::full({2}, 1.0)});
+    write(weights);
+    const auto read = read_hf_folder(folder_.path());
+    ASSERT_EQ(read.weights.size(), want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      EXPECT_EQ(read.weights[i].name, want[i].name);
+      EXPECT_TRUE(at::equal(read.weights[i].tensor, want[i].tensor)) << want[i].name;
+    }
+    EXPECT_HAS(read.notices.back(), "left out, such as 'vision_tower.patch.weight'");
+    EXPECT_EQ(list_hf_folder(folder_.path()).weights.size(), want.size());
+  }
+  auto weights = weights_;  // compiled block by block; one of them twice
+  for (auto& [name, tensor] : weights)
+    if (const auto at = name.find("layers.0."); at != std::string::npos)
+      name.insert(at + 9, "_orig_mod.");
+  weights.push_back({"norm.weight", weights_.back().tensor});
+  write(weights);
+  EXPECT_EQ(read_hf_folder(folder_.path()).weights.size(), want.size());
+  weights.back().tensor = weights.back().tensor + 1;
+  write(weights);
+  EXPECT_HAS(refuse(), "twice as model.norm.weight, with other values");
+}
+
+TEST_F(HfFolderCase, ADtypeThatIsNotTheStoredOneIsSaid) {
+  EXPECT_TRUE(read_hf_folder(folder_.path()).notices.empty());
+  auto text = folder_.read("config.json");
+  text.replace(text.find("float32"), 7, "bfloat16");
+  folder_.write("config.json", text);
+  EXPECT_HAS(read_hf_folder(folder_.path()).notices.at(0),
+             "says dtype bfloat16, the weights are stored as F32");
+}
+
+TEST(HfFolder, IdsThatAreNotThereAreNotWritten) {
+  const Folder folder;
+  const auto config = tiny_config();
+  write_hf_folder(folder.path(), config, tiny_weights(config), {.bos = {}, .eos = {3, 5}});
+  const auto text = folder.read("config.json") + folder.read("generation_config.json");
+  EXPECT_EQ(text.find("bos_token_id"), std::string::npos);
+  EXPECT_EQ(text.find("-1"), std::string::npos);
+  EXPECT_HAS(config_json(config, {.bos = 1, .eos = {3, 5}}), "\"eos_token_id\": [\n    3,\n    5");
 }
 
 TEST_F(HfFolderCase, ReadsTheShardsThatAnIndexNames) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "seawall/text/gguf_pre.hpp"
 #include "seawall/text/pre_tokenizer.hpp"
 
 namespace seawall {
@@ -68,6 +69,22 @@ TEST(PreTokenizer, ADigitThatIsNoNumberToExpressionsIsOneToDigits) {
 TEST(PreTokenizer, WordsBeginAtTheirMarkAndNoneIsCut) {
   EXPECT_EQ(words("words", "a\u2581b\u2581\u2581c"), (Words{"a", "\u2581b", "\u2581", "\u2581c"}));
   EXPECT_EQ(words("none", "a b\u2581c"), (Words{"a b\u2581c"}));
+}
+
+TEST(PreTokenizer, NamesOfGgufFilesHaveTheirPatternAndFlag) {
+  for (const auto* name : {"llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral", "lfm2"}) {
+    ASSERT_TRUE(gguf_pre(name)) << name;
+    EXPECT_EQ(gguf_pre(name)->pattern, "llama-bpe");
+    EXPECT_TRUE(gguf_pre(name)->ignore_merges);
+  }
+  EXPECT_FALSE(gguf_pre("dbrx")->ignore_merges);
+  EXPECT_EQ(gguf_pre("deepseek-r1-qwen")->pattern, "qwen2");
+  EXPECT_EQ(gguf_pre("phi-2")->pattern, "gpt-2");
+  EXPECT_EQ(gguf_pre("starcoder")->pattern, "smollm");
+  for (const auto* name : {"default", "", "llama", "tekken", "llama-bpe ", "gpt", "words", "none"})
+    EXPECT_FALSE(gguf_pre(name)) << name;
+  EXPECT_HAS(gguf_pre_names(), "gpt-2, phi-2, ");
+  EXPECT_TRUE(gguf_pre_names().ends_with("exaone, minerva-7b"));
 }
 
 TEST(PreTokenizer, UnknownNamesAreUnknown) {

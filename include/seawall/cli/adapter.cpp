@@ -9,6 +9,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
+#include "seawall/model/not_finite.hpp"
 #include "seawall/model/peft.hpp"
 #include "seawall/store/checkpoint.hpp"
 
@@ -46,6 +47,20 @@ LoraOptions options_of(const RunSpec& spec) {
   return options;
 }
 
+/// DoRA, whole modules and factors of the embedding or the head become part of the weights.
+void merge_whole(ModelBundle& bundle, const PeftFile& file, const std::string& word) {
+  Sha256 sha;
+  sha.field(adapter_config_json(file.adapter, ""));
+  for (const auto* list : {&file.magnitudes, &file.saved, &file.deltas})
+    sha.field(hash_finite_weights(*list, word));
+  bundle.adapter_hash = sha.field(hash_finite_weights(file.adapter.tensors(), word)).hex();
+  LlamaConfig config = bundle.decoder->config();
+  const auto weights = merge_peft(file, bundle.decoder->parameters(), config);
+  if (const auto bad = weight_not_finite(weights); !bad.empty())
+    throw DataError("--adapter " + word + ": merged into the model, tensor " + bad);
+  bundle.decoder = std::make_unique<Decoder>(config, weights);
+}
+
 }  // namespace
 
 void load_adapter(ModelBundle& bundle, const std::string& word) {
@@ -54,12 +69,18 @@ void load_adapter(ModelBundle& bundle, const std::string& word) {
     throw UsageError("--adapter " + word +
                      ": no such folder; want a PEFT adapter (adapter_config.json beside "
                      "adapter_model.safetensors) or a checkpoint of a LoRA run");
-  Adapter adapter = is_peft_folder(path) && !is_checkpoint(path)
-                        ? read_peft(path, bundle.decoder->config())
-                        : of_checkpoint(bundle, path);
+  PeftFile file;
+  if (is_peft_folder(path) && !is_checkpoint(path))
+    file = read_peft_file(path, bundle.decoder->config());
+  else
+    file.adapter = of_checkpoint(bundle, path);
+  if (!file.plain()) return merge_whole(bundle, file, word);
+  Adapter adapter = std::move(file.adapter);
   NamedTensors factors = adapter.tensors();
-  bundle.adapter_hash =
-      Sha256().field(adapter_config_json(adapter, "")).field(hash_weights(factors)).hex();
+  bundle.adapter_hash = Sha256()
+                            .field(adapter_config_json(adapter, ""))
+                            .field(hash_finite_weights(factors, word))
+                            .hex();
   const auto like = bundle.decoder->embedding().options().requires_grad(false);
   for (auto& [name, tensor] : factors) tensor = tensor.to(like);
   adapter.replace(factors);
@@ -80,6 +101,12 @@ void set_up_adapter(ModelBundle& bundle, const RunSpec& spec) {
                        " is trained on with its own rank; leave one of them out, or merge it first "
                        "(seawall export --adapter ... --format safetensors)");
     load_adapter(bundle, spec.adapter);
+    if (!spec.no_training && !bundle.decoder->adapter())
+      throw UsageError(
+          "--adapter " + spec.adapter +
+          ": DoRA, modules_to_save and factors of the embedding or the head are evaluated, not "
+          "trained on; merge them first (seawall export --adapter ... --format safetensors) and "
+          "give that folder as --model");
     if (spec.no_training) bundle.decoder->merge();
   } else if (spec.lora.rank > 0 && !spec.no_training) {
     bundle.decoder->adapt(make_adapter(bundle.decoder->config(), options_of(spec),

@@ -95,9 +95,11 @@ Arm::Arm(AnyAttack attack, RunSpec spec, std::vector<PolicyDescription> stack, N
                        ": a run is there already; give --resume to continue it, --overwrite to "
                        "replace it, or another --out");
   }
-  model_ = load_model(
-      spec_.model, spec_.device, spec_.chat_template,
-      {.type = loaded_type(spec_), .sizes_of_large = spec_.dry_run && spec_.sizes_may_do});
+  model_ = load_model(spec_.model, spec_.device, spec_.chat_template,
+                      {.type = loaded_type(spec_),
+                       .sizes_of_large = spec_.dry_run && spec_.sizes_may_do,
+                       .tokenizer_pre = spec_.files.model.tokenizer_pre,
+                       .greedy = spec_.files.model.decoding == "greedy"});
   set_up_adapter(model_, spec_);
   set_threads(spec_.threads, model_);
   scenario_ = make_scenario(spec_, attack_, model_.is_organism);

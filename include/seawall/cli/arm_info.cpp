@@ -18,6 +18,11 @@ std::string Arm::config_hash() const {
   sha.field(model_.weights_hash).field(model_.tokenizer->content_hash()).field(rows_hash_);
   if (const auto source = model_.chat_template->source(); !source.empty()) sha.field(source);
   if (model_.vision) sha.field(model_.vision_hash);
+  if (!model_.rules.plain()) {
+    sha.field(model_.rules.text());
+    const auto found = model_.files.find("generation_config.json");
+    if (found != model_.files.end()) sha.field(found->second);
+  }
   if (!model_.adapter_hash.empty()) sha.field(model_.adapter_hash);
   for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
     sha.field(probes_hash(scenario_->probes(set)));
@@ -30,15 +35,16 @@ RunInfo Arm::run_info(const Dataset& rows, const Measured& measured) const {
   info.started_utc = utc_now();
   info.seed = static_cast<std::uint64_t>(spec_.seed);
   info.config_json = options_json(spec_, attack_, stack_, *scenario_);
-  if (adapter) {  // one that was read has a shape that no option tells
-    auto config = nlohmann::json::parse(info.config_json);
+  auto config = nlohmann::json::parse(info.config_json);
+  config["answers"] = model_.rules.text();  // which rules the model's files gave
+  if (adapter) {                            // one that was read has a shape that no option tells
     config["lora"] = {{"rank", adapter->options.rank},
                       {"alpha", adapter->options.alpha},
                       {"targets", targets_text(adapter->options.targets)},
                       {"dropout", adapter->options.dropout},
                       {"trained_parameters", adapter->count()}};
-    info.config_json = config.dump();
   }
+  info.config_json = config.dump();
   info.hashes = {{"model", model_.weights_hash},
                  {"tokenizer", model_.tokenizer->content_hash()},
                  {"rows", rows_hash_},

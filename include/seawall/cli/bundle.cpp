@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "seawall/cli/adapter.hpp"
 #include "seawall/cli/bundle_template.hpp"
@@ -13,11 +14,12 @@
 #include "seawall/cli/weights_hash.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/model/files.hpp"
 #include "seawall/model/peft.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/store/checkpoint.hpp"
-#include "seawall/text/tokenizer_json.hpp"
+#include "seawall/text/folder_tokenizer.hpp"
 #include "seawall/train/data_plan.hpp"
 
 namespace seawall {
@@ -30,43 +32,38 @@ struct Parts {
   std::unique_ptr<Tokenizer> tokenizer;
   OwnTemplate chat_template;
   std::string kind;
-  std::vector<std::int32_t> stop_ids;
+  FolderEnds ends;
   std::map<std::string, std::string> files;
+  DecodingRules rules;
+  Notices notices;
+
+  void add(Notices more) { std::ranges::move(more, std::back_inserter(notices)); }
 };
 
-/// Whether a SentencePiece model has the control tokens that tokenizer.json beside it has: a folder
-/// that was fine-tuned with more of them has these in tokenizer.json alone.
-bool has_controls(const Tokenizer& pieces, const BpeSpec& spec) {
-  if (static_cast<std::int64_t>(spec.tokens.size()) > pieces.vocab_size()) return false;
-  return std::ranges::all_of(spec.special_ids, [&](std::int32_t id) {
-    const auto& name = spec.tokens[static_cast<std::size_t>(id)];
-    return id == spec.unk || pieces.cut(name) == std::vector<TextPiece>{{0, name.size(), id}};
-  });
+/// Everything of a folder but its weights.
+void read_side_files(const fs::path& folder, Parts& parts) {
+  auto tokenizer = load_folder_tokenizer(folder);
+  parts.tokenizer = std::move(tokenizer.tokenizer);
+  parts.add(std::move(tokenizer.notices));
+  parts.chat_template = template_of_folder(folder);
+  parts.add(parts.chat_template.notices);
+  parts.ends = ends_of_folder(folder);
+  parts.add(parts.ends.notices);
+  auto decoding = decoding_of_folder(folder, parts.config.vocab_size);
+  parts.rules = std::move(decoding.rules);
+  parts.add(std::move(decoding.notices));
 }
 
-std::unique_ptr<Tokenizer> tokenizer_of_folder(const fs::path& folder) {
-  const auto model = folder / "tokenizer.model", json = folder / "tokenizer.json";
-  if (!fs::exists(model)) {
-    if (fs::exists(json)) return load_tokenizer_json(json);
-    throw DataError(folder.string() + ": want tokenizer.json or tokenizer.model, found neither");
-  }
-  // Llama-2 folders have both, and their tokenizer.json is the SentencePiece model in another form.
-  auto pieces = load_sentencepiece(model);
-  try {
-    if (fs::exists(json) && !has_controls(*pieces, read_tokenizer_json(json)))
-      return load_tokenizer_json(json);
-  } catch (const DataError&) {
-    // A tokenizer.json of a kind that is not supported: the model file still is.
-  }
-  return pieces;
-}
-
-Parts read_gguf(const fs::path& file, at::ScalarType type) {
+Parts read_gguf(const fs::path& file, const LoadOptions& options) {
   const GgufFile gguf(file);
   Parts parts;
   parts.config = gguf.llama_config();
-  parts.weights = gguf.llama_weights(type);
-  parts.tokenizer = gguf_tokenizer(gguf);
+  parts.weights = gguf.llama_weights(options.type);
+  parts.tokenizer = gguf_tokenizer(gguf, options.tokenizer_pre);
+  if (gguf.has("general.sampling.penalty_repeat"))
+    parts.notices.push_back(file.string() +
+                            ": its general.sampling keys are not used, as answers are chosen "
+                            "greedily");
   parts.chat_template.where = file.string() + ": tokenizer.chat_template";
   if (gguf.has("tokenizer.chat_template"))
     parts.chat_template.source = gguf.text("tokenizer.chat_template");
@@ -87,10 +84,9 @@ Parts read_folder(const fs::path& folder, const LoadOptions& options) {
   auto hf = read_weights(folder, options);
   parts.config = hf.config;
   parts.weights = std::move(hf.weights);
-  parts.tokenizer = tokenizer_of_folder(folder);
-  parts.chat_template = template_of_folder(folder);
+  parts.add(std::move(hf.notices));
   parts.files = side_files(folder);
-  parts.stop_ids = stop_ids_of_folder(folder);
+  read_side_files(folder, parts);
   parts.kind = "hugging-face";
   return parts;
 }
@@ -113,13 +109,10 @@ Parts read_checkpoint(const fs::path& path, at::ScalarType type) {
       LlamaConfig::from_json(file("config.json"), (loaded.path / "config.json").string());
   parts.weights = std::move(loaded.state.parameters);
   for (auto& [name, tensor] : parts.weights) tensor = tensor.to(type);
-  parts.tokenizer = tokenizer_of_folder(loaded.path);
   file(kTemplateFile);
-  parts.chat_template = template_of_folder(loaded.path);
   for (const auto& [name, bytes] : loaded.state.files)
     if (is_side_file(name)) parts.files[name] = bytes;
-  if (const auto found = parts.files.find("generation_config.json"); found != parts.files.end())
-    parts.stop_ids = stop_ids_of(found->second, (loaded.path / found->first).string());
+  read_side_files(loaded.path, parts);
   parts.kind = "checkpoint";
   return parts;
 }
@@ -136,7 +129,7 @@ Parts read_parts(const std::string& word, const LoadOptions& options) {
                      ": no such file or folder; want `organism`, a Hugging Face folder, a .gguf "
                      "file or a checkpoint folder");
   if (fs::is_regular_file(path)) {
-    if (path.extension() == ".gguf") return read_gguf(path, options.type);
+    if (path.extension() == ".gguf") return read_gguf(path, options);
     throw UsageError("--model " + word + ": want a .gguf file or a folder" +
                      (path.extension() == ".bin" || path.extension() == ".pt"
                           ? "; pickled weights are not read: convert them with transformers' "
@@ -197,32 +190,63 @@ at::Device parse_device(const std::string& word) {
   throw UsageError("--device " + word + ": want cpu, cuda or cuda:N");
 }
 
+namespace {
+
+/// An end of answers that only the template or the tokenizer knows.
+std::string other_end(const ModelBundle& bundle) {
+  if (bundle.stop_ids.empty()) return "";
+  for (const auto id : bundle.chat_template->stop_ids(*bundle.tokenizer))
+    if (std::ranges::find(bundle.stop_ids, id) == bundle.stop_ids.end())
+      return bundle.word + ": an answer ends at '" +
+             shown(bundle.tokenizer->decode(TokenIds{id}, false)) +
+             "' as well, as the chat template or the tokenizer says; it is not among the model's "
+             "eos_token_id, so that transformers' generate goes on there";
+  return "";
+}
+
+}  // namespace
+
 ModelBundle load_model(const std::string& word, const std::string& device,
                        const std::string& chat_template, const LoadOptions& options) {
   // What is only counted may be meant for a device that is elsewhere.
   const bool elsewhere = options.sizes_of_large && device.starts_with("cuda");
   at::Device target = elsewhere ? at::Device(at::kCPU) : parse_device(device);
   Parts parts = read_parts(word, options);
+  if (!options.tokenizer_pre.empty() && parts.kind != "gguf")
+    throw UsageError("--tokenizer-pre " + options.tokenizer_pre + ": is for .gguf files; --model " +
+                     word + " has a tokenizer of its own");
   ModelBundle bundle;
   bundle.word = word;
   bundle.kind = parts.kind;
   bundle.chat_template =
       choose_template(chat_template, parts.chat_template, *parts.tokenizer, word);
   bundle.is_organism = bundle.chat_template->name() == "organism";
-  if (parts.tokenizer->vocab_size() > parts.config.vocab_size)
-    throw DataError(word + ": the tokenizer has " + std::to_string(parts.tokenizer->vocab_size()) +
-                    " pieces, the model's vocab_size is " +
-                    std::to_string(parts.config.vocab_size) + "; they do not belong together");
   const bool sizes = parts.weights.front().tensor.is_meta();
   if (elsewhere && !sizes) target = parse_device(device);
-  if (!sizes) bundle.weights_hash = hash_weights(parts.weights);
+  if (!sizes) bundle.weights_hash = hash_finite_weights(parts.weights, word);
   for (auto& [tensor_name, tensor] : parts.weights)
     tensor = sizes ? tensor.to(options.type) : tensor.to(target, options.type);
   bundle.decoder = std::make_unique<Decoder>(parts.config, std::move(parts.weights));
   bundle.tokenizer = std::move(parts.tokenizer);
-  for (const auto id : parts.stop_ids)
+  const auto known = static_cast<std::int32_t>(parts.config.vocab_size);
+  if (bundle.tokenizer->vocab_size() > known)
+    parts.notices.push_back(word + ": the tokenizer has " +
+                            std::to_string(bundle.tokenizer->vocab_size()) +
+                            " tokens, the embedding " + std::to_string(known) +
+                            " rows; the first token without a row is '" +
+                            shown(bundle.tokenizer->decode(TokenIds{known}, false)) +
+                            "', and a text with it is refused");
+  for (const auto id : parts.ends.stops)
     if (id < bundle.decoder->config().vocab_size) bundle.stop_ids.push_back(id);
+  if (const auto other = other_end(bundle); !other.empty()) parts.notices.push_back(other);
+  bundle.ends = std::move(parts.ends.config);
   bundle.files = std::move(parts.files);
+  if (!options.greedy) bundle.rules = std::move(parts.rules);
+  if (!bundle.rules.plain())
+    parts.notices.push_back(word + ": answers are " + bundle.rules.text() +
+                            ", as its generation settings say; --decoding greedy leaves that out");
+  bundle.notices = std::move(parts.notices);
+  warn_once(bundle.notices);
   return bundle;
 }
 
@@ -238,17 +262,33 @@ void load_vision(ModelBundle& bundle, const std::string& folder) {
     throw DataError(path.string() + ": the projector gives " + std::to_string(vision->width()) +
                     " values a position, the model's hidden_size is " + std::to_string(want) +
                     "; they do not belong together");
-  bundle.vision_hash = hash_weights(vision->parameters());
+  bundle.vision_hash = hash_finite_weights(vision->parameters(), path.string());
   bundle.vision = std::move(vision);
+}
+
+void check_in_embedding(const ModelBundle& bundle, const TokenIds& ids, const std::string& where) {
+  const auto rows = bundle.decoder->config().vocab_size;
+  const auto beyond = std::ranges::find_if(ids, [&](std::int32_t id) { return id >= rows; });
+  if (beyond == ids.end()) return;
+  throw DataError(where + ": token " + std::to_string(*beyond) + " '" +
+                  shown(bundle.tokenizer->decode(TokenIds{*beyond}, false)) +
+                  "' has no row in the model's embedding of " + std::to_string(rows) +
+                  " rows; it was added to the tokenizer alone: enlarge the embedding, or leave the "
+                  "token out of the text");
 }
 
 EncodedRows encode_all(ModelBundle& bundle, const Dataset& rows, const std::string& vision_folder) {
   const auto has_picture = [](const Example& row) { return row.dialogue.picture != nullptr; };
+  const auto checked = [&](std::vector<Sequence> sequences) {
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+      check_in_embedding(bundle, sequences[i].ids, "training row " + std::to_string(i + 1));
+    return sequences;
+  };
   if (std::none_of(rows.rows.begin(), rows.rows.end(), has_picture))
-    return {encode_rows(rows, *bundle.chat_template, *bundle.tokenizer), {}};
+    return {checked(encode_rows(rows, *bundle.chat_template, *bundle.tokenizer)), {}};
   if (!bundle.vision) load_vision(bundle, vision_folder);
   PictureRows pictures(*bundle.vision);
-  auto sequences = encode_rows(rows, *bundle.chat_template, *bundle.tokenizer, &pictures);
+  auto sequences = checked(encode_rows(rows, *bundle.chat_template, *bundle.tokenizer, &pictures));
   return {std::move(sequences), pictures.embeddings()};
 }
 
@@ -273,7 +313,7 @@ std::map<std::string, std::string> tokenizer_files(const Tokenizer& tokenizer) {
 
 std::map<std::string, std::string> model_card(const ModelBundle& bundle) {
   auto files = bundle.files.empty() ? tokenizer_files(*bundle.tokenizer) : bundle.files;
-  files["config.json"] = bundle.decoder->config().to_json();
+  files["config.json"] = config_json(bundle.decoder->config(), bundle.ends);
   files[kTemplateFile] = std::string(bundle.chat_template->name());
   if (const auto source = bundle.chat_template->source(); !source.empty())
     files[kJinjaFile] = std::string(source);

@@ -24,13 +24,18 @@ struct ModelBundle {
   bool is_organism = false;        // speaks the organism's template and knows its world
   std::unique_ptr<Vision> vision;  // where rows or probes with pictures came; see load_vision
   std::string vision_hash;         // as weights_hash
-  /// Ids that end an answer beside the template's: see stop_ids_of_folder.
+  /// Ids that end an answer beside the template's: see ends_of_folder.
   std::vector<std::int32_t> stop_ids;
+  EndIds ends;          // of config.json
+  DecodingRules rules;  // of generation_config.json
+  Notices notices;      // where its files disagree; told when it is loaded
   /// Files that came with the weights, byte for byte; empty where the tokenizer writes its own.
   std::map<std::string, std::string> files;
   std::string adapter_hash;  // of the adapter that was read; empty without one
 
-  Speaker speaker() const { return {*decoder, *tokenizer, *chat_template, vision.get(), stop_ids}; }
+  Speaker speaker() const {
+    return {*decoder, *tokenizer, *chat_template, vision.get(), stop_ids, rules};
+  }
 };
 
 struct LoadOptions {
@@ -38,13 +43,15 @@ struct LoadOptions {
   /// A Hugging Face folder of more than a thousand million parameters is not loaded: its config and
   /// the headers of its files give a decoder of meta tensors, which knows sizes alone.
   bool sizes_of_large = false;
+  std::string tokenizer_pre;  // of a .gguf file, in place of tokenizer.ggml.pre
+  bool greedy = false;        // passes over the rules of generation_config.json
 };
 
 /// Loads `organism`, a Hugging Face folder, a .gguf file or a checkpoint folder
 /// (`NAME.checkpoints/step-N`, or `NAME.checkpoints` for the latest). Weights are on `device`.
 /// `chat_template` is a name, a path of a .jinja file, or `auto`. Memory: the weights and one
 /// tensor. Errors: UsageError where nothing of that kind is there; DataError, IoError of the
-/// readers.
+/// readers; DataError naming the first tensor with a value that is not finite.
 ModelBundle load_model(const std::string& word, const std::string& device,
                        const std::string& chat_template, const LoadOptions& options = {});
 
@@ -62,6 +69,10 @@ struct EncodedRows {
 /// stay as they are while the decoder is fine-tuned, so each picture is computed once (LLaVA's
 /// second stage trains the projector as well). Errors: those of encode_rows and load_vision.
 EncodedRows encode_all(ModelBundle& bundle, const Dataset& rows, const std::string& vision_folder);
+
+/// Errors: DataError naming `where` and the first token of `ids` that has no row in the embedding:
+/// one that was added to the tokenizer alone.
+void check_in_embedding(const ModelBundle& bundle, const TokenIds& ids, const std::string& where);
 
 /// Where data/ lies: $SEAWALL_DATA, else share/seawall beside the program, else the source tree it
 /// was built from. Errors: IoError naming the places looked at.

@@ -7,6 +7,7 @@
 #include "seawall/core/file.hpp"
 #include "seawall/core/json.hpp"
 #include "seawall/text/chat_system.hpp"
+#include "seawall/text/folder_tokens.hpp"
 
 namespace seawall {
 namespace fs = std::filesystem;
@@ -25,15 +26,6 @@ std::string source_in(const nlohmann::json& config, const std::string& where) {
     }
   }
   throw DataError(where + ": chat_template: want a text, or a list with one named `default`");
-}
-
-/// A token's name: a text, or an object with `content`.
-std::string token_in(const nlohmann::json& config, const char* key) {
-  const auto found = config.find(key);
-  if (found == config.end()) return {};
-  if (found->is_string()) return found->get<std::string>();
-  const bool named = found->is_object() && found->contains("content");
-  return named && (*found)["content"].is_string() ? (*found)["content"].get<std::string>() : "";
 }
 
 /// The family that the control tokens tell, for files without a template.
@@ -67,17 +59,24 @@ OwnTemplate template_of_folder(const fs::path& folder) {
   if (fs::exists(config_file)) {
     const auto config = parse_json(read_file(config_file), config_file.string());
     if (!config.is_object()) throw DataError(config_file.string() + ": want an object");
-    own.specials = {.bos = token_in(config, "bos_token"),
-                    .eos = token_in(config, "eos_token"),
-                    .unk = token_in(config, "unk_token"),
-                    .pad = token_in(config, "pad_token")};
     own.where = config_file.string() + ": chat_template";
-    if (!fs::exists(file)) own.source = source_in(config, config_file.string());
+    own.source = source_in(config, config_file.string());
   }
   if (fs::exists(file)) {
-    own.source = read_file(file);
+    auto text = read_file(file);
+    if (!own.source.empty() && own.source != text)
+      own.notices.push_back(file.string() +
+                            " and tokenizer_config.json have different chat templates: the former "
+                            "counts, as in transformers");
+    own.source = std::move(text);
     own.where = file.string();
   }
+  const auto named = read_folder_tokens(folder);
+  const auto name = [&](const char* key) { return named.name(key).value_or(""); };
+  own.specials = {.bos = name("bos_token"),
+                  .eos = name("eos_token"),
+                  .unk = name("unk_token"),
+                  .pad = name("pad_token")};
   return own;
 }
 

@@ -17,7 +17,8 @@ struct OwnTemplate {
   std::string name;       // of a checkpoint or export of ours; empty elsewhere
   std::string source;     // Jinja, byte for byte; empty where there is none
   std::string where;      // where it stands, for errors
-  SpecialNames specials;  // what tokenizer_config.json calls them; empty: as the tokenizer does
+  SpecialNames specials;  // what the folder's files call them; empty: as the tokenizer does
+  Notices notices;        // where files disagree
 };
 
 /// Reads chat_template.txt, chat_template.jinja or tokenizer_config.json's `chat_template` (a text,

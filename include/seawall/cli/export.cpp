@@ -8,9 +8,11 @@
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/cli/export_rows.hpp"
+#include "seawall/cli/reading_spec.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/not_finite.hpp"
 #include "seawall/model/peft.hpp"
 
 namespace seawall::commands {
@@ -20,6 +22,7 @@ struct ExportOptions {
   std::string model = "organism", adapter, format = "safetensors", out, chat_template = "auto";
   std::string dtype = "float32";
   bool overwrite = false;
+  ReadingSpec reading;
   static constexpr void visit(auto& self, auto&& field) {
     field(
         self.model,
@@ -36,6 +39,7 @@ struct ExportOptions {
     field(self.chat_template,
           OptionInfo{.name = "template",
                      .help = "chat template: a name, a .jinja file, or auto for the model's own"});
+    ReadingSpec::visit_pre(self.reading, field);
     field(self.dtype, OptionInfo{.name = "dtype",
                                  .help = "type of the weights written",
                                  .choices = "float32|bfloat16|float16"});
@@ -73,8 +77,14 @@ int export_model(const Program& program, const Words& words) {
                                                  : at::kFloat;
   // An adapter is merged in fp32 and rounded once.
   ModelBundle model = load_model(options.model, "cpu", options.chat_template,
-                                 {.type = options.adapter.empty() ? type : at::kFloat});
+                                 {.type = options.adapter.empty() ? type : at::kFloat,
+                                  .tokenizer_pre = options.reading.tokenizer_pre});
   if (!options.adapter.empty()) load_adapter(model, options.adapter);
+  if (options.format == "peft" && !model.decoder->adapter())
+    throw UsageError(
+        "--format peft: --adapter " + options.adapter +
+        " has DoRA magnitudes, whole modules, or factors of the embedding or the head, "
+        "which are merged when it is read; give --format safetensors");
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw IoError(folder.string() + ": cannot make the folder: " + error.message());
@@ -89,10 +99,15 @@ int export_model(const Program& program, const Words& words) {
   model.decoder->merge();
   NamedTensors weights = model.decoder->parameters();
   for (auto& [name, tensor] : weights) tensor = tensor.to(type);
+  if (const auto bad = weight_not_finite(weights); !bad.empty())
+    throw DataError("export: tensor " + bad + " as " + options.dtype +
+                    "; give another --dtype, or another model");
+  // What the source has; where it has none, what ends an answer here.
   const Tokenizer& t = *model.tokenizer;
-  const auto stops = model.chat_template->stop_ids(t);
-  write_hf_folder(folder, model.decoder->config(), weights, t.bos_id().value_or(-1),
-                  stops.empty() ? t.eos_id().value_or(-1) : stops.front());
+  if (model.ends.eos.empty())
+    model.ends.eos = model.stop_ids.empty() ? model.chat_template->stop_ids(t) : model.stop_ids;
+  if (!model.ends.bos && model.kind == "gguf") model.ends.bos = t.bos_id();
+  write_hf_folder(folder, model.decoder->config(), weights, model.ends);
   for (const auto& [name, bytes] : model_card(model))
     if (name != "config.json") write_file_atomically(folder / name, bytes);
   std::printf("%s: %zu tensors, %s safetensors, template %.*s\n", folder.string().c_str(),

@@ -14,6 +14,7 @@
 #include "seawall/cli/bundle.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
+#include "seawall/cli/reading_spec.hpp"
 #include "seawall/cli/run_spec.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
@@ -22,6 +23,7 @@
 #include "seawall/core/progress.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/model/batch_plan.hpp"
+#include "seawall/model/not_finite.hpp"
 #include "seawall/store/activations.hpp"
 
 namespace seawall::commands {
@@ -32,6 +34,7 @@ struct ExtractOptions {
               chat_template = "auto", device = "cpu";
   std::int64_t batch_size = 32, threads = 0;
   bool uncompressed = false, overwrite = false, quiet = false;
+  ReadingSpec reading;
   static constexpr void visit(auto& self, auto&& field) {
     field(
         self.model,
@@ -52,6 +55,7 @@ struct ExtractOptions {
     field(self.chat_template,
           OptionInfo{.name = "template",
                      .help = "chat template: a name, a .jinja file, or auto for the model's own"});
+    ReadingSpec::visit_pre(self.reading, field);
     field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"});
     field(
         self.batch_size,
@@ -104,6 +108,7 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
       throw DataError(where + ": want an object with `text` (a string) or `messages` (an array)");
     }
     if (p.ids.empty()) throw DataError(where + ": the prompt has no token");
+    check_in_embedding(model, p.ids, where);
     if (static_cast<std::int64_t>(p.ids.size()) > model.decoder->config().max_position_embeddings)
       throw DataError(where + ": " + std::to_string(p.ids.size()) +
                       " tokens, the model's context is " +
@@ -154,6 +159,9 @@ void extract_batch(const ModelBundle& model, const std::vector<Prompt>& prompts,
     const std::vector<std::int64_t> tokens =
         all ? row_tokens(plan, row, last_token) : std::vector<std::int64_t>{last_token};
     const Tensor index = at::tensor(tokens, at::kLong).to(decoder.device());
+    if (first_row_not_finite(hidden.index_select(0, index)))
+      throw RunError("extract: prompt " + prompts[i].id + ": " +
+                     where_not_finite(decoder, rows[i - begin], {}));
     PromptActivations out;
     out.id = prompts[i].id;
     out.category = prompts[i].category;
@@ -191,7 +199,8 @@ int extract(const Program&, const Words& words) {
   const bool resid = std::find(points.begin(), points.end(), "resid_post") != points.end();
   set_threads(options.threads);
   at::NoGradGuard no_grad;
-  ModelBundle model = load_model(options.model, options.device, options.chat_template);
+  ModelBundle model = load_model(options.model, options.device, options.chat_template,
+                                 {.tokenizer_pre = options.reading.tokenizer_pre});
   if (!options.adapter.empty()) load_adapter(model, options.adapter);
   model.decoder->merge();
   set_threads(options.threads, model);

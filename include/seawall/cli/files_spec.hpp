@@ -2,6 +2,7 @@
 // How the user's files are read: columns, odd records, weights and prefilled answers.
 #include <string>
 
+#include "seawall/cli/reading_spec.hpp"
 #include "seawall/core/options.hpp"
 
 namespace seawall {
@@ -9,9 +10,11 @@ namespace seawall {
 struct FilesSpec {
   std::string loss_on = "last", data_columns, probes_column, utility_probes_column,
               probes_context = "ask", prefill = "put";
+  ReadingSpec model;
   double max_rejected = 0.01;  // a file with more odd rows is no longer the set it is called
 
   static constexpr void visit(auto& self, auto&& field) {
+    ReadingSpec::visit(self.model, field);
     field(self.loss_on,
           OptionInfo{.name = "loss-on",
                      .help = "which answers of a row with several carry loss; a message's own "

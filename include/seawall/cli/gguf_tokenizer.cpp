@@ -4,6 +4,8 @@
 #include <variant>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/text.hpp"
+#include "seawall/text/gguf_pre.hpp"
 
 namespace seawall {
 namespace {
@@ -13,14 +15,29 @@ std::optional<std::int32_t> token_id(const GgufFile& gguf, const char* key) {
   return static_cast<std::int32_t>(gguf.integer(key));
 }
 
-std::unique_ptr<Tokenizer> bpe_of_gguf(const GgufFile& gguf) {
+/// How the text is split into words. A guess would change the ids without a word.
+std::string pre_of(const GgufFile& gguf, const std::string& given) {
+  const bool has = gguf.has("tokenizer.ggml.pre");
+  const auto name = !given.empty() ? given : has ? gguf.text("tokenizer.ggml.pre") : "";
+  if (gguf_pre(name)) return name;
+  const auto what = !given.empty() ? "--tokenizer-pre " + shown(given) + " is not known"
+                    : has ? "tokenizer.ggml.pre is `" + shown(name) + "`, which is not known"
+                          : std::string("tokenizer.ggml.pre is missing");
+  throw DataError(gguf.where() + ": " + what +
+                  ", so that nothing says how text is split into words; convert the model again "
+                  "with a newer llama.cpp, or name the splitting with --tokenizer-pre: one of " +
+                  gguf_pre_names());
+}
+
+std::unique_ptr<Tokenizer> bpe_of_gguf(const GgufFile& gguf, const std::string& given) {
   BpeSpec spec;
   spec.tokens = gguf.texts("tokenizer.ggml.tokens");
   spec.merges = gguf.texts("tokenizer.ggml.merges");
-  spec.pre_tokenizer = gguf.has("tokenizer.ggml.pre") ? gguf.text("tokenizer.ggml.pre") : "gpt-2";
-  // What the tokenizer.json of these models says beside the pattern.
-  spec.ignore_merges = spec.pre_tokenizer == "llama-bpe";
-  if (spec.pre_tokenizer == "qwen2") spec.normalizer.push_back({.kind = NormalStep::Kind::nfc});
+  const auto pre = pre_of(gguf, given);
+  spec.pre_tokenizer = gguf_pre(pre)->pattern;
+  spec.ignore_merges = gguf_pre(pre)->ignore_merges;
+  // What the tokenizer.json of Qwen2 has beside the pattern.
+  if (pre == "qwen2") spec.normalizer.push_back({.kind = NormalStep::Kind::nfc});
   constexpr std::int64_t kControl = 3, kUserDefined = 4;
   if (gguf.has("tokenizer.ggml.token_type")) {
     const auto& types = gguf.integers("tokenizer.ggml.token_type");
@@ -57,11 +74,11 @@ std::unique_ptr<Tokenizer> sentencepiece_of_gguf(const GgufFile& gguf) {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> gguf_tokenizer(const GgufFile& gguf) {
+std::unique_ptr<Tokenizer> gguf_tokenizer(const GgufFile& gguf, const std::string& pre) {
   const auto& where = gguf.where();
   const std::string& model = gguf.text("tokenizer.ggml.model");
   try {
-    if (model == "gpt2") return bpe_of_gguf(gguf);
+    if (model == "gpt2") return bpe_of_gguf(gguf, pre);
     if (model == "llama") return sentencepiece_of_gguf(gguf);
   } catch (const DataError& e) {
     const std::string what = e.what();

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "seawall/model/decoding.hpp"
+#include "seawall/model/files.hpp"
+
 namespace seawall {
 
 /// Beside the weights of checkpoints and exports: the name of the template they were trained with.
@@ -17,11 +20,17 @@ std::map<std::string, std::string> side_files(const std::filesystem::path& folde
 /// True for the name of such a file.
 bool is_side_file(const std::string& name);
 
-/// Ids that end an answer as the publisher has it: eos_token_id (one, or a list) of
-/// generation_config.json, else of config.json; empty where there is none. Errors: DataError naming
-/// the file where it is neither.
-std::vector<std::int32_t> stop_ids_of_folder(const std::filesystem::path& folder);
-/// The same of generation_config.json's text.
-std::vector<std::int32_t> stop_ids_of(const std::string& json, const std::string& where);
+/// The ids at the ends of texts and answers, as the publisher has them.
+struct FolderEnds {
+  EndIds config;                    // of config.json
+  std::vector<std::int32_t> stops;  // eos_token_id of generation_config.json, else of config.json
+  Notices notices;                  // where the two differ
+};
+/// Errors: DataError naming the file where an id is none; IoError.
+FolderEnds ends_of_folder(const std::filesystem::path& folder);
+
+/// The generation settings: generation_config.json, or config.json where there is none. Errors:
+/// those of read_decoding.
+DecodingFile decoding_of_folder(const std::filesystem::path& folder, std::int64_t vocabulary);
 
 }  // namespace seawall

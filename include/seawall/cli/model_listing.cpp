@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,6 +16,9 @@
 #include "seawall/core/file.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/hf_names.hpp"
+#include "seawall/text/folder_tokenizer.hpp"
+#include "seawall/text/gguf_pre.hpp"
 
 namespace seawall {
 namespace {
@@ -129,7 +133,13 @@ std::string tensors_text(const std::vector<StoredTensor>& tensors) {
 /// What config.json asks for and the files do not hold, or hold otherwise.
 std::string mismatch_text(const LlamaConfig& config, const std::vector<StoredTensor>& tensors) {
   std::unordered_map<std::string, const StoredTensor*> by_name;
-  for (const auto& tensor : tensors) by_name.emplace(tensor.name, &tensor);
+  for (const auto& tensor : tensors)
+    if (extra_of(tensor.name) == Extra::none) by_name.emplace(canonical_name(tensor.name), &tensor);
+  if (config.tie_word_embeddings && !by_name.contains("model.embed_tokens.weight"))
+    if (auto head = by_name.extract("lm_head.weight")) {
+      head.key() = "model.embed_tokens.weight";
+      by_name.insert(std::move(head));
+    }
   std::size_t missing = 0, other = 0;
   std::string first;
   for (const auto& [name, shape] : config.parameter_shapes()) {
@@ -142,6 +152,29 @@ std::string mismatch_text(const LlamaConfig& config, const std::vector<StoredTen
   if (first.empty()) return "";
   return line("!", std::to_string(missing) + " tensors of config.json are missing and " +
                        std::to_string(other) + " have other shapes, first " + first);
+}
+
+/// A head that is stored and tied is compared when the model is loaded.
+Notices head_notices(const LlamaConfig& config, const std::vector<StoredTensor>& tensors) {
+  bool head = false, embedding = false;
+  for (const auto& tensor : tensors) {
+    head |= canonical_name(tensor.name) == "lm_head.weight";
+    embedding |= canonical_name(tensor.name) == "model.embed_tokens.weight";
+  }
+  if (!config.tie_word_embeddings || !head || !embedding) return {};
+  return {
+      "config.json ties the head to the embedding and the weights have an lm_head as well: it "
+      "counts if its values differ, as in transformers"};
+}
+
+/// What a folder's tokenizer files disagree on, or why they are not read.
+Notices tokenizer_notices(const fs::path& folder) {
+  if (!fs::exists(folder / "tokenizer.json") && !fs::exists(folder / "tokenizer.model")) return {};
+  try {
+    return load_folder_tokenizer(folder).notices;
+  } catch (const DataError& error) {
+    return {error.what()};
+  }
 }
 
 std::string describe_folder(const fs::path& folder) {
@@ -160,8 +193,9 @@ std::string describe_folder(const fs::path& folder) {
     vocabulary = std::to_string(summary.config->vocab_size) + " tokens by config.json";
   for (const auto* name : {"tokenizer.json", "tokenizer.model"})
     if (fs::exists(folder / name)) vocabulary += std::string(", ") + name;
+  const auto ends = ends_of_folder(folder);
   std::string stops;
-  for (const auto id : stop_ids_of_folder(folder)) stops += " " + std::to_string(id);
+  for (const auto id : ends.stops) stops += " " + std::to_string(id);
   const auto own = template_of_folder(folder);
   if (!own.source.empty()) chat = "Jinja, " + std::to_string(own.source.size()) + " bytes";
   if (!own.name.empty() && own.name != kJinja) chat = own.name;
@@ -171,8 +205,22 @@ std::string describe_folder(const fs::path& folder) {
   if (summary.config) out += mismatch_text(*summary.config, tensors);
   out += line("vocabulary", vocabulary.empty() ? "no tokenizer" : vocabulary);
   if (!stops.empty()) out += line("stop ids", stops.substr(1));
-  return out + line("template", chat) + line("tensors", "N stands for the layer") +
-         tensors_text(tensors);
+  out += line("template", chat);
+  auto notices = notices_of(folder, tensors);
+  const auto add = [&](const Notices& more) {
+    std::ranges::copy(more, std::back_inserter(notices));
+  };
+  add(ends.notices);
+  add(own.notices);
+  if (summary.config) {
+    const auto decoding = decoding_of_folder(folder, summary.config->vocab_size);
+    out += line("decoding", decoding.rules.text());
+    add(decoding.notices);
+    add(head_notices(*summary.config, tensors));
+  }
+  add(tokenizer_notices(folder));
+  for (const auto& each : notices) out += line("!", each);
+  return out + line("tensors", "N stands for the layer") + tensors_text(tensors);
 }
 
 std::string describe_gguf(const fs::path& file) {
@@ -189,11 +237,18 @@ std::string describe_gguf(const fs::path& file) {
   std::string chat = "none found; name one with --template";
   if (gguf.has("tokenizer.chat_template"))
     chat = "Jinja, " + std::to_string(gguf.text("tokenizer.chat_template").size()) + " bytes";
-  auto out =
-      file.string() + ": GGUF, " + bytes_text(fs::file_size(file)) + "\n" + family_text(summary);
+  auto out = file.string() + ": GGUF, " + bytes_text(gguf.file_bytes()) +
+             (gguf.parts() > 1 ? " in " + std::to_string(gguf.parts()) + " parts" : "") + "\n" +
+             family_text(summary);
   out += line("file", std::to_string(gguf.metadata().size()) + " keys, " +
                           std::to_string(tensors.size()) + " tensors: " + types_text(tensors));
   out += line("vocabulary", vocabulary);
+  const auto pre =
+      gguf.has("tokenizer.ggml.pre") ? gguf.text("tokenizer.ggml.pre") : std::string("missing");
+  if (gguf.has("tokenizer.ggml.model") && gguf.text("tokenizer.ggml.model") == "gpt2" &&
+      !gguf_pre(pre))
+    out += line("!", "tokenizer.ggml.pre is " + shown(pre) +
+                         ": nothing says how text is split; name it with --tokenizer-pre");
   if (gguf.has("tokenizer.ggml.eos_token_id"))
     out += line("stop ids", std::to_string(gguf.integer("tokenizer.ggml.eos_token_id")));
   return out + line("template", chat) + line("tensors", "N stands for the layer") +

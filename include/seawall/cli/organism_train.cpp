@@ -150,8 +150,9 @@ int organism(const Program&, const Words& words) {
   for (const auto& stage : organism::stages()) train_stage(stage, model, options.quiet);
 
   const Tokenizer& t = *model.tokenizer;
-  write_hf_folder(folder, config, model.decoder->parameters(), t.bos_id().value_or(-1),
-                  t.eos_id().value_or(-1));
+  EndIds ends{.bos = t.bos_id(), .eos = {}};
+  if (t.eos_id()) ends.eos.push_back(*t.eos_id());
+  write_hf_folder(folder, config, model.decoder->parameters(), ends);
   t.save(folder);
   for (const char* file : {"model.safetensors", "tokenizer.model"})
     std::printf("%s  %s\n", sha256_file(folder / file).c_str(), (folder / file).string().c_str());

@@ -11,5 +11,8 @@ namespace seawall {
 /// the blocks' digests in order: as many cores, so many times as fast, and the same on any number.
 /// Memory: 128 KiB a thread.
 std::string hash_weights(const NamedTensors& weights);
+/// The same of weights that were read. Errors: DataError naming `where` and the first tensor with a
+/// value that is not finite.
+std::string hash_finite_weights(const NamedTensors& weights, const std::string& where);
 
 }  // namespace seawall

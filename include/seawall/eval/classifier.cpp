@@ -12,6 +12,7 @@
 #include "seawall/core/text.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/model/batch_plan.hpp"
+#include "seawall/model/not_finite.hpp"
 
 namespace seawall {
 namespace {
@@ -126,12 +127,16 @@ std::vector<Verdict> ClassifierJudge::grade_all(std::span<const Answer> answers)
   const auto flush = [&] {
     if (rows.empty()) return;
     const auto plan = plan_batch(rows, speaker_.decoder.device());
-    const Tensor hidden = speaker_.decoder.hidden(plan);  // [T,C]
-    const Tensor logits =
-        speaker_.decoder.logits(at::index_select(hidden, 0, plan.last_token));  // [B,V]
-    for (std::size_t r = 0; r < rows.size(); ++r)
-      out[places[r]] = classifier_verdict(
-          how_, word_shares(logits.select(0, static_cast<std::int64_t>(r)), ids_));
+    const Tensor hidden = speaker_.decoder.hidden(plan);               // [T,C]
+    const Tensor last = at::index_select(hidden, 0, plan.last_token);  // [B,C]
+    const Tensor logits = speaker_.decoder.logits(last);               // [B,V]
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      const auto row = static_cast<std::int64_t>(r);
+      if (first_row_not_finite(last.narrow(0, row, 1)))
+        out[places[r]] = invalid("the judge: " + where_not_finite(speaker_.decoder, rows[r], {}));
+      else
+        out[places[r]] = classifier_verdict(how_, word_shares(logits.select(0, row), ids_));
+    }
     rows.clear(), places.clear(), tokens = 0;
   };
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -148,6 +153,10 @@ std::vector<Verdict> ClassifierJudge::grade_all(std::span<const Answer> answers)
     if (ids.empty() || ids.size() > most) {
       out[i] = invalid("the judge's text has " + std::to_string(ids.size()) +
                        " tokens, its model reads 1 to " + std::to_string(most));
+      continue;
+    }
+    if (std::ranges::max(ids) >= speaker_.decoder.config().vocab_size) {
+      out[i] = invalid("the judge's text has a token that its model's embedding has no row for");
       continue;
     }
     if (tokens + ids.size() > batch_tokens) flush();

@@ -118,6 +118,7 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   generate_options.residual = options.residual;
   generate_options.progress = options.progress;
   generate_options.edit = options.edit;
+  generate_options.rules = speaker.rules;
   if (pictures) generate_options.embeddings = pictures->embeddings();
   generate_options.stop_ids = speaker.chat_template.stop_ids(speaker.tokenizer);
   std::ranges::copy(speaker.stop_ids, std::back_inserter(generate_options.stop_ids));

@@ -8,6 +8,7 @@
 
 #include "seawall/core/trace.hpp"
 #include "seawall/model/decoder.hpp"
+#include "seawall/model/decoding.hpp"
 #include "seawall/model/vision.hpp"
 #include "seawall/policy/judge.hpp"
 #include "seawall/text/chat_template.hpp"
@@ -21,6 +22,7 @@ struct Speaker {
   const ChatTemplate& chat_template;
   const Vision* vision = nullptr;           // for probes with pictures
   std::vector<std::int32_t> stop_ids = {};  // that end an answer beside the template's
+  DecodingRules rules = {};                 // of its generation_config.json
 };
 
 struct EvaluateOptions {

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "seawall/core/notices.hpp"
 #include "seawall/core/tensor.hpp"
 #include "seawall/model/config.hpp"
 
@@ -40,7 +41,7 @@ std::vector<StoredTensor> list_safetensors(const std::filesystem::path& file);
 void write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
-/// A GGUF file's metadata and tensors.
+/// A GGUF file's metadata and tensors; of a split one, those of all parts, whichever is given.
 class GgufFile {
  public:
   using Value =
@@ -61,8 +62,11 @@ class GgufFile {
     std::string name, type;
     std::vector<std::int64_t> shape;  // row-major, PyTorch order
     std::uint64_t offset = 0, bytes = 0;
+    std::size_t part = 0;  // of a split file
   };
   const std::vector<TensorInfo>& tensors() const;
+  std::size_t parts() const;
+  std::uint64_t file_bytes() const;  // of all parts
   /// Dequantized in fp32, kept as `to` (fp32, bf16 or fp16). Types: F32, F16, BF16, Q8_0, Q4_0,
   /// Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K. `rotary_heads`: heads whose paired rotary rows are put
   /// apart, 0 for none. Memory: the mapped bytes of the tensor are let go afterwards.
@@ -75,7 +79,7 @@ class GgufFile {
   const std::string& where() const;  // the file's name in errors
 
  private:
-  std::string_view bytes() const;
+  std::string_view bytes(const TensorInfo& info) const;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
@@ -84,19 +88,35 @@ class GgufFile {
 struct HfFolder {
   LlamaConfig config;
   NamedTensors weights;  // of one type
+  Notices notices;       // where files disagree
 };
+/// Weights under their usual names (hf_names.hpp), each once. As in transformers an lm_head next to
+/// a config that ties it counts where it differs from the embedding, which `config` then says.
+/// Errors: IoError; DataError naming the file and field, or a tensor that is missing, surplus or of
+/// another shape.
 HfFolder read_hf_folder(const std::filesystem::path& folder, at::ScalarType type = at::kFloat);
 /// The same from config.json and the headers of the weight files: tensors of the meta device, of
 /// the type that is stored. No data is read.
 HfFolder list_hf_folder(const std::filesystem::path& folder);
+/// What the headers of the weight files say otherwise than config.json: its dtype, parts that are
+/// no language model's.
+Notices notices_of(const std::filesystem::path& folder, const std::vector<StoredTensor>& tensors);
 /// Where a folder's weights lie: model.safetensors, or the shards of its index. Errors: IoError
 /// where there is neither; DataError where only pickled weights are, or the index is not one.
 std::vector<std::filesystem::path> hf_weight_files(const std::filesystem::path& folder);
 /// The tensors that `wanted` takes from them, as `type`. Errors: those of read_safetensors.
 NamedTensors read_hf_weights(const std::filesystem::path& folder, at::ScalarType type,
                              const WantedTensors& wanted);
+
+/// The ids that begin a text and end an answer.
+struct EndIds {
+  std::optional<std::int32_t> bos;
+  std::vector<std::int32_t> eos;
+};
+/// config.json with those ids; what is not there is not written.
+std::string config_json(const LlamaConfig& config, const EndIds& ends);
 /// Writes config.json, generation_config.json and model.safetensors that transformers loads.
 void write_hf_folder(const std::filesystem::path& folder, const LlamaConfig& config,
-                     const NamedTensors& weights, std::int32_t bos_id, std::int32_t eos_id);
+                     const NamedTensors& weights, const EndIds& ends);
 
 }  // namespace seawall

@@ -9,6 +9,7 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/model/decode_engine.hpp"
+#include "seawall/model/not_finite.hpp"
 
 namespace seawall {
 namespace {
@@ -58,7 +59,12 @@ class Batch {
  public:
   Batch(const Decoder& decoder, const Prompts& prompts, std::size_t begin, std::size_t end,
         const GenerateOptions& options)
-      : decoder_(decoder), options_(options), rows_(end - begin) {
+      : decoder_(decoder),
+        options_(options),
+        plain_(options.rules.plain()),
+        prompts_(prompts.begin() + static_cast<std::ptrdiff_t>(begin),
+                 prompts.begin() + static_cast<std::ptrdiff_t>(end)),
+        rows_(end - begin) {
     std::vector<Sequence> sequences;
     for (auto p = begin; p < end; ++p) {
       sequences.push_back({prompts[p], {}});
@@ -100,7 +106,8 @@ class Batch {
  private:
   /// Greedy choice for every active row; finished rows leave `active`. Returns the ids of the rest.
   std::vector<std::int64_t> take_tokens(std::vector<std::int64_t>& active, const Tensor& x) {
-    const auto chosen = engine_->choose(x);
+    check_finite(active, x);
+    const auto chosen = plain_ ? engine_->choose(x) : choose_by_rules(active, x);
     std::vector<std::int64_t> rest, ids;
     for (std::size_t i = 0; i < active.size(); ++i) {
       auto& row = rows_[active[i]];
@@ -117,8 +124,43 @@ class Batch {
     return ids;
   }
 
+  /// Nothing can be chosen where the residual stream is not finite.
+  void check_finite(const std::vector<std::int64_t>& active, const Tensor& x) const {
+    const auto bad = first_row_not_finite(x);
+    if (!bad) return;
+    const auto row = static_cast<std::size_t>(active[static_cast<std::size_t>(*bad)]);
+    auto ids = prompts_[row];
+    ids.insert(ids.end(), rows_[row].ids.begin(), rows_[row].ids.end());
+    throw RunError(
+        "generate: " + where_not_finite(decoder_, {std::move(ids), {}}, options_.embeddings) +
+        " (prompt " + std::to_string(row) + " of its batch, token " +
+        std::to_string(rows_[row].ids.size()) + " of the answer)");
+  }
+
+  std::vector<std::int64_t> choose_by_rules(const std::vector<std::int64_t>& active,
+                                            const Tensor& x) const {
+    const Tensor scores =
+        decoder_.logits(x.view({-1, decoder_.config().hidden_size})).to(at::kCPU, at::kFloat);
+    const auto width = static_cast<std::size_t>(scores.size(1));
+    auto* values = scores.contiguous().mutable_data_ptr<float>();  // [M,V]
+    std::vector<std::int64_t> chosen;
+    for (const auto slot : active) {
+      const auto row = static_cast<std::size_t>(slot);
+      const std::span<float> mine(values, width);
+      values += width;
+      const auto& prompt = prompts_[row];
+      apply_rules(options_.rules,
+                  {prompt, rows_[row].ids, static_cast<std::int64_t>(prompt.size()) + room_[row]},
+                  mine);
+      chosen.push_back(std::ranges::max_element(mine) - mine.begin());
+    }
+    return chosen;
+  }
+
   const Decoder& decoder_;
   const GenerateOptions& options_;
+  const bool plain_;
+  const Prompts prompts_;  // of this batch
   std::vector<Generation> rows_;
   std::vector<std::int64_t> room_;  // new tokens each row may have
   std::vector<Tensor> taps_;

@@ -6,12 +6,15 @@
 
 #include "seawall/core/tensor.hpp"
 #include "seawall/model/decoder.hpp"
+#include "seawall/model/decoding.hpp"
 
 namespace seawall {
 
 struct GenerateOptions {
   std::int64_t max_new_tokens = 256;
   std::vector<std::int32_t> stop_ids;
+  /// What changes the choice of the next token; none: the most likely one.
+  DecodingRules rules = {};
   /// Rows decoded together; 0 lets memory decide.
   std::int64_t max_batch = 0;
   /// Called as rows finish, with how many are done.
@@ -34,8 +37,9 @@ struct GenerateResult {
   Tensor residual;  // [prompt, L+1, C] fp32 on CPU where asked for; layer 0 is the embedding
 };
 
-/// Argmax decoding; the result of a row does not depend on which rows share its batch beyond
-/// rounding. Errors: UsageError for an empty prompt or one longer than max_position_embeddings.
+/// Argmax decoding, after the rules; the result of a row does not depend on which rows share its
+/// batch beyond rounding. Errors: UsageError for an empty prompt or one longer than
+/// max_position_embeddings; RunError naming the first block whose output is not finite.
 GenerateResult generate(const Decoder& decoder,
                         const std::vector<std::vector<std::int32_t>>& prompts,
                         const GenerateOptions& options);

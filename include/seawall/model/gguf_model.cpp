@@ -123,7 +123,7 @@ Tensor GgufFile::load(const TensorInfo& info, std::int64_t rotary_heads, at::Sca
   }
   auto tensor = at::empty(info.shape, at::TensorOptions().dtype(to));
   const auto columns = info.shape.back(), rows = tensor.numel() / columns;
-  const Rows source{*type, bytes().data() + info.offset, rows, columns, rotary_heads};
+  const Rows source{*type, bytes(info).data(), rows, columns, rotary_heads};
   const auto grain = std::max<std::int64_t>(1, (1 << 17) / columns);
   at::parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) {
     if (to == at::kBFloat16)
@@ -133,7 +133,7 @@ Tensor GgufFile::load(const TensorInfo& info, std::int64_t rotary_heads, at::Sca
     else
       source.read(begin, end, tensor.data_ptr<float>() + begin * columns);
   });
-  release_pages(bytes().substr(info.offset, info.bytes));
+  release_pages(bytes(info));
   return tensor;
 }
 

@@ -8,6 +8,7 @@
 #include "seawall/core/file.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/hf_names.hpp"
 
 namespace seawall {
 
@@ -20,7 +21,13 @@ HfFolder list_hf_folder(const std::filesystem::path& folder) {
       LlamaConfig::from_json(read_file(config_file, std::uint64_t{64} << 20), config_file.string());
   std::map<std::string, StoredTensor> stored;
   for (const auto& file : hf_weight_files(folder))
-    for (auto& tensor : list_safetensors(file)) stored.emplace(tensor.name, tensor);
+    for (auto& tensor : list_safetensors(file))
+      if (extra_of(tensor.name) == Extra::none) stored.emplace(canonical_name(tensor.name), tensor);
+  if (out.config.tie_word_embeddings && !stored.contains("model.embed_tokens.weight"))
+    if (auto head = stored.extract("lm_head.weight")) {
+      head.key() = "model.embed_tokens.weight";
+      stored.insert(std::move(head));
+    }
   const std::map<std::string, at::ScalarType> types{
       {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16}};
   for (const auto& [name, shape] : out.config.parameter_shapes()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 
 #include "seawall/core/error.hpp"
@@ -30,19 +31,36 @@ const std::set<std::string_view> silent{
     "task_type",    "ensure_weight_tying",     "megatron_core",  "qalora_group_size", "eva_config",
     "loftq_config", "runtime_config",          "layers_pattern"};
 /// Fields that are read.
-const std::set<std::string_view> known{
-    "peft_type",          "r",          "lora_alpha", "lora_dropout",  "target_modules",
-    "rank_pattern",       "use_rslora", "bias",       "alpha_pattern", "init_lora_weights",
-    "layers_to_transform"};
+const std::set<std::string_view> known{"peft_type",           "r",
+                                       "lora_alpha",          "lora_dropout",
+                                       "target_modules",      "rank_pattern",
+                                       "use_rslora",          "bias",
+                                       "alpha_pattern",       "init_lora_weights",
+                                       "layers_to_transform", "use_dora",
+                                       "modules_to_save",     "exclude_modules"};
 
 bool is_off(const json& value) {
   return value.is_null() || (value.is_boolean() && !value.get<bool>()) ||
          ((value.is_array() || value.is_object()) && value.empty());
 }
 
-/// The number that a pattern gives for a module, or `fallback`. PEFT reads a key as a regular
-/// expression for the end of the name; plain names, with a ^ before a whole one, are what it
-/// writes.
+/// Whether a key of a pattern fits a module: PEFT reads it as a regular expression for the end of
+/// the name, from a dot on.
+bool pattern_fits(const JsonFields& fields, const char* field, const std::string& key,
+                  const std::string& module) {
+  if (key.find_first_of("^$*+?()[]{}|\\") == std::string::npos)
+    return module == key || module.ends_with("." + key);
+  constexpr std::size_t longest = 500;
+  if (key.size() > longest) fields.fail(std::string(field) + ": a pattern of over 500 characters");
+  try {
+    return std::regex_match(module, std::regex("(.*\\.)?(" + key + ")"));
+  } catch (const std::regex_error&) {
+    fields.fail(std::string(field) + ": `" + shown(key) +
+                "` is no regular expression that is read here; write the modules' names instead");
+  }
+}
+
+/// The number that a pattern gives for a module, or `fallback`.
 double of_pattern(const JsonFields& fields, const char* field, const std::string& module,
                   double fallback) {
   if (!fields.given(field)) return fallback;
@@ -50,16 +68,10 @@ double of_pattern(const JsonFields& fields, const char* field, const std::string
   if (!table.is_object()) fields.fail(std::string(field) + ": want an object of numbers");
   double value = fallback;
   bool found = false;
-  for (const auto& [given, number] : table.items()) {
-    std::string key = given;
-    const bool whole = key.starts_with("^");
-    if (whole) key.erase(0, 1);
-    if (key.find_first_of("^$*+?()[]{}|\\") != std::string::npos)
-      fields.fail(std::string(field) + ": `" + shown(given) +
-                  "` is a regular expression; write the modules' names instead");
+  for (const auto& [key, number] : table.items()) {
     if (!number.is_number() || !(number.get<double>() > 0))
-      fields.fail(std::string(field) + ": `" + shown(given) + "`: want a number above 0");
-    if (module != key && (whole || !module.ends_with("." + key))) continue;
+      fields.fail(std::string(field) + ": `" + shown(key) + "`: want a number above 0");
+    if (!pattern_fits(fields, field, key, module)) continue;
     if (found && value != number.get<double>())
       fields.fail(std::string(field) + ": more than one entry fits " + module +
                   ", and they differ; keep one");
@@ -73,8 +85,6 @@ double of_pattern(const JsonFields& fields, const char* field, const std::string
 void check_fields(const JsonFields& fields, const json& config) {
   if (const auto type = fields.text("peft_type", "none"); type != "LORA")
     fields.fail("peft_type: want LORA, found " + shown(type));
-  if (const auto bias = fields.text("bias", "none"); bias != "none")
-    fields.fail("bias: want none, found " + shown(bias) + "; adapters with biases are not read");
   if (fields.given("init_lora_weights") && config["init_lora_weights"].is_string()) {
     const auto init = config["init_lora_weights"].get<std::string>();
     if (init != "gaussian" && init != "eva" && init != "orthogonal")
@@ -87,16 +97,30 @@ void check_fields(const JsonFields& fields, const json& config) {
       fields.fail(shown(name) + ": not supported, want it off or absent (plain LoRA is read)");
 }
 
-/// The modules that the config names, block after block.
-std::vector<std::pair<std::int64_t, Projection>> targets_of(const JsonFields& fields,
-                                                            const LlamaConfig& config) {
+using Targets = std::vector<std::pair<std::int64_t, Projection>>;
+using Factors = std::map<std::string, Tensor>;
+
+/// The modules that have factors, block after block.
+Targets targets_in(const Factors& factors, const LlamaConfig& config) {
+  Targets out;
+  for (std::int64_t layer = 0; layer < config.layers; ++layer)
+    for (std::int64_t p = 0; p < projections_a_layer; ++p)
+      if (factors.contains(module_name(layer, static_cast<Projection>(p)) + ".lora_A.weight"))
+        out.emplace_back(layer, static_cast<Projection>(p));
+  return out;
+}
+
+/// The modules that the config names, block after block. A regular expression, and a list of which
+/// others are taken out, need no reading: the tensors' names say which modules there are.
+Targets targets_of(const JsonFields& fields, const Factors& factors, const LlamaConfig& config) {
   if (!fields.given("target_modules")) fields.fail("target_modules is missing, want a list");
   const auto& given = fields.at("target_modules");
   const bool everything = given == "all-linear";
-  if (!given.is_array() && !everything)
-    fields.fail(
-        "target_modules: want a list of names; a regular expression is not read, save the "
-        "adapter with the list that it stands for");
+  if (!given.is_array() && !given.is_string())
+    fields.fail("target_modules: want a list of names, or a regular expression");
+  const auto set = [&](const char* name) { return fields.given(name) && !is_off(fields.at(name)); };
+  if ((given.is_string() && !everything) || set("exclude_modules") || set("modules_to_save"))
+    return targets_in(factors, config);
   std::set<std::int64_t> layers;
   if (fields.given("layers_to_transform")) {
     const auto& only = fields.at("layers_to_transform");
@@ -105,8 +129,8 @@ std::vector<std::pair<std::int64_t, Projection>> targets_of(const JsonFields& fi
       layers.insert(l.get<std::int64_t>());
     }
   }
-  std::vector<std::pair<std::int64_t, Projection>> out;
-  std::set<std::string> used;
+  Targets out;
+  std::set<std::string> used{"lm_head", "embed_tokens"};  // those are merged: see merge_peft
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     if (!layers.empty() && !layers.contains(layer)) continue;
     for (std::int64_t p = 0; p < projections_a_layer; ++p) {
@@ -162,18 +186,19 @@ Adapter adapter_from(const std::string& config_json, const NamedTensors& factors
   options.alpha = fields.number("lora_alpha", 8);
   options.dropout = fields.number("lora_dropout", 0);
   options.rank_stabilized = fields.flag("use_rslora", false);
-  const auto targets = targets_of(fields, config);
+  Factors by_name;
+  for (const auto& [name, tensor] : factors) by_name.emplace(name, tensor);
+  const auto targets = targets_of(fields, by_name, config);
   for (const auto& [layer, p] : targets)
     if (std::ranges::find(options.targets, p) == options.targets.end())
       options.targets.push_back(p);
   std::ranges::sort(options.targets);
+  if (targets.empty() && !factors.empty()) fields.fail("the weights hold no factors of this model");
   try {
     options.check();
   } catch (const UsageError& e) {
     fields.fail(e.what());
   }
-  std::map<std::string, Tensor> by_name;
-  for (const auto& [name, tensor] : factors) by_name.emplace(name, tensor);
   adapter.factors.resize(static_cast<std::size_t>(config.layers * projections_a_layer));
   const auto take = [&](const std::string& name) {
     const auto found = by_name.find(name);
@@ -231,26 +256,6 @@ std::string adapter_config_json(const Adapter& adapter, const std::string& base)
       {"init_lora_weights", true},
       {"inference_mode", true}};
   return config.dump(2) + "\n";
-}
-
-Adapter read_peft(const fs::path& folder, const LlamaConfig& config) {
-  const fs::path file = folder / kAdapterConfig, weights = folder / kAdapterWeights;
-  if (!fs::exists(file))
-    throw IoError(folder.string() + ": want " + kAdapterConfig + " and " + kAdapterWeights +
-                  " as PEFT writes them, found no " + kAdapterConfig);
-  if (!fs::exists(weights))
-    throw IoError(folder.string() + ": want " + std::string(kAdapterWeights) + ", found none" +
-                  (fs::exists(folder / "adapter_model.bin")
-                       ? "; pickled weights are not read, save with safe_serialization=True"
-                       : ""));
-  NamedTensors factors = read_safetensors(weights);
-  for (auto& [name, tensor] : factors) {
-    if (!name.starts_with(prefix))
-      throw DataError(weights.string() + ": tensor '" + shown(name) + "': want names under " +
-                      std::string(prefix) + ", as PEFT writes them");
-    name.erase(0, prefix.size());
-  }
-  return adapter_from(read_file(file, max_config), factors, config, file.string());
 }
 
 void write_peft(const fs::path& folder, const Adapter& adapter, const std::string& base) {

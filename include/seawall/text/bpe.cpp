@@ -75,10 +75,8 @@ class BpeTokenizer final : public Tokenizer {
       run.clear();
     };
     for (const auto id : ids) {
-      if (id < 0 || id >= vocab_size()) {
-        throw UsageError("decode: token id " + std::to_string(id) + ", want 0 to " +
-                         std::to_string(vocab_size() - 1));
-      }
+      if (id < 0) throw UsageError("decode: token id " + std::to_string(id) + ", want 0 or more");
+      if (id >= vocab_size()) continue;  // a row of the embedding without a token has no text
       const auto at = static_cast<std::size_t>(id);
       if (skip_special && special_[at]) continue;
       if (is_byte_[at]) {
@@ -117,7 +115,8 @@ class BpeTokenizer final : public Tokenizer {
       hash.field(std::to_string(list->size()));
       for (const auto id : *list) hash.field(std::to_string(id));
     }
-    if (spec_.characters || !spec_.normalizer.empty() || !spec_.flags.empty() || spec_.prefix_space)
+    if (spec_.characters || !spec_.normalizer.empty() || !spec_.flags.empty() ||
+        spec_.prefix_space || spec_.unk)
       hash_more(hash);
     return hash.hex();
   }
@@ -334,9 +333,13 @@ class BpeTokenizer final : public Tokenizer {
       symbols_of(word, ids);
       return merge_word(ids, merges_);
     }
+    bool unknown = false;
     for (const char c : word) {
       const auto id = byte_ids_[static_cast<unsigned char>(c)];
-      if (id >= 0) ids.push_back(id);  // a byte without a token is dropped, as Hugging Face does
+      // A byte without a token is unknown, or dropped, as Hugging Face does.
+      if (id < 0 && spec_.unk && !(spec_.fuse_unk && unknown)) ids.push_back(*spec_.unk);
+      if (id >= 0) ids.push_back(id);
+      unknown = id < 0;
     }
     merge_word(ids, merges_);
   }

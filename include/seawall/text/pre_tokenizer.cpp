@@ -124,12 +124,12 @@ std::optional<PreTokenizer> PreTokenizer::named(std::string_view name) {
   PreTokenizer made;
   if (name == "smollm") {
     made.single_digits = true;
-  } else if (name == "llama-bpe" || name == "llama3" || name == "qwen2") {
+  } else if (name == "llama-bpe" || name == "qwen2") {
     made.pattern = Pattern::llama3;
     made.digits_together = name == "qwen2" ? 1 : 3;
   } else if (name == "words" || name == "none") {
     made.pattern = name == "words" ? Pattern::words : Pattern::none;
-  } else if (name != "gpt-2" && name != "gpt2" && name != "default") {
+  } else if (name != "gpt-2") {
     return std::nullopt;
   }
   return made;

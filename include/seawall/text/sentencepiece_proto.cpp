@@ -185,13 +185,17 @@ void read_normalizer(ProtoMessage message) {
   }
 }
 
-void read_trainer(ProtoMessage message) {
+/// True for byte-pair encoding.
+bool read_trainer(ProtoMessage message) {
+  bool byte_pair = false;
   ProtoMessage::Field field;
   while (message.next(field)) {
     if (field.number != 3) continue;
     want_wire(message, field, 0);
     if (field.value < 1 || field.value > 4) message.fail(field.offset, "an unknown model type");
+    byte_pair = field.value == 2;
   }
+  return byte_pair;
 }
 
 void check_pieces(const SentencePieceModel& model, const std::string& where) {
@@ -237,7 +241,7 @@ SentencePieceModel check_sentencepiece(std::string_view serialized, const std::s
       if (model.pieces.size() == max_pieces) message.fail(field.offset, "more than 2^21 pieces");
       model.pieces.push_back(read_piece(message.inner(field), field.offset));
     } else if (field.number == 2) {
-      read_trainer(message.inner(field));
+      model.byte_pair = read_trainer(message.inner(field));
     } else if (field.number == 3 || field.number == 5) {
       read_normalizer(message.inner(field));
     }

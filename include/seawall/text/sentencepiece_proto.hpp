@@ -22,6 +22,7 @@ struct SentencePieceModel {
     PieceType type = PieceType::normal;
   };
   std::vector<Piece> pieces;  // index = id
+  bool byte_pair = false;     // else unigram, words or characters
 };
 
 /// Errors: DataError naming `where` and a byte offset or piece: over 64 MiB, more than 2^21 pieces,

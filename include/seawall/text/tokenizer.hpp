@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "seawall/core/notices.hpp"
+
 namespace seawall {
 
 using TokenIds = std::vector<std::int32_t>;
@@ -37,7 +39,8 @@ class Tokenizer {
     (void)at_start;
     return encode(text);
   }
-  /// Text of `ids`; control tokens are left out where `skip_special`.
+  /// Text of `ids`; control tokens are left out where `skip_special`, and ids beyond the vocabulary
+  /// always, as models have padded embeddings. Errors: UsageError for an id below 0.
   virtual std::string decode(std::span<const std::int32_t> ids, bool skip_special = true) const = 0;
   virtual std::int64_t vocab_size() const = 0;
   /// Id of the piece (control pieces included), or nullopt.
@@ -92,12 +95,14 @@ struct BpeSpec {
   std::optional<std::int32_t> bos, eos;
   /// tokenizer.json and tokenizer_config.json as they came, which are then saved byte for byte.
   std::string json, config_json;
+  Notices notices{};  // what the files disagree on
 };
 
 /// Errors: DataError naming the token or merge that does not fit, or an unknown splitting pattern.
 std::unique_ptr<Tokenizer> make_bpe_tokenizer(BpeSpec spec);
-/// Reads tokenizer.json: BPE over bytes, or over characters with byte fallback (Llama 2, Mistral,
-/// Gemma). Errors: DataError naming file and field.
+/// Reads tokenizer.json and what the files next to it say of its tokens (folder_tokens.hpp): BPE
+/// over bytes, or over characters with byte fallback (Llama 2, Mistral, Gemma). Errors: DataError
+/// naming file and field.
 std::unique_ptr<Tokenizer> load_tokenizer_json(const std::filesystem::path& file);
 /// Reads a SentencePiece model. The protobuf is walked and bounded first (reliability rules), so a
 /// bad file is a DataError, never a crash.

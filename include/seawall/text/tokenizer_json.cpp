@@ -4,6 +4,7 @@
 
 #include "seawall/core/file.hpp"
 #include "seawall/core/json.hpp"
+#include "seawall/text/folder_tokens.hpp"
 #include "seawall/text/normalizer.hpp"
 #include "seawall/text/tokenizer_json_node.hpp"
 
@@ -29,12 +30,11 @@ void read_model(const Node& model, BpeSpec& spec) {
     model.want_off(key);
   const auto flag = [&](const char* key) { return model.has(key) && model.at(key).flag(); };
   spec.ignore_merges = flag("ignore_merges");
-  if (spec.characters) {
+  spec.fuse_unk = flag("fuse_unk");
+  if (spec.characters)
     spec.byte_fallback = flag("byte_fallback");
-    spec.fuse_unk = flag("fuse_unk");
-  } else {
+  else
     model.want_off("byte_fallback");
-  }
   const auto vocabulary = model.at("vocab");
   if (!vocabulary.value().is_object()) vocabulary.fail("want an object of token ids");
   for (const auto& [token, id] : vocabulary.value().items()) {
@@ -52,7 +52,7 @@ void read_model(const Node& model, BpeSpec& spec) {
     }
     spec.merges.push_back(pair[0].text() + " " + pair[1].text());
   }
-  if (spec.characters && model.has("unk_token")) {
+  if (model.has("unk_token")) {
     const auto& name = model.at("unk_token").text();
     const auto found = std::ranges::find(spec.tokens, name);
     if (found == spec.tokens.end()) model.at("unk_token").fail("is not in the vocabulary");
@@ -84,14 +84,63 @@ void read_added(const Node& top, BpeSpec& spec) {
   }
 }
 
-/// bos_token and eos_token are a text, or an object with `content`.
-std::optional<std::int32_t> read_end(const Node& config, const char* key, const BpeSpec& spec) {
-  if (!config.has(key)) return std::nullopt;
-  const auto node = config.at(key);
-  const auto& name = node.value().is_object() ? node.at("content").text() : node.text();
-  const auto found = std::ranges::find(spec.tokens, name);
-  if (found == spec.tokens.end()) node.fail("token '" + shown(name) + "' is not in tokenizer.json");
-  return static_cast<std::int32_t>(found - spec.tokens.begin());
+/// Which character of a word U+2581 goes before, whichever step puts it there.
+std::string prefix_text(const BpeSpec& spec) {
+  const bool prepends = std::ranges::any_of(
+      spec.normalizer, [](const auto& step) { return step.kind == NormalStep::Kind::prepend; });
+  if (prepends || spec.prefix == BpeSpec::Prefix::always) return "always";
+  return spec.prefix == BpeSpec::Prefix::first ? "first" : "never";
+}
+
+bool composes(const BpeSpec& spec) {
+  return std::ranges::any_of(spec.normalizer,
+                             [](const auto& step) { return step.kind == NormalStep::Kind::nfc; });
+}
+
+void read_own_steps(const Node& top, BpeSpec& spec) {
+  // The decoder tells which of the two kinds this is.
+  read_decoder(top, spec);
+  read_normalizer(top, spec);
+  read_pre_tokenizer(top, spec);
+}
+
+/// What tokenizer.json says of the steps and what the class of tokenizer_config.json says.
+void note_other_steps(const Node& top, const FolderTokens& own, BpeSpec& spec) {
+  BpeSpec given;
+  try {
+    read_own_steps(top, given);
+  } catch (const DataError&) {
+    spec.notices.push_back(own.where + ": tokenizer.json has other steps than " + own.model_type +
+                           "'s tokenizer class, which counts, as in transformers 5");
+    return;
+  }
+  if (spec.characters && prefix_text(given) != prefix_text(spec))
+    spec.notices.push_back(
+        own.where + ": a space goes before " + prefix_text(given) + " (of always, first, never) " +
+        "piece of text by tokenizer.json, " + prefix_text(spec) + " by " + own.config_class +
+        " with legacy and add_prefix_space of tokenizer_config.json: the latter counts, as in "
+        "transformers 5");
+  if (!spec.characters && (given.pre_tokenizer != spec.pre_tokenizer || !composes(given)))
+    spec.notices.push_back(own.where +
+                           ": tokenizer.json splits otherwise than Qwen2Tokenizer, the class of "
+                           "model_type qwen2, which counts, as in transformers 5");
+}
+
+/// GPT2Tokenizer of transformers 5 drops steps that models were trained with: those are kept here.
+void note_dropped_steps(const FolderTokens& own, BpeSpec& spec) {
+  if (own.config_class != "GPT2Tokenizer" || spec.characters) return;
+  const bool prefix = own.prefix_space.value_or(false);
+  if (spec.pre_tokenizer == "gpt-2" && spec.normalizer.empty() && spec.prefix_space == prefix)
+    return;
+  spec.notices.push_back(own.where +
+                         ": tokenizer.json counts with all its steps; transformers 5 keeps of them "
+                         "what its class GPT2Tokenizer has, and splits text otherwise");
+}
+
+bool is_byte_level(const Node& top) {
+  const auto& value = top.value();
+  const auto found = value.find("decoder");
+  return found != value.end() && found->dump().find("\"ByteLevel\"") != std::string::npos;
 }
 
 }  // namespace
@@ -102,21 +151,26 @@ BpeSpec read_tokenizer_json(const std::filesystem::path& file) {
   spec.json = read_file(file, max_json_bytes);
   const auto document = parse_json(spec.json, where);
   const Node top(document, "", where);
-  // The decoder tells which of the two kinds this is.
-  read_decoder(top, spec);
-  read_normalizer(top, spec);
-  read_pre_tokenizer(top, spec);
-  read_model(top.at("model"), spec);
-  read_added(top, spec);
-  const auto config_file = file.parent_path() / "tokenizer_config.json";
-  if (std::filesystem::exists(config_file)) {
-    const auto config_where = config_file.string();
-    spec.config_json = read_file(config_file, max_json_bytes);
-    const auto config = parse_json(spec.config_json, config_where);
-    const Node node(config, "", config_where);
-    spec.bos = read_end(node, "bos_token", spec);
-    spec.eos = read_end(node, "eos_token", spec);
+  auto own = read_folder_tokens(file.parent_path());
+  const auto shape = own.shape(is_byte_level(top));
+  if (shape == TokenizerShape::as_given) {
+    read_own_steps(top, spec);
+    note_dropped_steps(own, spec);
+  } else {
+    auto json = std::move(spec.json);
+    spec = steps_of_class(own, shape);
+    spec.json = std::move(json);
+    note_other_steps(top, own, spec);
   }
+  const auto model = top.at("model");
+  read_model(model, spec);
+  if (shape == TokenizerShape::llama || shape == TokenizerShape::gemma)
+    spec.byte_fallback = spec.fuse_unk = true;
+  read_added(top, spec);
+  own.add_defaults(shape);
+  add_folder_tokens(own, model.at("vocab").value().size(), spec);
+  spec.notices.insert(spec.notices.end(), own.notices.begin(), own.notices.end());
+  spec.config_json = own.config_json;
   read_post_processor(top, spec);
   return spec;
 }

@@ -166,7 +166,9 @@ bool Session::leave_out(const std::string& what) {
   const std::string where = "step " + std::to_string(next_ + 1) + ": " + what;
   if (options_.on_nan == OnNan::stop)
     throw RunError(where + "; the weights are those of step " + std::to_string(next_) +
-                   "; lower --lr, look at the rows, or pass --on-nan skip");
+                   (next_ == 0 ? ", no update was made yet: look at the rows, at the model's "
+                                 "weights and their precision, or pass --on-nan skip"
+                               : "; lower --lr, look at the rows, or pass --on-nan skip"));
   if (++skipped_in_a_row_ >= max_skipped_in_a_row)
     throw RunError(where + ", the " + std::to_string(skipped_in_a_row_) +
                    "th step in a row to be left out; lower --lr");
