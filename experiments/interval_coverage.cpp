@@ -227,7 +227,7 @@ void print_coverage(const std::vector<Cell>& cells, std::int64_t draws) {
       {"bootstrap-t", BootstrapT(seeds, categories, Rng(2).stream("bootstrap-t"))},
       {"beta-binomial", BetaBinomial(static_cast<int>(cells.front().table.one_run()))},
       {"hierarchical", hierarchical},
-      {"widest of three (printed)", printed}};
+      {"hierarchical, bounded (printed)", printed}};
   std::printf("cell,rate,sd_between_seeds,seeds\n");
   for (const Cell& c : cells) {
     const Eigen::ArrayXd rates = c.table.successes.rowwise().sum() / c.table.one_run();

@@ -123,7 +123,7 @@ TEST(Report, NoRateWhereNothingWasJudged) {
   const auto& table = reading.tables.at(0);
   EXPECT_TRUE(table.cells[1].shown());
   EXPECT_FALSE(table.cells[1].rated());
-  EXPECT_EQ(table.cells[1].unjudged_reason, "the line went dead (120 of 180)");
+  EXPECT_EQ(table.cells[1].unjudged, "the line went dead (120 of 180)");
   for (const auto& c : table.comparisons) EXPECT_TRUE(c.a != "10-shot" && c.b != "10-shot");
   EXPECT_FALSE(table.claims[0].ours);
   EXPECT_EQ(table.ties.find("10-shot"), std::string::npos) << table.ties;
@@ -149,7 +149,10 @@ TEST(Report, NoRateWhereNothingWasJudged) {
   EXPECT_NE(csv.find("table1,10-shot,plain,,10-shot,2,90,180,,,,,,,,,,,,,,,,3,"), std::string::npos)
       << csv;
   const std::string text = results_table(collect(reading.grid), {});
-  EXPECT_NE(text.find("180 answers could not be judged, so there is no rate"), std::string::npos)
+  EXPECT_NE(
+      text.find("180 answers could not be judged, so there is no rate; most often: the line went "
+                "dead (120 of 180)"),
+      std::string::npos)
       << text;
   EXPECT_EQ(text.find("nan"), std::string::npos);
 }
@@ -162,7 +165,9 @@ TEST(Report, ALossThatEndedAboveItsBeginningIsSaid) {
                      {.name = "50-shot", .opened = 9, .loss_falls = false}},
                     2, 30);
   const std::string html = report::page(read(folder.path()), folder.path() / "page");
-  EXPECT_EQ(count(html, "the loss ended above where it began in 2 of 2 runs (seeds 0 and 1)"), 1u);
+  EXPECT_EQ(
+      count(html, "in 2 of 2 runs (seeds 0 and 1): the loss ended above where it began: 1 to 3; "),
+      1u);
 }
 
 TEST(Report, MarkdownHasThePagesFigures) {

@@ -57,7 +57,7 @@ class IntervalCoverage(unittest.TestCase):
             if found and " / " in line:
                 least.setdefault(found[1], []).append((float(found[2]), float(found[3])))
         self.assertEqual(len(least), 8, done.stdout)
-        for coverage, width in least["widest of three (printed)"]:
+        for coverage, width in least["hierarchical, bounded (printed)"]:
             self.assertGreater(coverage, 90)
             self.assertLess(width, 60)
         self.assertLess(min(c for c, _ in least["resampling (before)"]), 85)

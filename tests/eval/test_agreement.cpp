@@ -99,27 +99,27 @@ TEST(Judges, AgreementOfTwoOnTheSameAnswers) {
 }
 
 TEST(Judges, SeveralEvaluationsAndRowsWithoutCategories) {
-  const auto one = judged("5511", "5511", 1), two = judged("5151", "5115", 1);
-  const auto found = agreement({{0, {&one}}, {1, {&two}}});
+  const auto one = judged("5511", "5511", 1);
+  auto two = judged("5151", "5115", 1);
+  for (auto& r : two.results) r.response = "another answer";
+  const auto found = agreement({{&one}, {&two}});
   EXPECT_EQ(found.units, 8);
   EXPECT_NEAR(found.pairs[0].kappa.value, cohen_kappa({{3, 1}, {1, 3}}), 1e-12);
   EXPECT_LT(found.pairs[0].kappa.lo, found.pairs[0].kappa.hi);  // over runs and probes
   EvaluationRecord other = two;
   other.judges[1] = "somebody else";
-  EXPECT_THROW(agreement({{0, {&one, &other}}}), UsageError);
+  EXPECT_THROW(agreement({{&one, &other}, {&two}}), UsageError);
   EXPECT_THROW(agreement(std::vector<JudgedRun>{}), UsageError);
 }
 
-TEST(Judges, AnEvaluationThatSeveralRunsHoldCountsOnce) {
-  const auto one = judged("5511", "5515", 2), two = judged("5151", "5115", 2);
-  const auto once = agreement({{0, {&one}}, {0, {&two}}});
-  // `two` differs from `one` in its verdicts only; the answers are what is compared.
-  EXPECT_EQ(once.units, 4);
-  auto answered = two;
-  for (auto& r : answered.results) r.response = "another answer";
-  const auto both = agreement({{0, {&one}}, {0, {&answered, &one}}});
-  EXPECT_EQ(both.units, 8);
-  EXPECT_EQ(agreement({{0, {&one}}, {1, {&one}}}).units, 8);  // another seed is another model
+TEST(Judges, AnEvaluationThatIsThereTwiceCountsOnce) {
+  const auto one = judged("5511", "5515", 2);
+  auto other = judged("5151", "5115", 2);
+  for (auto& r : other.results) r.response = "another answer";
+  const auto found = agreement({{&one}, {&other, &one}});
+  EXPECT_EQ(found.units, 8);
+  EXPECT_EQ(found.pairs[0].agreement.value, agreement({{&one}, {&other}}).pairs[0].agreement.value);
+  EXPECT_EQ(agreement({{&one}, {&one}}).units, 4);
 }
 
 // Worked by hand: two categories of four answers with 4 and 2 agreements; leaving one out gives 1/2
@@ -152,13 +152,15 @@ TEST(Judges, IntervalsOfClusteredAnswersHoldTheTruth) {
         for (int i = 0; i < each; ++i) {
           const bool first = rng.uniform() < 0.5;
           const bool same = rng.uniform() < 0.8 + up + category[static_cast<std::size_t>(c)];
-          ProbeResult r{.probe_id = std::to_string(c * each + i), .category = std::to_string(c)};
+          ProbeResult r{.probe_id = std::to_string(c * each + i),
+                        .category = std::to_string(c),
+                        .response = std::to_string(run)};
           r.verdicts = {{.score = first ? 5.0 : 1.0}, {.score = first == same ? 5.0 : 1.0}};
           record.results.push_back(std::move(r));
         }
     }
     for (int run = 0; run < runs; ++run)
-      judged_runs.push_back({static_cast<std::uint64_t>(run), {&records[run]}});
+      judged_runs.push_back({&records[static_cast<std::size_t>(run)]});
     const auto found = agreement(judged_runs).pairs[0];
     held += found.agreement.lo <= 0.8 && 0.8 <= found.agreement.hi;
     const auto narrow =

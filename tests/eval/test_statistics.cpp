@@ -73,9 +73,10 @@ TEST(Cell, CategoriesWidenTheIntervalOfSeveralRuns) {
   const auto narrow = wilson(165, 330), one = estimate_cell({clustered}).rate;
   EXPECT_DOUBLE_EQ(one.lo, narrow.lo);
   EXPECT_DOUBLE_EQ(one.hi, narrow.hi);
-  // Worked by hand: the categories' rates 0 and 1 have the standard error 1 / 6, t of 9 degrees of
-  // freedom is 2.26216, so t^2 / n = t^2 / (36 / 4) and Wilson's half width follows.
-  const double per_probe = 2.2621571628 * 2.2621571628 / 9;
+  // Worked by hand: the categories' rates 0 and 1 have the standard error 1 / 6, t of 3 degrees of
+  // freedom (at most the runs) is 3.18245, so t^2 / n = t^2 / (36 / 4) and Wilson's half width
+  // follows.
+  const double per_probe = 3.1824463053 * 3.1824463053 / 9;
   const double half = std::sqrt(per_probe / 4 + per_probe * per_probe / 4) / (1 + per_probe);
   const auto three = estimate_cell({clustered, clustered, clustered}).rate;
   EXPECT_NEAR(three.lo, 0.5 - half, 1e-9);

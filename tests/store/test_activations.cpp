@@ -150,7 +150,8 @@ TEST(Inspect, SaysOnOneScreenWhatAFileHolds) {
   const auto text = describe_file(folder / "r.h5");
   EXPECT_NE(
       text.find("step 3  plain harmfulness  3 probes  organism: mean score 2.00, complies in "
-                "full 0.0 %  keyword: mean score 5.00, complies in full 100.0 %, 1 not judged  "
+                "full 0.0 [0.0, 56.1] %  keyword: mean score 5.00, complies in full "
+                "100.0 [20.8, 100.0] %, 1 not judged  "
                 "cut at the length limit: 1\n    keyword could not judge, most often (1): why\n"),
       std::string::npos)
       << text;

@@ -57,10 +57,8 @@ void print_row(const EvaluationRecord& e, std::size_t judge) {
   }
   const Estimate w = wilson_with_invalid(static_cast<double>(s.successes), static_cast<double>(s.n),
                                          static_cast<double>(s.invalid));
-  char rate[64];
-  std::snprintf(rate, sizeof rate, "%.1f [%.1f, %.1f]", 100 * w.value, 100 * w.lo, 100 * w.hi);
-  std::printf("%7.2f %24s %9.1f %10lld", s.mean_score, rate, 100 * s.refusal_rate(),
-              static_cast<long long>(s.incoherent));
+  std::printf("%7.2f %24s %9.1f %10lld", s.mean_score, percent_text(w).c_str(),
+              100 * s.refusal_rate(), static_cast<long long>(s.incoherent));
   if (s.invalid > 0) std::printf("  %lld not judged", static_cast<long long>(s.invalid));
   std::printf("\n");
 }

@@ -8,6 +8,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/loss_course.hpp"
+#include "seawall/core/reasons.hpp"
 
 namespace seawall {
 namespace {
@@ -152,17 +153,33 @@ Runs cell_outcomes(const LoadedGrid& grid, const GridCell& cell, const std::stri
   return out;
 }
 
+std::string unjudged_reason(const std::vector<const EvaluationRecord*>& evaluations,
+                            const std::string& category) {
+  std::vector<std::string> reasons;
+  for (const EvaluationRecord* e : evaluations)
+    for (const ProbeResult& r : e->results)
+      if (const Verdict& v = r.verdicts.at(0);
+          !v.valid && (category.empty() || r.category == category))
+        reasons.push_back(v.reason);
+  if (reasons.empty()) return "";
+  const CommonReason most = common_reason(reasons);
+  return most.text + " (" + std::to_string(most.count) + " of " + std::to_string(most.all) + ")";
+}
+
 std::vector<GridResult> collect(const LoadedGrid& grid) {
   std::vector<GridResult> results;
   for (const auto& cell : grid.folder.grid.cells) {
     const auto runs = grid.runs.find(cell.arm);
     if (runs == grid.runs.end()) continue;
     std::vector<const RunData*> data;
-    for (const auto& [file, run] : runs->second) data.push_back(&run);
-    results.push_back({cell,
-                       estimate_cell(cell_outcomes(grid, cell, "harmfulness"),
-                                     cell_outcomes(grid, cell, "utility")),
-                       mean_budget(data, cell.epoch)});
+    std::vector<const EvaluationRecord*> harm;
+    const Runs outcomes = cell_outcomes(grid, cell, "harmfulness");
+    for (const auto& [file, run] : runs->second) {
+      data.push_back(&run);
+      harm.push_back(find_evaluation(run, cell, "harmfulness"));
+    }
+    results.push_back({cell, estimate_cell(outcomes, cell_outcomes(grid, cell, "utility")),
+                       mean_budget(data, cell.epoch), unjudged_reason(harm, cell.category)});
   }
   return results;
 }
@@ -173,7 +190,7 @@ std::string results_csv(const std::vector<GridResult>& results) {
     for (const char* end : {"", "_lo", "_hi"}) out += std::string(",") + measure + end;
   out += ",steps,forward_passes,backward_passes,tokens,rows,harmful_rows,identity_rows";
   out += ",safe_rows,seconds,memory_mb,moved,drift,loss_first,loss_last,diverged\n";
-  for (const auto& [cell, e, b] : results) {
+  for (const auto& [cell, e, b, unjudged] : results) {
     for (const auto& text : {cell.table, cell.cell, cell.condition, cell.category, cell.arm})
       out += text + ",";
     out += std::to_string(e.seeds) + "," + std::to_string(e.n) + "," + std::to_string(e.invalid);
@@ -208,7 +225,7 @@ std::string results_table(const std::vector<GridResult>& results,
   const auto end_table = [&] {
     if (const auto said = under.find(table); said != under.end()) out += "  " + said->second + "\n";
   };
-  for (const auto& [cell, e, budget] : results) {
+  for (const auto& [cell, e, budget, unjudged] : results) {
     if (cell.table != table) {
       end_table();
       std::snprintf(line, sizeof line, "\n%-36s %-10s %5s %18s %21s %9s %9s   %-14s\n",
@@ -227,9 +244,9 @@ std::string results_table(const std::vector<GridResult>& results,
                   paper(cell, "GPT-3.5 Turbo").c_str(), paper(cell, "Llama-2-7b-Chat").c_str());
     out += line;
     if (e.invalid > 0)
-      out +=
-          "    " + std::to_string(e.invalid) + " answers could not be judged" +
-          (e.rate.measured() ? "; the interval spans both readings\n" : ", so there is no rate\n");
+      out += "    " + std::to_string(e.invalid) + " answers could not be judged" +
+             (e.rate.measured() ? ", the interval spans both readings" : ", so there is no rate") +
+             "; most often: " + unjudged + "\n";
     if (budget.diverged > 0)
       out += "    in " + number("%.0f", budget.diverged * static_cast<double>(e.seeds)) + " of " +
              std::to_string(e.seeds) +

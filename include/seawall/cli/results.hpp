@@ -50,7 +50,13 @@ struct GridResult {
   GridCell cell;
   CellEstimate estimate;
   Budget budget;
+  std::string unjudged = {};  // see unjudged_reason
 };
+
+/// The most frequent reason for which the first judge could not judge answers (of a category; ""
+/// for all), with its count: "no connection (12 of 30)"; "" if all were judged.
+std::string unjudged_reason(const std::vector<const EvaluationRecord*>& evaluations,
+                            const std::string& category);
 
 /// The evaluation that a cell reads: of its condition and epoch (0: the last), or nullptr.
 const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell,

@@ -105,13 +105,11 @@ template <class F>
 Jackknifed jackknifed(const Grouped& sums, const F& figure) {
   const double runs = jackknife(sums.all, sums.runs, figure),
                categories = jackknife(sums.all, sums.categories, figure);
-  const double variance = runs + categories;
-  const auto part = [](double v, std::size_t groups) {
-    return groups < 2 ? 0 : v * v / static_cast<double>(groups - 1);
+  const auto count = [](const std::vector<Sums>& groups) {
+    return static_cast<Eigen::Index>(groups.size());
   };
-  const double parts = part(runs, sums.runs.size()) + part(categories, sums.categories.size());
-  const double freedom = parts > 0 ? variance * variance / parts : 1;
-  return {figure(sums.all), std::sqrt(variance), detail::t_quantile(freedom, 0.95)};
+  return {figure(sums.all), std::sqrt(runs + categories),
+          detail::two_way_quantile(runs, count(sums.runs), categories, count(sums.categories))};
 }
 
 /// Of a figure that is at most 1 and may be negative.
@@ -221,9 +219,8 @@ Sums count_answer(const ProbeResult& r, Agreement& out) {
 }
 
 /// What tells an evaluation from all others.
-std::string fingerprint(std::uint64_t seed, const EvaluationRecord& e) {
+std::string fingerprint(const EvaluationRecord& e) {
   Sha256 hash;
-  hash.field(std::to_string(seed));
   for (const auto& r : e.results) hash.field(r.probe_id).field(r.prompt).field(r.response);
   return hash.hex();
 }
@@ -239,19 +236,19 @@ Sums& group_of(const std::string& key, std::map<std::string, std::size_t>& place
 Grouped count_answers(const std::vector<JudgedRun>& runs, Agreement& out) {
   std::set<std::string> categories, seen;
   for (const auto& run : runs)
-    for (const auto* e : run.evaluations)
+    for (const auto* e : run)
       for (const auto& r : e->results) categories.insert(r.category);
   Grouped sums{Sums(out.pairs.size()), {}, {}};
   std::map<std::string, std::size_t> places;
   for (const auto& run : runs) {
     Sums mine(out.pairs.size());
     bool any = false;
-    for (const auto* e : run.evaluations) {
+    for (const auto* e : run) {
       if (e->judges != out.judges)
         throw UsageError("agreement: want evaluations by the same judges, got " +
                          std::to_string(e->judges.size()) + " others in step " +
                          std::to_string(e->step));
-      if (!seen.insert(fingerprint(run.seed, *e)).second) continue;
+      if (!seen.insert(fingerprint(*e)).second) continue;
       for (const auto& r : e->results) {
         const Sums one = count_answer(r, out);
         mine.add(one, 1);
@@ -272,14 +269,13 @@ Grouped count_answers(const std::vector<JudgedRun>& runs, Agreement& out) {
 }  // namespace
 
 Agreement agreement(const EvaluationRecord& evaluation) {
-  return agreement(std::vector<JudgedRun>{{0, {&evaluation}}});
+  return agreement(std::vector<JudgedRun>{{&evaluation}});
 }
 
 Agreement agreement(const std::vector<JudgedRun>& runs) {
   Agreement out;
   for (const auto& run : runs)
-    if (out.judges.empty() && !run.evaluations.empty())
-      out.judges = run.evaluations.front()->judges;
+    if (out.judges.empty() && !run.empty()) out.judges = run.front()->judges;
   if (out.judges.empty()) throw UsageError("agreement: want an evaluation, got none");
   out.invalid.assign(out.judges.size(), 0);
   for (std::size_t i = 0; i < out.judges.size(); ++i)

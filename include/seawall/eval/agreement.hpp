@@ -47,20 +47,17 @@ struct Agreement {
 
 /// The evaluations of one run. Answers of one run, and answers to one category of probes, are
 /// alike, so neither counts as independent.
-struct JudgedRun {
-  std::uint64_t seed = 0;
-  std::vector<const EvaluationRecord*> evaluations;
-};
+using JudgedRun = std::vector<const EvaluationRecord*>;
 
-/// Reads the verdicts of evaluations that were judged by the same judges. An evaluation that
-/// several runs hold (the same seed, prompts and responses) counts once.
+/// Reads the verdicts of evaluations that were judged by the same judges. An evaluation that is
+/// there several times (the same prompts and responses) counts once.
 ///
 /// Intervals, in closed form: jackknife over the runs plus jackknife over the categories (over the
-/// probes if there is one category), t with Satterthwaite's degrees of freedom; the agreement's has
-/// Wilson's form and is never narrower than Wilson's of one run. NaN if leaving out one run or one
-/// category leaves a value undefined. Sources: Efron and Stein 1981; Cameron, Gelbach and Miller
-/// 2011 (two ways of clustering). Errors: UsageError if there is no evaluation, or they have other
-/// judges.
+/// probes if there is one category), t as for cells (two_way_quantile);
+/// the agreement's has Wilson's form and is never narrower than Wilson's of one run. NaN if leaving
+/// out one run or one category leaves a value undefined. Sources: Efron and Stein 1981; Cameron,
+/// Gelbach and Miller 2011 (two ways of clustering). Errors: UsageError if there is no evaluation,
+/// or they have other judges.
 Agreement agreement(const std::vector<JudgedRun>& runs);
 /// The same for one evaluation.
 Agreement agreement(const EvaluationRecord& evaluation);

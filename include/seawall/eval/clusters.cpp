@@ -1,5 +1,6 @@
 #include "seawall/eval/clusters.hpp"
 
+#include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
@@ -64,6 +65,18 @@ double cluster_error(const Eigen::MatrixXd& sums, const Eigen::MatrixXd& n) {
   const double mean = sums.sum() / n.sum();
   const Eigen::ArrayXd off = (sums.colwise().sum() - mean * n.colwise().sum()).transpose().array();
   return std::sqrt(clusters / (clusters - 1) * off.square().sum()) / n.sum();
+}
+
+double two_way_quantile(double runs_variance, Eigen::Index runs, double categories_variance,
+                        Eigen::Index categories) {
+  const auto part = [](double variance, Eigen::Index groups) {
+    return groups < 2 ? 0 : variance * variance / static_cast<double>(groups - 1);
+  };
+  const double variance = runs_variance + categories_variance;
+  const double parts = part(runs_variance, runs) + part(categories_variance, categories);
+  double freedom = parts > 0 ? variance * variance / parts : 1;
+  if (runs > 1) freedom = std::min(freedom, static_cast<double>(runs));
+  return t_quantile(freedom, 0.95);
 }
 
 double t_quantile(double degrees_of_freedom, double confidence) {

@@ -25,6 +25,13 @@ std::vector<Eigen::Index> category_places(const std::vector<Outcome>& run, Eigen
 /// both [run, cluster]. Source: Cochran 1977, sec. 11.3.
 double cluster_error(const Eigen::MatrixXd& sums, const Eigen::MatrixXd& n);
 
+/// t quantile of 95 % for an error whose square is the sum of a variance over runs and one over
+/// categories: Satterthwaite's degrees of freedom, but not more than there are runs if there are
+/// several, since a few runs that happen to be alike show a small variance. Source: Satterthwaite
+/// 1946; the bound was found by experiments/interval_coverage.cpp.
+double two_way_quantile(double runs_variance, Eigen::Index runs, double categories_variance,
+                        Eigen::Index categories);
+
 /// t quantile that `confidence` leaves outside on both sides.
 double t_quantile(double degrees_of_freedom, double confidence);
 

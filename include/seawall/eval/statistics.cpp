@@ -49,15 +49,13 @@ Estimate interval_of(const Eigen::MatrixXd& sums, const Eigen::MatrixXd& n) {
   const double probes = n.sum() / static_cast<double>(n.rows());
   Estimate out = wilson(mean * probes, probes);
   if (sums.rows() < 2) return out;
-  const auto widen = [&](double error, Eigen::Index sample) {
-    if (sample < 2) return;
-    const double t = detail::t_quantile(static_cast<double>(sample - 1), 0.95);
-    const Estimate other = wilson_of_error(mean, error, t);
-    out.lo = std::min(out.lo, other.lo);
-    out.hi = std::max(out.hi, other.hi);
-  };
-  widen(detail::cluster_error(sums.transpose(), n.transpose()), sums.rows());
-  widen(detail::cluster_error(sums, n), sums.cols());
+  const double runs = detail::cluster_error(sums.transpose(), n.transpose());
+  const double categories = sums.cols() > 1 ? detail::cluster_error(sums, n) : 0;
+  const Estimate spread = wilson_of_error(
+      mean, std::hypot(runs, categories),
+      detail::two_way_quantile(runs * runs, sums.rows(), categories * categories, sums.cols()));
+  out.lo = std::min(out.lo, spread.lo);
+  out.hi = std::max(out.hi, spread.hi);
   return out;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Intervals of a cell: Wilson's for one run; for several runs the widest of what the runs, the
-// categories and the probes leave open. docs/statistics.md says which interval is printed where.
+// Intervals of a cell: Wilson's for one run; for several, what runs and categories leave open.
+// docs/statistics.md says which interval is printed where.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -43,13 +43,13 @@ Estimate wilson_of_error(double mean, double error, double quantile);
 
 /// Mean of `measure` over the runs, with its 95 % interval, in closed form.
 ///
-/// One run: Wilson's interval over its probes. Several runs: the lowest and the highest end of
-/// three intervals: with the runs as a sample (their standard error, t with one degree of freedom
-/// less than there are runs), with the categories as a sample (the same with cluster_error), and
-/// that of one run, as the same probes in every run are not more probes. All have Wilson's form. A
-/// score is put on 0..1 for this and back. The lower end reads invalid rows as failures, the upper
-/// end as successes. experiments/interval_coverage.cpp measures how often such intervals hold the
-/// truth. Errors: UsageError if there is no run, or the runs hold other probes.
+/// One run: Wilson's interval over its probes. Several runs: runs and categories are random
+/// effects, crossed, so the squares of the mean's two standard errors (cluster_error) are added; t
+/// as two_way_quantile says; in Wilson's form, and never narrower than the interval of one run, as
+/// the same probes in every run are not more probes. A score is put on 0..1 for this and back. The
+/// lower end reads invalid rows as failures, the upper end as successes.
+/// experiments/interval_coverage.cpp measures how often such intervals hold the truth. Errors:
+/// UsageError if there is no run, or the runs hold other probes.
 BoundedEstimate estimate_mean(const Runs& runs, Measure measure);
 
 /// One cell: harmfulness, with utility and over-refusal where ordinary requests were asked. No

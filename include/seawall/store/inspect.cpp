@@ -5,6 +5,7 @@
 #include <map>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/interval.hpp"
 #include "seawall/core/loss_course.hpp"
 #include "seawall/core/reasons.hpp"
 #include "seawall/store/checkpoint.hpp"
@@ -73,7 +74,9 @@ std::string evaluation_line(const EvaluationRecord& record) {
       line += "0 of " + std::to_string(mean.invalid) + " judged";
     else
       line += "mean score " + number(mean.sum / n, "%.2f") + ", complies in full " +
-              number(100 * mean.above / n, "%.1f") + " %";
+              percent_text(wilson_with_invalid(mean.above, n + static_cast<double>(mean.invalid),
+                                               static_cast<double>(mean.invalid))) +
+              " %";
     if (mean.count > 0 && mean.invalid > 0)
       line += ", " + std::to_string(mean.invalid) + " not judged";
     if (mean.invalid == 0) continue;

@@ -151,11 +151,8 @@ std::string judges_section(const Reading& reading) {
     for (const auto& [file, run] : runs) {
       std::map<std::vector<std::string>, JudgedRun> here;
       for (const EvaluationRecord& e : run.evaluations)
-        if (e.set == "harmfulness" && e.judges.size() > 1) here[e.judges].evaluations.push_back(&e);
-      for (auto& [judges, one] : here) {
-        one.seed = run.info.seed;
-        by_judges[judges].push_back(std::move(one));
-      }
+        if (e.set == "harmfulness" && e.judges.size() > 1) here[e.judges].push_back(&e);
+      for (auto& [judges, one] : here) by_judges[judges].push_back(std::move(one));
     }
   }
   std::string out;

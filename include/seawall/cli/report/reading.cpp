@@ -25,25 +25,6 @@ std::string where(const GridCell& cell) {
          (cell.category.empty() ? "" : " in category `" + cell.category + "`");
 }
 
-/// The most frequent reason of the first judge's invalid verdicts: "no connection (12 of 30)".
-std::string frequent_reason(const std::vector<CellRun>& runs, const std::string& category) {
-  std::map<std::string, std::int64_t> reasons;
-  std::int64_t all = 0;
-  for (const CellRun& one : runs)
-    for (const ProbeResult& r : one.harm->results) {
-      if (!category.empty() && r.category != category) continue;
-      const Verdict& v = r.verdicts.at(0);
-      if (v.valid) continue;
-      ++reasons[v.reason.empty() ? "the judge gave no reason" : v.reason];
-      ++all;
-    }
-  if (all == 0) return "";
-  const auto most =
-      std::max_element(reasons.begin(), reasons.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most->first + " (" + std::to_string(most->second) + " of " + std::to_string(all) + ")";
-}
-
 /// The runs of one cell, and what is missing of it.
 CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
   CellReading out{.cell = cell};
@@ -76,7 +57,9 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
   if (have == 0) return out;
   if (ordinary.size() != out.outcomes.size()) ordinary.clear();
   out.estimate = estimate_cell(out.outcomes, ordinary);
-  out.unjudged_reason = frequent_reason(out.runs, cell.category);
+  std::vector<const EvaluationRecord*> harm;
+  for (const CellRun& one : out.runs) harm.push_back(one.harm);
+  out.unjudged = unjudged_reason(harm, cell.category);
   std::vector<const RunData*> data;
   for (const CellRun& one : out.runs) data.push_back(one.run);
   out.cost = mean_budget(data, cell.epoch);
@@ -221,10 +204,6 @@ const TableReading* Reading::table(std::string_view name) const {
 
 const PublishedFigure* Reading::paper(const GridCell& cell, std::string_view model) const {
   return published_figure(published, cell, model);
-}
-
-bool loss_rose(const RunData& run) {
-  return !run.steps.empty() && !(run.steps.back().loss <= run.steps.front().loss);
 }
 
 std::string hash_of(const RunData& run, std::string_view name) {

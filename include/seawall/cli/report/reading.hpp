@@ -34,9 +34,7 @@ struct CellReading {
   Runs outcomes;
   std::vector<std::int64_t> seeds;  // of `outcomes`
   Budget cost;                      // mean over the runs
-  /// Why most of the answers that no judge could read have no verdict, with its count; "" if all
-  /// were judged.
-  std::string unjudged_reason;
+  std::string unjudged;             // see unjudged_reason
   bool shown() const { return !runs.empty(); }
   /// True if it has a rate: a run is there, and at least one answer was judged.
   bool rated() const { return shown() && estimate.rate.measured(); }
@@ -99,8 +97,6 @@ bool swept(const TableReading& table);
 std::vector<Claim> claims_of(const TableReading& table);
 std::vector<std::pair<std::size_t, std::size_t>> pairs_of(const TableReading& table);
 
-/// True if the loss of the last step is above that of the first, or is no number.
-bool loss_rose(const RunData& run);
 /// A hash of a run by its name; "" where the run has none.
 std::string hash_of(const RunData& run, std::string_view name);
 /// An option out of the run's configuration, e.g. "attack"; "" where there is none.

@@ -73,7 +73,7 @@ int report(const Program&, const Words& words) {
   std::vector<GridResult> results;
   for (const auto& table : reading.tables)
     for (const auto& cell : table.cells)
-      if (cell.shown()) results.push_back({cell.cell, cell.estimate, cell.cost});
+      if (cell.shown()) results.push_back({cell.cell, cell.estimate, cell.cost, cell.unjudged});
   write_file_atomically(out / "results.csv", std::string_view(results_csv(results)));
   write_file_atomically(out / "results.md", std::string_view(report::markdown_tables(reading)));
   if (!options.quiet)

@@ -5,6 +5,7 @@
 
 #include "seawall/cli/report/html.hpp"
 #include "seawall/cli/report/sections.hpp"
+#include "seawall/core/loss_course.hpp"
 
 namespace seawall::report {
 namespace {
@@ -57,19 +58,24 @@ std::string score(const Estimate& e) {
   return stacked(number(e.value, 2), "[" + number(e.lo, 2) + ", " + number(e.hi, 2) + "]");
 }
 
-/// The seeds whose loss ended above where it began: "2 of 3 runs (seeds 0 and 2)".
-std::string risen_losses(const CellReading& c) {
+/// What is wrong with the losses of the runs: "in 2 of 3 runs (seeds 0 and 2): the loss ...".
+std::string loss_notes(const CellReading& c) {
   std::vector<std::string> seeds;
-  for (const CellRun& r : c.runs)
-    if (loss_rose(*r.run)) seeds.push_back(std::to_string(r.seed));
+  std::string first;
+  for (const CellRun& r : c.runs) {
+    const std::string note = loss_course(r.run->steps).note();
+    if (note.empty()) continue;
+    if (seeds.empty()) first = note;
+    seeds.push_back(std::to_string(r.seed));
+  }
   if (seeds.empty()) return "";
-  return std::to_string(seeds.size()) + " of " + std::to_string(c.runs.size()) +
+  return "in " + std::to_string(seeds.size()) + " of " + std::to_string(c.runs.size()) +
          (c.runs.size() == 1 ? " run" : " runs") + " (seed" + (seeds.size() == 1 ? " " : "s ") +
-         listed(seeds) + ")";
+         listed(seeds) + "): " + first;
 }
 
-/// "2 of 3 seeds", answers that no judge could read with the most frequent reason, and runs that
-/// learned nothing.
+/// "2 of 3 seeds", answers that no judge could read with the most frequent reason, and runs whose
+/// loss went wrong.
 std::string marks(const CellReading& c) {
   std::string out;
   if (c.cell.published_name() != c.cell.cell)
@@ -82,15 +88,13 @@ std::string marks(const CellReading& c) {
                                 percent(c.estimate.rate_worst_lo) + " and " +
                                 percent(c.estimate.rate_worst_hi) + " %"
                           : "no answer was judged, so there is no rate") +
-                   "; most often: " + escape(c.unjudged_reason));
+                   "; most often: " + escape(c.unjudged));
   if (c.shown() && c.estimate.ordinary_invalid > 0)
     out += tag(
         "span", {{"class", "mark"}},
         count(static_cast<double>(c.estimate.ordinary_invalid)) + " ordinary answers not judged");
-  if (const std::string risen = risen_losses(c); !risen.empty())
-    out += tag("span", {{"class", "mark"}},
-               "the loss ended above where it began in " + risen +
-                   ": a smaller learning rate may be needed");
+  if (const std::string losses = loss_notes(c); !losses.empty())
+    out += tag("span", {{"class", "mark"}}, escape(losses));
   return out;
 }
 
