@@ -22,6 +22,8 @@ TEST(RemoteFuzz, ChatCompletions) {
       kReplies, [](const std::string& body) {
         if (const auto wrong = wrong_with_reply(body); !wrong.empty()) throw DataError(wrong);
         const ChatReply reply = parse_reply(body);
+        EXPECT_TRUE(reply.settled);
+        EXPECT_TRUE(!reply.error.empty() || !reply.text.empty()) << body;
         EXPECT_GE(reply.usage.in, 0);
         EXPECT_GE(reply.usage.out, 0);
       });
@@ -31,6 +33,8 @@ TEST(RemoteFuzz, JobsAndEvents) {
   fuzz(R"({"id": "ftjob-1", "status": "succeeded", "fine_tuned_model": "ft:x",
           "trained_tokens": 12, "error": {"message": "none"}})",
        kReplies, [](const std::string& body) { EXPECT_FALSE(parse_job(body).id.empty()); });
+  fuzz(R"({"id": "file-1", "status": "error", "status_details": "row 3 has no user turn"})",
+       kReplies, [](const std::string& body) { EXPECT_FALSE(parse_file(body).id.empty()); });
   fuzz(R"({"has_more": true, "data": [{"id": "e2", "message": "Step 1",
           "data": {"step": 1, "train_loss": 0.5}}, {"id": "e1", "message": "Created"}]})",
        kReplies, [](const std::string& body) {

@@ -7,6 +7,7 @@
 
 #include "seawall/cli/chat_rows.hpp"
 #include "seawall/cli/remote_arm.hpp"
+#include "seawall/cli/run_provenance.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/progress.hpp"
