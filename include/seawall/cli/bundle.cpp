@@ -195,7 +195,13 @@ namespace {
 /// An end of answers that only the template or the tokenizer knows.
 std::string other_end(const ModelBundle& bundle) {
   if (bundle.stop_ids.empty()) return "";
-  for (const auto id : bundle.chat_template->stop_ids(*bundle.tokenizer))
+  TokenIds ends;
+  try {
+    ends = bundle.chat_template->stop_ids(*bundle.tokenizer);
+  } catch (const DataError&) {
+    return "";  // said where answers are asked for
+  }
+  for (const auto id : ends)
     if (std::ranges::find(bundle.stop_ids, id) == bundle.stop_ids.end())
       return bundle.word + ": an answer ends at '" +
              shown(bundle.tokenizer->decode(TokenIds{id}, false)) +
