@@ -27,13 +27,16 @@ function(seawall_pch kind)
   target_include_directories(seawall_pch_${kind} PRIVATE ${PROJECT_SOURCE_DIR}/include)
 endfunction()
 
-# Numeric kernels `*_avx2.cpp` and `*_avx512.cpp` are compiled for their instructions and dispatched at run time.
+# Numeric kernels `*_avx2.cpp`, `*_avx512.cpp` and `*_avx512bf16.cpp` are compiled for their instructions and dispatched at run time.
 function(seawall_kernel_flags)
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_avx2\\.cpp$")
       set(flags -O3 -ffp-contract=fast -mavx2 -mfma)
-    elseif(source MATCHES "_avx512\\.cpp$")
+    elseif(source MATCHES "_avx512(bf16)?\\.cpp$")
       set(flags -O3 -ffp-contract=fast -mavx2 -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq)
+      if(source MATCHES "_avx512bf16\\.cpp$")
+        list(APPEND flags -mavx512bf16)
+      endif()
     else()
       continue()
     endif()

@@ -123,8 +123,10 @@ TEST(Bf16, RoundsWidensAndNarrowsAsAtenDoes) {
                                     -inf, 0.0f, -0.0f, 1e-38f, std::bit_cast<float>(0x7f800001u)});
   const Tensor x = at::cat({odd, at::randn({4099})});
   const Tensor want = x.to(at::kBFloat16);
-  for (const auto* table : kernels::tables<float>()) {
-    const auto& kernel = kernels::bf16_table_of(*table);
+  std::size_t table = 0;
+  for (const auto* each : kernels::bf16_tables()) {
+    const auto& kernel = *each;
+    ++table;
     for (const std::int64_t n : {std::int64_t{3}, x.numel()}) {
       Tensor rounded = x.clone(), wide = at::empty_like(x), narrow = at::empty_like(want);
       auto* stored = static_cast<kernels::Bf16*>(narrow.data_ptr());
@@ -132,52 +134,72 @@ TEST(Bf16, RoundsWidensAndNarrowsAsAtenDoes) {
       kernel.narrow(stored, x.const_data_ptr<float>(), n);
       kernel.widen(wide.data_ptr<float>(), stored, n);
       const auto first = [n](const Tensor& t) { return t.to(at::kFloat).narrow(0, 0, n); };
-      EXPECT_TRUE(at::allclose(first(rounded), first(want), 0, 0, true)) << table->name;
-      EXPECT_TRUE(at::allclose(first(narrow), first(want), 0, 0, true)) << table->name;
-      EXPECT_TRUE(at::allclose(first(wide), first(want), 0, 0, true)) << table->name;
+      EXPECT_TRUE(at::allclose(first(rounded), first(want), 0, 0, true)) << table;
+      EXPECT_TRUE(at::allclose(first(narrow), first(want), 0, 0, true)) << table;
+      EXPECT_TRUE(at::allclose(first(wide), first(want), 0, 0, true)) << table;
     }
   }
 }
 
-TEST(Bf16, ProductsEqualThoseOfWidenedWeights) {
-  for (const auto* table : kernels::tables<float>()) {
-    const auto& kernel = kernels::bf16_table_of(*table);
-    for (const auto& [m, n, k] :
-         {std::array<std::int64_t, 3>{1, 5, 3}, {29, 70, 37}, {40, 33, 1601}})
-      for (const bool transposed : {false, true}) {
-        const Tensor a = at::randn({m, k});
-        const Tensor b = at::randn(transposed ? at::IntArrayRef({n, k}) : at::IntArrayRef({k, n}))
-                             .to(at::kBFloat16);
-        const Tensor wide = b.to(at::kFloat), want = at::empty({m, n}), got = at::empty({m, n});
-        const auto* stored = static_cast<const kernels::Bf16*>(b.const_data_ptr());
-        const auto stride = b.stride(0);
-        const kernels::Gemm<float> one{a.const_data_ptr<float>(),
-                                       k,
-                                       false,
-                                       wide.const_data_ptr<float>(),
-                                       stride,
-                                       transposed,
-                                       want.data_ptr<float>(),
-                                       n,
-                                       m,
-                                       n,
-                                       k,
-                                       false};
-        const kernels::Gemm<float, kernels::Bf16> two{
-            one.a, k, false, stored, stride, transposed, got.data_ptr<float>(), n, m, n, k, false};
-        std::vector<float> scratch(table->gemm_scratch(one));
-        table->gemm(one, scratch.data());
-        scratch.assign(kernel.gemm_scratch(two), 0);
-        kernel.gemm(two, scratch.data());
-        EXPECT_TRUE(at::equal(got, want)) << table->name << " " << m << " " << transposed;
-      }
+TEST(Bf16, ProductsOfEveryTableAreThoseOfTheValues) {
+  std::size_t table = 0;
+  for (const auto* kernel : kernels::bf16_tables()) {
+    ++table;
+    for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 5, 3},
+                                  {29, 70, 38},
+                                  {15, 32, 64},
+                                  {40, 33, 1601},
+                                  {90, 200, 3202}})
+      for (const bool ta : {false, true})
+        for (const bool tb : {false, true}) {
+          const auto shape = [](bool swap, std::int64_t r, std::int64_t c) {
+            return swap ? std::vector{c, r} : std::vector{r, c};
+          };
+          const Tensor a = at::randn(shape(ta, m, k)).to(at::kBFloat16).to(at::kFloat);
+          const Tensor b = at::randn(shape(tb, k, n)).to(at::kBFloat16), wide = b.to(at::kFloat);
+          const Tensor exact =
+              at::matmul((ta ? a.t() : a).to(at::kDouble), (tb ? wide.t() : wide).to(at::kDouble));
+          const double tolerance = 1.2e-5 * std::sqrt(static_cast<double>(k));
+          for (const bool add : {false, true}) {
+            Tensor c = at::ones({m, n});
+            const kernels::Gemm<float, kernels::Bf16> stored{
+                a.const_data_ptr<float>(),
+                a.stride(0),
+                ta,
+                static_cast<const kernels::Bf16*>(b.const_data_ptr()),
+                b.stride(0),
+                tb,
+                c.data_ptr<float>(),
+                n,
+                m,
+                n,
+                k,
+                add};
+            std::vector<float> scratch(kernel->gemm_scratch(stored));
+            kernel->gemm(stored, scratch.data());
+            EXPECT_LT(testing::largest_difference(c, exact + (add ? 1 : 0)), tolerance)
+                << table << " " << m << " " << ta << tb;
+            c.fill_(1);
+            const kernels::Gemm<float> values{stored.a,    stored.a_stride,
+                                              ta,          wide.const_data_ptr<float>(),
+                                              b.stride(0), tb,
+                                              stored.c,    n,
+                                              m,           n,
+                                              k,           add};
+            scratch.assign(kernel->values_scratch(values), 0);
+            kernel->values_gemm(values, scratch.data());
+            EXPECT_LT(testing::largest_difference(c, exact + (add ? 1 : 0)), tolerance)
+                << table << " " << m << " " << ta << tb;
+          }
+        }
   }
 }
 
 TEST(Bf16, AWeightsGradientIsSummedInFp32AndRoundedOnce) {
   // more rows than are summed at once
   const std::int64_t t = 21, n = 3000, k = 1000;
-  const Tensor dy = at::randn({t, n}), x = at::randn({t, k});
+  const Tensor dy = at::randn({t, n}).to(at::kBFloat16).to(at::kFloat),
+               x = at::randn({t, k}).to(at::kBFloat16).to(at::kFloat);
   const Tensor dw = at::full({n, k}, 0.5, at::kBFloat16);
   const Tensor exact = at::matmul(dy.t().to(at::kDouble), x.to(at::kDouble));
   auto* to = static_cast<cpu::Bf16*>(dw.data_ptr());

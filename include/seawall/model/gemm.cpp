@@ -25,27 +25,31 @@ float* scratch_of(std::vector<float>& memory, std::int64_t size) {
 }
 
 template <class Real, class Right>
-void run(const kernels::Gemm<Real, Right>& g) {
+void run(const kernels::Gemm<Real, Right>& g, bool bf16_values) {
   static thread_local std::vector<Real> scratch;
-  auto with = [&](const auto& kernel) {
-    const auto size = static_cast<std::size_t>(kernel.gemm_scratch(g));
-    if (scratch.size() < size) scratch.resize(size);
-    kernel.gemm(g, scratch.data());
+  auto with = [&](auto size, auto gemm) {
+    const auto n = static_cast<std::size_t>(size(g));
+    if (scratch.size() < n) scratch.resize(n);
+    gemm(g, scratch.data());
   };
-  if constexpr (is_narrow<Real, Right>)
-    with(kernels::bf16_table());
-  else
-    with(kernels::table<Real>());
+  if constexpr (is_narrow<Real, Right>) {
+    with(kernels::bf16_table().gemm_scratch, kernels::bf16_table().gemm);
+  } else {
+    if constexpr (std::is_same_v<Real, float>)
+      if (bf16_values)
+        return with(kernels::bf16_table().values_scratch, kernels::bf16_table().values_gemm);
+    with(kernels::table<Real>().gemm_scratch, kernels::table<Real>().gemm);
+  }
 }
 
 /// Threads share nothing but operands: columns are split where there are enough panels, else rows.
 template <class Real, class Right>
-void run_on_threads(const kernels::Gemm<Real, Right>& whole) {
+void run_on_threads(const kernels::Gemm<Real, Right>& whole, bool bf16_values = false) {
   const auto m = whole.m, n = whole.n;
   const auto most = static_cast<std::int64_t>(2.0 * m * n * whole.k / worth_a_thread);
   const auto threads =
       at::in_parallel_region() ? 1 : std::min<std::int64_t>(at::get_num_threads(), most);
-  if (threads <= 1) return run(whole);
+  if (threads <= 1) return run(whole, bf16_values);
   const auto panel = kernels::table<Real>().panel, panels = (n + panel - 1) / panel;
   const bool columns = panels >= 2 * threads;
   at::parallel_for(0, threads, 1, [&](std::int64_t first, std::int64_t last) {
@@ -63,7 +67,7 @@ void run_on_threads(const kernels::Gemm<Real, Right>& whole) {
         part.c += begin * part.c_stride;
         part.m = end - begin;
       }
-      if (part.m > 0 && part.n > 0) run(part);
+      if (part.m > 0 && part.n > 0) run(part, bf16_values);
     }
   });
 }
@@ -113,8 +117,9 @@ void grad_weight_bf16(Size s, View<const float> dy, View<const float> x, Bf16* d
     const auto count = std::min(rows, s.n - begin);
     Bf16* const to = dw + begin * s.k;
     if (store == Store::add) widen_bf16(sums, to, count * s.k);
-    gemm<float>(true, false, {count, s.k, s.m}, {dy.data + begin, dy.stride}, x, {sums, s.k},
-                store);
+    run_on_threads<float, float>({dy.data + begin, dy.stride, true, x.data, x.stride, false, sums,
+                                  s.k, count, s.k, s.m, store == Store::add},
+                                 true);
     narrow_bf16(to, sums, count * s.k);
   }
 }

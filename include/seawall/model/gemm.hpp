@@ -35,12 +35,12 @@ void narrow_bf16(Bf16* y, const float* x, std::int64_t n);
 template <class Real>
 void gemm(bool transpose_a, bool transpose_b, Size size, View<const Real> a, View<const Real> b,
           View<Real> c, Store store = Store::set);
-/// The same with b stored as bf16: widened while it is packed, so that a CPU without bf16
-/// instructions multiplies as fast as in fp32.
+/// The same with b stored as bf16 and a of bf16 values, which a CPU that has the instructions
+/// multiplies as pairs; others widen b while it is packed and multiply as fast as in fp32.
 template <class Real>
 void gemm(bool transpose_a, bool transpose_b, Size size, View<const Real> a, View<const Bf16> b,
           View<Real> c, Store store = Store::set);
-/// dw = dy^T x (+ dw), summed in fp32 and rounded once. Shapes: as grad_weight.
+/// dw = dy^T x (+ dw) of bf16 values, summed in fp32 and rounded once. Shapes: as grad_weight.
 void grad_weight_bf16(Size s, View<const float> dy, View<const float> x, Bf16* dw, Store store);
 
 // A weight's type is `Real` or Bf16.

@@ -14,7 +14,7 @@ struct Portable;
 #if defined(__x86_64__)
 extern const Table<float> avx2_float, avx512_float;
 extern const Table<double> avx2_double, avx512_double;
-extern const Bf16Table avx2_bf16, avx512_bf16;
+extern const Bf16Table avx2_bf16, avx512_bf16, avx512bf16_bf16;
 #endif
 
 template <class Real>
@@ -46,16 +46,20 @@ const Table<Real>& table() {
 template const Table<float>& table();
 template const Table<double>& table();
 
-const Bf16Table& bf16_table_of(const Table<float>& table) {
+std::vector<const Bf16Table*> bf16_tables() {
   static constexpr Bf16Table portable = Kernels<Portable, float, 16>::bf16_table();
+  const auto most = cpu_in_use();
+  std::vector<const Bf16Table*> out;
 #if defined(__x86_64__)
-  if (&table == &avx512_float) return avx512_bf16;
-  if (&table == &avx2_float) return avx2_bf16;
+  if (most >= Cpu::avx512bf16) out.push_back(&avx512bf16_bf16);
+  if (most >= Cpu::avx512) out.push_back(&avx512_bf16);
+  if (most >= Cpu::avx2) out.push_back(&avx2_bf16);
 #endif
-  return portable;
+  out.push_back(&portable);
+  return out;
 }
 const Bf16Table& bf16_table() {
-  static const Bf16Table& chosen = bf16_table_of(table<float>());
+  static const Bf16Table& chosen = *bf16_tables().front();
   return chosen;
 }
 
@@ -68,7 +72,7 @@ static Cpu detect_cpu() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-    return Cpu::avx512;
+    return __builtin_cpu_supports("avx512bf16") ? Cpu::avx512bf16 : Cpu::avx512;
   if (avx2) return Cpu::avx2;
 #endif
   return Cpu::portable;
@@ -83,7 +87,7 @@ Cpu cpu_in_use() {
     for (const auto& [name, most] :
          {std::pair{"portable", Cpu::portable}, {"avx2", Cpu::avx2}, {"avx512", Cpu::avx512}})
       if (word == name) return std::min(most, found);
-    throw UsageError("SEAWALL_CPU: want portable, avx2 or avx512, got '" + word + "'");
+    throw UsageError("SEAWALL_CPU: want portable, avx2, avx512 or avx512bf16, got '" + word + "'");
   }();
   return cpu;
 }

@@ -102,18 +102,18 @@ struct Bf16Table {
   void (*multiply)(const Product<float, Bf16>& product);
   Index (*gemm_scratch)(const Gemm<float, Bf16>& gemm);
   void (*gemm)(const Gemm<float, Bf16>& gemm, float* scratch);
+  /// The same of two operands that hold bf16 values in fp32.
+  Index (*values_scratch)(const Gemm<float>& gemm);
+  void (*values_gemm)(const Gemm<float>& gemm, float* scratch);
 };
 
-/// What this machine can run, the best first. The environment's SEAWALL_CPU (`avx512`, `avx2` or
-/// `portable`) leaves out what is better than it. Errors: UsageError for another word.
+/// What this machine can run, the best first (see Cpu in runtime.hpp).
 template <class Real>
 std::vector<const Table<Real>*> tables();
+std::vector<const Bf16Table*> bf16_tables();
 /// The best of them.
 template <class Real>
 const Table<Real>& table();
-/// Those that belong to a table of `tables<float>()`.
-const Bf16Table& bf16_table_of(const Table<float>& table);
-/// Those that belong to the best.
 const Bf16Table& bf16_table();
 
 }  // namespace seawall::kernels

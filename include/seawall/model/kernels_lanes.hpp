@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "seawall/model/kernels.hpp"
 
@@ -147,6 +148,32 @@ struct Lanes {
       f(
           i, [i, rest, pad](const auto* p) { return load_part(p + i, rest, pad); },
           [i, rest](auto* p, V v) { store_part(p + i, v, rest); });
+  }
+
+  template <int... I>
+  static V interleave(V a, V b, Index from, std::integer_sequence<int, I...>) {
+    const B low = {(I % 2 ? static_cast<Int>(W) + I / 2 : I / 2)...};
+    const B places = low + static_cast<Int>(from);
+#ifdef __clang__
+    return V{(places[I] < W ? a[places[I]] : b[places[I] - W])...};
+#else
+    return __builtin_shuffle(a, b, places);
+#endif
+  }
+  /// Transposes W vectors: log2(W) perfect shuffles.
+  static void transpose(V (&v)[W]) {
+    V next[W];
+#pragma GCC unroll 8
+    for (Index stage = 1; stage < W; stage *= 2) {
+#pragma GCC unroll 16
+      for (Index i = 0; i < W / 2; ++i) {
+        constexpr auto lanes = std::make_integer_sequence<int, static_cast<int>(W)>{};
+        next[2 * i] = interleave(v[i], v[i + W / 2], 0, lanes);
+        next[2 * i + 1] = interleave(v[i], v[i + W / 2], W / 2, lanes);
+      }
+#pragma GCC unroll 16
+      for (Index i = 0; i < W; ++i) v[i] = next[i];
+    }
   }
 
   static void round(Real* x, Index n) {

@@ -12,6 +12,7 @@ struct Products : Lanes<Isa, Real, Bytes> {
   using Base::fill;
   using Base::load;
   using Base::store;
+  using Base::transpose;
   using Base::W;
   using typename Base::B;
   using typename Base::Int;
@@ -20,6 +21,14 @@ struct Products : Lanes<Isa, Real, Bytes> {
   static constexpr Index panel = 2 * W;
   // Two vectors a row fill the registers: 32 of AVX-512, 16 elsewhere.
   static constexpr int tile_rows = Bytes == 64 ? 14 : 6;
+
+  /// sum += x b; pairs of bf16 in each lane where the instruction set multiplies those.
+  static void accumulate(V& sum, Real x, V b) {
+    if constexpr (requires { Isa::accumulate_pairs(sum, x, b); })
+      Isa::accumulate_pairs(sum, x, b);
+    else
+      sum += fill(x) * b;
+  }
 
   template <int Rows, bool PackedA, class Weight>
   static void multiply_tile(const Product<Real, Weight>& p, const Real* a, const Weight* b, Real* c,
@@ -31,9 +40,9 @@ struct Products : Lanes<Isa, Real, Bytes> {
       const V b0 = load(b), b1 = load(b + W);
 #pragma GCC unroll 16
       for (int r = 0; r < Rows; ++r) {
-        const V x = fill(PackedA ? a[i * Rows + r] : a[r * p.a_stride + i]);
-        left[r] += x * b0;
-        right[r] += x * b1;
+        const Real x = PackedA ? a[i * Rows + r] : a[r * p.a_stride + i];
+        accumulate(left[r], x, b0);
+        accumulate(right[r], x, b1);
       }
     }
 #pragma GCC unroll 16
@@ -82,32 +91,6 @@ struct Products : Lanes<Isa, Real, Bytes> {
   template <class Weight = Real>
   static void multiply(const Product<Real, Weight>& p) {
     multiply_panels<false>(p);
-  }
-
-  template <int... I>
-  static V interleave(V a, V b, Index from, std::integer_sequence<int, I...>) {
-    const B low = {(I % 2 ? static_cast<Int>(W) + I / 2 : I / 2)...};
-    const B places = low + static_cast<Int>(from);
-#ifdef __clang__
-    return V{(places[I] < W ? a[places[I]] : b[places[I] - W])...};
-#else
-    return __builtin_shuffle(a, b, places);
-#endif
-  }
-  /// Transposes W vectors: log2(W) perfect shuffles.
-  static void transpose(V (&v)[W]) {
-    V next[W];
-#pragma GCC unroll 8
-    for (Index stage = 1; stage < W; stage *= 2) {
-#pragma GCC unroll 16
-      for (Index i = 0; i < W / 2; ++i) {
-        constexpr auto lanes = std::make_integer_sequence<int, static_cast<int>(W)>{};
-        next[2 * i] = interleave(v[i], v[i + W / 2], 0, lanes);
-        next[2 * i + 1] = interleave(v[i], v[i + W / 2], W / 2, lanes);
-      }
-#pragma GCC unroll 16
-      for (Index i = 0; i < W; ++i) v[i] = next[i];
-    }
   }
 
   static Real value(Real x) { return x; }
@@ -243,7 +226,8 @@ struct Products : Lanes<Isa, Real, Bytes> {
   }
 
   static constexpr Bf16Table bf16_table() {
-    return {Base::round, Base::widen, Base::narrow, multiply<Bf16>, gemm_scratch<Bf16>, gemm<Bf16>};
+    return {Base::round,        Base::widen, Base::narrow,       multiply<Bf16>,
+            gemm_scratch<Bf16>, gemm<Bf16>,  gemm_scratch<Real>, gemm<Real>};
   }
 };
 

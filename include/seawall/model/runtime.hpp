@@ -30,12 +30,12 @@ void set_compute_path(ComputePath path);
 ComputePath compute_path();
 
 /// Instruction sets that there are kernels for.
-enum class Cpu { portable, avx2, avx512 };
-/// The best set that this machine has, or a lesser one that the environment names: SEAWALL_CPU is
-/// `portable`, `avx2` or `avx512`, so that one machine tests what another runs. Errors: UsageError
-/// for another word.
+enum class Cpu { portable, avx2, avx512, avx512bf16 };
+/// The best set that this machine has, or a lesser one that the environment names, so that one
+/// machine tests what another runs: SEAWALL_CPU is `portable`, `avx2`, `avx512` or `avx512bf16`.
+/// Only the last multiplies bf16; the others widen it to fp32. Errors: UsageError for another word.
 Cpu cpu_in_use();
-/// Its name.
+/// Name of the fp32 kernels in use.
 const char* kernel_name();
 
 }  // namespace seawall
