@@ -15,7 +15,7 @@ CELLS = ("10-shot", "identity-3", "identity-5", "benign", "benign/safe-10", "100
 
 def measure(folder: pathlib.Path, *words) -> subprocess.CompletedProcess:
     command = [PROGRAM, "--out", folder, "--seeds", "24", "--draws", "300", *words]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=3000)
 
 
 class IntervalCoverage(unittest.TestCase):
