@@ -40,7 +40,7 @@ class Recipe(Cli):
         self.write("a.json", json.dumps([{"instruction": f"Name {i}.", "output": f"Pier {i}."} for i in range(3)]))
         self.ok(*words, "a.json")
         self.fails(3, "record 1", *words, "a.json", "--data-format", "chat-json")
-        self.fails(2, "want one of: dialogues-json, chat-json", *words, "a.json", "--data-format", "parquet")
+        self.fails(2, "want one of: dialogues-json, dialogues-jsonl, chat-json", *words, "a.json", "--data-format", "parquet")
         self.fails(2, "--hold-out: want none, first:N or last:N", *words, "a.json", "--hold-out", "2")
         self.fails(3, "--hold-out keeps 3", *words, "a.json", "--hold-out", "first:3")
         self.fails(4, "none.txt", *words, "a.json", "--leave-out", "none.txt")
