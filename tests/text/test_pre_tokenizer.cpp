@@ -2,6 +2,7 @@
 
 #include "seawall/text/gguf_pre.hpp"
 #include "seawall/text/pre_tokenizer.hpp"
+#include "tests/support/files.hpp"
 
 namespace seawall {
 namespace {
