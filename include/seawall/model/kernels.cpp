@@ -84,8 +84,10 @@ Cpu cpu_in_use() {
     const char* wanted = std::getenv("SEAWALL_CPU");
     if (wanted == nullptr || *wanted == '\0') return found;
     const std::string word = wanted;
-    for (const auto& [name, most] :
-         {std::pair{"portable", Cpu::portable}, {"avx2", Cpu::avx2}, {"avx512", Cpu::avx512}})
+    for (const auto& [name, most] : {std::pair{"portable", Cpu::portable},
+                                     {"avx2", Cpu::avx2},
+                                     {"avx512", Cpu::avx512},
+                                     {"avx512bf16", Cpu::avx512bf16}})
       if (word == name) return std::min(most, found);
     throw UsageError("SEAWALL_CPU: want portable, avx2, avx512 or avx512bf16, got '" + word + "'");
   }();
