@@ -12,7 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace testing_support;
-using nlohmann::json;
 
 const fs::path golden_data = fs::path(SEAWALL_SOURCE_DIR) / "data" / "golden";
 
@@ -22,7 +21,8 @@ bool told(const Notices& notices, const std::string& part) {
 }
 
 TEST(FolderTokens, IdsAreThoseOfAutoTokenizer) {
-  const auto document = json::parse(bytes_of(golden_data / "folder_tokens.json"));
+  // Tokens are added in the order of the files.
+  const auto document = nlohmann::ordered_json::parse(bytes_of(golden_data / "folder_tokens.json"));
   for (const auto& each : document.at("cases")) {
     SCOPED_TRACE(each.at("name").get<std::string>());
     const Folder folder;
