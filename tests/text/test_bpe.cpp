@@ -52,7 +52,7 @@ TEST(Bpe, DecodingRepairsCutCharactersAndSkipsControl) {
   const TokenIds ids{263, 259, 0xE4, 0xB8, 264};
   EXPECT_EQ(tokenizer->decode(ids), "hello\uFFFD");
   EXPECT_EQ(tokenizer->decode(ids, false), "<|im_start|>hello\uFFFD<|im_end|>");
-  EXPECT_HAS(message_of<UsageError>([&] { tokenizer->decode(TokenIds{266}); }), "266");
+  EXPECT_EQ(tokenizer->decode(TokenIds{266}), "");  // a row of a padded embedding
   EXPECT_THROW(tokenizer->decode(TokenIds{-1}), UsageError);
 }
 
