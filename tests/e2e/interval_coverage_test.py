@@ -53,7 +53,7 @@ class IntervalCoverage(unittest.TestCase):
         # Normal seeds: t holds in some 95 %; resampling three of them does not.
         least = {}
         for line in done.stdout.splitlines():
-            found = re.match(r"([^,]+(?:, (?:logit|Wilson))?),[\d. /,]+,([\d.]+),([\d.]+)$", line)
+            found = re.match(r"([^,]+(?:, (?:logit|Wilson|bounded \(printed\)))?),[\d. /,]+,([\d.]+),([\d.]+)$", line)
             if found and " / " in line:
                 least.setdefault(found[1], []).append((float(found[2]), float(found[3])))
         self.assertEqual(len(least), 8, done.stdout)
