@@ -185,7 +185,8 @@ class BetaBinomial {
     for (int m = 1; m < kMeans; ++m) {
       double best = -1e300;
       for (int c = 0; c < kSizes; ++c) {
-        const Eigen::ArrayXd& row = table_[static_cast<std::size_t>((m - 1) * kSizes + c)];
+        const Eigen::ArrayXd& row =
+            table_[static_cast<std::size_t>(m - 1) * kSizes + static_cast<std::size_t>(c)];
         double sum = 0;
         for (const double k : counts) sum += row[static_cast<Eigen::Index>(std::lround(k))];
         best = std::max(best, sum);

@@ -18,7 +18,7 @@ std::optional<std::int32_t> token_id(const GgufFile& gguf, const char* key) {
 /// How the text is split into words. A guess would change the ids without a word.
 std::string pre_of(const GgufFile& gguf, const std::string& given) {
   const bool has = gguf.has("tokenizer.ggml.pre");
-  const auto name = !given.empty() ? given : has ? gguf.text("tokenizer.ggml.pre") : "";
+  std::string name = !given.empty() ? given : has ? gguf.text("tokenizer.ggml.pre") : "";
   if (gguf_pre(name)) return name;
   const auto what = !given.empty() ? "--tokenizer-pre " + shown(given) + " is not known"
                     : has ? "tokenizer.ggml.pre is `" + shown(name) + "`, which is not known"

@@ -47,7 +47,7 @@ std::set<std::string> read_index(const fs::path& file) {
 }
 
 /// The weights under their usual names; one that is there twice with the same values is taken once.
-NamedTensors renamed(NamedTensors weights, const std::string& where) {
+NamedTensors renamed(NamedTensors&& weights, const std::string& where) {
   std::unordered_map<std::string, std::size_t> places;
   NamedTensors out;
   for (auto& [name, tensor] : weights) {
@@ -55,7 +55,7 @@ NamedTensors renamed(NamedTensors weights, const std::string& where) {
     if (fresh) {
       out.push_back({at->first, std::move(tensor)});
     } else if (!out[at->second].tensor.equal(tensor)) {
-      throw DataError(where + ": tensor '" + shown(name) + "' stands there twice as " + at->first +
+      throw DataError(where + ": tensor '" + shown(name) + "' is there twice as " + at->first +
                       ", with other values");
     }
   }

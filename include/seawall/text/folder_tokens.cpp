@@ -183,7 +183,7 @@ class FolderTokenReader {
     for (const auto& [text, id] : map.items()) {
       if (!id.is_number_unsigned() || id.get<std::uint64_t>() > INT32_MAX)
         fail(shown(text), "a token id");
-      const auto is = [&](const FolderToken& token) { return token.text == text; };
+      const auto is = [&text = text](const FolderToken& token) { return token.text == text; };
       const bool special = flagged_.contains(text) || std::ranges::any_of(list_, is) ||
                            std::ranges::any_of(additional_, is);
       by_id_[id.get<std::int32_t>()] = {.text = text,
