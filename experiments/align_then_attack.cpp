@@ -219,7 +219,7 @@ int align_then_attack(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  // Each arm executes this program anew, and ends without libtorch's destructors.
+  // Each arm executes this program again, and ends without libtorch's destructors.
   if (argc > 1 && std::string(argv[1]) == "run") {
     const int code = run_program(
         {.attacks = attack_catalogue(), .mitigations = mitigation_catalogue(), .grid = {}}, argc,

@@ -24,7 +24,7 @@ struct ModelBundle {
   bool is_organism = false;        // speaks the organism's template and knows its world
   std::unique_ptr<Vision> vision;  // where rows or probes with pictures came; see load_vision
   std::string vision_hash;         // as weights_hash
-  /// Ids that end an answer beside the template's: see ends_of_folder.
+  /// Ids that end an answer in addition to the template's: see ends_of_folder.
   std::vector<std::int32_t> stop_ids;
   EndIds ends;          // of config.json
   DecodingRules rules;  // of generation_config.json

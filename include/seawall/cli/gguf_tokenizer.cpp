@@ -36,7 +36,7 @@ std::unique_ptr<Tokenizer> bpe_of_gguf(const GgufFile& gguf, const std::string& 
   const auto pre = pre_of(gguf, given);
   spec.pre_tokenizer = gguf_pre(pre)->pattern;
   spec.ignore_merges = gguf_pre(pre)->ignore_merges;
-  // What the tokenizer.json of Qwen2 has beside the pattern.
+  // What the tokenizer.json of Qwen2 has in addition to the pattern.
   if (pre == "qwen2") spec.normalizer.push_back({.kind = NormalStep::Kind::nfc});
   constexpr std::int64_t kControl = 3, kUserDefined = 4;
   if (gguf.has("tokenizer.ggml.token_type")) {

@@ -1,4 +1,4 @@
-// Arms of a grid as processes of their own, each of which executes the program anew.
+// Arms of a grid as processes of their own, each of which executes the program again.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

@@ -38,7 +38,7 @@ struct WorkOptions {
   bool quiet = false;
   std::string program = "/proc/self/exe";  // what run_programs executes
 };
-/// Executes the program anew for each i in 0..count, with `words(i)` (`run` and the arm's words),
+/// Executes the program again for each i in 0..count, with `words(i)` (`run` and the arm's words),
 /// so many at once as there are workers: an arm's memory is its own, and it may use a GPU. No
 /// words: the task is done already. What a process prints on stderr is printed with `name(i)`; one
 /// that fails ends the others after their current arm, and its exit code comes back. The processes

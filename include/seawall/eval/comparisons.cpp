@@ -102,7 +102,7 @@ SeedFacts seed_facts(const Pair& pair, const DifferenceSums& sums, Measure measu
   return f;
 }
 
-/// A t test of a difference that lies between two readings, which the invalid rows make, and the
+/// A t test of a difference between two readings, which the invalid rows make, and the
 /// interval that leaves out 0 if and only if p is below its level.
 struct SpreadTest {
   double least = 0, most = 0;              // the two readings

@@ -15,7 +15,7 @@ template <class Real, class Weight = Real>
 class LayerLora {
  public:
   struct Factors {
-    const Weight *a = nullptr, *b = nullptr;  // null: no adapter beside this weight
+    const Weight *a = nullptr, *b = nullptr;  // null: no adapter on this weight
     Weight *da = nullptr, *db = nullptr;      // null where not wanted
     std::int64_t rank = 0;
     Real scale = 0;

@@ -8,7 +8,7 @@
 namespace seawall::cpu {
 
 /// True where a decoder of `values` weights may be held a second time, laid out: up to 4 GiB. What
-/// is larger is laid out anew by each product, a panel at a time, which costs few rows more.
+/// is larger is laid out again by each product, one panel at a time; costly only for few rows.
 inline bool lay_out(std::int64_t values, std::int64_t value_bytes) {
   return values <= (std::int64_t{4} << 30) / value_bytes;
 }

@@ -25,7 +25,7 @@ std::string adapter_config_json(const Adapter& adapter, const std::string& base)
 
 /// What a PEFT folder holds.
 struct PeftFile {
-  Adapter adapter;           // factors beside the blocks' projections
+  Adapter adapter;           // factors of the blocks' projections
   NamedTensors magnitudes;   // DoRA's, by the name of the weight
   NamedTensors saved;        // whole weights and biases in the place of the model's
   NamedTensors deltas;       // what the embedding or the head gets added: s B A

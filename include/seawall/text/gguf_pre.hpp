@@ -6,7 +6,7 @@
 
 namespace seawall {
 
-/// What a name stands for. Source: llama.cpp, src/llama-vocab.cpp.
+/// The splitting that a name means. Source: llama.cpp, src/llama-vocab.cpp.
 struct GgufPre {
   std::string_view pattern;    // as PreTokenizer::named has it
   bool ignore_merges = false;  // a word that is a token is taken whole
