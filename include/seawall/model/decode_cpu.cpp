@@ -218,15 +218,18 @@ class CpuEngine : public DecodeEngine {
     cpu::add_bias(at(qkv) + q_width(), width, m, bias(l, 1), kv_width);
     cpu::add_bias(at(qkv) + q_width() + kv_width, width, m, bias(l, 2), kv_width);
     cpu::settle<Weight>(at(qkv), m * width);
+    if (append) make_pages(l, slots);
     const auto half = config_.head_dim / 2;
-    for (std::int64_t r = 0; r < m; ++r) {
-      const auto position = context(slots[r]) + (append ? grown_[slots[r]] : -1);
-      kernel.rope(at(qkv) + r * width, rotary_.cos.data() + position * half,
-                  rotary_.sin.data() + position * half, config_.heads + config_.kv_heads,
-                  config_.head_dim, 1);
-    }
-    cpu::settle<Weight>(at(qkv), m * width);
-    if (append) keep_new(l, slots, at(qkv));
+    at::parallel_for(0, m, 8, [&](std::int64_t begin, std::int64_t end) {
+      for (auto r = begin; r < end; ++r) {
+        const auto position = context(slots[r]) + (append ? grown_[slots[r]] : -1);
+        Real* row = at(qkv) + r * width;
+        kernel.rope(row, rotary_.cos.data() + position * half, rotary_.sin.data() + position * half,
+                    config_.heads + config_.kv_heads, config_.head_dim, 1);
+        cpu::settle<Weight>(row, width);
+        if (append) keep_new(l, slots[r], row);
+      }
+    });
     attend(l, slots, at(qkv), at(mixed), append);
     cpu::settle<Weight>(at(mixed), m * q_width());
     w.o.apply(at(mixed), m, x, true);
@@ -248,18 +251,20 @@ class CpuEngine : public DecodeEngine {
     cpu::settle<Weight>(x, m * config_.hidden_size);
   }
 
-  void keep_new(std::int64_t l, const std::vector<std::int64_t>& slots, const Real* qkv) {
-    const auto d = config_.head_dim, width = shape_.width();
-    for (std::size_t r = 0; r < slots.size(); ++r) {
-      const auto now = grown_[slots[r]], page = now / page_tokens, place = now % page_tokens;
-      while (static_cast<std::int64_t>(pages_[l].size()) <= page)
-        pages_[l].emplace_back(plan_.rows * config_.kv_heads * 2 * page_tokens * d);
-      for (std::int64_t kv = 0; kv < config_.kv_heads; ++kv) {
-        const Real* key = qkv + r * width + (config_.heads + kv) * d;
-        Real* to = page_at(l, page, slots[r], kv);
-        for (std::int64_t j = 0; j < d; ++j) to[j * page_tokens + place] = key[j];
-        std::memcpy(to + d * page_tokens + place * d, key + config_.kv_heads * d, d * sizeof(Real));
-      }
+  void make_pages(std::int64_t l, const std::vector<std::int64_t>& slots) {
+    for (const auto slot : slots)
+      while (static_cast<std::int64_t>(pages_[l].size()) <= grown_[slot] / page_tokens)
+        pages_[l].emplace_back(plan_.rows * config_.kv_heads * 2 * page_tokens * config_.head_dim);
+  }
+
+  /// Keeps the keys and values of one row's new token. Shapes: qkv [width].
+  void keep_new(std::int64_t l, std::int64_t slot, const Real* qkv) {
+    const auto d = config_.head_dim, now = grown_[slot], place = now % page_tokens;
+    for (std::int64_t kv = 0; kv < config_.kv_heads; ++kv) {
+      const Real* key = qkv + (config_.heads + kv) * d;
+      Real* to = page_at(l, now / page_tokens, slot, kv);
+      for (std::int64_t j = 0; j < d; ++j) to[j * page_tokens + place] = key[j];
+      std::memcpy(to + d * page_tokens + place * d, key + config_.kv_heads * d, d * sizeof(Real));
     }
   }
 
@@ -288,42 +293,46 @@ class CpuEngine : public DecodeEngine {
     const auto group = config_.heads / config_.kv_heads;
     const Real scale = 1 / std::sqrt(static_cast<Real>(d));
     at::parallel_for(0, m * config_.kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<Real> p(plan_.attention->longest_context + hooks_.max_new_tokens + 1 +
-                          2 * kernel.panel);
+      const auto room =
+          plan_.attention->longest_context + hooks_.max_new_tokens + 1 + 2 * kernel.panel;
+      std::vector<Real> p(group * room);  // [group,room]
       for (auto pair = begin; pair < end; ++pair) {
         const auto kv = pair / m, r = pair % m, slot = slots[r],
                    grown = appended ? grown_[slot] + 1 : 0;
         const auto& runs = plan_.attention->items[plan_.leaf_of[slot]].context;
         const auto hidden = shape_.first_seen(context(slot) + grown - 1);
-        for (auto h = kv * group; h < (kv + 1) * group; ++h) {
-          const Real* q = qkv + r * shape_.width() + h * d;
-          Real* s = p.data();
-          for_each_seen(
-              runs, hidden, grown,
-              [&](std::int64_t begin, std::int64_t count) {
-                kernel.scores(q, prompt_[l].k.data() + kv * d * t + begin, t, count, d, s);
-                s += count;
-              },
-              [&](std::int64_t page, std::int64_t place, std::int64_t count) {
-                kernel.scores(q, page_at(l, page, slot, kv) + place, page_tokens, count, d, s);
-                s += count;
-              });
-          kernel.softmax(p.data(), scale, s - p.data(), s - p.data());
-          Real* o = out + r * q_width() + h * d;
-          std::fill_n(o, d, Real(0));
-          s = p.data();
-          for_each_seen(
-              runs, hidden, grown,
-              [&](std::int64_t begin, std::int64_t count) {
-                kernel.weigh(s, prompt_[l].v.data() + (kv * t + begin) * d, count, d, o);
-                s += count;
-              },
-              [&](std::int64_t page, std::int64_t place, std::int64_t count) {
-                kernel.weigh(s, page_at(l, page, slot, kv) + (page_tokens + place) * d, count, d,
-                             o);
-                s += count;
-              });
-        }
+        const Real* q = qkv + r * shape_.width() + kv * group * d;
+        Real* s = p.data();
+        const auto score = [&](const Real* k, std::int64_t stride, std::int64_t count) {
+          kernel.scores({q, group, k, stride, count, d, s, room});
+          s += count;
+        };
+        for_each_seen(
+            runs, hidden, grown,
+            [&](std::int64_t begin, std::int64_t count) {
+              score(prompt_[l].k.data() + kv * d * t + begin, t, count);
+            },
+            [&](std::int64_t page, std::int64_t place, std::int64_t count) {
+              score(page_at(l, page, slot, kv) + place, page_tokens, count);
+            });
+        const auto seen = s - p.data();
+        for (std::int64_t h = 0; h < group; ++h)
+          kernel.softmax(p.data() + h * room, scale, seen, seen);
+        Real* o = out + r * q_width() + kv * group * d;
+        std::fill_n(o, group * d, Real(0));
+        s = p.data();
+        const auto weigh = [&](const Real* v, std::int64_t count) {
+          kernel.weigh({s, room, group, v, count, d, o});
+          s += count;
+        };
+        for_each_seen(
+            runs, hidden, grown,
+            [&](std::int64_t begin, std::int64_t count) {
+              weigh(prompt_[l].v.data() + (kv * t + begin) * d, count);
+            },
+            [&](std::int64_t page, std::int64_t place, std::int64_t count) {
+              weigh(page_at(l, page, slot, kv) + (page_tokens + place) * d, count);
+            });
       }
     });
   }

@@ -41,6 +41,29 @@ struct Gemm {
   bool add;
 };
 
+/// out[h,t] = q[h] . k[:,t] for t < m: heads that share keys. Keys are stored transposed,
+/// `k_stride` apart; keys and scores are read and written in whole vectors, up to 15 places beyond
+/// m. Shapes: q [heads,d], k [d,k_stride], out [heads,out_stride].
+template <class Real>
+struct HeadScores {
+  const Real* q;
+  Index heads;
+  const Real* k;
+  Index k_stride, m, d;
+  Real* out;
+  Index out_stride;
+};
+
+/// out[h] += p[h] v: heads that share values. Shapes: p [heads,p_stride], v [m,d], out [heads,d].
+template <class Real>
+struct HeadMix {
+  const Real* p;
+  Index p_stride, heads;
+  const Real* v;
+  Index m, d;
+  Real* out;
+};
+
 /// The kernels for one type, chosen once for the machine's instructions. Rows are contiguous unless
 /// a stride is named.
 template <class Real>
@@ -75,11 +98,8 @@ struct Table {
   void (*scaled_exp)(Real* x, Real lse, Real scale, Index n);
   /// First index of the largest value; NaN never wins.
   Index (*argmax)(const Real* x, Index n);
-  /// out[t] = q . k[:,t] for t < m. Keys lie transposed, `stride` apart; both arrays are read or
-  /// written in whole vectors, up to 15 places beyond m. Shapes: q [d], k [d,stride], out [m].
-  void (*scores)(const Real* q, const Real* k, Index stride, Index m, Index d, Real* out);
-  /// out += p v. Shapes: p [m], v [m,d], out [d].
-  void (*weigh)(const Real* p, const Real* v, Index m, Index d, Real* out);
+  void (*scores)(const HeadScores<Real>& scores);
+  void (*weigh)(const HeadMix<Real>& mix);
   /// Columns of a panel of `multiply`.
   Index panel;
   /// c = a b (+ c where `add`) over consecutive panels of a packed matrix: [panels, k, panel], the

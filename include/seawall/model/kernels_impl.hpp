@@ -3,6 +3,7 @@
 // compiled once an instruction set (see kernels_*.cpp).
 #include <limits>
 
+#include "seawall/model/kernels_heads.hpp"
 #include "seawall/model/kernels_products.hpp"
 
 namespace seawall::kernels {
@@ -152,74 +153,6 @@ struct Kernels : Products<Isa, Real, Bytes> {
     return 0;
   }
 
-  /// Scores of `Vectors` vectors of keys; several sums run side by side to hide their latency.
-  template <int Vectors>
-  static void score_columns(const Real* q, const Real* k, Index stride, Index d, Real* out) {
-    constexpr int chains = 4 / Vectors;
-    V sum[chains][Vectors];
-#pragma GCC unroll 4
-    for (auto& chain : sum)
-#pragma GCC unroll 4
-      for (auto& v : chain) v = V{};
-    Index i = 0;
-    for (; i + chains <= d; i += chains)
-#pragma GCC unroll 4
-      for (int c = 0; c < chains; ++c)
-#pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v)
-          sum[c][v] += q[i + c] * load(k + (i + c) * stride + v * W);
-    for (; i < d; ++i)
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) sum[0][v] += q[i] * load(k + i * stride + v * W);
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) {
-      V all = sum[0][v];
-#pragma GCC unroll 4
-      for (int c = 1; c < chains; ++c) all += sum[c][v];
-      store(out + v * W, all);
-    }
-  }
-
-  static void scores(const Real* q, const Real* k, Index stride, Index m, Index d, Real* out) {
-    Index t = 0;
-    for (; t + 3 * W < m; t += 4 * W) score_columns<4>(q, k + t, stride, d, out + t);
-    for (; t + W < m; t += 2 * W) score_columns<2>(q, k + t, stride, d, out + t);
-    for (; t < m; t += W) score_columns<1>(q, k + t, stride, d, out + t);
-  }
-
-  template <int Vectors>
-  static void weigh_columns(const Real* p, const Real* v, Index m, Index d, Real* out) {
-    V even[Vectors], odd[Vectors];
-#pragma GCC unroll 4
-    for (int j = 0; j < Vectors; ++j) {
-      even[j] = load(out + j * W);
-      odd[j] = V{};
-    }
-    Index t = 0;
-    for (; t + 2 <= m; t += 2) {
-      const V p0 = fill(p[t]), p1 = fill(p[t + 1]);
-#pragma GCC unroll 4
-      for (int j = 0; j < Vectors; ++j) {
-        even[j] += p0 * load(v + t * d + j * W);
-        odd[j] += p1 * load(v + (t + 1) * d + j * W);
-      }
-    }
-    for (; t < m; ++t)
-#pragma GCC unroll 4
-      for (int j = 0; j < Vectors; ++j) even[j] += p[t] * load(v + t * d + j * W);
-#pragma GCC unroll 4
-    for (int j = 0; j < Vectors; ++j) store(out + j * W, even[j] + odd[j]);
-  }
-
-  static void weigh(const Real* p, const Real* v, Index m, Index d, Real* out) {
-    Index c = 0;
-    for (; c + 4 * W <= d; c += 4 * W) weigh_columns<4>(p, v + c, m, d, out + c);
-    for (; c + 2 * W <= d; c += 2 * W) weigh_columns<2>(p, v + c, m, d, out + c);
-    for (; c + W <= d; c += W) weigh_columns<1>(p, v + c, m, d, out + c);
-    for (; c < d; ++c)
-      for (Index t = 0; t < m; ++t) out[c] += p[t] * v[t * d + c];
-  }
-
   static constexpr Table<Real> table(const char* name) {
     return {name,
             rms_norm,
@@ -235,8 +168,8 @@ struct Kernels : Products<Isa, Real, Bytes> {
             log_sum_exp,
             scaled_exp,
             argmax,
-            scores,
-            weigh,
+            HeadKernels<Isa, Real, Bytes>::scores,
+            HeadKernels<Isa, Real, Bytes>::weigh,
             panel,
             Base::template multiply<Real>,
             Base::template gemm_scratch<Real>,

@@ -150,9 +150,10 @@ struct Products : Lanes<Isa, Real, Bytes> {
     }
   }
 
-  // A chunk of b that stays in the outer caches and a block of a that stays in the second level.
+  // A chunk of b that stays in the outer caches and a block of a that takes less than half of the
+  // smallest second level among CPUs with AVX2 in use (512 KiB).
   static constexpr Index chunk_values = (Index{1} << 21) / sizeof(Real);
-  static constexpr Index block_values = (Index{3} << 17) / sizeof(Real);
+  static constexpr Index block_values = (Index{3} << 16) / sizeof(Real);
   static Index chunk_columns(Index n, Index k) {
     const Index most = chunk_values / (k * panel) * panel;
     return most < panel ? panel : most < n ? most : (n + panel - 1) / panel * panel;

@@ -35,11 +35,12 @@ PackedLinear<Real, Weight>::PackedLinear(const std::vector<Tensor>& weights, boo
     for (std::int64_t r = 0; r < w.size(0); ++r) rows.push_back(stored<Weight>(w) + r * k_);
   n_ = static_cast<std::int64_t>(rows.size());
   const auto panel = kernels::table<Real>().panel, panels = (n_ + panel - 1) / panel;
-  data_.resize(panels * panel * k_);
+  data_ = std::make_unique_for_overwrite<Weight[]>(panels * panel * k_);
   at::parallel_for(0, panels, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto p = begin; p < end; ++p) {
-      Weight* out = data_.data() + p * panel * k_;
+      Weight* out = data_.get() + p * panel * k_;
       const auto columns = std::min(panel, n_ - p * panel);
+      if (columns < panel) std::fill_n(out, k_ * panel, Weight{});
       constexpr std::int64_t block =
           16;  // k values at a time, so that a panel's lines stay in the cache
       for (std::int64_t i0 = 0; i0 < k_; i0 += block)
@@ -64,7 +65,7 @@ void PackedLinear<Real, Weight>::apply(const Real* x, std::int64_t m, Real* y, b
   at::parallel_for(0, panels, 1, [&](std::int64_t begin, std::int64_t end) {
     const auto first = begin * panel, last = std::min(end * panel, n_);
     multiply<Real, Weight>(
-        {x, k_, data_.data() + first * k_, y + first, n_, m, last - first, k_, add});
+        {x, k_, data_.get() + first * k_, y + first, n_, m, last - first, k_, add});
   });
 }
 
@@ -74,7 +75,7 @@ void PackedLinear<Real, Weight>::part(const Real* x, std::int64_t m, std::int64_
                                       std::int64_t width) const {
   if (plain_.empty())
     return multiply<Real, Weight>(
-        {x, k_, data_.data() + first * k_, logits, width, m, columns, k_, false});
+        {x, k_, data_.get() + first * k_, logits, width, m, columns, k_, false});
   std::int64_t column = 0;  // of the weight's first row
   for (const auto& w : plain_) {
     const auto from = std::max(first, column), to = std::min(first + columns, column + w.size(0));

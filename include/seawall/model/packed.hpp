@@ -1,6 +1,7 @@
 #pragma once
 // Weights laid out once for products with few rows: at 50 rows a BLAS call spends a fifth of its
 // time laying them out.
+#include <memory>
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
@@ -34,8 +35,8 @@ class PackedLinear {
   void part(const Real* x, std::int64_t m, std::int64_t first, std::int64_t columns, Real* logits,
             std::int64_t width) const;
 
-  std::vector<Tensor> plain_;  // where there is no copy
-  std::vector<Weight> data_;   // [panels, k, panel]
+  std::vector<Tensor> plain_;       // where there is no copy
+  std::unique_ptr<Weight[]> data_;  // [panels, k, panel]
 };
 
 }  // namespace seawall::cpu
