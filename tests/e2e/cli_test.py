@@ -107,6 +107,27 @@ class Words(Cli):
 
 
 class Runs(Cli):
+    @unittest.skipIf(os.cpu_count() < 2, "one thread never waits for another")
+    def test_threads_of_a_model_from_a_folder_wait_briefly(self):
+        self.ok("export", "--model", "organism", "--out", "folder")
+        free = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+
+        def spins(model: str, env: dict) -> set:
+            """Values of GOMP_SPINCOUNT that the process had while it ran."""
+            found = set()
+            with subprocess.Popen([SEAWALL, "evaluate", "--model", model, "--out", f"{len(model)}.h5", "--overwrite", "--quiet"],
+                                  cwd=self.folder, env=env, stdout=subprocess.DEVNULL) as child:  # fmt: skip
+                while child.poll() is None:
+                    words = pathlib.Path(f"/proc/{child.pid}/environ").read_bytes().split(b"\0")
+                    found |= {word.partition(b"=")[2] for word in words if word.startswith(b"GOMP_SPINCOUNT=")}
+                    time.sleep(0.005)
+            self.assertEqual(child.returncode, 0)
+            return found
+
+        self.assertEqual(spins("folder", free), {b"1000"})
+        self.assertEqual(spins("folder", {**free, "GOMP_SPINCOUNT": "7"}), {b"7"})
+        self.assertEqual(spins("organism", free), set())  # starting it twice would cost more than it saves
+
     def test_run_resume_export(self):
         self.ok("run", *SHORT, "--out", "whole.h5")
         for name in ("whole.h5", "whole.metrics.csv", "whole.checkpoints"):

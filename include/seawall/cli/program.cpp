@@ -1,9 +1,14 @@
 #include "seawall/cli/program.hpp"
 
+#include <ATen/Parallel.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "seawall/cli/command_line.hpp"
@@ -48,6 +53,29 @@ void print_usage(std::ostream& out) {
          "usage, 3 bad input, 4 I/O, 5 diverged, 130/143 on signals.\n";
 }
 
+/// libgomp's threads spin for milliseconds while they wait for each other. When another process
+/// needs one of the cores, generation then takes three times as long instead of two. libgomp reads
+/// how long to spin when it is loaded, so the program is executed again, once, with a short time;
+/// only for models from a folder or file: those take longer to load than this does (0.2 s).
+void wait_briefly(char** argv) {
+  const auto is_set = [](const char* name) { return std::getenv(name) != nullptr; };
+  if (is_set("GOMP_SPINCOUNT") || is_set("OMP_WAIT_POLICY") || at::get_num_threads() < 2) return;
+  bool large = false;
+  for (char** word = argv; *word != nullptr; ++word) {
+    std::string_view model = *word;
+    if (model == "--model" && word[1] != nullptr)
+      model = word[1];
+    else if (model.starts_with("--model="))
+      model.remove_prefix(8);
+    else
+      continue;
+    large |= model != "organism";
+  }
+  if (!large) return;
+  ::setenv("GOMP_SPINCOUNT", "1000", 0);
+  ::execv("/proc/self/exe", argv);  // returns only if it fails: then waiting is as it was
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 int fail(ExitCode code, const std::string& what) {
@@ -78,6 +106,7 @@ int dispatch(const Program& program, const std::vector<std::string>& words) {
 }  // namespace
 
 int run_program(const Program& program, int argc, char** argv) {
+  wait_briefly(argv);
   h5::start();
   tune_allocator();
   try {
