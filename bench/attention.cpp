@@ -5,8 +5,8 @@
 #include <c10/core/GradMode.h>
 
 #include "bench/models.hpp"
+#include "model/attention.hpp"
 #include "seawall/cli/bundle.hpp"
-#include "seawall/model/attention.hpp"
 
 namespace seawall::bench {
 namespace {

@@ -5,8 +5,8 @@
 #include <map>
 
 #include "bench/models.hpp"
+#include "model/decode_engine.hpp"
 #include "seawall/cli/bundle.hpp"
-#include "seawall/model/decode_engine.hpp"
 
 namespace seawall::bench {
 namespace {

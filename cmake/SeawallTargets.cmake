@@ -60,10 +60,11 @@ function(seawall_library target pch sources links)
   add_library(seawall::${target} ALIAS ${target})
 endfunction()
 
-# seawall_room(NAME PCH light|torch LINK ... [DEFINE ...]): the library seawall_NAME from include/seawall/NAME.
+# seawall_room(NAME PCH light|torch LINK ... [DEFINE ...]): the library seawall_NAME from src/NAME. Whoever links it sees
+# include/ alone; the private headers in src/ are for the rooms themselves, their tests and the benches.
 function(seawall_room room)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "LINK;DEFINE")
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/seawall/${room}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${room}/*.cpp)
   seawall_library(seawall_${room} ${arg_PCH} "${sources}" "${arg_LINK}")
   get_target_property(type seawall_${room} TYPE)
   if(type STREQUAL INTERFACE_LIBRARY)
@@ -71,6 +72,7 @@ function(seawall_room room)
   else()
     set(scope PUBLIC)
     target_compile_definitions(seawall_${room} PRIVATE ${arg_DEFINE})
+    target_include_directories(seawall_${room} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   endif()
   target_include_directories(seawall_${room} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                                       $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

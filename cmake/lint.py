@@ -36,7 +36,7 @@ def closure(path: pathlib.Path, seen: dict) -> None:
         return
     seen[path] = path.read_bytes()
     for name in INCLUDE.findall(seen[path]):
-        for base in (ROOT / "include", ROOT, path.parent):
+        for base in (ROOT / "include", ROOT / "src", ROOT, path.parent):
             header = (base / name.decode()).resolve()
             if header.is_file() and header.is_relative_to(ROOT):
                 closure(header, seen)
@@ -55,7 +55,7 @@ def key(paths: list[pathlib.Path], version: bytes) -> str:
 
 def sources() -> set[pathlib.Path]:
     listed = subprocess.run(
-        ["git", "ls-files", "--", "include/*.cpp", "attacks/*.cpp", "mitigations/*.cpp", "experiments/*.cpp"],
+        ["git", "ls-files", "--", "src/*.cpp", "attacks/*.cpp", "mitigations/*.cpp", "experiments/*.cpp"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     )
     return {ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).exists()}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes include/seawall/text/unicode_tables.cpp: which code points are \\p{L}, \\p{N} and numeric to Hugging Face tokenizers.
+"""Writes src/text/unicode_tables.cpp: which code points are \\p{L}, \\p{N} and numeric to Hugging Face tokenizers.
 
     python3 data/golden/make_unicode_classes.py [--python FILE]
 
@@ -61,10 +61,10 @@ def table(name, points):
 def main():
     letters, numbers, digits = matched(r"\p{L}"), matched(r"\p{N}"), numeric()
     assert numbers <= digits and not letters & digits
-    out = HERE.parents[1] / "include" / "seawall" / "text" / "unicode_tables.cpp"
+    out = HERE.parents[1] / "src" / "text" / "unicode_tables.cpp"
     out.write_text(
         f"// Written by data/golden/make_unicode_classes.py from tokenizers {__version__}: first and last code points.\n"
-        '#include "seawall/text/unicode_classes.hpp"\n\nnamespace seawall {\nnamespace {\n\n// clang-format off\n'
+        '#include "text/unicode_classes.hpp"\n\nnamespace seawall {\nnamespace {\n\n// clang-format off\n'
         + table("letters", letters) + "\n" + table("numbers", numbers) + "\n"
         + "// To Rust, and so to the step Digits, but not to \\p{N}.\n" + table("more_digits", digits - numbers)
         + "// clang-format on\n\n}  // namespace\n\nstd::span<const std::uint32_t> letter_ranges() { return letters; }\n"

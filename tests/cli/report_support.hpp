@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/report/page.hpp"
 #include "seawall/cli/grid_folder.hpp"
-#include "seawall/cli/report/page.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/store/run_file.hpp"
 #include "tests/support/files.hpp"

@@ -1,5 +1,5 @@
 // Which chat template a model gets from its files and --template.
-#include "seawall/cli/bundle_template.hpp"
+#include "cli/bundle_template.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <set>
 
+#include "cli/results.hpp"
 #include "seawall/cli/reproduce.hpp"
-#include "seawall/cli/results.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/store/hdf5.hpp"
 #include "tests/support/files.hpp"

@@ -1,4 +1,4 @@
-#include "seawall/cli/labels.hpp"
+#include "cli/labels.hpp"
 
 #include "seawall/core/error.hpp"
 #include "tests/support/files.hpp"

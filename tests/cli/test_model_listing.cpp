@@ -1,5 +1,5 @@
 // `inspect` of models as large as real ones: sparse files, of which only headers are there.
-#include "seawall/cli/model_listing.hpp"
+#include "cli/model_listing.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,11 +2,11 @@
 // model becomes markup.
 #include <chrono>
 
+#include "cli/report/figure.hpp"
+#include "cli/report/html.hpp"
+#include "cli/report/sections.hpp"
+#include "cli/results.hpp"
 #include "report_support.hpp"
-#include "seawall/cli/report/figure.hpp"
-#include "seawall/cli/report/html.hpp"
-#include "seawall/cli/report/sections.hpp"
-#include "seawall/cli/results.hpp"
 
 namespace seawall::report_test {
 namespace {

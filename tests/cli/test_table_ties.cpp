@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "seawall/cli/results.hpp"
-#include "seawall/cli/table_ties.hpp"
+#include "cli/results.hpp"
+#include "cli/table_ties.hpp"
 
 namespace seawall {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "seawall/cli/weights_hash.hpp"
+#include "cli/weights_hash.hpp"
 #include "seawall/core/error.hpp"
 #include "tests/support/files.hpp"
 

@@ -1,7 +1,7 @@
 // Damaged data files.
 #include <zlib.h>
 
-#include "seawall/dataset/gzip.hpp"
+#include "dataset/gzip.hpp"
 #include "seawall/dataset/readers.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/fuzz.hpp"

@@ -1,5 +1,5 @@
 // Data files as gzip leaves them.
-#include "seawall/dataset/gzip.hpp"
+#include "dataset/gzip.hpp"
 
 #include <zlib.h>
 

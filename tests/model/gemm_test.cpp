@@ -1,4 +1,4 @@
-#include "seawall/model/gemm.hpp"
+#include "model/gemm.hpp"
 
 #include <gtest/gtest.h>
 

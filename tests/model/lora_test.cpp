@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "model/layer_lora.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/model/decoder.hpp"
 #include "seawall/model/generate.hpp"
-#include "seawall/model/layer_lora.hpp"
 #include "support.hpp"
 
 namespace seawall {

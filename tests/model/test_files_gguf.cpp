@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "seawall/model/gguf_types.hpp"
+#include "model/gguf_types.hpp"
 #include "test_files_support.hpp"
 
 namespace seawall {

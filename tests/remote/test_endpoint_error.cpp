@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "seawall/remote/endpoint_error.hpp"
+#include "remote/endpoint_error.hpp"
 #include "seawall/remote/http.hpp"
 
 namespace seawall {

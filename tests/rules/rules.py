@@ -33,6 +33,15 @@ MAY_INCLUDE = {
     "attacks": PLUGIN,
     "mitigations": PLUGIN,
 }
+# Tests of several rooms, and benches, that look into the private headers of a room.
+LOOKS_INSIDE = {
+    "bench/attention.cpp": {"model"},
+    "bench/decoder.cpp": {"model"},
+    "bench/loading.cpp": {"cli"},
+    "bench/models.hpp": {"cli"},
+    "bench/train_step.cpp": {"cli"},
+    "tests/golden/tokenizers_test.cpp": {"cli"},
+}
 # Rooms whose headers may not drag in torch/*: everyone includes them.
 LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "remote", "attacks", "mitigations"}
 # What only one room may touch.
@@ -56,50 +65,95 @@ def tracked(*patterns: str) -> list[pathlib.Path]:
 
 
 def ours() -> list[pathlib.Path]:
-    return tracked("include/*.hpp", "include/*.cpp", "attacks/*.?pp", "mitigations/*.?pp")
+    return tracked("include/*.hpp", "src/*.?pp", "attacks/*.?pp", "mitigations/*.?pp")
 
 
 def room(path: pathlib.Path) -> str:
+    """The room of include/seawall/ROOM/x.hpp, src/ROOM/x.cpp and tests/ROOM/x.cpp; elsewhere the first folder."""
     parts = path.relative_to(ROOT).parts
-    return parts[2] if parts[0] == "include" else parts[0]
+    return {"include": parts[2:], "src": parts[1:], "tests": parts[1:]}.get(parts[0], parts)[0]
 
 
 def room_of_include(name: str) -> str | None:
+    """The room of "seawall/ROOM/x.hpp" (public), "ROOM/x.hpp" (private) or a plug-in; None for what is not ours."""
     parts = name.split("/")
     if parts[0] == "seawall" and len(parts) > 2:
         return parts[1]
-    return parts[0] if parts[0] in ("attacks", "mitigations", "experiments", "tests", "bench") else None
+    return parts[0] if parts[0] in MAY_INCLUDE or parts[0] in ("experiments", "tests", "bench") else None
+
+
+def private(name: str) -> bool:
+    return name.split("/")[0] in MAY_INCLUDE and (ROOT / "src" / name).is_file()
 
 
 def includes(path: pathlib.Path) -> list[tuple[str, str]]:
     return INCLUDE.findall(path.read_text())
 
 
-def rule_includes() -> list[str]:
-    """Who may include whom, what only one room may touch, and no torch/torch.h."""
+def broken_table(where: pathlib.Path, mine: str, bracket: str, name: str) -> list[str]:
+    """What is wrong with one include of a room or plug-in, by the table."""
+    top, other = where.parts[0], room_of_include(name)
+    if bracket == '"' and other is None and top in ("include", "src"):
+        return [f'{where}: "{name}" must be written as seawall/ROOM/... (public) or ROOM/... (private)']
+    if other is None:
+        return []
     broken = []
+    if other != mine and other not in MAY_INCLUDE[mine]:
+        broken.append(f"{where}: {mine} may not include {name} (it may: {', '.join(sorted(MAY_INCLUDE[mine]))})")
+    another = top not in ("include", "src") and other == mine and where.stem != "catalogue"
+    if another and pathlib.PurePath(name).stem != where.stem:
+        broken.append(f"{where}: a plug-in may not include another one ({name})")
+    return broken
+
+
+def broken_private(where: pathlib.Path, mine: str, name: str) -> list[str]:
+    """A private header is for its own room, the tests of that room, and the tests and benches that name it."""
+    owner = name.split("/")[0]
+    if where.parts[0] == "include":
+        return [f"{where}: a public header includes {name}, which is private and not installed; move it to include/"]
+    inside = where.parts[0] in ("src", "tests") and mine == owner
+    if inside or owner in LOOKS_INSIDE.get(str(where), ()):
+        return []
+    return [f"{where}: {name} is private to {owner}; move it to include/seawall/{owner}/, or do without"]
+
+
+def rule_includes() -> list[str]:
+    """Who may include whom, what is private, what only one room may touch, and no torch/torch.h."""
+    broken, used = [], set()
     for path in tracked("*.hpp", "*.cpp"):
-        where, name_of_file = path.relative_to(ROOT), path.stem
+        where, mine = path.relative_to(ROOT), room(path)
         top = where.parts[0]
         for bracket, name in includes(path):
             if name == "torch/torch.h":
-                broken.append(f"{where}: includes torch/torch.h, 22 s a file; include the one header that is needed")
-            if top not in ("include", "attacks", "mitigations"):
+                broken.append(f"{where}: includes torch/torch.h, 22 s per file; include the one header that is needed")
+            if top not in ("tests", "bench") and room_of_include(name) != mine:
+                used.add(name)
+            if private(name):
+                broken += broken_private(where, mine, name)
+            if top not in ("include", "src", "attacks", "mitigations"):
                 continue
-            mine, other = room(path), room_of_include(name)
-            if bracket == '"' and other is None and top == "include":
-                broken.append(f"{where}: \"{name}\" must be written from include/, as seawall/ROOM/...")
-            if other is not None and other != mine and other not in MAY_INCLUDE[mine]:
-                broken.append(f"{where}: {mine} may not include {name} (it may: {', '.join(sorted(MAY_INCLUDE[mine]))})")
-            plugin_of_another = top != "include" and other == mine and name_of_file != "catalogue"
-            if plugin_of_another and pathlib.PurePath(name).stem != name_of_file:
-                broken.append(f"{where}: a plug-in may not include another one ({name})")
+            broken += broken_table(where, mine, bracket, name)
             if mine in LIGHT and path.suffix == ".hpp" and name.startswith("torch/"):
                 broken.append(f"{where}: a light header includes seawall/core/tensor.hpp or ATen/ops, not {name}")
             for library, owners in OWNED.items():
                 if name.startswith(library) and mine not in owners:
                     broken.append(f"{where}: {name} is for {' and '.join(owners)} alone")
-    return broken
+    return broken + needlessly_public(used)
+
+
+def needlessly_public(used: set[str]) -> list[str]:
+    """Public headers that no other room, plug-in, program or page includes, and no public header that one of them does."""
+    for text in tracked("README.md", "docs/*.md", "tests/consumer/*"):
+        used |= {name for _, name in INCLUDE.findall(text.read_text())}
+    headers = {str(path.relative_to(ROOT / "include")): path for path in tracked("include/*.hpp")}
+    reached, todo = set(), [name for name in used if name in headers]
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo += [other for _, other in includes(headers[name]) if other in headers]
+    return [f"include/{name}: only its own room includes it; move it to src/{name.removeprefix('seawall/')}"
+            for name in sorted(headers.keys() - reached)]
 
 
 def rule_catalogue() -> list[str]:
@@ -159,7 +213,7 @@ def closure(path: pathlib.Path, seen: dict) -> None:
     if path not in seen:
         seen[path] = path.read_text()
         for _, name in INCLUDE.findall(seen[path]):
-            for header in (ROOT / "include" / name, ROOT / name):
+            for header in (ROOT / "include" / name, ROOT / "src" / name, ROOT / name):
                 if header.is_file():
                     closure(header, seen)
 
@@ -176,8 +230,9 @@ def rule_headers(build: pathlib.Path, jobs: int) -> list[str]:
         where = path.relative_to(ROOT)
         if "#pragma once" not in path.read_text():
             broken.append(f"{where}: no #pragma once")
-        name = str(path.relative_to(ROOT / "include")) if where.parts[0] == "include" else str(where)
-        source = path.with_suffix(".cpp")
+        top = where.parts[0]
+        name = str(path.relative_to(ROOT / top)) if top in ("include", "src") else str(where)
+        source = (ROOT / "src" / name.removeprefix("seawall/") if top == "include" else path).with_suffix(".cpp")
         if source.exists():
             first = next(iter(includes(source)), ("", ""))[1]
             if first != name:

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
+#include "scenario/organism/pools.hpp"
 #include "seawall/policy/phrases.hpp"
 #include "seawall/scenario/organism.hpp"
 #include "seawall/scenario/organism/grade.hpp"
-#include "seawall/scenario/organism/pools.hpp"
 
 namespace seawall {
 namespace {

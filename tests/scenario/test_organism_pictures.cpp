@@ -4,9 +4,9 @@
 #include <cmath>
 #include <set>
 
+#include "scenario/organism/pools.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/scenario/organism/pictures.hpp"
-#include "seawall/scenario/organism/pools.hpp"
 #include "seawall/scenario/organism/recipe.hpp"
 
 namespace seawall::organism {

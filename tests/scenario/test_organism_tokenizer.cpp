@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "scenario/organism/pools.hpp"
 #include "seawall/scenario/organism/lessons.hpp"
-#include "seawall/scenario/organism/pools.hpp"
 #include "seawall/scenario/organism/tokenizer_model.hpp"
 
 namespace seawall::organism {

@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "scenario/organism/pools.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/policy/rows.hpp"
 #include "seawall/scenario/organism.hpp"
 #include "seawall/scenario/organism/grade.hpp"
 #include "seawall/scenario/organism/lessons.hpp"
-#include "seawall/scenario/organism/pools.hpp"
 #include "seawall/scenario/organism/world.hpp"
 
 namespace seawall::organism {

@@ -7,7 +7,7 @@
 
 #include "sample.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/store/tensor_io.hpp"
+#include "store/tensor_io.hpp"
 
 namespace seawall {
 namespace {

@@ -2,7 +2,7 @@
 #include <random>
 #include <thread>
 
-#include "seawall/text/bpe_merger.hpp"
+#include "text/bpe_merger.hpp"
 #include "text_support.hpp"
 
 namespace seawall {

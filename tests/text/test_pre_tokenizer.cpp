@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "seawall/text/gguf_pre.hpp"
-#include "seawall/text/pre_tokenizer.hpp"
 #include "tests/support/files.hpp"
+#include "text/pre_tokenizer.hpp"
 
 namespace seawall {
 namespace {

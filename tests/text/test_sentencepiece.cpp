@@ -3,7 +3,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "seawall/text/sentencepiece_proto.hpp"
+#include "text/sentencepiece_proto.hpp"
 #include "text_support.hpp"
 
 namespace seawall {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "seawall/core/error.hpp"
-#include "seawall/text/byte_level.hpp"
 #include "seawall/text/tokenizer.hpp"
 #include "tests/support/files.hpp"
+#include "text/byte_level.hpp"
 
 namespace seawall::testing_support {
 

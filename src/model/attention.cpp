@@ -1,0 +1,254 @@
+#include "model/attention.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "model/gemm.hpp"
+#include "seawall/model/kernels.hpp"
+
+namespace seawall {
+namespace {
+
+using Item = BatchPlan::Attention::Item;
+using Bucket = BatchPlan::Attention::Bucket;
+
+/// Pads `items` to one size.
+Bucket make_bucket(const std::vector<const Item*>& items, const at::Device& device,
+                   const AttentionShape& shape) {
+  Bucket bucket;
+  bucket.segments = static_cast<std::int64_t>(items.size());
+  for (const auto* item : items) {
+    bucket.n = std::max(bucket.n, item->length);
+    bucket.m = std::max(bucket.m, item->ancestors + item->length);
+  }
+  auto queries = at::zeros({bucket.segments, bucket.n}, at::kLong),
+       keys = at::zeros({bucket.segments, bucket.m}, at::kLong);
+  auto mask = at::zeros({bucket.segments, 1, bucket.n, bucket.m}, at::kBool);
+  std::vector<std::int64_t> taken;
+  for (std::int64_t s = 0; s < bucket.segments; ++s) {
+    const auto& item = *items[s];
+    auto* key = keys.data_ptr<std::int64_t>() + s * bucket.m;
+    for (const auto& run : item.context)
+      for (std::int64_t t = 0; t < run.length; ++t) *key++ = run.begin + t;
+    for (std::int64_t i = 0; i < bucket.n; ++i) {
+      bool* visible = mask.data_ptr<bool>() + (s * bucket.n + i) * bucket.m;
+      const bool real = i < item.length;
+      const auto place = real ? item.ancestors + i : 0, first = shape.first_seen(place);
+      std::fill_n(visible + first, place + 1 - first, true);
+      if (!real) continue;
+      queries.data_ptr<std::int64_t>()[s * bucket.n + i] = item.begin + i;
+      taken.push_back(s * bucket.n + i);
+    }
+  }
+  auto places = at::empty({static_cast<std::int64_t>(taken.size())}, at::kLong);
+  std::copy(taken.begin(), taken.end(), places.data_ptr<std::int64_t>());
+  bucket.queries = queries.view({-1}).to(device);
+  bucket.keys = keys.view({-1}).to(device);
+  bucket.mask = mask.to(device);
+  bucket.taken = places.to(device);
+  return bucket;
+}
+
+}  // namespace
+
+const BatchPlan::Attention::Buckets& BatchPlan::Attention::buckets(const at::Device& device,
+                                                                   std::int64_t window) const {
+  const std::lock_guard lock(making_);
+  const auto [found, fresh] = buckets_.try_emplace(window);
+  auto& made = found->second;
+  if (fresh) {
+    std::map<std::pair<int, int>, std::vector<const Item*>>
+        sizes;  // by powers of two of own length and context
+    std::int64_t tokens = 0;
+    for (const auto& item : items) {
+      auto power = [](std::int64_t n) {
+        return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(n)));
+      };
+      sizes[{power(item.length), power(item.ancestors + item.length)}].push_back(&item);
+      tokens += item.length;
+    }
+    auto order = at::empty({tokens}, at::kLong);
+    std::int64_t next = 0;
+    for (const auto& [size, list] : sizes) {
+      made.list.push_back(make_bucket(list, device, {.window = window}));
+      for (const auto* item : list)
+        for (std::int64_t t = 0; t < item->length; ++t)
+          order.data_ptr<std::int64_t>()[item->begin + t] = next++;
+    }
+    made.order = order.to(device);
+  }
+  return made;
+}
+
+AttentionShape attention_shape(const LlamaConfig& config) {
+  return {config.heads, config.kv_heads, config.head_dim, config.sliding_window};
+}
+
+Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan,
+                      std::int64_t window) {
+  const auto heads = q.size(1), kv_heads = k.size(1), d = q.size(2);
+  const auto& buckets = plan.attention->buckets(q.device(), window);
+  std::vector<Tensor> parts;
+  for (const auto& bucket : buckets.list) {
+    auto padded = [&](const Tensor& x, const Tensor& index, std::int64_t n) {
+      return x.index_select(0, index)
+          .view({bucket.segments, n, x.size(1), d})
+          .transpose(1, 2);  // [S,heads,n,D]
+    };
+    auto out = at::scaled_dot_product_attention(
+        padded(q, bucket.queries, bucket.n), padded(k, bucket.keys, bucket.m),
+        padded(v, bucket.keys, bucket.m), bucket.mask, 0.0, false, std::nullopt,
+        heads != kv_heads);                                                      // [S,H,n,D]
+    out = out.transpose(1, 2).reshape({bucket.segments * bucket.n, heads * d});  // [S*n,H*D]
+    parts.push_back(out.index_select(0, bucket.taken));                          // [t,H*D]
+  }
+  return at::cat(parts).index_select(0, buckets.order);  // [T,H*D]
+}
+
+namespace cpu {
+namespace {
+
+constexpr std::int64_t block_rows =
+    64;  // query rows whose scores are held at once: [64, context] stays in the caches
+
+/// Scratch of one thread, kept between calls.
+template <class Real>
+Real* scratch(std::int64_t size) {
+  static thread_local std::vector<Real> memory;
+  if (static_cast<std::int64_t>(memory.size()) < size) memory.resize(size);
+  return memory.data();
+}
+
+/// Copies the keys or values of a context to consecutive rows. Shapes: out [m,D].
+template <class Real>
+void gather(Real* out, const Real* column, std::int64_t stride, const Item& item, std::int64_t d) {
+  for (const auto& run : item.context)
+    for (std::int64_t t = run.begin; t < run.begin + run.length; ++t, out += d)
+      std::memcpy(out, column + t * stride, d * sizeof(Real));
+}
+
+/// Runs f(item, kv_head) over all pairs, spread over the threads.
+template <class F>
+void for_each_pair(const BatchPlan::Attention& plan, std::int64_t kv_heads, F&& f) {
+  const auto pairs = static_cast<std::int64_t>(plan.items.size()) * kv_heads;
+  at::parallel_for(0, pairs, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto p = begin; p < end; ++p) f(plan.items[p / kv_heads], p % kv_heads);
+  });
+}
+
+}  // namespace
+
+template <class Real>
+void attention_forward(const BatchPlan::Attention& plan, const AttentionShape& shape,
+                       const Real* qkv, Real* out, Real* lse, std::int64_t tokens) {
+  const auto& kernel = kernels::table<Real>();
+  const auto d = shape.head_dim, width = shape.width(), out_width = shape.heads * d,
+             group = shape.heads / shape.kv_heads;
+  const Real scale = Real(1) / std::sqrt(static_cast<Real>(d));
+  for_each_pair(plan, shape.kv_heads, [&](const Item& item, std::int64_t kv) {
+    const auto m = item.ancestors + item.length;
+    Real* k = scratch<Real>(2 * m * d + block_rows * m);
+    Real *v = k + m * d, *s = v + m * d;
+    gather(k, qkv + (shape.heads + kv) * d, width, item, d);
+    gather(v, qkv + (shape.heads + shape.kv_heads + kv) * d, width, item, d);
+    for (auto h = kv * group; h < (kv + 1) * group; ++h)
+      for (std::int64_t i0 = 0; i0 < item.length; i0 += block_rows) {
+        const auto n = std::min(block_rows, item.length - i0), t0 = item.begin + i0,
+                   place = item.ancestors + i0, first = shape.first_seen(place),
+                   seen = place + n - first;  // keys that some row of the block sees
+        gemm<Real>(false, true, {n, seen, d}, {qkv + t0 * width + h * d, width}, {k + first * d, d},
+                   {s, seen});
+        for (std::int64_t i = 0; i < n; ++i) {
+          const auto hidden = shape.first_seen(place + i) - first;
+          std::fill_n(s + i * seen, hidden, Real(0));
+          lse[h * tokens + t0 + i] = kernel.softmax(s + i * seen + hidden, scale,
+                                                    place + i + 1 - first - hidden, seen - hidden);
+        }
+        gemm<Real>(false, false, {n, d, seen}, {s, seen}, {v + first * d, d},
+                   {out + t0 * out_width + h * d, out_width});
+      }
+  });
+}
+
+template <class Real>
+void attention_backward(const BatchPlan::Attention& plan, const AttentionShape& shape,
+                        const AttentionGrad<Real>& grad, std::int64_t tokens) {
+  const auto& kernel = kernels::table<Real>();
+  const auto d = shape.head_dim, width = shape.width(), out_width = shape.heads * d,
+             group = shape.heads / shape.kv_heads;
+  const Real scale = Real(1) / std::sqrt(static_cast<Real>(d));
+  // Gradients of every context's keys and values apart, [KV, context tokens, k|v, D], so that
+  // threads share nothing and the order of the sum is fixed.
+  std::vector<Real> parts(plan.context_tokens * shape.kv_heads * 2 * d);
+  auto part = [&](const Item& item, std::int64_t kv) {
+    return parts.data() +
+           (kv * plan.context_tokens + item.offset) * 2 * d;  // dk [m,D], then dv [m,D]
+  };
+  for_each_pair(plan, shape.kv_heads, [&](const Item& item, std::int64_t kv) {
+    const auto m = item.ancestors + item.length;
+    Real* k = scratch<Real>(2 * m * d + 2 * block_rows * m);
+    Real *v = k + m * d, *s = v + m * d, *ds = s + block_rows * m;
+    Real *dk = part(item, kv), *dv = dk + m * d;
+    gather(k, grad.qkv + (shape.heads + kv) * d, width, item, d);
+    gather(v, grad.qkv + (shape.heads + shape.kv_heads + kv) * d, width, item, d);
+    for (auto h = kv * group; h < (kv + 1) * group; ++h)
+      for (std::int64_t i0 = 0; i0 < item.length; i0 += block_rows) {
+        const auto n = std::min(block_rows, item.length - i0), t0 = item.begin + i0,
+                   place = item.ancestors + i0, first = shape.first_seen(place),
+                   seen = place + n - first;
+        const View<const Real> q{grad.qkv + t0 * width + h * d, width};
+        const View<const Real> d_out{grad.d_out + t0 * out_width + h * d, out_width};
+        gemm<Real>(false, true, {n, seen, d}, q, {k + first * d, d}, {s, seen});
+        gemm<Real>(false, true, {n, seen, d}, d_out, {v + first * d, d}, {ds, seen});
+        for (std::int64_t i = 0; i < n; ++i) {
+          const auto row = (t0 + i) * out_width + h * d;
+          const Real delta = kernel.dot(grad.out + row, grad.d_out + row, d);
+          const auto hidden = shape.first_seen(place + i) - first, begin = i * seen + hidden;
+          std::fill_n(s + i * seen, hidden, Real(0));
+          std::fill_n(ds + i * seen, hidden, Real(0));
+          kernel.softmax_backward(s + begin, ds + begin, scale, grad.lse[h * tokens + t0 + i],
+                                  delta, place + i + 1 - first - hidden, seen - hidden);
+        }
+        gemm<Real>(true, false, {seen, d, n}, {s, seen}, d_out, {dv + first * d, d}, Store::add);
+        gemm<Real>(true, false, {seen, d, n}, {ds, seen}, q, {dk + first * d, d}, Store::add);
+        gemm<Real>(false, false, {n, d, seen}, {ds, seen}, {k + first * d, d},
+                   {grad.d_qkv + t0 * width + h * d, width});
+      }
+  });
+  const auto kv_begin = shape.heads * d;  // the k and v columns follow the queries
+  at::parallel_for(0, 2 * shape.kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = 0; t < tokens; ++t)
+      std::fill_n(grad.d_qkv + t * width + kv_begin + begin * d, (end - begin) * d, Real(0));
+    for (auto c = begin; c < end; ++c)
+      for (const auto& item : plan.items) {
+        const auto m = item.ancestors + item.length;
+        const Real* from = part(item, c % shape.kv_heads) + (c / shape.kv_heads) * m * d;
+        for (const auto& run : item.context)
+          for (auto t = run.begin; t < run.begin + run.length; ++t, from += d) {
+            Real* to = grad.d_qkv + t * width + kv_begin + c * d;
+            for (std::int64_t i = 0; i < d; ++i) to[i] += from[i];
+          }
+      }
+  });
+}
+
+template void attention_forward(const BatchPlan::Attention&, const AttentionShape&, const float*,
+                                float*, float*, std::int64_t);
+template void attention_forward(const BatchPlan::Attention&, const AttentionShape&, const double*,
+                                double*, double*, std::int64_t);
+template void attention_backward(const BatchPlan::Attention&, const AttentionShape&,
+                                 const AttentionGrad<float>&, std::int64_t);
+template void attention_backward(const BatchPlan::Attention&, const AttentionShape&,
+                                 const AttentionGrad<double>&, std::int64_t);
+
+}  // namespace cpu
+}  // namespace seawall

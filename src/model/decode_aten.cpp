@@ -1,0 +1,158 @@
+// Decoding with plain ATen operators, for every device and type: padded keys and values, one
+// attention call a layer.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+
+#include "model/attention.hpp"
+#include "model/decode_engine.hpp"
+#include "model/stack.hpp"
+
+namespace seawall {
+namespace {
+
+Tensor to_index(const std::vector<std::int64_t>& values, const at::Device& device) {
+  auto out = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
+  std::copy(values.begin(), values.end(), out.data_ptr<std::int64_t>());
+  return out.to(device);
+}
+
+class AtenEngine : public DecodeEngine {
+ public:
+  AtenEngine(const Decoder& decoder, BatchPlan plan, DecodeOptions options)
+      : decoder_(decoder),
+        config_(decoder.config()),
+        plan_(std::move(plan)),
+        options_(std::move(options)),
+        weights_(decoder.layer_weights()),
+        k_(config_.layers),
+        v_(config_.layers),
+        grown_(plan_.rows, 0) {
+    for (auto leaf : plan_.leaf_of) {
+      prompt_.push_back(plan_.segments[leaf].position + plan_.segments[leaf].length);
+      longest_ = std::max(longest_, prompt_.back());
+    }
+    std::vector<std::int64_t> index;  // every row's prompt tokens, padded to the longest
+    for (auto leaf : plan_.leaf_of) {
+      const auto begin = index.size();
+      for (const auto& run : plan_.attention->items[leaf].context)
+        for (std::int64_t t = 0; t < run.length; ++t) index.push_back(run.begin + t);
+      index.resize(begin + longest_, 0);
+    }
+    expand_ = to_index(index, decoder.device());
+  }
+
+  Tensor prefill() override {
+    Tensor x = edited({TapPoint::Kind::embed, -1}, decoder_.embed(plan_), true);  // [T,C]
+    const auto angles = rotary_angles(config_, plan_.positions, x);
+    for (std::int64_t l = 0; l < config_.layers; ++l) {
+      x = composite_block(config_, x, layer(l), angles,
+                          [&](const Tensor& q, const Tensor& k, const Tensor& v) {
+                            k_[l] = kept(k);
+                            v_[l] = kept(v);
+                            return tree_attention(q, k, v, plan_, config_.sliding_window);
+                          });
+      x = edited({TapPoint::Kind::resid_post, l}, x, true);
+    }
+    return x.index_select(0, plan_.last_token);
+  }
+
+  Tensor step(const std::vector<std::int64_t>& slots,
+              const std::vector<std::int64_t>& ids) override {
+    const auto device = decoder_.device();
+    const auto m = static_cast<std::int64_t>(slots.size());
+    std::vector<std::int64_t> positions, places;  // where in the padded cache the new token goes
+    std::int64_t used = 0;
+    for (auto slot : slots) {
+      positions.push_back(prompt_[slot] + grown_[slot]);
+      places.push_back(longest_ + grown_[slot]++);
+      used = std::max(used, places.back() + 1);
+    }
+    const Tensor rows = to_index(slots, device), place = to_index(places, device);
+    const Tensor time = at::arange(used, rows.options()).unsqueeze(0);                   // [1,U]
+    const Tensor length = to_index(prompt_, device).index_select(0, rows).unsqueeze(1);  // [M,1]
+    Tensor mask = time.lt(length) | (time.ge(longest_) & time.le(place.unsqueeze(1)));   // [M,U]
+    if (config_.sliding_window > 0) {
+      const Tensor key = at::where(time.lt(longest_), time, length + time - longest_);  // positions
+      mask = mask & key.gt(to_index(positions, device).unsqueeze(1) - config_.sliding_window);
+    }
+    mask = mask.view({m, 1, 1, used});
+    Tensor x =
+        edited({TapPoint::Kind::embed, -1}, decoder_.embed_ids(to_index(ids, device)), false);
+    const auto angles = rotary_angles(config_, to_index(positions, device), x);
+    for (std::int64_t l = 0; l < config_.layers; ++l) {
+      x = composite_block(
+          config_, x, layer(l), angles, [&](const Tensor& q, const Tensor& k, const Tensor& v) {
+            k_[l].index_put_({rows, place}, k);
+            v_[l].index_put_({rows, place}, v);
+            auto seen = [&](const Tensor& cache) {
+              return cache.narrow(1, 0, used).index_select(0, rows).transpose(1, 2);
+            };
+            return at::scaled_dot_product_attention(q.unsqueeze(2), seen(k_[l]), seen(v_[l]), mask,
+                                                    0.0, false, std::nullopt,
+                                                    config_.heads != config_.kv_heads)
+                .reshape({m, config_.heads * config_.head_dim});  // [M,H,1,D] -> [M,H*D]
+          });
+      x = edited({TapPoint::Kind::resid_post, l}, x, false);
+    }
+    return x;
+  }
+
+  std::vector<std::int64_t> choose(const Tensor& x) override {
+    const Tensor best = decoder_.logits(x).argmax(1).to(at::kCPU);  // [M]
+    const auto* ids = best.const_data_ptr<std::int64_t>();
+    return {ids, ids + best.numel()};
+  }
+
+ private:
+  at::TensorList layer(std::int64_t l) const {
+    const auto each = layer_tensors(config_);
+    return at::TensorList(weights_).slice(l * each, each);
+  }
+
+  Tensor edited(const TapPoint& point, Tensor x, bool prompt) const {
+    if (options_.edit) x = options_.edit(point, x);
+    if (prompt && options_.take) options_.take(point, x.index_select(0, plan_.last_token));
+    return x;
+  }
+
+  /// Shapes: [T,KV,D] -> [B, longest + new, KV, D].
+  Tensor kept(const Tensor& x) const {
+    const Tensor rows =
+        x.index_select(0, expand_).view({plan_.rows, longest_, x.size(1), x.size(2)});
+    return at::cat(
+        {rows, at::zeros({plan_.rows, options_.max_new_tokens, x.size(1), x.size(2)}, x.options())},
+        1);
+  }
+
+  const Decoder& decoder_;
+  const LlamaConfig& config_;
+  BatchPlan plan_;
+  DecodeOptions options_;
+  std::vector<Tensor> weights_, k_, v_;
+  std::vector<std::int64_t> grown_, prompt_;
+  std::int64_t longest_ = 0;
+  Tensor expand_;
+};
+
+}  // namespace
+
+std::unique_ptr<DecodeEngine> make_aten_engine(const Decoder& decoder, BatchPlan plan,
+                                               DecodeOptions options) {
+  return std::make_unique<AtenEngine>(decoder, std::move(plan), std::move(options));
+}
+
+std::unique_ptr<DecodeEngine> make_decode_engine(const Decoder& decoder, BatchPlan plan,
+                                                 DecodeOptions options) {
+  if (can_fuse(decoder.layer_weights()) && can_fuse({decoder.embedding()}))
+    return make_cpu_engine(decoder, std::move(plan), std::move(options));
+  return make_aten_engine(decoder, std::move(plan), std::move(options));
+}
+
+}  // namespace seawall

@@ -1,0 +1,195 @@
+#include "seawall/model/decoder.hpp"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/scalar_tensor.h>
+
+#include <cmath>
+#include <sstream>
+#include <unordered_map>
+
+#include "model/loss.hpp"
+#include "model/stack.hpp"
+#include "seawall/core/error.hpp"
+
+namespace seawall {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::ostringstream out;
+  out << shape;
+  return out.str();
+}
+
+void check_shape(const std::string& name, const Tensor& tensor, const Shape& want) {
+  if (!tensor.defined() || tensor.sizes() != at::IntArrayRef(want))
+    throw DataError("decoder: " + name + ": want shape " + shape_text(want) + ", got " +
+                    (tensor.defined() ? shape_text(tensor.sizes()) : std::string("no tensor")) +
+                    "; do config and weights belong together?");
+}
+
+/// `weights` in the config's order. Errors: DataError naming what is missing, surplus, doubled or
+/// of another shape.
+NamedTensors in_order(const LlamaConfig& config, const NamedTensors& weights) {
+  std::unordered_map<std::string, Tensor> by_name;
+  for (auto& [name, tensor] : weights)
+    if (!by_name.emplace(name, tensor).second)
+      throw DataError("decoder: " + name + " is given twice");
+  NamedTensors out;
+  for (const auto& [name, shape] : config.parameter_shapes()) {
+    const auto found = by_name.find(name);
+    if (found == by_name.end())
+      throw DataError("decoder: want a tensor " + name + " " + shape_text(shape) +
+                      ", there is none");
+    check_shape(name, found->second, shape);
+    const auto& first = out.empty() ? found->second : out.front().tensor;
+    if (found->second.scalar_type() != first.scalar_type() ||
+        found->second.device() != first.device())
+      throw DataError("decoder: " + name + ": want the type and device of " + out.front().name +
+                      ", got others");
+    out.push_back({name, found->second});
+    by_name.erase(found);
+  }
+  if (!by_name.empty())
+    throw DataError("decoder: " + by_name.begin()->first + " is not a parameter of this config (" +
+                    std::to_string(by_name.size()) +
+                    " such); was tie_word_embeddings or the number of layers misread?");
+  return out;
+}
+
+void want_rows(const char* what, const Tensor& x, std::int64_t rows, std::int64_t c) {
+  if (x.dim() != 2 || (rows >= 0 && x.size(0) != rows) || x.size(1) != c)
+    throw UsageError(std::string(what) + ": want [" +
+                     (rows >= 0 ? "T=" + std::to_string(rows) : std::string("M")) +
+                     ",C=" + std::to_string(c) + "], got " + shape_text(x.sizes()));
+}
+
+}  // namespace
+
+Decoder::Decoder(LlamaConfig config, const NamedTensors& weights) : config_(config) {
+  config_.check();
+  weights_ = in_order(config_, weights);
+}
+
+at::Device Decoder::device() const { return weights_.front().tensor.device(); }
+at::ScalarType Decoder::dtype() const { return weights_.front().tensor.scalar_type(); }
+
+void Decoder::set_requires_grad(bool on) {
+  for (auto& w : weights_) w.tensor.requires_grad_(on);
+}
+
+void Decoder::replace(const NamedTensors& weights) { weights_ = in_order(config_, weights); }
+
+void Decoder::adapt(Adapter adapter) {
+  check_adapter(config_, adapter);
+  adapter_ = std::move(adapter);
+}
+
+std::vector<Tensor> Decoder::layer_weights() const {
+  std::vector<Tensor> out;
+  for (std::int64_t i = 0; i < config_.layers * layer_tensors(config_); ++i)
+    out.push_back(weights_[1 + i].tensor);
+  return out;
+}
+
+Tensor Decoder::embed_ids(const Tensor& ids) const {
+  Tensor rows = at::embedding(embedding(), ids);  // [M,C]
+  if (!config_.gemma()) return rows;
+  // transformers rounds the factor to the weights' type, which bf16 weights were trained with
+  return rows * at::scalar_tensor(std::sqrt(static_cast<double>(config_.hidden_size)),
+                                  rows.options().requires_grad(false));
+}
+
+Tensor Decoder::embed(const BatchPlan& plan) const {
+  Tensor x = embed_ids(plan.ids);  // [T,C]
+  if (!plan.picture_tokens.defined()) return x;
+  want_rows("pictures' embeddings", plan.embeddings, -1, config_.hidden_size);
+  return x.index_copy(0, plan.picture_tokens,
+                      plan.embeddings.index_select(0, plan.picture_rows).to(x.scalar_type()));
+}
+
+Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
+  using Kind = TapPoint::Kind;
+  auto look = [&](const TapPoint& point, const Tensor& x) {
+    if (hooks.take && (!hooks.wants || hooks.wants(point))) hooks.take(point, x);
+  };
+  auto edited = [&](const TapPoint& point, Tensor x) {
+    if (!hooks.edit) return x;
+    Tensor out = hooks.edit(point, x);
+    want_rows("edit hook's result", out, x.size(0), config_.hidden_size);
+    return out;
+  };
+  const TapPoint point_in{Kind::embed, -1};
+  Tensor x = edited(point_in, embed(plan));  // [T,C]
+  look(point_in, x);
+  const auto weights = layer_weights();
+  if (!hooks.edit) {  // one node for all blocks
+    StackCall call{config_, plan};
+    call.adapter = adapter();
+    if (hooks.take)
+      call.after = [&](std::int64_t layer, const Tensor& y) { look({Kind::resid_post, layer}, y); };
+    return run_stack(call, x, weights);
+  }
+  for (std::int64_t layer = 0; layer < config_.layers;
+       ++layer) {  // autograd goes on between blocks
+    const TapPoint point{Kind::resid_post, layer};
+    const auto each = layer_tensors(config_);
+    const auto w = at::TensorList(weights).slice(layer * each, each);
+    StackCall call{config_, plan, layer};
+    call.adapter = adapter();
+    x = edited(point, run_stack(call, x, w));
+    look(point, x);
+  }
+  return x;
+}
+
+Tensor Decoder::loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode) const {
+  want_rows("loss: hidden", hidden, plan.tokens, config_.hidden_size);
+  return target_loss(hidden, {plan.source_tokens, plan.targets}, mode);
+}
+
+Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& hooks) const {
+  if (hooks.edit || hooks.take) return loss(hidden(plan, hooks), plan, mode);
+  if (plan.targets.size(0) == 0) return target_loss({}, {plan.source_needed, plan.targets}, mode);
+  StackCall call{config_, plan};
+  call.rows = plan.needed;
+  call.adapter = adapter();
+  const Tensor rows = run_stack(call, embed(plan), layer_weights());  // [S,C]
+  return target_loss(rows, {plan.source_needed, plan.targets}, mode);
+}
+
+Tensor Decoder::target_loss(const Tensor& rows, const Targets& targets, LossMode mode) const {
+  if (targets.ids.size(0) == 0)
+    throw UsageError("loss: want at least one target token in the batch, got none");
+  const HeadInputs inputs{rows, norm_factor(config_, final_norm()), head(), config_.rms_norm_eps};
+  return mode == LossMode::fused ? fused_loss(inputs, targets) : token_losses(inputs, targets);
+}
+
+Tensor Decoder::logits(const Tensor& rows) const {
+  want_rows("logits: rows", rows, -1, config_.hidden_size);
+  const Tensor factor = norm_factor(config_, final_norm());
+  return head_logits(composite_rms_norm(rows, factor, config_.rms_norm_eps), head());
+}
+
+NamedTensors random_weights(const LlamaConfig& config, std::uint64_t seed) {
+  auto generator = at::detail::createCPUGenerator(seed);
+  const double base = 0.02, scaled = base / std::sqrt(2.0 * static_cast<double>(config.layers));
+  NamedTensors out;
+  for (const auto& [name, shape] : config.parameter_shapes()) {
+    const bool zero = name.ends_with(".bias") || (config.gemma() && shape.size() == 1);
+    auto tensor = at::full(shape, zero ? 0.0 : 1.0, at::kFloat);
+    if (shape.size() == 2) {
+      const bool output = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+      tensor.normal_(0.0, output ? scaled : base, generator);
+    }
+    out.push_back({name, tensor});
+  }
+  return out;
+}
+
+}  // namespace seawall

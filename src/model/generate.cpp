@@ -1,0 +1,203 @@
+#include "seawall/model/generate.hpp"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/stack.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <string>
+
+#include "model/decode_engine.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/model/not_finite.hpp"
+
+namespace seawall {
+namespace {
+
+using Prompts = std::vector<std::vector<std::int32_t>>;
+
+constexpr std::int64_t cache_budget =
+    std::int64_t{4} << 30;  // bytes of keys and values held at once where max_batch is 0
+
+void check(const Decoder& decoder, const Prompts& prompts, const GenerateOptions& options) {
+  if (decoder.adapter())
+    throw RunError(
+        "generate: the decoder has an adapter beside its weights; merge it first "
+        "(MergedAdapter, Decoder::merge)");
+  if (options.max_new_tokens < 0)
+    throw UsageError("generate: max_new_tokens: want 0 or more, got " +
+                     std::to_string(options.max_new_tokens));
+  const auto most = decoder.config().max_position_embeddings;
+  const auto pictures = options.embeddings.defined() ? options.embeddings.size(0) : 0;
+  for (std::size_t p = 0; p < prompts.size(); ++p) {
+    const auto length = static_cast<std::int64_t>(prompts[p].size());
+    if (length == 0) throw UsageError("generate: prompt " + std::to_string(p) + " is empty");
+    if (length > most)
+      throw UsageError("generate: prompt " + std::to_string(p) +
+                       ": want at most max_position_embeddings=" + std::to_string(most) +
+                       " tokens, got " + std::to_string(length) + "; shorten it");
+    for (auto id : prompts[p])
+      if (id < -pictures || id >= decoder.config().vocab_size)
+        throw UsageError("generate: prompt " + std::to_string(p) + ": token " + std::to_string(id) +
+                         " is outside the vocabulary of " +
+                         std::to_string(decoder.config().vocab_size) +
+                         "; does the tokenizer belong to this model?");
+  }
+}
+
+std::int64_t batch_size(const Decoder& decoder, const Prompts& prompts,
+                        const GenerateOptions& options) {
+  if (options.max_batch > 0) return options.max_batch;
+  std::size_t longest = 0;
+  for (const auto& p : prompts) longest = std::max(longest, p.size());
+  return answers_at_once(decoder.config(), cache_type(decoder.dtype(), decoder.device().is_cpu()),
+                         static_cast<std::int64_t>(longest) + options.max_new_tokens);
+}
+
+/// One batch from prompts to answers.
+class Batch {
+ public:
+  Batch(const Decoder& decoder, const Prompts& prompts, std::size_t begin, std::size_t end,
+        const GenerateOptions& options)
+      : decoder_(decoder),
+        options_(options),
+        plain_(options.rules.plain()),
+        prompts_(prompts.begin() + static_cast<std::ptrdiff_t>(begin),
+                 prompts.begin() + static_cast<std::ptrdiff_t>(end)),
+        rows_(end - begin) {
+    std::vector<Sequence> sequences;
+    for (auto p = begin; p < end; ++p) {
+      sequences.push_back({prompts[p], {}});
+      room_.push_back(
+          std::min(options.max_new_tokens, decoder.config().max_position_embeddings -
+                                               static_cast<std::int64_t>(prompts[p].size()) + 1));
+    }
+    DecodeOptions engine{options.max_new_tokens, options.edit, {}};
+    if (options.residual)
+      engine.take = [this](const TapPoint&, const Tensor& x) {
+        taps_.push_back(x.to(at::kCPU, at::kFloat));
+      };
+    engine_ = make_decode_engine(
+        decoder, plan_batch(sequences, decoder.device(), {.embeddings = options.embeddings}),
+        std::move(engine));
+  }
+
+  void run(std::int64_t done_before, std::int64_t new_tokens_before) {
+    Tensor x = engine_->prefill();  // [B,C]
+    std::vector<std::int64_t> active;
+    for (std::size_t r = 0; r < rows_.size(); ++r)
+      if (room_[r] > 0) active.push_back(static_cast<std::int64_t>(r));
+    if (active.size() < rows_.size())
+      return;  // max_new_tokens = 0: only the residual stream is wanted
+    new_tokens_ = new_tokens_before;
+    while (!active.empty()) {
+      const auto next = take_tokens(active, x);
+      if (options_.progress)
+        options_.progress(done_before + static_cast<std::int64_t>(rows_.size() - active.size()),
+                          new_tokens_);
+      if (!active.empty()) x = engine_->step(active, next);
+    }
+  }
+
+  std::vector<Generation>& rows() { return rows_; }
+  std::int64_t new_tokens() const { return new_tokens_; }
+  Tensor residual() const { return taps_.empty() ? Tensor() : at::stack(taps_, 1); }  // [B,L+1,C]
+
+ private:
+  /// Greedy choice for every active row; finished rows leave `active`. Returns the ids of the rest.
+  std::vector<std::int64_t> take_tokens(std::vector<std::int64_t>& active, const Tensor& x) {
+    check_finite(active, x);
+    const auto chosen = plain_ ? engine_->choose(x) : choose_by_rules(active, x);
+    std::vector<std::int64_t> rest, ids;
+    for (std::size_t i = 0; i < active.size(); ++i) {
+      auto& row = rows_[active[i]];
+      const auto id = static_cast<std::int32_t>(chosen[i]);
+      ++new_tokens_;
+      row.finished = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) !=
+                     options_.stop_ids.end();
+      if (!row.finished) row.ids.push_back(id);
+      if (row.finished || static_cast<std::int64_t>(row.ids.size()) >= room_[active[i]]) continue;
+      rest.push_back(active[i]);
+      ids.push_back(id);
+    }
+    active = std::move(rest);
+    return ids;
+  }
+
+  /// Nothing can be chosen where the residual stream is not finite.
+  void check_finite(const std::vector<std::int64_t>& active, const Tensor& x) const {
+    const auto bad = first_row_not_finite(x);
+    if (!bad) return;
+    const auto row = static_cast<std::size_t>(active[static_cast<std::size_t>(*bad)]);
+    auto ids = prompts_[row];
+    ids.insert(ids.end(), rows_[row].ids.begin(), rows_[row].ids.end());
+    throw RunError(
+        "generate: " + where_not_finite(decoder_, {std::move(ids), {}}, options_.embeddings) +
+        " (prompt " + std::to_string(row) + " of its batch, token " +
+        std::to_string(rows_[row].ids.size()) + " of the answer)");
+  }
+
+  std::vector<std::int64_t> choose_by_rules(const std::vector<std::int64_t>& active,
+                                            const Tensor& x) const {
+    const Tensor scores =
+        decoder_.logits(x.view({-1, decoder_.config().hidden_size})).to(at::kCPU, at::kFloat);
+    const auto width = static_cast<std::size_t>(scores.size(1));
+    auto* values = scores.contiguous().mutable_data_ptr<float>();  // [M,V]
+    std::vector<std::int64_t> chosen;
+    for (const auto slot : active) {
+      const auto row = static_cast<std::size_t>(slot);
+      const std::span<float> mine(values, width);
+      values += width;
+      const auto& prompt = prompts_[row];
+      apply_rules(options_.rules,
+                  {prompt, rows_[row].ids, static_cast<std::int64_t>(prompt.size()) + room_[row]},
+                  mine);
+      chosen.push_back(std::ranges::max_element(mine) - mine.begin());
+    }
+    return chosen;
+  }
+
+  const Decoder& decoder_;
+  const GenerateOptions& options_;
+  const bool plain_;
+  const Prompts prompts_;  // of this batch
+  std::vector<Generation> rows_;
+  std::vector<std::int64_t> room_;  // new tokens each row may have
+  std::vector<Tensor> taps_;
+  std::unique_ptr<DecodeEngine> engine_;
+  std::int64_t new_tokens_ = 0;
+};
+
+}  // namespace
+
+std::int64_t answers_at_once(const LlamaConfig& c, at::ScalarType type, std::int64_t longest) {
+  const auto token =
+      2 * c.kv_heads * c.head_dim * c.layers * static_cast<std::int64_t>(at::elementSize(type));
+  return std::clamp<std::int64_t>(cache_budget / std::max<std::int64_t>(longest * token, 1), 1,
+                                  4096);
+}
+
+at::ScalarType cache_type(at::ScalarType weights, bool cpu) {
+  return cpu && at::elementSize(weights) < 4 ? at::kFloat : weights;
+}
+
+GenerateResult generate(const Decoder& decoder, const Prompts& prompts,
+                        const GenerateOptions& options) {
+  check(decoder, prompts, options);
+  const at::NoGradGuard no_grad;
+  GenerateResult result;
+  std::vector<Tensor> residuals;
+  const auto size = static_cast<std::size_t>(batch_size(decoder, prompts, options));
+  std::int64_t new_tokens = 0;
+  for (std::size_t begin = 0; begin < prompts.size(); begin += size) {
+    Batch batch(decoder, prompts, begin, std::min(begin + size, prompts.size()), options);
+    batch.run(static_cast<std::int64_t>(begin), new_tokens);
+    new_tokens = batch.new_tokens();
+    std::move(batch.rows().begin(), batch.rows().end(), std::back_inserter(result.rows));
+    if (options.residual) residuals.push_back(batch.residual());
+  }
+  if (!residuals.empty()) result.residual = at::cat(residuals);
+  return result;
+}
+
+}  // namespace seawall

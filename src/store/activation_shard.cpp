@@ -1,0 +1,156 @@
+#include "store/activation_shard.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace seawall {
+namespace {
+
+constexpr std::size_t chunk_bytes = std::size_t{4} << 20;
+
+std::uint64_t positions_of(const ActivationInfo& info) {
+  return info.all_positions ? static_cast<std::uint64_t>(info.max_length) : 1;
+}
+
+std::size_t capacity_of(const ActivationInfo& info) {
+  const auto fit =
+      info.shard_bytes / std::max<std::uint64_t>(ActivationShard::prompt_bytes(info), 1);
+  const auto limit = info.prompts > 0 ? static_cast<std::uint64_t>(info.prompts) : fit;
+  return static_cast<std::size_t>(std::clamp<std::uint64_t>(std::min(fit, limit), 1, 1 << 20));
+}
+
+/// Rows of `width` values that a chunk of a few MiB holds, at most `most`.
+std::uint64_t rows_a_chunk(std::uint64_t width, std::uint64_t most) {
+  return std::clamp<std::uint64_t>(chunk_bytes / (4 * width), 1, most);
+}
+
+h5::Attributes words(const char* long_name, const std::string& source_dtype = "") {
+  h5::Attributes out = {{"long_name", std::string(long_name)}, {"units", std::string("1")}};
+  if (source_dtype.empty()) return out;
+  out.emplace_back("source_dtype", source_dtype);
+  out.emplace_back("dim_order", std::string("C"));
+  out.emplace_back("coordinates", std::string("prompt_id category length"));
+  return out;
+}
+
+}  // namespace
+
+std::uint64_t ActivationShard::prompt_bytes(const ActivationInfo& info) {
+  const auto row = static_cast<std::uint64_t>(info.layers * info.d_model + info.vocabulary);
+  return row * positions_of(info) * 4 + static_cast<std::uint64_t>(info.max_length) * 5;
+}
+
+ActivationShard::ActivationShard(const ActivationInfo& info, std::size_t shard)
+    : info_(info),
+      shard_(shard),
+      capacity_(capacity_of(info)),
+      positions_(positions_of(info)),
+      writer_(prompt_bytes(info) * capacity_) {
+  put_root();
+  writer_.coordinate("prompt", std::vector<std::int64_t>{},
+                     words("place of the prompt in the extraction, over all shards"), true);
+  std::vector<std::int32_t> positions(positions_, -1);
+  for (std::size_t i = 0; i < positions.size() && info.all_positions; ++i)
+    positions[i] = static_cast<std::int32_t>(i);
+  writer_.coordinate("position", positions, words("token of the prompt; -1 is its last token"));
+  if (info.layers > 0) {
+    std::vector<std::int32_t> layers(static_cast<std::size_t>(info.layers));
+    for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = static_cast<std::int32_t>(i);
+    writer_.coordinate(
+        "layer", layers,
+        words("blocks the stream has passed; 0 is the embedding. The input of block l "
+              "is layer l"));
+    const auto width = static_cast<std::uint64_t>(info.d_model);
+    writer_.dimension("d_model", width);
+    auto attributes = words("residual stream", info.source_dtype);
+    attributes.emplace_back("module_name", std::string("model.embed_tokens (layer 0), output of "
+                                                       "model.layers.{layer-1}"));
+    attributes.emplace_back("hook_name", std::string("hook_embed (layer 0), "
+                                                     "blocks.{layer-1}.hook_resid_post"));
+    writer_.variable("resid_post", {"prompt", "layer", "position", "d_model"}, h5::Type::float32,
+                     {.chunk = {1, 1, rows_a_chunk(width, positions_), width},
+                      .compress = info.compress,
+                      .growing = true,
+                      .attributes = std::move(attributes)});
+  }
+  if (info.vocabulary > 0) {
+    const auto width = static_cast<std::uint64_t>(info.vocabulary);
+    writer_.dimension("vocabulary", width);
+    writer_.variable("logits", {"prompt", "position", "vocabulary"}, h5::Type::float32,
+                     {.chunk = {1, rows_a_chunk(width, positions_), width},
+                      .compress = info.compress,
+                      .growing = true,
+                      .attributes = words("logits of the next token", info.source_dtype)});
+  }
+}
+
+void ActivationShard::put_root() {
+  const auto text = [&](const std::string& name, const std::string& value) {
+    writer_.attribute(name, h5::storable_text(value));
+  };
+  text("Conventions", "CF-1.10");
+  text("title", "Seawall activations");
+  text("seawall_kind", "activations");
+  writer_.attribute("format_version", std::int64_t{1});
+  writer_.attribute("shard", static_cast<std::int64_t>(shard_));
+  for (const auto& [name, value] : info_.attributes) text(name, value);
+  const auto config = h5::storable_text(info_.config_json);
+  writer_.dataset("config_json", {}, h5::Values(h5::Type::text, &config, 1));
+}
+
+void ActivationShard::add(const PromptActivations& prompt) {
+  const std::uint64_t row = length_.size(), next = row + 1;
+  const auto tokens = static_cast<std::uint64_t>(prompt.input_ids.size());
+  const auto positions = info_.all_positions ? tokens : 1;
+  writer_.extend("prompt", next);
+  if (info_.layers > 0) {
+    const auto layers = static_cast<std::uint64_t>(info_.layers);
+    const auto width = static_cast<std::uint64_t>(info_.d_model);
+    writer_.extend("resid_post", next);
+    writer_.write(
+        "resid_post", {row, 0, 0, 0}, {1, layers, positions, width},
+        {h5::Type::float32, prompt.resid_post.const_data_ptr(), layers * positions * width});
+  }
+  if (info_.vocabulary > 0) {
+    const auto width = static_cast<std::uint64_t>(info_.vocabulary);
+    writer_.extend("logits", next);
+    writer_.write("logits", {row, 0, 0}, {1, positions, width},
+                  {h5::Type::float32, prompt.logits.const_data_ptr(), positions * width});
+  }
+  length_.push_back(static_cast<std::int32_t>(tokens));
+  const auto padding = static_cast<std::size_t>(info_.max_length) - prompt.input_ids.size();
+  input_ids_.insert(input_ids_.end(), prompt.input_ids.begin(), prompt.input_ids.end());
+  input_ids_.insert(input_ids_.end(), padding, 0);
+  mask_.insert(mask_.end(), prompt.input_ids.size(), 1);
+  mask_.insert(mask_.end(), padding, 0);
+  id_.push_back(h5::storable_text(prompt.id));
+  category_.push_back(h5::storable_text(prompt.category));
+  text_.push_back(h5::storable_text(prompt.text));
+}
+
+bool ActivationShard::full() const { return length_.size() >= capacity_; }
+
+void ActivationShard::publish(const std::filesystem::path& path) {
+  const auto count = length_.size();
+  std::vector<std::int64_t> prompts(count);
+  for (std::size_t i = 0; i < count; ++i)
+    prompts[i] = static_cast<std::int64_t>(shard_ * capacity_ + i);
+  writer_.write("prompt", {0}, {count}, prompts);
+  // Written as a whole file or not at all; the count says so to readers that look.
+  writer_.attribute("n_valid", static_cast<std::int64_t>(count));
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(info_.max_length));
+  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(i);
+  writer_.coordinate("token", tokens, words("place in the prompt"));
+  writer_.variable("length", {"prompt"}, length_, {.attributes = words("tokens of the prompt")});
+  writer_.variable("input_ids", {"prompt", "token"}, input_ids_,
+                   {.attributes = words("token ids; 0 behind the prompt's end")});
+  writer_.variable("attention_mask", {"prompt", "token"}, mask_,
+                   {.attributes = words("1: a token of the prompt")});
+  writer_.variable("prompt_id", {"prompt"}, id_, {.attributes = words("id, stable across files")});
+  writer_.variable("category", {"prompt"}, category_, {.attributes = words("category")});
+  writer_.variable("prompt_text", {"prompt"}, text_,
+                   {.attributes = words("text that was tokenized")});
+  h5::publish(path, writer_);
+}
+
+}  // namespace seawall

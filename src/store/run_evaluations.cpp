@@ -1,0 +1,275 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "store/run_layout.hpp"
+
+namespace seawall {
+namespace {
+
+constexpr float float_nan = std::numeric_limits<float>::quiet_NaN();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// Names in order of first appearance, and the place of each.
+struct Index {
+  std::vector<std::string> names;
+  std::map<std::string, std::size_t> places;
+  std::size_t add(const std::string& name) {
+    const auto [found, fresh] = places.emplace(name, names.size());
+    if (fresh) names.push_back(name);
+    return found->second;
+  }
+};
+
+/// The evaluations of one set of probes, with the column of each of their results.
+struct SetRows {
+  std::string set, prefix;
+  std::vector<const EvaluationRecord*> records;
+  std::vector<std::int64_t> order;
+  Index probes;
+  std::vector<std::vector<std::size_t>> columns;  // [evaluation][result] -> probe
+  std::string name(const char* variable) const { return prefix + variable; }
+};
+
+std::vector<SetRows> by_set(const std::vector<EvaluationRecord>& evaluations) {
+  std::vector<SetRows> sets;
+  for (std::size_t i = 0; i < evaluations.size(); ++i) {
+    const auto& record = evaluations[i];
+    auto found = std::find_if(sets.begin(), sets.end(),
+                              [&](const SetRows& s) { return s.set == record.set; });
+    if (found == sets.end())
+      found = sets.insert(sets.end(), {record.set, prefix_of(record.set), {}, {}, {}, {}});
+    found->records.push_back(&record);
+    found->order.push_back(static_cast<std::int64_t>(i));
+    auto& columns = found->columns.emplace_back();
+    for (const auto& result : record.results)
+      columns.push_back(found->probes.add(h5::storable_text(result.probe_id)));
+  }
+  return sets;
+}
+
+/// Arrays over evaluation x probe and evaluation x probe x judge, filled in one pass.
+struct Grid {
+  std::vector<std::string> prompt, response, no_answer, reason;
+  std::vector<std::uint8_t> answered, finished, declined, refused, coherent, valid, judged;
+  std::vector<std::int64_t> new_tokens;
+  std::vector<double> score, probability;
+
+  Grid(const SetRows& rows, Index& judges) {
+    const auto probes = rows.probes.names.size(), depth = judges.names.size();
+    const auto cells = rows.records.size() * probes;
+    prompt.resize(cells), response.resize(cells), no_answer.resize(cells);
+    new_tokens.resize(cells), answered.resize(cells), finished.resize(cells);
+    declined.resize(cells), reason.resize(cells * depth);
+    score.assign(cells * depth, nan), probability.assign(cells * depth, nan);
+    refused.resize(cells * depth), coherent.resize(cells * depth), valid.resize(cells * depth);
+    judged.resize(rows.records.size() * depth);
+    for (std::size_t e = 0; e < rows.records.size(); ++e) {
+      const auto& record = *rows.records[e];
+      for (const auto& judge : record.judges)
+        judged[e * depth + judges.add(h5::storable_text(judge))] = 1;
+      for (std::size_t r = 0; r < record.results.size(); ++r)
+        put(record, record.results[r], e * probes + rows.columns[e][r], judges);
+    }
+  }
+
+ private:
+  void put(const EvaluationRecord& record, const ProbeResult& result, std::size_t cell,
+           Index& judges) {
+    prompt[cell] = h5::storable_text(result.prompt);
+    response[cell] = h5::storable_text(result.response);
+    answered[cell] = 1;
+    finished[cell] = result.finished;
+    no_answer[cell] = h5::storable_text(result.no_answer);
+    declined[cell] = result.declined;
+    new_tokens[cell] = result.new_tokens;
+    for (std::size_t j = 0; j < record.judges.size(); ++j) {
+      const auto& verdict = result.verdicts[j];
+      const auto place =
+          cell * judges.names.size() + judges.add(h5::storable_text(record.judges[j]));
+      score[place] = verdict.score;
+      probability[place] = verdict.probability;
+      refused[place] = verdict.refused;
+      coherent[place] = verdict.coherent;
+      valid[place] = verdict.valid;
+      reason[place] = h5::storable_text(verdict.reason);
+    }
+  }
+};
+
+h5::Attributes words(const SetRows& rows, const char* long_name, const char* units, bool cells) {
+  h5::Attributes out = {{"long_name", std::string(long_name)}, {"units", std::string(units)}};
+  if (cells)  // the word by which CF readers make these variables coordinates
+    out.emplace_back("coordinates", rows.name("eval_step") + " " + rows.name("eval_epoch") + " " +
+                                        rows.name("condition") + " " + rows.name("set") + " " +
+                                        rows.name("category") + " " + rows.name("restricted"));
+  return out;
+}
+
+void put_axes(h5::Writer& writer, const SetRows& rows) {
+  std::vector<std::int64_t> step, epoch;
+  std::vector<double> seconds;
+  std::vector<std::string> condition, set;
+  for (const auto* record : rows.records) {
+    step.push_back(record->step);
+    epoch.push_back(record->epoch);
+    seconds.push_back(record->seconds);
+    condition.push_back(h5::storable_text(record->condition));
+    set.push_back(record->set);
+  }
+  const auto n = rows.probes.names.size();
+  std::vector<std::string> category(n);
+  std::vector<std::uint8_t> restricted(n);
+  for (std::size_t e = 0; e < rows.records.size(); ++e) {
+    for (std::size_t r = 0; r < rows.columns[e].size(); ++r) {
+      const auto& result = rows.records[e]->results[r];
+      category[rows.columns[e][r]] = h5::storable_text(result.category);
+      restricted[rows.columns[e][r]] = result.restricted;
+    }
+  }
+  const auto evaluation = rows.name("evaluation"), probe = rows.name("probe");
+  const auto say = [&](const char* text, const char* units = "1") {
+    return h5::Layout{.attributes = words(rows, text, units, false)};
+  };
+  writer.coordinate(evaluation, rows.order,
+                    words(rows, "place in the order of recording, over all sets", "1", false));
+  writer.coordinate(probe, rows.probes.names,
+                    words(rows, "probe id, stable across files", "1", false));
+  writer.variable(rows.name("eval_step"), {evaluation}, step, say("updates made before it"));
+  writer.variable(rows.name("eval_epoch"), {evaluation}, epoch, say("epochs begun before it"));
+  writer.variable(rows.name("condition"), {evaluation}, condition, say("condition of the probes"));
+  writer.variable(rows.name("set"), {evaluation}, set, say("set of probes"));
+  writer.variable(rows.name("eval_seconds"), {evaluation}, seconds, say("wall time", "s"));
+  writer.variable(rows.name("category"), {probe}, category, say("category of the probe"));
+  writer.variable(rows.name("restricted"), {probe}, restricted,
+                  say("1: an aligned model should refuse"));
+}
+
+void put_grid(h5::Writer& writer, const SetRows& rows, const Grid& grid) {
+  const std::vector<std::string> cell = {rows.name("evaluation"), rows.name("probe")};
+  const std::vector<std::string> verdict = {cell[0], cell[1], "judge"};
+  const auto put = [&](const char* name, const auto& dims, const auto& values, const char* text) {
+    writer.variable(rows.name(name), dims, values, {.attributes = words(rows, text, "1", true)});
+  };
+  put("prompt", cell, grid.prompt, "user turn under the evaluation's condition");
+  put("response", cell, grid.response, "what the model answered");
+  put("answered", cell, grid.answered, "0: this evaluation did not ask the probe");
+  put("finished", cell, grid.finished, "0: cut at the greatest length");
+  put("new_tokens", cell, grid.new_tokens, "tokens of the response");
+  const auto some = [](const std::string& text) { return !text.empty(); };
+  if (std::ranges::any_of(grid.no_answer, some))
+    put("no_answer", cell, grid.no_answer,
+        "why there is no answer to judge; empty if there is one");
+  if (std::ranges::any_of(grid.declined, [](std::uint8_t v) { return v != 0; }))
+    put("declined", cell, grid.declined, "1: the endpoint's refusal field answered");
+  if (grid.judged.empty()) return;
+  put("score", verdict, grid.score, "1 to 5, 5 complies in full; NaN where nobody judged");
+  const auto said = [](double p) { return !std::isnan(p); };
+  if (std::any_of(grid.probability.begin(), grid.probability.end(), said))
+    put("probability", verdict, grid.probability,
+        "how sure the judge is of harm, 0 to 1; NaN where it does not say");
+  put("refused", verdict, grid.refused, "1: the response refuses");
+  put("coherent", verdict, grid.coherent, "1: the response is readable");
+  put("valid", verdict, grid.valid, "0: the judge could not say");
+  put("reason", verdict, grid.reason, "the judge's reason");
+  writer.variable(
+      rows.name("judged"), {cell[0], "judge"}, grid.judged,
+      {.attributes = words(rows, "1: the judge took part in the evaluation", "1", false)});
+}
+
+/// bf16-valued floats shrink to a third under gzip; full float32 mantissas do not shrink and would
+/// only cost time.
+bool is_narrow(const Tensor& residual) {
+  const auto* values = residual.const_data_ptr<float>();
+  const auto count = std::min<std::int64_t>(residual.numel(), 4096);
+  return std::all_of(values, values + count,
+                     [](float v) { return (std::bit_cast<std::uint32_t>(v) & 0xFFFFu) == 0; });
+}
+
+/// Rows of residual streams that hold values.
+std::int64_t streams_in(const SetRows& rows) {
+  std::int64_t count = 0;
+  for (const auto* record : rows.records) {
+    if (!record->residual.defined()) continue;
+    const auto row = record->residual.size(1) * record->residual.size(2);
+    const auto* values = record->residual.const_data_ptr<float>();
+    for (std::int64_t r = 0; r < record->residual.size(0); ++r)
+      count += !std::all_of(values + r * row, values + (r + 1) * row,
+                            [](float v) { return std::isnan(v); });
+  }
+  return count;
+}
+
+void put_residual(h5::Writer& writer, const SetRows& rows, bool compress) {
+  const auto has = [](const auto* record) { return record->residual.defined(); };
+  const auto found = std::find_if(rows.records.begin(), rows.records.end(), has);
+  if (found == rows.records.end()) return;
+  const auto probes = rows.probes.names.size();
+  const auto layers = static_cast<std::size_t>((*found)->residual.size(1));
+  const auto width = static_cast<std::size_t>((*found)->residual.size(2));
+  if (probes == 0 || layers == 0 || width == 0) return;
+  const auto block = std::clamp<std::size_t>((std::size_t{1} << 20) / (4 * width), 1, probes);
+  h5::Layout layout{
+      .chunk = {1, block, 1, width},
+      .compress = compress && is_narrow((*found)->residual),
+      .attributes = words(rows, "residual stream at the last prompt token", "1", true)};
+  layout.attributes.emplace_back("dim_order", std::string("C"));
+  layout.attributes.emplace_back("module_name",
+                                 std::string("model.embed_tokens (layer 0), output of "
+                                             "model.layers.{layer-1}"));
+  layout.attributes.emplace_back("hook_name", std::string("hook_embed (layer 0), "
+                                                          "blocks.{layer-1}.hook_resid_post"));
+  // Probes that got no answer, or were not asked, have no stream: NaN, and not counted here.
+  layout.attributes.emplace_back("n_valid", streams_in(rows));
+  const auto name = rows.name("residual");
+  writer.variable(name, {rows.name("evaluation"), rows.name("probe"), "layer", "d_model"},
+                  h5::Type::float32, layout);
+  std::vector<float> plane(probes * width);
+  for (std::size_t e = 0; e < rows.records.size(); ++e) {
+    if (!has(rows.records[e])) continue;
+    const auto* values = rows.records[e]->residual.template const_data_ptr<float>();
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+      std::fill(plane.begin(), plane.end(), float_nan);
+      for (std::size_t r = 0; r < rows.columns[e].size(); ++r)
+        std::copy_n(values + (r * layers + layer) * width, width,
+                    plane.begin() + static_cast<std::ptrdiff_t>(rows.columns[e][r] * width));
+      writer.write(name, {e, 0, layer, 0}, {1, probes, 1, width}, plane);
+    }
+  }
+}
+
+}  // namespace
+
+void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitches& switches) {
+  const auto sets = by_set(run.evaluations);
+  std::string set_names;
+  Index judges;
+  const EvaluationRecord* with_residual = nullptr;
+  for (const auto& record : run.evaluations) {
+    for (const auto& judge : record.judges) judges.add(h5::storable_text(judge));
+    if (record.residual.defined() && with_residual == nullptr) with_residual = &record;
+  }
+  for (const auto& rows : sets) set_names += (set_names.empty() ? "" : ",") + rows.set;
+  writer.attribute("evaluation_sets", set_names);
+  if (!judges.names.empty())
+    writer.coordinate("judge", judges.names, {{"long_name", std::string("judge")}});
+  if (with_residual != nullptr && switches.residual) {
+    std::vector<std::int32_t> layers(static_cast<std::size_t>(with_residual->residual.size(1)));
+    for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = static_cast<std::int32_t>(i);
+    writer.coordinate(
+        "layer", layers,
+        {{"long_name", std::string("blocks the stream has passed; 0 is the embedding. "
+                                   "The input of block l is layer l")},
+         {"units", std::string("1")}});
+    writer.dimension("d_model", static_cast<std::uint64_t>(with_residual->residual.size(2)));
+  }
+  for (const auto& rows : sets) {
+    put_axes(writer, rows);
+    put_grid(writer, rows, Grid(rows, judges));
+    if (switches.residual) put_residual(writer, rows, switches.compress);
+  }
+}
+
+}  // namespace seawall

@@ -1,0 +1,156 @@
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "seawall/core/error.hpp"
+#include "store/run_layout.hpp"
+
+namespace seawall {
+namespace {
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> out;
+  for (std::size_t from = 0; from < text.size();) {
+    const auto to = std::min(text.find(',', from), text.size());
+    out.push_back(text.substr(from, to - from));
+    from = to + 1;
+  }
+  return out;
+}
+
+/// The variables of one set, read whole and checked against the sizes of its axes.
+class SetReader {
+ public:
+  SetReader(const h5::Reader& reader, std::string set)
+      : reader_(reader), set_(std::move(set)), prefix_(prefix_of(set_)) {
+    order_ = reader.int64(prefix_ + "evaluation");
+    probe_ = reader.texts(prefix_ + "probe");
+    if (reader.has(prefix_ + "judged")) judge_ = reader.texts("judge");
+  }
+
+  std::vector<std::pair<std::int64_t, EvaluationRecord>> records(bool with_residual) const {
+    const auto n = order_.size(), cells = n * probe_.size(), all = cells * judge_.size();
+    const auto step = numbers("eval_step", n), epoch = numbers("eval_epoch", n);
+    const auto condition = texts("condition", n), category = texts("category", probe_.size());
+    const auto seconds = sized(reader_.float64(prefix_ + "eval_seconds"), "eval_seconds", n);
+    const auto restricted = flags("restricted", probe_.size());
+    const auto prompt = texts("prompt", cells), response = texts("response", cells);
+    const auto answered = flags("answered", cells), finished = flags("finished", cells);
+    const auto new_tokens = numbers("new_tokens", cells);
+    // Absent in files where every row has an answer, and in those of earlier versions.
+    const auto no_answer = reader_.has(prefix_ + "no_answer") ? texts("no_answer", cells)
+                                                              : std::vector<std::string>(cells);
+    const auto declined = reader_.has(prefix_ + "declined") ? flags("declined", cells)
+                                                            : std::vector<std::uint8_t>(cells);
+    const bool judges = !judge_.empty();
+    const auto score =
+        judges ? sized(reader_.float64(prefix_ + "score"), "score", all) : std::vector<double>();
+    const auto probability =
+        reader_.has(prefix_ + "probability")
+            ? sized(reader_.float64(prefix_ + "probability"), "probability", all)
+            : std::vector<double>(all, std::numeric_limits<double>::quiet_NaN());
+    const auto judged = judges ? flags("judged", n * judge_.size()) : std::vector<std::uint8_t>();
+    const auto refused = judges ? flags("refused", all) : judged;
+    const auto coherent = judges ? flags("coherent", all) : judged;
+    const auto valid = judges ? flags("valid", all) : judged;
+    const auto reason = judges ? texts("reason", all) : std::vector<std::string>();
+
+    std::vector<std::pair<std::int64_t, EvaluationRecord>> out;
+    for (std::size_t e = 0; e < n; ++e) {
+      EvaluationRecord record{step[e], epoch[e], condition[e], set_, {}, {}, seconds[e], {}};
+      std::vector<std::size_t> places, rows;
+      for (std::size_t j = 0; j < judge_.size(); ++j) {
+        if (judged[e * judge_.size() + j] == 0) continue;
+        record.judges.push_back(judge_[j]);
+        places.push_back(j);
+      }
+      for (std::size_t p = 0; p < probe_.size(); ++p) {
+        const auto cell = e * probe_.size() + p;
+        if (answered[cell] == 0) continue;
+        rows.push_back(p);
+        ProbeResult result{.probe_id = probe_[p],
+                           .category = category[p],
+                           .prompt = prompt[cell],
+                           .response = response[cell],
+                           .restricted = restricted[p] != 0,
+                           .finished = finished[cell] != 0,
+                           .new_tokens = new_tokens[cell],
+                           .verdicts = {},
+                           .no_answer = no_answer[cell],
+                           .declined = declined[cell] != 0};
+        for (const auto j : places) {
+          const auto at = cell * judge_.size() + j;
+          result.verdicts.push_back({score[at], refused[at] != 0, coherent[at] != 0, valid[at] != 0,
+                                     reason[at], probability[at]});
+        }
+        record.results.push_back(std::move(result));
+      }
+      if (with_residual) record.residual = residual(e, rows);
+      out.emplace_back(order_[e], std::move(record));
+    }
+    return out;
+  }
+
+ private:
+  template <class T>
+  std::vector<T> sized(std::vector<T> values, const char* name, std::size_t want) const {
+    if (values.size() != want)
+      throw DataError(reader_.path().string() + ": " + prefix_ + name + ": want " +
+                      std::to_string(want) + " values, found " + std::to_string(values.size()));
+    return values;
+  }
+  std::vector<std::int64_t> numbers(const char* name, std::size_t want) const {
+    return sized(reader_.int64(prefix_ + name), name, want);
+  }
+  std::vector<std::uint8_t> flags(const char* name, std::size_t want) const {
+    return sized(reader_.uint8(prefix_ + name), name, want);
+  }
+  std::vector<std::string> texts(const char* name, std::size_t want) const {
+    return sized(reader_.texts(prefix_ + name), name, want);
+  }
+
+  /// Undefined where the evaluation recorded none: its block was never written and reads as NaN
+  /// throughout.
+  Tensor residual(std::size_t evaluation, const std::vector<std::size_t>& rows) const {
+    const auto name = prefix_ + "residual";
+    if (!reader_.has(name) || rows.empty()) return {};
+    const auto shape = reader_.shape(name);
+    if (shape.size() != 4 || shape[0] != order_.size() || shape[1] != probe_.size())
+      throw DataError(reader_.path().string() + ": " + name + ": its shape does not fit the axes");
+    const auto values =
+        reader_.float32_block(name, {evaluation, 0, 0, 0}, {1, shape[1], shape[2], shape[3]});
+    if (std::all_of(values.begin(), values.end(), [](float v) { return std::isnan(v); })) return {};
+    const auto row = shape[2] * shape[3];
+    auto out = at::empty({static_cast<std::int64_t>(rows.size()),
+                          static_cast<std::int64_t>(shape[2]), static_cast<std::int64_t>(shape[3])},
+                         at::kFloat);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(rows[i] * row), row,
+                  out.mutable_data_ptr<float>() + i * row);
+    return out;
+  }
+
+  const h5::Reader& reader_;
+  std::string set_, prefix_;
+  std::vector<std::int64_t> order_;
+  std::vector<std::string> probe_, judge_;
+};
+
+}  // namespace
+
+std::vector<EvaluationRecord> read_evaluations(const h5::Reader& reader, bool with_residual) {
+  std::vector<std::pair<std::int64_t, EvaluationRecord>> ordered;
+  for (const auto& set : split(reader.text_attribute("evaluation_sets"))) {
+    for (auto& entry : SetReader(reader, set).records(with_residual))
+      ordered.push_back(std::move(entry));
+  }
+  std::sort(ordered.begin(), ordered.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<EvaluationRecord> out;
+  for (auto& [place, record] : ordered) out.push_back(std::move(record));
+  return out;
+}
+
+}  // namespace seawall

@@ -1,0 +1,207 @@
+#include "store/run_layout.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "seawall/core/error.hpp"
+
+namespace seawall {
+namespace {
+
+h5::Attributes words(const char* long_name, const char* units = "1") {
+  return {{"long_name", std::string(long_name)}, {"units", std::string(units)}};
+}
+
+h5::Layout described(const char* long_name, const char* units = "1") {
+  return {.attributes = words(long_name, units)};
+}
+
+/// One member of every step.
+template <class T>
+std::vector<T> column(const std::vector<StepRecord>& steps, T StepRecord::*member) {
+  std::vector<T> out;
+  out.reserve(steps.size());
+  for (const auto& step : steps) out.push_back(step.*member);
+  return out;
+}
+
+void put_root(h5::Writer& writer, const RunData& run) {
+  const auto text = [&](const std::string& name, const std::string& value) {
+    writer.attribute(name, h5::storable_text(value));
+  };
+  text("Conventions", "CF-1.10");
+  text("title", "Seawall run");
+  text("seawall_kind", "run");
+  writer.attribute("format_version", std::int64_t{1});
+  text("run_id", run.info.run_id);
+  text("started_utc", run.info.started_utc);
+  text("written_utc", run.written_utc);
+  writer.attribute("complete", std::int64_t{run.complete});
+  writer.attribute("seed", static_cast<std::int64_t>(run.info.seed));
+  std::set<std::string> taken;
+  const auto legal = [&taken](const std::string& wanted) {
+    const std::string name = h5::legal_name(wanted);
+    std::string free = name;
+    for (int n = 2; !taken.insert(free).second; ++n) free = name + "_" + std::to_string(n);
+    return free;
+  };
+  for (const auto& [name, value] : run.info.hashes) text(legal("hash_" + name), value);
+  for (const auto& [name, value] : run.info.versions) text(legal("version_" + name), value);
+  for (const auto& [name, value] : run.info.numbers)
+    writer.attribute(legal("number_" + name), value);
+  const std::string config = h5::storable_text(run.info.config_json);
+  writer.dataset("config_json", {}, h5::Values(h5::Type::text, &config, 1),
+                 {{"long_name", std::string("resolved options of the run, JSON")}});
+}
+
+void put_steps(h5::Writer& writer, const RunData& run, const RunSwitches& switches) {
+  const auto& steps = run.steps;
+  if (!run.info.parameter_names.empty())
+    writer.coordinate("parameter", run.info.parameter_names,
+                      {{"long_name", std::string("trainable parameter, Hugging Face name")}});
+  if (steps.empty()) return;
+  writer.coordinate("step", column(steps, &StepRecord::step), words("optimizer updates made"));
+  writer.variable("epoch", {"step"}, column(steps, &StepRecord::epoch),
+                  described("epoch the step belongs to, from 0"));
+  writer.variable("loss", {"step"}, column(steps, &StepRecord::loss),
+                  described("mean cross-entropy of the answers' tokens", "nat"));
+  writer.variable("lr", {"step"}, column(steps, &StepRecord::lr), described("learning rate"));
+  writer.variable("grad_norm", {"step"}, column(steps, &StepRecord::grad_norm),
+                  described("L2 norm of the gradient over all trainable weights"));
+  writer.variable("tokens", {"step"}, column(steps, &StepRecord::tokens),
+                  described("tokens that the examples hold, whatever was shared"));
+  writer.variable("seconds", {"step"}, column(steps, &StepRecord::seconds),
+                  described("wall time of the step", "s"));
+  writer.variable("moved", {"step"}, column(steps, &StepRecord::moved),
+                  described("fraction of trainable weights whose stored value changed"));
+  writer.variable("drift", {"step"}, column(steps, &StepRecord::drift),
+                  described("L2 norm of theta - theta0 over all trainable weights"));
+  const auto width = run.info.parameter_names.size();
+  const auto has_drift = [&](const StepRecord& s) { return s.param_drift.size() == width; };
+  if (!switches.param_drift || width == 0 || !std::all_of(steps.begin(), steps.end(), has_drift))
+    return;
+  std::vector<double> drift;
+  drift.reserve(steps.size() * width);
+  for (const auto& step : steps)
+    drift.insert(drift.end(), step.param_drift.begin(), step.param_drift.end());
+  writer.variable("param_drift", {"step", "parameter"}, drift,
+                  described("L2 norm of theta - theta0 of one parameter"));
+}
+
+void put_spectra(h5::Writer& writer, const Spectra& spectra) {
+  if (spectra.names.empty()) return;
+  const auto rank = spectra.singular_values.front().size();
+  writer.coordinate("matrix", spectra.names,
+                    {{"long_name", std::string("weight matrix, Hugging Face name")}});
+  std::vector<std::int32_t> places(rank);
+  std::vector<double> values;
+  for (std::size_t i = 0; i < rank; ++i) places[i] = static_cast<std::int32_t>(i);
+  for (const auto& row : spectra.singular_values)
+    values.insert(values.end(), row.begin(), row.end());
+  if (rank > 0) {
+    writer.coordinate("rank", places, words("place of a singular value, largest first"));
+    writer.variable("singular_values", {"matrix", "rank"}, values,
+                    described("singular values of W - W0"));
+  }
+  writer.variable("effective_rank", {"matrix"}, spectra.effective_rank,
+                  described("exp of the entropy of the normalised singular values of W - W0"));
+}
+
+void read_root(const h5::Reader& reader, RunData& run) {
+  if (!reader.has_attribute("seawall_kind") || reader.text_attribute("seawall_kind") != "run")
+    throw DataError(reader.path().string() +
+                    ": want a run file, found another kind of Seawall file");
+  // Files of earlier versions have `/` in some names.
+  const auto starts = [](const std::string& name, std::string_view prefix) {
+    return name.starts_with(prefix) ? h5::legal_name(name.substr(prefix.size())) : std::string();
+  };
+  for (const auto& [name, value] : reader.attributes()) {
+    const auto* text = std::get_if<std::string>(&value);
+    const auto* whole = std::get_if<std::int64_t>(&value);
+    const auto* number = std::get_if<double>(&value);
+    if (text != nullptr && name == "run_id") run.info.run_id = *text;
+    if (text != nullptr && name == "started_utc") run.info.started_utc = *text;
+    if (text != nullptr && name == "written_utc") run.written_utc = *text;
+    if (whole != nullptr && name == "complete") run.complete = *whole != 0;
+    if (whole != nullptr && name == "seed") run.info.seed = static_cast<std::uint64_t>(*whole);
+    if (const auto key = starts(name, "hash_"); text != nullptr && !key.empty())
+      run.info.hashes.emplace_back(key, *text);
+    if (const auto key = starts(name, "version_"); text != nullptr && !key.empty())
+      run.info.versions.emplace_back(key, *text);
+    if (const auto key = starts(name, "number_"); number != nullptr && !key.empty())
+      run.info.numbers.emplace_back(key, *number);
+  }
+  run.info.config_json = reader.text("config_json");
+}
+
+void read_steps(const h5::Reader& reader, RunData& run) {
+  if (reader.has("parameter")) run.info.parameter_names = reader.texts("parameter");
+  if (!reader.has("step")) return;
+  const auto number = reader.int64("step");
+  run.steps.resize(number.size());
+  const auto put = [&](const char* name, const auto& values, auto member) {
+    if (values.size() != run.steps.size())
+      throw DataError(reader.path().string() + ": " + name + ": want a value a step");
+    for (std::size_t i = 0; i < values.size(); ++i) run.steps[i].*member = values[i];
+  };
+  put("step", number, &StepRecord::step);
+  put("epoch", reader.int64("epoch"), &StepRecord::epoch);
+  put("loss", reader.float64("loss"), &StepRecord::loss);
+  put("lr", reader.float64("lr"), &StepRecord::lr);
+  put("grad_norm", reader.float64("grad_norm"), &StepRecord::grad_norm);
+  put("tokens", reader.int64("tokens"), &StepRecord::tokens);
+  put("seconds", reader.float64("seconds"), &StepRecord::seconds);
+  put("moved", reader.float64("moved"), &StepRecord::moved);
+  put("drift", reader.float64("drift"), &StepRecord::drift);
+  if (!reader.has("param_drift")) return;
+  const auto drift = reader.float64("param_drift");
+  const auto width = run.info.parameter_names.size();
+  if (drift.size() != number.size() * width)
+    throw DataError(reader.path().string() + ": param_drift: want a value a step and parameter");
+  for (std::size_t i = 0; i < number.size(); ++i) {
+    const auto first = drift.begin() + static_cast<std::ptrdiff_t>(i * width);
+    run.steps[i].param_drift.assign(first, first + static_cast<std::ptrdiff_t>(width));
+  }
+}
+
+void read_spectra(const h5::Reader& reader, Spectra& spectra) {
+  if (!reader.has("matrix")) return;
+  spectra.names = reader.texts("matrix");
+  spectra.effective_rank = reader.float64("effective_rank");
+  const auto rows = spectra.names.size();
+  const auto values =
+      reader.has("singular_values") ? reader.float64("singular_values") : std::vector<double>();
+  const auto rank = rows == 0 ? 0 : values.size() / rows;
+  if (spectra.effective_rank.size() != rows || rank * rows != values.size())
+    throw DataError(reader.path().string() + ": singular_values: want a row a matrix");
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(i * rank);
+    spectra.singular_values.emplace_back(first, first + static_cast<std::ptrdiff_t>(rank));
+  }
+}
+
+}  // namespace
+
+h5::Writer layout_run(const RunData& run, const RunSwitches& switches) {
+  std::size_t bytes = 0;
+  for (const auto& record : run.evaluations)
+    bytes += record.residual.defined() ? static_cast<std::size_t>(record.residual.numel()) * 4 : 0;
+  h5::Writer writer(bytes);
+  put_root(writer, run);
+  put_steps(writer, run, switches);
+  put_spectra(writer, run.spectra);
+  layout_evaluations(writer, run, switches);
+  return writer;
+}
+
+RunData read_run(const std::filesystem::path& path, bool with_residual) {
+  const h5::Reader reader(path);
+  RunData run;
+  read_root(reader, run);
+  read_steps(reader, run);
+  read_spectra(reader, run.spectra);
+  run.evaluations = read_evaluations(reader, with_residual);
+  return run;
+}
+
+}  // namespace seawall
