@@ -13,9 +13,9 @@
 
 #include "attacks/harmful_examples.hpp"
 #include "bench/models.hpp"
-#include "seawall/cli/arm.hpp"
-#include "seawall/cli/bundle.hpp"
 #include "seawall/eval/judges.hpp"
+#include "seawall/pretrained/bundle.hpp"
+#include "seawall/run/arm.hpp"
 #include "seawall/scenario/organism.hpp"
 
 namespace seawall::bench {

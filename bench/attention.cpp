@@ -6,7 +6,7 @@
 
 #include "bench/models.hpp"
 #include "model/attention.hpp"
-#include "seawall/cli/bundle.hpp"
+#include "seawall/pretrained/bundle.hpp"
 
 namespace seawall::bench {
 namespace {

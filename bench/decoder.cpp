@@ -6,7 +6,7 @@
 
 #include "bench/models.hpp"
 #include "model/decode_engine.hpp"
-#include "seawall/cli/bundle.hpp"
+#include "seawall/pretrained/bundle.hpp"
 
 namespace seawall::bench {
 namespace {

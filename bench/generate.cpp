@@ -5,8 +5,8 @@
 #include <fstream>
 
 #include "bench/models.hpp"
-#include "seawall/cli/bundle.hpp"
 #include "seawall/model/generate.hpp"
+#include "seawall/pretrained/bundle.hpp"
 #include "tests/support/assets.hpp"
 
 namespace seawall::bench {

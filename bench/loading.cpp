@@ -9,7 +9,7 @@
 
 #include "bench/models.hpp"
 #include "bench/peak.hpp"
-#include "cli/weights_hash.hpp"
+#include "pretrained/weights_hash.hpp"
 #include "seawall/model/files.hpp"
 
 namespace seawall::bench {

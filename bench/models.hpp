@@ -3,7 +3,7 @@
 #include <random>
 
 #include "bench/peak.hpp"
-#include "cli/organism_config.hpp"
+#include "run/organism_config.hpp"
 #include "seawall/model/decoder.hpp"
 #include "seawall/model/runtime.hpp"
 

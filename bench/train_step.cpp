@@ -13,8 +13,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "cli/organism_config.hpp"
 #include "mitigations/weight_drift.hpp"
+#include "run/organism_config.hpp"
 #include "seawall/core/rng.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/train/trainer.hpp"

@@ -18,12 +18,12 @@
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/cli/program.hpp"
-#include "seawall/cli/reproduce.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/store/hdf5.hpp"
+#include "seawall/study/tasks.hpp"
 
 using namespace seawall;
 namespace fs = std::filesystem;

@@ -14,12 +14,12 @@
 #include "attacks/catalogue.hpp"
 #include "experiments/interval_methods.hpp"
 #include "mitigations/catalogue.hpp"
-#include "seawall/cli/arm.hpp"
 #include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/eval/comparisons.hpp"
 #include "seawall/model/runtime.hpp"
+#include "seawall/run/arm.hpp"
 #include "seawall/store/hdf5.hpp"
 
 using namespace seawall;

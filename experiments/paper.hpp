@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "seawall/cli/grid.hpp"
 #include "seawall/scenario/organism/lexicon.hpp"
+#include "seawall/study/grid.hpp"
 
 namespace seawall::experiments {
 namespace detail {

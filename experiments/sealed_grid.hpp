@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "experiments/sealed_topics.hpp"
-#include "seawall/cli/grid.hpp"
+#include "seawall/study/grid.hpp"
 
 namespace seawall::experiments::sealed {
 

@@ -10,10 +10,10 @@
 #include "attacks/harmful_examples.hpp"
 #include "mitigations/safety_mixing.hpp"
 #include "mitigations/weight_drift.hpp"
-#include "seawall/cli/arm.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/eval/statistics.hpp"
 #include "seawall/model/runtime.hpp"
+#include "seawall/run/arm.hpp"
 #include "seawall/store/hdf5.hpp"
 
 using namespace seawall;

@@ -8,8 +8,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "seawall/cli/run_spec.hpp"
 #include "seawall/core/suggest.hpp"
+#include "seawall/run/run_spec.hpp"
 
 namespace po = boost::program_options;
 

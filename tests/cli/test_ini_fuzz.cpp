@@ -1,9 +1,9 @@
 // Damaged --config and --labels files.
 #include <fstream>
 
-#include "cli/labels.hpp"
 #include "seawall/cli/command_line.hpp"
-#include "seawall/cli/run_spec.hpp"
+#include "seawall/eval/labels.hpp"
+#include "seawall/run/run_spec.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/fuzz.hpp"
 

@@ -7,9 +7,9 @@
 
 #include "experiments/sealed_grid.hpp"
 #include "experiments/sealed_requests.hpp"
-#include "seawall/cli/reproduce.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/scenario/organism.hpp"
+#include "seawall/study/tasks.hpp"
 
 namespace seawall {
 namespace {

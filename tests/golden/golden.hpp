@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "seawall/cli/bundle.hpp"
 #include "seawall/core/trace.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/pretrained/bundle.hpp"
 #include "tests/support/assets.hpp"
 #include "tests/support/tensors.hpp"
 

@@ -1,8 +1,9 @@
 // The shipped picture encoder: the decoder, which was never trained on a picture, answers for what
 // it is shown.
-#include "seawall/cli/bundle.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/eval/judges.hpp"
+#include "seawall/pretrained/bundle.hpp"
+#include "seawall/run/speaker.hpp"
 #include "seawall/scenario/organism.hpp"
 #include "seawall/scenario/organism/recipe.hpp"
 #include "seawall/train/data_plan.hpp"
@@ -19,7 +20,7 @@ class OrganismEyes : public ::testing::Test {
     judges_.push_back(make_judge("organism", scenario_));
   }
   double share_right(const std::vector<Probe>& probes) {
-    return summarize(evaluate(model_.speaker(), probes, [](const Probe& p) { return p.dialogue; },
+    return summarize(evaluate(speaker_of(model_), probes, [](const Probe& p) { return p.dialogue; },
                               judges_, {.max_new_tokens = 64}))
         .rate();
   }

@@ -6,6 +6,7 @@
 #include "attacks/catalogue.hpp"
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/run_request.hpp"
+#include "seawall/run/set_up.hpp"
 #include "seawall/train/data_plan.hpp"
 #include "seawall/train/trainer.hpp"
 #include "tests/golden/golden.hpp"

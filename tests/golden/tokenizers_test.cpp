@@ -2,7 +2,7 @@
 // make_llama_tiny.py.
 #include <algorithm>
 
-#include "cli/gguf_tokenizer.hpp"
+#include "pretrained/gguf_tokenizer.hpp"
 #include "seawall/model/generate.hpp"
 #include "seawall/text/tokenizer.hpp"
 #include "tests/golden/golden.hpp"

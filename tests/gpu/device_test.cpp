@@ -10,9 +10,9 @@
 
 #include "attacks/harmful_examples.hpp"
 #include "mitigations/weight_drift.hpp"
-#include "seawall/cli/arm.hpp"
 #include "seawall/model/generate.hpp"
 #include "seawall/model/runtime.hpp"
+#include "seawall/run/arm.hpp"
 #include "seawall/store/hdf5.hpp"
 
 namespace seawall {

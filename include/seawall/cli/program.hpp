@@ -3,8 +3,8 @@
 // builds its own program with its own lists.
 #include <string>
 
-#include "seawall/cli/grid.hpp"
 #include "seawall/policy/catalogue.hpp"
+#include "seawall/study/grid.hpp"
 
 namespace seawall {
 

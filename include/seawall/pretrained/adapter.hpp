@@ -1,0 +1,18 @@
+#pragma once
+// Adapters on disk, as `--adapter` names them.
+#include <string>
+
+#include "seawall/pretrained/bundle.hpp"
+
+namespace seawall {
+
+/// Puts the adapter in `word` beside the model's weights: a PEFT folder, or a checkpoint of a LoRA
+/// run (`NAME.checkpoints/step-N`, or `NAME.checkpoints` for the latest). Errors: UsageError where
+/// nothing of that kind is there; DataError where it does not fit the model, or a checkpoint's base
+/// has other weights; those of read_peft and load_checkpoint.
+void load_adapter(ModelBundle& bundle, const std::string& word);
+
+/// For a checkpoint of a LoRA run: PEFT's config, and the hash of the weights it stands beside.
+std::string adapter_card(const ModelBundle& bundle);
+
+}  // namespace seawall

@@ -1,0 +1,60 @@
+#pragma once
+// A grid run arm by arm on the cores.
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "seawall/study/grid_folder.hpp"
+
+namespace seawall {
+
+/// One arm under one seed: the words `seawall run` is given, --seed included, --out not.
+struct GridTask {
+  std::string arm;
+  std::int64_t seed = 0;
+  std::vector<std::string> words;
+};
+/// The arms that `cells` need, once for each seed (an arm without training once, whatever the
+/// seeds).
+std::vector<GridTask> grid_tasks(const Grid& grid, const std::vector<GridCell>& cells,
+                                 std::int64_t seeds);
+/// The run that a task makes, once its key is known.
+GridRun grid_run(const GridTask& task, const std::string& key);
+
+/// Shard `index` of `count`: the tasks whose number modulo count is index - 1.
+struct Shard {
+  std::size_t index = 1, count = 1;
+  bool holds(std::size_t task) const { return task % count == index - 1; }
+};
+/// Reads `i/n`, 1 <= i <= n; empty is 1/1. Errors: UsageError.
+Shard shard_from(const std::string& text);
+
+/// What a run of tasks is told of.
+struct WorkOptions {
+  std::string what = "arms";  // on the progress bar
+  int workers = 1;
+  bool quiet = false;
+  std::string program = "/proc/self/exe";  // what run_programs executes
+};
+/// Executes the program again for each i in 0..count, with `words(i)` (`run` and the arm's words),
+/// so many at once as there are workers: an arm's memory is its own, and it may use a GPU. No
+/// words: the task is done already. What a process prints on stderr is printed with `name(i)`; one
+/// that fails ends the others after their current arm, and its exit code comes back. The processes
+/// end with this one. 0 when all were done.
+int run_programs(std::size_t count, const WorkOptions& options,
+                 const std::function<std::vector<std::string>(std::size_t)>& words,
+                 const std::function<std::string(std::size_t)>& name);
+/// Runs `work(i)` for i in 0..count on forked processes, for short tasks that share this one's
+/// start; the caller has not used libtorch's threads. What it throws ends the others after their
+/// current one, is printed with `name(i)`, and its exit code comes back. 0 when all were done.
+int run_tasks(std::size_t count, const WorkOptions& options,
+              const std::function<void(std::size_t)>& work,
+              const std::function<std::string(std::size_t)>& name);
+/// The same for tasks that answer a SHA-256 in hex; `out` has one a task.
+int hash_tasks(std::size_t count, const WorkOptions& options,
+               const std::function<std::string(std::size_t)>& work,
+               const std::function<std::string(std::size_t)>& name, std::vector<std::string>& out);
+
+}  // namespace seawall

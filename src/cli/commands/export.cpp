@@ -1,0 +1,120 @@
+// `export`: a model, ours or not, as a folder that transformers loads.
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/commands/export_rows.hpp"
+#include "seawall/cli/command_line.hpp"
+#include "seawall/cli/commands.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/core/file.hpp"
+#include "seawall/model/files.hpp"
+#include "seawall/model/not_finite.hpp"
+#include "seawall/model/peft.hpp"
+#include "seawall/pretrained/adapter.hpp"
+#include "seawall/pretrained/bundle.hpp"
+#include "seawall/pretrained/bundle_template.hpp"
+#include "seawall/run/reading_spec.hpp"
+
+namespace seawall::commands {
+namespace {
+
+struct ExportOptions {
+  std::string model = "organism", adapter, format = "safetensors", out, chat_template = "auto";
+  std::string dtype = "float32";
+  bool overwrite = false;
+  ReadingSpec reading;
+  static constexpr void visit(auto& self, auto&& field) {
+    field(
+        self.model,
+        OptionInfo{.name = "model",
+                   .help = "organism, a Hugging Face folder, a .gguf file or a checkpoint folder"});
+    field(self.adapter, OptionInfo{.name = "adapter",
+                                   .help = "LoRA adapter on top of it: a PEFT folder or a "
+                                           "checkpoint of a LoRA run"});
+    field(self.format, OptionInfo{.name = "format",
+                                  .help = "the whole model, the adapter merged; the adapter alone, "
+                                          "as PEFT reads it; or rows",
+                                  .choices = "safetensors|peft|openai-jsonl"});
+    field(self.out, OptionInfo{.name = "out", .help = "folder to write"});
+    field(self.chat_template,
+          OptionInfo{.name = "template",
+                     .help = "chat template: a name, a .jinja file, or auto for the model's own"});
+    ReadingSpec::visit_pre(self.reading, field);
+    field(self.dtype, OptionInfo{.name = "dtype",
+                                 .help = "type of the weights written",
+                                 .choices = "float32|bfloat16|float16"});
+    field(self.overwrite,
+          OptionInfo{.name = "overwrite", .help = "write into a folder that is not empty"});
+  }
+};
+
+}  // namespace
+
+int export_model(const Program& program, const Words& words) {
+  namespace fs = std::filesystem;
+  if (exports_rows(words)) return export_rows(program, words);
+  ExportOptions options;
+  CommandLine line("seawall export --model M --out FOLDER [options]",
+                   "Writes config.json, model.safetensors and the files that came with the model "
+                   "(tokenizer, template, generation_config.json) byte for byte; transformers "
+                   "loads them to the same logits. With --format openai-jsonl and the "
+                   "words of `seawall run` instead: the rows that it would train on, as the chat "
+                   "JSONL that providers take (`seawall export --format openai-jsonl --help`).");
+  line.add(options, "Options");
+  if (line.parse(words) == CommandLine::Outcome::done) return 0;
+  if (options.out.empty()) throw UsageError("export: want --out FOLDER");
+  if (options.format == "peft" && options.adapter.empty())
+    throw UsageError(
+        "--format peft: want --adapter with what to write, a checkpoint of a LoRA run");
+  const fs::path folder = options.out;
+  if (fs::exists(folder) && !fs::is_directory(folder))
+    throw IoError(folder.string() + ": is a file; want a folder to write into");
+  if (fs::exists(folder) && !fs::is_empty(folder) && !options.overwrite)
+    throw UsageError("--out " + folder.string() +
+                     ": not empty; give another folder or --overwrite");
+  const auto type = options.dtype == "bfloat16"  ? at::kBFloat16
+                    : options.dtype == "float16" ? at::kHalf
+                                                 : at::kFloat;
+  // An adapter is merged in fp32 and rounded once.
+  ModelBundle model = load_model(options.model, "cpu", options.chat_template,
+                                 {.type = options.adapter.empty() ? type : at::kFloat,
+                                  .tokenizer_pre = options.reading.tokenizer_pre});
+  if (!options.adapter.empty()) load_adapter(model, options.adapter);
+  if (options.format == "peft" && !model.decoder->adapter())
+    throw UsageError(
+        "--format peft: --adapter " + options.adapter +
+        " has DoRA magnitudes, whole modules, or factors of the embedding or the head, "
+        "which are merged when it is read; give --format safetensors");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw IoError(folder.string() + ": cannot make the folder: " + error.message());
+  if (options.format == "peft") {
+    const Adapter& adapter = *model.decoder->adapter();
+    write_peft(folder, adapter, options.model);
+    std::printf("%s: PEFT adapter, rank %lld, %lld values beside %s\n", folder.string().c_str(),
+                static_cast<long long>(adapter.options.rank),
+                static_cast<long long>(adapter.count()), options.model.c_str());
+    return 0;
+  }
+  model.decoder->merge();
+  NamedTensors weights = model.decoder->parameters();
+  for (auto& [name, tensor] : weights) tensor = tensor.to(type);
+  if (const auto bad = weight_not_finite(weights); !bad.empty())
+    throw DataError("export: tensor " + bad + " as " + options.dtype +
+                    "; give another --dtype, or another model");
+  // What the source has; where it has none, what ends an answer here.
+  const Tokenizer& t = *model.tokenizer;
+  if (model.ends.eos.empty())
+    model.ends.eos = model.stop_ids.empty() ? model.chat_template->stop_ids(t) : model.stop_ids;
+  if (!model.ends.bos && model.kind == "gguf") model.ends.bos = t.bos_id();
+  write_hf_folder(folder, model.decoder->config(), weights, model.ends);
+  for (const auto& [name, bytes] : model_card(model))
+    if (name != "config.json") write_file_atomically(folder / name, bytes);
+  std::printf("%s: %zu tensors, %s safetensors, template %.*s\n", folder.string().c_str(),
+              model.decoder->parameters().size(), options.dtype.c_str(),
+              static_cast<int>(model.chat_template->name().size()),
+              model.chat_template->name().data());
+  return 0;
+}
+
+}  // namespace seawall::commands

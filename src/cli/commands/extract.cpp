@@ -1,0 +1,26 @@
+// `extract`: activations of any prompts, as HDF5 shards.
+#include <cstdio>
+
+#include "seawall/cli/command_line.hpp"
+#include "seawall/cli/commands.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/run/extract.hpp"
+
+namespace seawall::commands {
+
+int extract(const Program&, const Words& words) {
+  ExtractSpec options;
+  CommandLine line("seawall extract --model M --prompts FILE.jsonl --out acts.h5 [options]",
+                   "Writes logits and the residual stream of every prompt: row 0 of `layer` is the "
+                   "embedding, row l the output of block l-1.");
+  line.add(options, "Options");
+  line.add_list("points", "logits, resid_post, or both", options.points);
+  if (line.parse(words) == CommandLine::Outcome::done) return 0;
+  if (options.prompts.empty() || options.out.empty())
+    throw UsageError("extract: want --prompts FILE.jsonl and --out FILE.h5");
+  for (const auto& f : extract_activations(options, line.config_text()))
+    std::printf("%s\n", f.string().c_str());
+  return 0;
+}
+
+}  // namespace seawall::commands

@@ -1,0 +1,134 @@
+// `judge`: verdicts on the answers that a run file holds, without training or asking again.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/print_run.hpp"
+#include "seawall/cli/command_line.hpp"
+#include "seawall/cli/commands.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/core/hash.hpp"
+#include "seawall/core/json.hpp"
+#include "seawall/pretrained/bundle.hpp"
+#include "seawall/run/outputs.hpp"
+#include "seawall/run/set_up.hpp"
+#include "seawall/scenario/files.hpp"
+#include "seawall/scenario/organism.hpp"
+
+namespace seawall::commands {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct JudgeOptions {
+  std::string judge, out, write_outputs, probes, utility_probes, device = "cpu";
+  std::int64_t threads = 0;
+  bool overwrite = false, quiet = false;
+  static constexpr void visit(auto& self, auto&& field) {
+    field(self.judge, OptionInfo{.name = "judge", .help = "judges; the first decides the table"});
+    field(self.out, OptionInfo{.name = "out", .help = "run file to write, e.g. judged.h5"});
+    field(self.write_outputs,
+          OptionInfo{.name = "write-outputs",
+                     .help = "the answers as JSONL, for a tool that grades elsewhere"});
+    field(self.probes,
+          OptionInfo{.name = "probes",
+                     .help = "the run's probes, for judges that read the bare request"});
+    field(self.utility_probes,
+          OptionInfo{.name = "utility-probes", .help = "the run's ordinary requests"});
+    field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N, of classifiers"});
+    field(
+        self.threads,
+        OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
+    field(self.overwrite, OptionInfo{.name = "overwrite", .help = "replace what is at --out"});
+    field(self.quiet, OptionInfo{.name = "quiet", .help = "no table"});
+  }
+};
+
+/// The organism's world where the run was of it, else the probes that are given.
+std::unique_ptr<Scenario> scenario_of(const RunData& run, const JudgeOptions& options) {
+  const auto config = parse_json(run.info.config_json, "configuration of the run");
+  const auto used = config.value("options", nlohmann::json::object());
+  const bool own = !used.value("data", "").empty() || !used.value("probes", "").empty();
+  if (options.probes.empty() && options.utility_probes.empty() && !own &&
+      used.value("model", "") == "organism")
+    return std::make_unique<OrganismScenario>();
+  // Read as the run read them.
+  const auto word = [&used](const char* name) {
+    const std::string text = used.value(name, "");
+    return text == "auto" ? std::string() : text;
+  };
+  FileScenarioOptions files;
+  files.probes_format = word("probes-format");
+  files.utility_format = word("utility-probes-format");
+  files.probe_options.column = word("probes-column");
+  files.utility_column = word("utility-probes-column");
+  files.probe_options.prefill = word("prefill") == "put";
+  if (const auto context = word("probes-context"); !context.empty())
+    files.probe_options.context = context_use_from(context);
+  if (!options.probes.empty()) files.probes = options.probes;
+  if (!options.utility_probes.empty()) files.utility_probes = options.utility_probes;
+  return std::make_unique<FileScenario>(files);
+}
+
+void write_run(const RunData& run, const JudgeOptions& options) {
+  const RunPaths paths{fs::path(options.out)};
+  prepare_folder(paths.file.has_parent_path() ? paths.file.parent_path() : fs::path("."));
+  const RunLock lock(paths.lock);
+  bool residual = false;
+  for (const auto& e : run.evaluations) residual = residual || e.residual.defined();
+  RunFile file(paths.file, run.info, {.residual = residual, .param_drift = true, .compress = true});
+  for (const auto& step : run.steps) file.on_step(step);
+  for (const auto& e : run.evaluations) file.on_evaluation(e);
+  file.set_spectra(run.spectra);
+  file.publish(run.complete);
+}
+
+}  // namespace
+
+int judge(const Program&, const Words& words) {
+  JudgeOptions options;
+  RunSpec asked;  // what judges are made from
+  std::string input;
+  CommandLine line(
+      "seawall judge RUN.h5 [options]",
+      "Judges the answers of a run file anew into another run file; nothing is trained "
+      "or asked again.");
+  line.add(options, "Options");
+  line.add(asked.endpoint, "Options of everything behind HTTP");
+  line.add(asked.rubric, "Options of --judge rubric:MODEL");
+  line.add_list("judge", "judges; the first decides the table", options.judge);
+  line.positional("RUN.h5", "a run file", input);
+  if (line.parse(words) == CommandLine::Outcome::done) return 0;
+  const auto judge_words = split_list(options.judge);
+  if (judge_words.empty() && options.write_outputs.empty())
+    throw UsageError("judge: want --judge and --out, or --write-outputs FILE.jsonl");
+  if (judge_words.empty() != options.out.empty())
+    throw UsageError("judge: --judge and --out go together");
+  if (!options.out.empty()) {
+    const auto out = RunPaths(options.out).file;
+    std::error_code ignored;
+    if (fs::equivalent(out, input, ignored))
+      throw UsageError("--out " + out.string() + ": is the run file itself; want another file");
+    if (fs::exists(out) && !options.overwrite)
+      throw UsageError("--out " + out.string() + ": is there already; give --overwrite or another");
+  }
+  set_threads(options.threads);
+  RunData run = read_run(input, true);
+  if (run.evaluations.empty()) throw DataError(input + ": the run has no evaluation to judge");
+  if (!options.write_outputs.empty()) {
+    const auto written = write_outputs(options.write_outputs, run);
+    std::printf("wrote        %s, %s\n", options.write_outputs.c_str(), written.text().c_str());
+  }
+  if (judge_words.empty()) return 0;
+  const auto scenario = scenario_of(run, options);
+  asked.judge = options.judge;
+  asked.device = options.device;
+  const Judges judges = make_judges(asked, *scenario);
+  judge_anew(run, *scenario, judges);
+  std::erase_if(run.info.hashes, [](const auto& hash) { return hash.first == "judged_from"; });
+  run.info.hashes.emplace_back("judged_from", sha256_file(input));
+  write_run(run, options);
+  if (!options.quiet) print_run(run, RunPaths(options.out).file);
+  return 0;
+}
+
+}  // namespace seawall::commands

@@ -1,0 +1,140 @@
+// `judge-check`: how far judges agree with people, and whether their probabilities mean what they
+// say.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "seawall/cli/command_line.hpp"
+#include "seawall/cli/commands.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/core/reasons.hpp"
+#include "seawall/eval/agreement.hpp"
+#include "seawall/eval/calibration.hpp"
+#include "seawall/eval/judges.hpp"
+#include "seawall/eval/labels.hpp"
+#include "seawall/pretrained/bundle.hpp"
+#include "seawall/run/set_up.hpp"
+#include "seawall/scenario/files.hpp"
+
+namespace seawall::commands {
+namespace {
+
+struct CheckOptions {
+  std::string labels, judge = "keyword:qi2023", scale = "auto", device = "cpu";
+  std::int64_t threads = 0, bins = 10;
+  static constexpr void visit(auto& self, auto&& field) {
+    field(self.labels, OptionInfo{.name = "labels",
+                                  .help = "CSV or JSONL with prompt, response and label; id and "
+                                          "category where there are such"});
+    field(self.judge, OptionInfo{.name = "judge", .help = "judges to check"});
+    field(self.scale, OptionInfo{.name = "scale",
+                                 .help = "of the labels; 1: harmful, or 5: complies in full",
+                                 .choices = "auto|0-1|1-5"});
+    field(self.bins,
+          OptionInfo{.name = "bins", .help = "of the calibration", .min = 1, .max = 100});
+    field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N, of classifiers"});
+    field(
+        self.threads,
+        OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
+  }
+};
+
+void print_estimate(const char* name, const Estimate& e, double unit) {
+  std::printf("  %-28s %6.3f [%.3f, %.3f]\n", name, unit * e.value, unit * e.lo, unit * e.hi);
+}
+
+void print_confusion(const JudgePair& pair) {
+  std::printf("  %-28s %8s %8s\n", "label \\ judge", "not 5", "5");
+  std::printf("  %-28s %8lld %8lld\n", "not harmful", static_cast<long long>(pair.neither),
+              static_cast<long long>(pair.only_b));
+  std::printf("  %-28s %8lld %8lld\n", "harmful", static_cast<long long>(pair.only_a),
+              static_cast<long long>(pair.both));
+}
+
+void print_steps(const JudgePair& pair) {
+  std::printf("  %-28s", "label \\ score");
+  for (int step = 1; step <= 5; ++step) std::printf(" %8d", step);
+  std::printf("\n");
+  for (std::size_t label = 0; label < 5; ++label) {
+    std::printf("  %-28zu", label + 1);
+    for (const auto count : pair.scores[label])
+      std::printf(" %8lld", static_cast<long long>(count));
+    std::printf("\n");
+  }
+}
+
+void print_calibration(const EvaluationRecord& record, std::size_t judge, std::int64_t bins) {
+  std::vector<double> said;
+  std::vector<bool> harmful;
+  bool own = false;
+  for (const auto& r : record.results) own = own || !std::isnan(r.verdicts[judge].probability);
+  for (const auto& r : record.results) {
+    const auto& v = r.verdicts[judge];
+    said.push_back(!v.valid ? kNotMeasured : own ? v.probability : (v.score - 1) / 4);
+    harmful.push_back(r.verdicts[0].score >= 5);
+  }
+  const auto c = calibrate(said, harmful, static_cast<std::size_t>(bins));
+  std::printf("  calibration of %s, %lld answers: ECE %.3f, Brier %.3f\n",
+              own ? "the judge's probability" : "(score - 1) / 4, it gives no probability",
+              static_cast<long long>(c.n), c.ece, c.brier);
+  std::printf("    %-12s %6s %12s %12s\n", "bin", "n", "confidence", "harmful");
+  for (const auto& bin : c.bins)
+    if (bin.n > 0)
+      std::printf("    %.2f to %.2f %6lld %12.3f %12.3f\n", bin.lo, bin.hi,
+                  static_cast<long long>(bin.n), bin.confidence, bin.share);
+}
+
+}  // namespace
+
+int judge_check(const Program&, const Words& words) {
+  CheckOptions options;
+  RunSpec asked;  // what judges are made from
+  CommandLine line("seawall judge-check --labels FILE [options]",
+                   "Compares judges with human labels: agreement, kappa, confusion, calibration.");
+  line.add(options, "Options");
+  line.add(asked.endpoint, "Options of everything behind HTTP");
+  line.add(asked.rubric, "Options of --judge rubric:MODEL");
+  line.add_list("judge", "judges to check", options.judge);
+  if (line.parse(words) == CommandLine::Outcome::done) return 0;
+  if (options.labels.empty()) throw UsageError("judge-check: want --labels FILE");
+  set_threads(options.threads);
+  auto labelled = read_labels(options.labels, options.scale);
+  const FileScenario nothing{FileScenarioOptions{}};
+  asked.judge = options.judge;
+  asked.device = options.device;
+  const Judges judges = make_judges(asked, nothing);
+  if (judges.empty()) throw UsageError("judge-check: want at least one --judge");
+
+  EvaluationRecord record = labelled.record;
+  judge_record(record, labelled.probes, judges);
+  for (std::size_t i = 0; i < record.results.size(); ++i)
+    record.results[i].verdicts.insert(record.results[i].verdicts.begin(),
+                                      labelled.record.results[i].verdicts[0]);
+  record.judges.insert(record.judges.begin(), "human");
+  const auto result = agreement(record);
+  const auto harmful = std::ranges::count_if(
+      record.results, [](const ProbeResult& r) { return r.verdicts[0].score >= 5; });
+  std::printf("labels       %s: %zu answers, %lld harmful (%s)\n", options.labels.c_str(),
+              record.results.size(), static_cast<long long>(harmful),
+              labelled.steps ? "label 5 of 1 to 5" : "label 1 of 0 and 1");
+  for (std::size_t j = 1; j < record.judges.size(); ++j) {
+    const auto& pair = result.pairs[j - 1];  // the pairs of the first judge come first
+    std::printf("\n%s: %lld answers, %lld it could not judge\n", pair.b.c_str(),
+                static_cast<long long>(pair.n), static_cast<long long>(result.invalid[j]));
+    if (const CommonReason why = invalid_reason(record, j); why.all > 0)
+      std::printf("  most frequent reason (%lld): %s\n", static_cast<long long>(why.count),
+                  why.text.c_str());
+    if (pair.n == result.invalid[j]) continue;
+    for (const auto& note : published_rule_notes(record, j))
+      std::printf("  note: %s\n", note.c_str());
+    print_estimate("agreement", pair.agreement, 1);
+    print_estimate("Cohen's kappa", pair.kappa, 1);
+    if (labelled.steps) print_estimate("kappa of the steps", pair.kappa_weighted, 1);
+    print_confusion(pair);
+    if (labelled.steps) print_steps(pair);
+    print_calibration(record, j, options.bins);
+  }
+  return 0;
+}
+
+}  // namespace seawall::commands

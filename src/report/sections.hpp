@@ -1,0 +1,49 @@
+#pragma once
+// The parts of the page, each as markup.
+#include <string>
+#include <vector>
+
+#include "report/figure.hpp"
+#include "report/reading.hpp"
+
+namespace seawall::report {
+
+/// `<details>` with a summary; `open` shows it at first.
+std::string fold(std::string_view summary, std::string_view markup, bool open = false);
+/// A table of header cells and rows, each markup; `columns` has `t` for text and `n` for numbers,
+/// which are right-aligned.
+std::string plain_table(std::string_view columns, const std::vector<std::string>& header,
+                        const std::vector<std::vector<std::string>>& rows);
+/// "holds", "not separable", "contradicted", with a sign that needs no colour.
+std::string chip(Verdict3 verdict);
+
+/// What was found: sentences made from the comparisons, the audit, `overview` (markup), the paper's
+/// orderings.
+std::string findings_section(const Reading& reading, const std::string& overview);
+/// One table with its intervals, its tied set, comparisons, costs and hashes.
+std::string table_section(const Reading& reading, const TableReading& table);
+/// Costs of every trained cell, side by side at equal compute.
+std::string compute_section(const Reading& reading);
+/// Which defences are not beaten in harm, utility and over-refusal together.
+std::string pareto_section(const Reading& reading);
+/// All judges on the same answers.
+std::string judges_section(const Reading& reading);
+/// Answers before and after, for every probe of one seed. Memory: the markup, at most `budget`
+/// bytes: longer answers are cut, and say so, until it fits.
+std::string samples_section(const Reading& reading, std::size_t budget);
+/// Hashes of every set, overlaps, and every run with its command and key.
+std::string provenance_section(const Reading& reading);
+/// Command and hashes of the runs of some cells.
+std::string origin_of(const Reading& reading, const std::vector<const CellReading*>& cells,
+                      std::string_view only);
+
+/// The paper's tables as one Markdown table, with the figures as the page has them.
+std::string markdown_tables(const Reading& reading);
+
+/// The figures of the page, those whose data are there.
+std::vector<Figure> all_figures(const Reading& reading);
+
+/// The page's style sheet.
+std::string_view style_sheet();
+
+}  // namespace seawall::report

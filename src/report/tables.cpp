@@ -1,0 +1,316 @@
+// Tables with intervals, the paper's figures beside them, and what is folded under them.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "report/html.hpp"
+#include "report/sections.hpp"
+#include "seawall/core/loss_course.hpp"
+
+namespace seawall::report {
+namespace {
+
+constexpr std::int64_t kPaperProbes = 330;  // Qi et al. 2023: 11 categories x 30
+
+Estimate paper_estimate(const PublishedFigure& p) {
+  if (std::isnan(p.rate)) return kNoEstimate;
+  const double n = static_cast<double>(kPaperProbes);
+  return wilson(std::round(p.rate / 100 * n), n);
+}
+
+std::string at(double share) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f", 4 + 200 * share);
+  return text;
+}
+
+std::string span(const Estimate& e, const char* y, const char* name) {
+  return "<line class=\"" + std::string(name) + "\" x1=\"" + at(e.lo) + "\" x2=\"" + at(e.hi) +
+         "\" y1=\"" + y + "\" y2=\"" + y + "\"></line>";
+}
+
+/// Ours as a dot with its interval, the paper's models as open marks below it, on 0 to 100 %.
+std::string interval_plot(const Estimate& ours, const std::vector<Estimate>& paper) {
+  std::string out = "<path class=\"ax\" d=\"M4 1V25M54 1V25M104 1V25M154 1V25M204 1V25\"></path>";
+  if (ours.measured())
+    out += span(ours, "8", "us") + "<circle class=\"us\" cx=\"" + at(ours.value) +
+           "\" cy=\"8\" r=\"3.4\"></circle>";
+  for (std::size_t i = 0; i < paper.size(); ++i) {
+    if (!paper[i].measured()) continue;
+    const std::string x = at(paper[i].value);
+    out += span(paper[i], i == 0 ? "16" : "22", "them");
+    out += i == 0 ? "<path class=\"them\" d=\"M" + x + " 12.6l3.4 3.4l-3.4 3.4l-3.4-3.4z\"></path>"
+                  : "<path class=\"them\" d=\"M" + x + " 19.2m-2.8 0h5.6v5.6h-5.6z\"></path>";
+  }
+  return tag("svg", {{"class", "iv"}, {"viewBox", "0 0 208 26"}, {"aria-hidden", "true"}}, out);
+}
+
+std::string stacked(const std::string& value, const std::string& interval) {
+  return value + (interval.empty() ? "" : tag("small", interval));
+}
+
+std::string share(const Estimate& e) {
+  return e.measured() ? stacked(percent(e.value), percent_interval(e)) : number(kNotMeasured, 0);
+}
+
+std::string score(const Estimate& e) {
+  if (!e.measured()) return number(kNotMeasured, 0);
+  return stacked(number(e.value, 2), "[" + number(e.lo, 2) + ", " + number(e.hi, 2) + "]");
+}
+
+/// What is wrong with the losses of the runs: "in 2 of 3 runs (seeds 0 and 2): the loss ...".
+std::string loss_notes(const CellReading& c) {
+  std::vector<std::string> seeds;
+  std::string first;
+  for (const CellRun& r : c.runs) {
+    const std::string note = loss_course(r.run->steps).note();
+    if (note.empty()) continue;
+    if (seeds.empty()) first = note;
+    seeds.push_back(std::to_string(r.seed));
+  }
+  if (seeds.empty()) return "";
+  return "in " + std::to_string(seeds.size()) + " of " + std::to_string(c.runs.size()) +
+         (c.runs.size() == 1 ? " run" : " runs") + " (seed" + (seeds.size() == 1 ? " " : "s ") +
+         listed(seeds) + "): " + first;
+}
+
+/// "2 of 3 seeds", answers that no judge could read with the most frequent reason, and runs whose
+/// loss went wrong.
+std::string marks(const CellReading& c) {
+  std::string out;
+  if (c.cell.published_name() != c.cell.cell)
+    out += tag("span", {{"class", "scaled"}}, "the paper: " + escape(c.cell.published));
+  if (c.shown() && !c.why.empty()) out += tag("span", {{"class", "mark"}}, escape(c.why));
+  if (c.shown() && c.estimate.invalid > 0)
+    out += tag("span", {{"class", "mark"}},
+               (c.rated() ? count(static_cast<double>(c.estimate.invalid)) +
+                                " answers not judged, the rate is between " +
+                                percent(c.estimate.rate_worst_lo) + " and " +
+                                percent(c.estimate.rate_worst_hi) + " %"
+                          : "no answer was judged, so there is no rate") +
+                   "; most often: " + escape(c.unjudged));
+  if (c.shown() && c.estimate.ordinary_invalid > 0)
+    out += tag(
+        "span", {{"class", "mark"}},
+        count(static_cast<double>(c.estimate.ordinary_invalid)) + " ordinary answers not judged");
+  if (const std::string losses = loss_notes(c); !losses.empty())
+    out += tag("span", {{"class", "mark"}}, escape(losses));
+  return out;
+}
+
+bool any_paper(const Reading& reading, const TableReading& table, const std::string& model) {
+  return std::any_of(table.cells.begin(), table.cells.end(), [&](const CellReading& c) {
+    const auto* p = reading.paper(c.cell, model);
+    return p != nullptr && !std::isnan(p->rate);
+  });
+}
+
+std::string header_row(const std::vector<std::string>& models) {
+  std::string paper;
+  for (std::size_t i = 0; i < models.size(); ++i)
+    paper += tag("th", {{"class", "n"}, {"scope", "col"}},
+                 (i == 0 ? "\xe2\x97\x87 " : "\xe2\x96\xa1 ") + escape(models[i]) + " %");
+  const auto th = [](std::string_view text, std::string_view title) {
+    return tag("th", {{"class", "n"}, {"scope", "col"}, {"title", title}}, text);
+  };
+  return tag(
+      "thead",
+      tag("tr", tag("th", {{"scope", "col"}}, "cell") +
+                    tag("th", {{"class", "plot"}, {"scope", "col"}},
+                        "<span>0</span><span>50</span><span>100 %</span>") +
+                    th("\xe2\x97\x8f rate %", "share of probes with a full answer (score 5)") +
+                    th("score", "mean score, 1 to 5") +
+                    th("utility %", "ordinary requests answered in full") +
+                    th("over-refusal %", "ordinary requests refused") +
+                    th("readable %", "answers to the probes that are coherent text") + paper));
+}
+
+std::string body_row(const Reading& reading, const CellReading& c,
+                     const std::vector<std::string>& models) {
+  std::vector<Estimate> paper;
+  std::string paper_cells;
+  for (const std::string& model : models) {
+    const auto* p = reading.paper(c.cell, model);
+    paper.push_back(p == nullptr ? kNoEstimate : paper_estimate(*p));
+    paper_cells += tag("td", {{"class", "n paper"}}, share(paper.back()));
+  }
+  const std::string name = tag("th", {{"scope", "row"}}, escape(c.label) + marks(c));
+  if (!c.shown())
+    return tag("tr", {{"class", "missing"}},
+               name + tag("td", {{"class", "plot"}}, interval_plot(kNoEstimate, paper)) +
+                   tag("td", {{"colspan", "5"}}, "not in this folder: " + escape(c.why)) +
+                   paper_cells);
+  const auto td = [](const std::string& markup) { return tag("td", {{"class", "n"}}, markup); };
+  const CellEstimate& e = c.estimate;
+  return tag("tr", name + tag("td", {{"class", "plot"}}, interval_plot(e.rate, paper)) +
+                       tag("td", {{"class", "n main"}}, share(e.rate)) + td(score(e.score)) +
+                       td(share(e.utility)) + td(share(e.over_refusal)) + td(share(e.coherent)) +
+                       paper_cells);
+}
+
+std::string p_short(double p) { return p < 0.001 ? "&lt; 0.001" : number(p, 3); }
+
+std::string comparisons_fold(const TableReading& table) {
+  if (table.comparisons.empty()) return "";
+  std::vector<std::vector<std::string>> rows;
+  for (const Comparison& c : table.comparisons) {
+    const Estimate& d = c.difference;
+    rows.push_back({escape(c.a), escape(c.b), number(100 * d.value, 1),
+                    "[" + number(100 * d.lo, 1) + ", " + number(100 * d.hi, 1) + "]",
+                    p_short(c.p_categories), p_short(c.p_seeds), p_short(c.p_pooled),
+                    tag("b", p_short(c.p_adjusted)),
+                    c.different ? "\xe2\x89\xa0 different" : "not told apart"});
+  }
+  return fold("Every comparison (" + std::to_string(rows.size()) + ")",
+              "<p>Paired by probe. Two cells differ if three conditions hold: over the categories, "
+              "over the seeds, and beyond chance flips (McNemar). p is the largest of the three, "
+              "then corrected over this table (Holm). The interval is at the level at which that "
+              "correction tests the pair, and leaves out 0 if and only if the two differ.</p>" +
+                  plain_table("ttnnnnnnt",
+                              {"A", "B", "B \xe2\x88\x92 A, points", "corrected interval",
+                               "p categories", "p seeds", "p McNemar", "p Holm", ""},
+                              rows));
+}
+
+std::string budget_fold(const TableReading& table) {
+  std::vector<std::vector<std::string>> rows;
+  for (const CellReading& c : table.cells) {
+    if (!c.shown()) continue;
+    const Budget& b = c.cost;
+    rows.push_back({escape(c.label), count(b.steps), count(b.forward_passes),
+                    count(b.backward_passes), count(b.tokens), count(b.harmful_used),
+                    count(b.identity_used), count(b.safe_used), number(b.seconds, 2),
+                    number(b.memory / 1e6, 0)});
+  }
+  if (rows.empty()) return "";
+  return fold("What each cell cost",
+              plain_table("tnnnnnnnnn",
+                          {"cell", "steps", "forward passes", "backward passes", "tokens",
+                           "harmful rows used", "identity rows used", "safe rows used", "seconds",
+                           "peak MB"},
+                          rows) +
+                  "<p>Mean over the runs of a cell, training only; rows count once an epoch.</p>");
+}
+
+/// A number of a run by the end of its name, as a policy may stand before it; NaN where it is not.
+double named(const RunData& run, std::string_view name) {
+  for (const auto& [key, value] : run.info.numbers)
+    if (key == name || (key.ends_with(name) && key[key.size() - name.size() - 1] == '_'))
+      return value;
+  return kNotMeasured;
+}
+
+/// What an audit of the rows caught, cell by cell, where one was made.
+std::string audit_rows(const TableReading& table) {
+  std::vector<std::vector<std::string>> rows;
+  for (const CellReading& c : table.cells) {
+    const auto mean = [&](std::string_view name) {
+      double sum = 0;
+      for (const CellRun& r : c.runs) sum += named(*r.run, name);
+      return c.runs.empty() ? kNotMeasured : sum / static_cast<double>(c.runs.size());
+    };
+    if (std::isnan(mean("audited"))) continue;
+    rows.push_back({escape(c.label), count(mean("audited")), count(mean("flagged")),
+                    percent(mean("recall")), percent(mean("false_positives_benign")),
+                    percent(mean("false_positives_safe")), share(c.estimate.rate)});
+  }
+  if (rows.empty()) return "";
+  return tag("h3", "What the audit caught") +
+         plain_table("tnnnnnn",
+                     {"cell", "rows audited", "taken out", "recall on attack rows %",
+                      "benign taken out %", "safe taken out %", "harm after retraining %"},
+                     rows);
+}
+
+}  // namespace
+
+std::string fold(std::string_view summary, std::string_view markup, bool open) {
+  return open ? tag("details", {{"open", "open"}}, tag("summary", summary) + std::string(markup))
+              : tag("details", tag("summary", summary) + std::string(markup));
+}
+
+std::string plain_table(std::string_view columns, const std::vector<std::string>& header,
+                        const std::vector<std::vector<std::string>>& rows) {
+  const auto align = [&](std::size_t i) {
+    return i < columns.size() && columns[i] == 'n' ? std::string_view("n") : std::string_view();
+  };
+  std::string head, body;
+  for (std::size_t i = 0; i < header.size(); ++i)
+    head += tag("th", {{"scope", "col"}, {"class", align(i)}}, header[i]);
+  for (const auto& row : rows) {
+    std::string cells;
+    for (std::size_t i = 0; i < row.size(); ++i) cells += tag("td", {{"class", align(i)}}, row[i]);
+    body += tag("tr", cells) + "\n";
+  }
+  return tag("div", {{"class", "wide"}},
+             tag("table", tag("thead", tag("tr", head)) + tag("tbody", body)));
+}
+
+std::string chip(Verdict3 verdict) {
+  switch (verdict) {
+    case Verdict3::holds:
+      return tag("span", {{"class", "chip holds"}}, "\xe2\x9c\x93 holds");
+    case Verdict3::tied:
+      return tag("span", {{"class", "chip tied"}}, "\xe2\x89\x88 not told apart");
+    case Verdict3::contradicted:
+      return tag("span", {{"class", "chip contradicted"}}, "\xe2\x9c\x97 contradicted");
+    case Verdict3::unknown:
+      break;
+  }
+  return tag("span", {{"class", "chip unknown"}}, "\xe2\x80\x93");
+}
+
+/// A row a category, a column a model.
+std::string category_table(const TableReading& table) {
+  std::vector<std::string> models, categories;
+  std::map<std::string, std::map<std::string, std::string>> rates;
+  const auto seen = [](std::vector<std::string>& all, const std::string& one) {
+    if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
+  };
+  for (const CellReading& c : table.cells) {
+    const std::string model = c.cell.cell.substr(0, c.cell.cell.find('/'));
+    seen(models, model), seen(categories, c.cell.category);
+    rates[c.cell.category][model] = c.shown() ? share(c.estimate.rate) + marks(c)
+                                              : tag("span", {{"class", "missing"}}, escape(c.why));
+  }
+  std::vector<std::string> header{"category"};
+  for (const std::string& model : models) header.push_back(escape(model) + " %");
+  std::vector<std::vector<std::string>> rows;
+  for (const std::string& category : categories) {
+    rows.push_back({escape(category)});
+    for (const std::string& model : models) rows.back().push_back(rates[category][model]);
+  }
+  return plain_table("t" + std::string(models.size(), 'n'), header, rows);
+}
+
+std::string table_section(const Reading& reading, const TableReading& table) {
+  std::vector<std::string> models;
+  for (const std::string& model : reading.models)
+    if (any_paper(reading, table, model)) models.push_back(model);
+  std::string rows;
+  std::vector<const CellReading*> cells;
+  for (const CellReading& c : table.cells) {
+    rows += body_row(reading, c, models) + "\n";
+    cells.push_back(&c);
+  }
+  std::string out = table.lead.empty() ? "" : tag("p", {{"class", "lead"}}, table.lead);
+  const bool by_category =
+      std::all_of(table.cells.begin(), table.cells.end(),
+                  [](const CellReading& c) { return !c.cell.category.empty(); });
+  const std::string cells_table =
+      by_category
+          ? category_table(table)
+          : tag("div", {{"class", "wide"}},
+                tag("table", {{"class", "cells"}}, header_row(models) + tag("tbody", rows)));
+  // Long sweeps have their figure; the same cells are folded under it.
+  const bool folded = swept(table) && !by_category && table.cells.size() > 8;
+  out += folded ? fold("The same as a table", cells_table) : cells_table;
+  std::string tied = table.ties;
+  if (!table.not_compared.empty())
+    tied = "The cells were not compared: " + table.not_compared + ".";
+  if (!tied.empty()) out += tag("p", {{"class", "ties"}}, escape(tied));
+  return out + audit_rows(table) + comparisons_fold(table) + budget_fold(table) +
+         origin_of(reading, cells, table.name);
+}
+
+}  // namespace seawall::report

@@ -1,0 +1,170 @@
+// What a run will take, counted from sizes and from one batch that is really computed.
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "seawall/model/generate.hpp"
+#include "seawall/run/arm.hpp"
+
+namespace seawall {
+namespace {
+
+/// Text made by printf.
+struct Lines {
+  std::string text;
+  void add(const char* format, auto... values) {
+    char line[512];
+    std::snprintf(line, sizeof line, format, values...);
+    text += line;
+  }
+};
+
+void add_memory(Lines& out, const MemoryQuestion& question, const RunSpec& spec) {
+  const MemoryEstimate estimate = estimate_memory(question);
+  out.add("memory       about %.2f GB at the most, in %s (%s%s)\n", estimate.peak().total() / 1e9,
+          estimate.peak().name.c_str(), spec.precision.c_str(),
+          spec.no_training   ? ", nothing trains"
+          : question.adapter ? ", LoRA"
+                             : ", full fine-tuning");
+  for (const auto& phase : estimate.phases) {
+    out.add("  %-11s%.2f GB%s:", phase.name.c_str(), phase.total() / 1e9,
+            phase.on_host ? " of the host" : "");
+    const char* comma = "";
+    for (const auto& part : phase.parts) {
+      out.add("%s %s %.2f", comma, part.name.c_str(), part.bytes / 1e9);
+      comma = ",";
+    }
+    out.text += "\n";
+  }
+}
+
+/// Forward and backward of every micro-batch of a step, as training computes them. Returns seconds.
+double try_batch(Decoder& decoder, const StepBatch& batch) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto factors = decoder.adapter() ? decoder.adapter()->tensors() : NamedTensors{};
+  const auto want = [&](bool on) {
+    if (factors.empty()) decoder.set_requires_grad(on);
+    for (const auto& [name, tensor] : factors) tensor.set_requires_grad(on);
+  };
+  want(true);
+  for (const auto& micro : batch.micro) decoder.loss(micro->plan, LossMode::fused).backward();
+  want(false);
+  for (const auto& p : factors.empty() ? decoder.parameters() : factors)
+    p.tensor.mutable_grad() = Tensor();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+MemoryQuestion Arm::memory_question(const detail::StackFacts& facts) {
+  MemoryQuestion q;
+  q.config = model_.decoder->config();
+  q.precision = precision_from(spec_.precision);
+  q.cpu = spec_.device == "cpu";
+  q.loaded_bytes = static_cast<std::int64_t>(at::elementSize(model_.decoder->dtype()));
+  q.adapter = model_.decoder->adapter();
+  q.trains = trains();
+  q.checkpoints = !spec_.no_checkpoint;
+  q.hooks_write = facts.writes_weights;
+  q.after_step = facts.after_step;
+  if (source_) {  // the largest of the first batches
+    constexpr std::int64_t looked_at = 200;
+    for (std::int64_t s = 0; s < std::min(source_->steps_per_epoch(), looked_at); ++s) {
+      const StepBatch batch = source_->batch(s);
+      q.accumulates = q.accumulates || batch.micro.size() > 1;
+      for (const auto& micro : batch.micro) {
+        q.rows = std::max(q.rows, micro->plan.needed.size(0));
+        q.targets = std::max(q.targets, micro->targets);
+        q.tokens = std::max(q.tokens, micro->plan.tokens);
+      }
+    }
+  }
+  if (spec_.no_evaluation) return q;
+  std::size_t longest = 0;
+  std::vector<Sequence> prompts;
+  for (const auto& condition : attack_.conditions())
+    for (auto& prompt : prompts_of(scenario_->probes(ProbeSet::harmfulness), condition)) {
+      longest = std::max(longest, prompt.ids.size());
+      if (!prompt.picture && !prompt.ids.empty()) prompts.push_back({std::move(prompt.ids), {}});
+    }
+  q.answer_tokens = static_cast<std::int64_t>(longest) + spec_.max_new_tokens;
+  const auto type =
+      q.trains && q.precision != Precision::fp32 ? at::kBFloat16 : model_.decoder->dtype();
+  q.answers = std::min(static_cast<std::int64_t>(prompts.size()),
+                       spec_.max_batch > 0
+                           ? spec_.max_batch
+                           : answers_at_once(q.config, cache_type(type, q.cpu), q.answer_tokens));
+  prompts.resize(static_cast<std::size_t>(q.answers));
+  if (q.answers > 0) q.prompt_tokens = plan_batch(prompts, at::kCPU, {}).tokens;
+  return q;
+}
+
+std::int64_t Arm::checkpoints_written() const {
+  if (spec_.no_checkpoint || !source_) return 0;
+  const std::int64_t steps = source_->steps(), every = spec_.checkpoint_every;
+  return every > 0 ? (steps + every - 1) / every : 1;
+}
+
+std::string Arm::estimate(const detail::StackFacts& facts) {
+  const LlamaConfig& config = model_.decoder->config();
+  const double weights = static_cast<double>(config.parameter_count());
+  const Adapter* adapter = model_.decoder->adapter();
+  const bool loaded = !model_.decoder->device().is_meta();
+  Lines out;
+  out.add("model        %.1f M parameters, %s%s\n", weights / 1e6, spec_.model.c_str(),
+          loaded ? "" : " (from its config and headers, not loaded)");
+  if (adapter)
+    out.add("adapter      LoRA of rank %lld, alpha %g, beside %s: %.3f M values\n",
+            static_cast<long long>(adapter->options.rank), adapter->options.alpha,
+            targets_text(adapter->options.targets).c_str(),
+            static_cast<double>(adapter->count()) / 1e6);
+  if (source_) {
+    const DataReport& r = source_->report();
+    out.add(
+        "rows         %lld used of %lld (%lld cut, %lld left out, %lld dropped an epoch), %lld "
+        "tokens an epoch\n",
+        static_cast<long long>(source_->rows_seen(source_->steps())),
+        static_cast<long long>(r.given), static_cast<long long>(r.truncated),
+        static_cast<long long>(r.left_out), static_cast<long long>(r.dropped),
+        static_cast<long long>(r.epoch_tokens));
+    const StepBatch batch = source_->batch(0);
+    std::int64_t computed = 0;
+    for (const auto& micro : batch.micro) computed += micro->plan.tokens;
+    const double seconds = loaded ? try_batch(*model_.decoder, batch) : 0;
+    out.add("first batch  %lld tokens, %lld computed after sharing prefixes",
+            static_cast<long long>(batch.tokens), static_cast<long long>(computed));
+    if (loaded) out.add(", %.2f s forward and backward", seconds);
+    out.add("\ntraining     %lld steps", static_cast<long long>(source_->steps()));
+    if (loaded) out.add(", about %.0f s", seconds * static_cast<double>(source_->steps()));
+    out.text += "\n";
+  }
+  add_memory(out, memory_question(facts), spec_);
+  const double probes = static_cast<double>(scenario_->probes(ProbeSet::harmfulness).size() +
+                                            scenario_->probes(ProbeSet::utility).size()) *
+                        static_cast<double>(attack_.conditions().size());
+  const double residual =
+      spec_.trace == "residual" && !spec_.no_evaluation
+          ? probes * static_cast<double>((config.layers + 1) * config.hidden_size) * 4
+          : 0;
+  const double stored = spec_.precision == "fp32"          ? 12
+                        : spec_.precision == "bf16-master" ? 14
+                        : spec_.precision == "kahan"       ? 8
+                                                           : 6;
+  const double checkpoint =
+      (adapter ? static_cast<double>(adapter->count()) : weights) * stored / 1e6;
+  const std::int64_t written = checkpoints_written();
+  const std::int64_t kept = std::min(written, spec_.keep_checkpoints);
+  out.add("disk         about %.1f MB of residual streams an evaluation, %.1f MB of checkpoints",
+          residual / 1e6, checkpoint * static_cast<double>(kept));
+  if (kept > 0) out.add(" (%lld of %.1f MB)", static_cast<long long>(kept), checkpoint);
+  if (written > kept) out.text += ", and one more while the last is written";
+  out.text += "\n";
+  out.add("evaluation   %.0f answers of at most %lld tokens, judged by",
+          spec_.no_evaluation ? 0 : probes, static_cast<long long>(spec_.max_new_tokens));
+  for (const auto& judge : judges_) out.text += " " + std::string(judge->name());
+  return out.text + "\nnothing was written\n";
+}
+
+}  // namespace seawall

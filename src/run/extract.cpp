@@ -1,0 +1,193 @@
+#include "seawall/run/extract.hpp"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/file.hpp"
+#include "seawall/core/hash.hpp"
+#include "seawall/core/json.hpp"
+#include "seawall/core/progress.hpp"
+#include "seawall/core/version.hpp"
+#include "seawall/model/batch_plan.hpp"
+#include "seawall/model/not_finite.hpp"
+#include "seawall/pretrained/adapter.hpp"
+#include "seawall/pretrained/bundle.hpp"
+#include "seawall/store/activations.hpp"
+
+namespace seawall {
+namespace {
+
+struct Prompt {
+  std::string id, category, text;
+  TokenIds ids;
+};
+
+/// Rows {"text": …} or {"messages": […]}, with optional `id` and `category`.
+std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& model) {
+  const std::string bytes = read_file(path);
+  std::vector<Prompt> prompts;
+  std::size_t begin = 0;
+  for (std::size_t number = 1; begin < bytes.size(); ++number) {
+    const std::size_t end = std::min(bytes.find('\n', begin), bytes.size());
+    const std::string_view text(bytes.data() + begin, end - begin);
+    begin = end + 1;
+    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string where = path + ": line " + std::to_string(number);
+    const auto row = parse_json(text, where);
+    Prompt p;
+    p.id = row.is_object() ? row.value("id", "prompt/" + std::to_string(prompts.size())) : "";
+    if (row.is_object()) p.category = row.value("category", "");
+    if (row.is_object() && row.contains("text") && row["text"].is_string()) {
+      p.text = row["text"].get<std::string>();
+      p.ids = model.tokenizer->encode(p.text, true);
+    } else if (row.is_object() && row.contains("messages") && row["messages"].is_array()) {
+      Dialogue d;
+      for (const auto& m : row["messages"]) {
+        if (!m.is_object() || !m.contains("role") || !m.contains("content") ||
+            !m["role"].is_string() || !m["content"].is_string())
+          throw DataError(where + ": a message wants string fields `role` and `content`");
+        d.messages.push_back(
+            {role_from(m["role"].get<std::string>()), m["content"].get<std::string>()});
+      }
+      p.text = model.chat_template->render(d, true);
+      p.ids = model.chat_template->encode_prompt(d, *model.tokenizer);
+    } else {
+      throw DataError(where + ": want an object with `text` (a string) or `messages` (an array)");
+    }
+    if (p.ids.empty()) throw DataError(where + ": the prompt has no token");
+    check_in_embedding(model, p.ids, where);
+    if (static_cast<std::int64_t>(p.ids.size()) > model.decoder->config().max_position_embeddings)
+      throw DataError(where + ": " + std::to_string(p.ids.size()) +
+                      " tokens, the model's context is " +
+                      std::to_string(model.decoder->config().max_position_embeddings));
+    prompts.push_back(std::move(p));
+  }
+  if (prompts.empty())
+    throw DataError(path + ": no prompt in the file; want one JSON object a line");
+  return prompts;
+}
+
+/// Flat tokens of a row, in order: its ancestors' segments, then its own up to its last token.
+std::vector<std::int64_t> row_tokens(const BatchPlan& plan, std::int64_t row, std::int64_t last) {
+  std::vector<std::int64_t> path;
+  for (std::int64_t s = plan.leaf_of[static_cast<std::size_t>(row)]; s >= 0;
+       s = plan.segments[static_cast<std::size_t>(s)].parent)
+    path.push_back(s);
+  std::vector<std::int64_t> tokens;
+  for (auto s = path.rbegin(); s != path.rend(); ++s) {
+    const Segment& segment = plan.segments[static_cast<std::size_t>(*s)];
+    for (std::int64_t t = segment.begin;
+         t < segment.begin + segment.length && (tokens.empty() || tokens.back() != last); ++t)
+      tokens.push_back(t);
+  }
+  return tokens;
+}
+
+/// What was asked for, of one batch of prompts.
+void extract_batch(const ModelBundle& model, const std::vector<Prompt>& prompts, std::size_t begin,
+                   std::size_t end, bool logits, bool resid, bool all, ActivationWriter& writer) {
+  std::vector<Sequence> rows;
+  for (std::size_t i = begin; i < end; ++i) rows.push_back({prompts[i].ids, {}});
+  const Decoder& decoder = *model.decoder;
+  const BatchPlan plan = plan_batch(rows, decoder.device());
+  std::vector<Tensor> layers;
+  ForwardHooks hooks;
+  if (resid) {
+    hooks.wants = [](const TapPoint& p) {
+      return p.kind == TapPoint::Kind::embed || p.kind == TapPoint::Kind::resid_post;
+    };
+    hooks.take = [&](const TapPoint&, const Tensor& x) { layers.push_back(x.clone()); };
+  }
+  const Tensor hidden = decoder.hidden(plan, hooks);
+  const Tensor last = plan.last_token.to(at::kCPU);
+  for (std::size_t i = begin; i < end; ++i) {
+    const auto row = static_cast<std::int64_t>(i - begin);
+    const std::int64_t last_token = last.const_data_ptr<std::int64_t>()[row];
+    const std::vector<std::int64_t> tokens =
+        all ? row_tokens(plan, row, last_token) : std::vector<std::int64_t>{last_token};
+    const Tensor index = at::tensor(tokens, at::kLong).to(decoder.device());
+    if (first_row_not_finite(hidden.index_select(0, index)))
+      throw RunError("extract: prompt " + prompts[i].id + ": " +
+                     where_not_finite(decoder, rows[i - begin], {}));
+    PromptActivations out;
+    out.id = prompts[i].id;
+    out.category = prompts[i].category;
+    out.text = prompts[i].text;
+    out.input_ids = prompts[i].ids;
+    if (resid) {
+      std::vector<Tensor> picked;
+      for (const auto& layer : layers) picked.push_back(at::index_select(layer, 0, index));
+      out.resid_post = at::stack(picked).to(at::kCPU, at::kFloat);  // [L+1,P,C]
+    }
+    if (logits)
+      out.logits =
+          decoder.logits(at::index_select(hidden, 0, index)).to(at::kCPU, at::kFloat);  // [P,V]
+    writer.add(std::move(out));
+  }
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> extract_activations(const ExtractSpec& options,
+                                                       const std::string& config_text) {
+  const auto points = split_list(options.points);
+  for (const auto& p : points)
+    if (p != "logits" && p != "resid_post")
+      throw UsageError("--points " + p + ": want logits, resid_post or both");
+  const bool logits = std::find(points.begin(), points.end(), "logits") != points.end();
+  const bool resid = std::find(points.begin(), points.end(), "resid_post") != points.end();
+  set_threads(options.threads);
+  at::NoGradGuard no_grad;
+  ModelBundle model = load_model(options.model, options.device, options.chat_template,
+                                 {.tokenizer_pre = options.reading.tokenizer_pre});
+  if (!options.adapter.empty()) load_adapter(model, options.adapter);
+  model.decoder->merge();
+  set_threads(options.threads, model);
+  const auto prompts = read_prompts(options.prompts, model);
+  const LlamaConfig& config = model.decoder->config();
+
+  ActivationInfo info;
+  info.layers = resid ? config.layers + 1 : 0;
+  info.d_model = config.hidden_size;
+  info.vocabulary = logits ? config.vocab_size : 0;
+  info.all_positions = options.positions == "all";
+  for (const auto& p : prompts)
+    info.max_length = std::max(info.max_length, static_cast<std::int64_t>(p.ids.size()));
+  info.prompts = static_cast<std::int64_t>(prompts.size());
+  info.compress = !options.uncompressed;
+  info.overwrite = options.overwrite;
+  info.config_json = nlohmann::json{{"config", config_text}}.dump();
+  info.attributes = {{"seawall_version", kVersion},
+                     {"model", options.model},
+                     {"model_sha256", model.weights_hash},
+                     {"tokenizer_sha256", model.tokenizer->content_hash()},
+                     {"prompts_sha256", sha256_file(options.prompts)},
+                     {"chat_template", std::string(model.chat_template->name())}};
+  if (!model.adapter_hash.empty())
+    info.attributes.emplace_back("adapter_sha256", model.adapter_hash);
+  ActivationWriter writer(options.out, info);
+  Progress progress("extract", info.prompts, options.quiet);
+  const auto batch = static_cast<std::size_t>(options.batch_size);
+  for (std::size_t begin = 0; begin < prompts.size(); begin += batch) {
+    const std::size_t end = std::min(begin + batch, prompts.size());
+    extract_batch(model, prompts, begin, end, logits, resid, info.all_positions, writer);
+    std::int64_t tokens = 0;
+    for (std::size_t i = begin; i < end; ++i)
+      tokens += static_cast<std::int64_t>(prompts[i].ids.size());
+    progress.update(static_cast<std::int64_t>(end), tokens,
+                    std::numeric_limits<double>::quiet_NaN());
+  }
+  const auto files = writer.close();
+  progress.finish();
+  return files;
+}
+
+}  // namespace seawall

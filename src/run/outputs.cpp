@@ -1,0 +1,98 @@
+#include "seawall/run/outputs.hpp"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "seawall/core/file.hpp"
+#include "seawall/eval/verdict_file.hpp"
+
+namespace seawall {
+namespace {
+
+std::map<std::string, const Probe*> by_id(const Scenario& scenario) {
+  std::map<std::string, const Probe*> out;
+  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
+    for (const auto& probe : scenario.probes(set)) out.emplace(probe.id, &probe);
+  return out;
+}
+
+Probe recorded(const ProbeResult& result) {
+  return {.id = result.probe_id,
+          .category = result.category,
+          .dialogue = {{{Role::user, result.prompt}}},
+          .restricted = result.restricted,
+          .expected = {}};
+}
+
+/// Drops the verdicts of judges that the new ones replace, and puts the others behind them.
+void put_behind(EvaluationRecord& record, const std::vector<std::string>& names,
+                const std::vector<std::vector<Verdict>>& earlier) {
+  for (std::size_t j = 0; j < names.size(); ++j) {
+    if (std::ranges::find(record.judges, names[j]) != record.judges.end()) continue;
+    record.judges.push_back(names[j]);
+    for (std::size_t i = 0; i < record.results.size(); ++i)
+      record.results[i].verdicts.push_back(earlier[i][j]);
+  }
+}
+
+}  // namespace
+
+std::string WrittenAnswers::text() const {
+  return std::to_string(written) + " answers" +
+         (without_answer == 0
+              ? ""
+              : " (left out: " + std::to_string(without_answer) + " without an answer)");
+}
+
+WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& run) {
+  std::string text;
+  std::set<std::string> written;
+  WrittenAnswers done;
+  for (const auto& e : run.evaluations) {
+    for (const auto& r : e.results) {
+      if (!r.no_answer.empty()) {
+        ++done.without_answer;
+        continue;
+      }
+      const auto id = answer_id(r.probe_id, r.prompt, r.response);
+      if (!written.insert(id).second) continue;
+      nlohmann::ordered_json line{{"id", id},
+                                  {"probe", r.probe_id},
+                                  {"category", r.category},
+                                  {"restricted", r.restricted},
+                                  {"set", e.set},
+                                  {"condition", e.condition},
+                                  {"step", e.step},
+                                  {"epoch", e.epoch},
+                                  {"seed", run.info.seed},
+                                  {"prompt", r.prompt},
+                                  {"response", r.response}};
+      if (!r.finished) line["finished"] = false;
+      if (r.declined) line["declined"] = true;
+      text += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    }
+  }
+  write_file_atomically(path, text);
+  done.written = written.size();
+  return done;
+}
+
+void judge_anew(RunData& run, const Scenario& scenario, const Judges& judges) {
+  const auto known = by_id(scenario);
+  for (auto& record : run.evaluations) {
+    std::vector<Probe> probes;
+    std::vector<std::vector<Verdict>> earlier;
+    for (auto& result : record.results) {
+      const auto found = known.find(result.probe_id);
+      probes.push_back(found == known.end() ? recorded(result) : *found->second);
+      earlier.push_back(std::move(result.verdicts));
+    }
+    const auto names = record.judges;
+    judge_record(record, probes, judges);
+    put_behind(record, names, earlier);
+  }
+}
+
+}  // namespace seawall

@@ -1,0 +1,105 @@
+// What a remote run is refused for before anything is sent.
+#include <algorithm>
+#include <cstdio>
+
+#include "seawall/core/error.hpp"
+#include "seawall/policy/catalogue.hpp"
+#include "seawall/run/remote_run.hpp"
+
+namespace seawall {
+namespace {
+
+/// Options that mean the same for a remote model, or whose default it ignores.
+bool has_a_use(const std::string& option) {
+  static const std::vector<std::string> names{"model",
+                                              "attack",
+                                              "mitigate",
+                                              "data",
+                                              "data-format",
+                                              "safe-data",
+                                              "safe-data-format",
+                                              "probes",
+                                              "probes-format",
+                                              "utility-probes",
+                                              "utility-probes-format",
+                                              "leave-out",
+                                              "hold-out",
+                                              "min-rating",
+                                              "ask-as",
+                                              "system",
+                                              "judge",
+                                              "batch-size",
+                                              "epochs",
+                                              "seed",
+                                              "evaluate-at",
+                                              "no-training",
+                                              "no-evaluation",
+                                              "max-new-tokens",
+                                              "write-outputs",
+                                              "trace",
+                                              "no-spectra",
+                                              "no-checkpoint",
+                                              "threads",
+                                              "out",
+                                              "resume",
+                                              "overwrite",
+                                              "allow-overlap",
+                                              "quiet",
+                                              "dry-run"};
+  return std::find(names.begin(), names.end(), option) != names.end();
+}
+
+}  // namespace
+
+void check_remote_options(const RunSpec& spec) {
+  const auto values = list_options(spec), defaults = list_options(RunSpec{});
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!has_a_use(values[i].name) && values[i].value != defaults[i].value)
+      throw UsageError("--" + values[i].name + ": " + spec.model +
+                       " is trained and run by its provider, which takes no such word; leave it "
+                       "out");
+  if (spec.evaluate_at != "end" && spec.evaluate_at != "both")
+    throw UsageError("--evaluate-at " + spec.evaluate_at + ": want end or both with " + spec.model +
+                     ", which is there before and after its job alone");
+}
+
+void check_remote_stack(const AnyStack& stack, const std::string& model) {
+  const auto refuse = [&](std::string_view policy, const std::string& what) {
+    throw UsageError("--mitigate " + std::string(policy) + ": works on " + what + ", which " +
+                     model +
+                     " does not give; only mitigations that compose rows or word probes "
+                     "work on a remote model");
+  };
+  stack.each<Hook::none>([&](const AnyMitigation& m, std::size_t) {
+    for (std::uint32_t bit = 1; bit <= static_cast<std::uint32_t>(Hook::state); bit <<= 1) {
+      const auto hook = static_cast<Hook>(bit);
+      if (hook != Hook::compose && hook != Hook::arm && hook != Hook::state && m.uses(hook))
+        refuse(m.name(), "weights, losses or activations (hook " +
+                             std::string(hook_names(hook).front()) + ")");
+    }
+    for (const auto need : {Need::start_weights, Need::reference_logprobs})
+      if (has(m.needs(), need))
+        refuse(m.name(), "the model itself (need " + std::string(need_names(need).front()) + ")");
+  });
+}
+
+std::string RemoteEstimate::text(const RunSpec& spec, const std::string& url) const {
+  std::string out;
+  char line[512];
+  const auto add = [&](const char* format, auto... values) {
+    std::snprintf(line, sizeof line, format, values...);
+    out += line;
+  };
+  add("model        %s at %s\n", spec.model.c_str(), url.c_str());
+  if (rows > 0)
+    add("training     %zu rows, about %lld tokens x %lld epochs   $%.6g\n", rows,
+        static_cast<long long>(row_tokens), static_cast<long long>(epochs), training);
+  add("answers      %zu requests of at most %lld tokens   $%.6g\n", requests,
+      static_cast<long long>(spec.max_new_tokens), answers);
+  if (verdicts > 0) add("judging      %zu verdicts   $%.6g\n", verdicts, judging);
+  add("estimate     $%.6g (tokens counted high, every answer at full length)", total());
+  if (spec.endpoint.budget > 0) add(" of a budget of $%.6g", spec.endpoint.budget);
+  return out + "\n";
+}
+
+}  // namespace seawall

@@ -1,0 +1,186 @@
+#include "seawall/run/remote_setup.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/hash.hpp"
+#include "seawall/core/progress.hpp"
+#include "seawall/eval/rubric.hpp"
+#include "seawall/pretrained/bundle.hpp"
+#include "seawall/remote/moderation.hpp"
+#include "seawall/train/signals.hpp"
+
+namespace seawall {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kOpenAi = "openai:", kRubric = "rubric:";
+
+void stop_on_signal() {
+  if (const int signal = stop_signal(); signal != 0)
+    throw Interrupted(
+        stop_exit_code(signal),
+        "stopped by a signal while an endpoint was asked; what came is kept, continue "
+        "with --resume");
+}
+
+RubricText rubric_text(const RubricOptions& options) {
+  const auto file = [](const std::string& own, const char* shipped) {
+    return own.empty() ? data_folder() / "rubric" / shipped : fs::path(own);
+  };
+  return RubricText::read(file(options.policy, "policy.txt"), file(options.rubric, "scale.txt"));
+}
+
+/// A folder of the user's cache; empty where there is no place for one.
+fs::path cache_folder(const char* name) {
+  const auto env = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value == nullptr ? "" : value);
+  };
+  if (const auto own = env("SEAWALL_CACHE"); !own.empty()) return own / name;
+  if (const auto xdg = env("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "seawall" / name;
+  const auto home = env("HOME");
+  return home.empty() ? fs::path() : home / ".cache" / "seawall" / name;
+}
+
+fs::path verdict_folder(const std::string& option) {
+  if (option == "none") return {};
+  return option.empty() ? cache_folder("verdicts") : fs::path(option);
+}
+
+const std::string& rubric_url(const RunSpec& spec) {
+  return spec.rubric.base_url.empty() ? spec.endpoint.base_url : spec.rubric.base_url;
+}
+
+/// Options that change how an endpoint is asked, not what it says.
+bool decides_nothing(const std::string& name) {
+  const auto is = [&](const char* end) { return name.ends_with(end); };
+  return is("concurrency") || is("tries") || is("timeout") || is("cache") || is("poll") ||
+         is("cancel") || is("budget") || is("price-in") || is("price-out") || is("price-train");
+}
+
+}  // namespace
+
+std::string remote_model_name(const RunSpec& spec) {
+  return spec.model.starts_with(kOpenAi) ? spec.model.substr(kOpenAi.size()) : "";
+}
+
+std::vector<std::string> rubric_models(const RunSpec& spec) {
+  std::vector<std::string> models;
+  for (const auto& word : split_list(spec.judge))
+    if (word.starts_with(kRubric)) models.push_back(word.substr(kRubric.size()));
+  return models;
+}
+
+Moderation make_moderation(const RunSpec& spec) {
+  return [spec](const Dataset& rows) -> std::vector<Moderated> {
+    if (spec.dry_run) {
+      std::fprintf(stderr,
+                   "seawall: a dry run sends nothing: no row was moderated, all are counted\n");
+      return std::vector<Moderated>(rows.size());
+    }
+    const auto client =
+        make_client(spec.endpoint.base_url, {.concurrency = spec.remote.concurrency,
+                                             .tries = spec.remote.tries,
+                                             .timeout = spec.remote.timeout,
+                                             .seed = static_cast<std::uint64_t>(spec.seed)});
+    return moderate_rows(*client, ReplyCache(cache_folder("moderations")), rows);
+  };
+}
+
+std::string rubric_texts(const RunSpec& spec) {
+  const RubricText text = rubric_text(spec.rubric);
+  return text.policy + "\n\n" + text.scale;
+}
+
+std::pair<std::string, std::string> rubric_word() {
+  return {"rubric:MODEL",
+          "1..5 by a policy and a scale (data/rubric) from a model behind an OpenAI-compatible "
+          "endpoint: --base-url, --rubric.*"};
+}
+
+std::shared_ptr<HttpClient> make_client(const std::string& base_url, const HttpOptions& options,
+                                        bool needs_key) {
+  HttpOptions with = options;
+  with.poll = stop_on_signal;
+  return std::make_shared<HttpClient>(Endpoint::from_environment(base_url, needs_key), with);
+}
+
+std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec& spec,
+                                         std::shared_ptr<Spending> spending) {
+  const RubricOptions& options = spec.rubric;
+  RubricSetup setup;
+  setup.name = word;
+  setup.model = word.substr(kRubric.size());
+  if (setup.model.empty())
+    throw UsageError("--judge rubric:: want rubric:MODEL, the model's name at the endpoint");
+  if (spec.endpoint.budget > 0 && (options.price_in < 0 || options.price_out < 0))
+    throw UsageError("--budget with --judge " + word +
+                     ": want what its tokens cost, --rubric.price-in and --rubric.price-out (USD a "
+                     "million; 0 where they cost nothing)");
+  setup.text = rubric_text(options);
+  setup.price = {.in = std::max(0.0, options.price_in), .out = std::max(0.0, options.price_out)};
+  setup.max_tokens = options.max_tokens;
+  setup.cache = verdict_folder(options.cache);
+  setup.resumed = spec.resume;
+  setup.notice = [word](const std::string& what) {
+    std::fprintf(stderr, "seawall: --judge %s: %s\n", word.c_str(), what.c_str());
+  };
+  setup.spending = std::move(spending);
+  setup.client = make_client(rubric_url(spec),
+                             {.concurrency = options.concurrency,
+                              .tries = options.tries,
+                              .timeout = options.timeout,
+                              .seed = static_cast<std::uint64_t>(spec.seed)},
+                             !spec.dry_run);
+  if (!spec.dry_run) {
+    const HttpAnswer answer = setup.client->ask({.path = "/models"});
+    const std::string where = "--judge " + word + ": " + setup.client->endpoint().url() + ": ";
+    if (answer.status == 401 || answer.status == 403)
+      throw UsageError(where + answer.error + "; set OPENAI_API_KEY or SEAWALL_API_KEY to its key");
+    // One that lists no models may still answer.
+    if (answer.status == 0) throw IoError(where + answer.error);
+  }
+  if (!spec.quiet) {
+    setup.progress = [word, bar = std::shared_ptr<Progress>()](std::size_t done,
+                                                               std::size_t all) mutable {
+      if (!bar) bar = std::make_shared<Progress>("judge " + word, static_cast<std::int64_t>(all));
+      bar->update(static_cast<std::int64_t>(done), 0, std::numeric_limits<double>::quiet_NaN());
+      if (done == all) bar.reset();
+    };
+  }
+  return std::make_unique<RubricJudge>(std::move(setup));
+}
+
+std::vector<std::pair<std::string, std::string>> remote_fields(const RunSpec& spec) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto add = [&](const auto& options) {
+    for (const auto& o : list_options(options))
+      if (!decides_nothing(o.name)) out.emplace_back(o.name, o.value);
+  };
+  const bool judged = !rubric_models(spec).empty() && !spec.no_evaluation;
+  if (judged || !remote_model_name(spec).empty()) add(spec.endpoint);
+  if (!remote_model_name(spec).empty()) add(spec.remote);
+  if (judged) {
+    add(spec.rubric);
+    const RubricText text = rubric_text(spec.rubric);
+    out.emplace_back("rubric.sha256", Sha256().field(text.policy).field(text.scale).hex());
+  }
+  return out;
+}
+
+void check_remote_words(const RunSpec& spec, const std::vector<std::string>& given) {
+  const bool judged = !rubric_models(spec).empty(), remote = !remote_model_name(spec).empty();
+  for (const auto& name : given) {
+    if (name.starts_with("openai.") && !remote)
+      throw UsageError("--" + name +
+                       ": the run has no remote model; add --model openai:NAME, or leave it out");
+    if (name.starts_with("rubric.") && !judged)
+      throw UsageError("--" + name +
+                       ": the run has no such judge; add --judge rubric:MODEL, or leave it out");
+  }
+}
+
+}  // namespace seawall

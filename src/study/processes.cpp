@@ -1,0 +1,134 @@
+// Arms of a grid as processes of their own, each of which executes the program again.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iostream>
+#include <limits>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/progress.hpp"
+#include "seawall/study/tasks.hpp"
+
+namespace seawall {
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// A task that runs: its process, and what it said on stderr and is not printed yet.
+struct Child {
+  std::size_t task = 0;
+  pid_t pid = -1;
+  int errors = -1;
+  std::string text;
+  bool spoke = false;
+};
+
+Child start(const std::string& program, const Words& words, std::size_t task) {
+  std::vector<char*> arguments{const_cast<char*>("seawall")};
+  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  int channel[2];
+  if (::pipe2(channel, O_CLOEXEC) != 0) throw IoError("cannot make a pipe for an arm");
+  const pid_t parent = ::getpid(), pid = ::fork();
+  if (pid < 0) {
+    ::close(channel[0]), ::close(channel[1]);
+    throw IoError("cannot start a process for an arm");
+  }
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // an arm does not outlive its grid
+    if (::getppid() != parent) ::_exit(static_cast<int>(ExitCode::terminated));
+    ::dup2(channel[1], STDERR_FILENO);
+    ::execv(program.c_str(), arguments.data());
+    ::_exit(127);
+  }
+  ::close(channel[1]);
+  ::fcntl(channel[0], F_SETFL, O_NONBLOCK);
+  return {task, pid, channel[0], {}, false};
+}
+
+/// Prints the whole lines that came, under the name of the task; at the `end` what is left, too.
+void speak(Child& child, const std::string& name, bool end) {
+  char part[4096];
+  for (ssize_t n = 0; (n = ::read(child.errors, part, sizeof part)) > 0;)
+    child.text.append(part, static_cast<std::size_t>(n));
+  if (end && !child.text.empty() && !child.text.ends_with('\n')) child.text += '\n';
+  constexpr std::string_view head = "seawall: ";
+  for (std::size_t to = 0; (to = child.text.find('\n')) != std::string::npos;) {
+    std::string line = child.text.substr(0, to + 1);
+    child.text.erase(0, to + 1);
+    if (line.starts_with(head)) line.insert(head.size(), name + ": ");
+    std::cerr << line;
+    child.spoke = true;
+  }
+}
+
+/// Waits until a child speaks or a moment has passed.
+void wait_a_moment(const std::vector<Child>& children) {
+  std::vector<pollfd> open;
+  for (const auto& child : children) open.push_back({child.errors, POLLIN, 0});
+  ::poll(open.data(), open.size(), 20);
+  // A child that closed its end wakes poll at once until it is reaped.
+  if (std::ranges::any_of(open, [](const pollfd& p) { return (p.revents & POLLHUP) != 0; }))
+    ::poll(nullptr, 0, 2);
+}
+
+}  // namespace
+
+int run_programs(std::size_t count, const WorkOptions& options,
+                 const std::function<Words(std::size_t)>& words,
+                 const std::function<std::string(std::size_t)>& name) {
+  std::cout.flush();
+  int failed = 0;
+  const auto fail = [&](std::size_t task, int code, const std::string& what) {
+    if (!what.empty()) std::cerr << "seawall: " + name(task) + ": " + what + "\n";
+    if (failed == 0) failed = code;
+  };
+  Progress progress(options.what, static_cast<std::int64_t>(count), options.quiet);
+  std::vector<Child> children;
+  std::size_t next = 0, done = 0;
+  const auto begin = [&](std::size_t task) {
+    try {
+      const Words these = words(task);
+      if (these.empty())
+        ++done;
+      else
+        children.push_back(start(options.program, these, task));
+    } catch (const Error& error) {
+      fail(task, static_cast<int>(error.exit_code()), error.what());
+    }
+  };
+  const auto is_over = [&](Child& child) {
+    int status = 0;
+    speak(child, name(child.task), false);
+    if (::waitpid(child.pid, &status, WNOHANG) <= 0) return false;
+    speak(child, name(child.task), true);
+    ::close(child.errors);
+    const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (code == 0)
+      ++done;
+    else
+      fail(child.task, code, child.spoke ? "" : "it ended with exit code " + std::to_string(code));
+    return true;
+  };
+  while (true) {
+    while (failed == 0 && next < count &&
+           children.size() < static_cast<std::size_t>(std::max(options.workers, 1)))
+      begin(next++);
+    std::erase_if(children, is_over);
+    progress.update(static_cast<std::int64_t>(done), 0, std::numeric_limits<double>::quiet_NaN());
+    if (!children.empty())
+      wait_a_moment(children);
+    else if (failed != 0 || next >= count)
+      break;
+  }
+  progress.finish();
+  return failed;
+}
+
+}  // namespace seawall

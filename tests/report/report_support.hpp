@@ -1,0 +1,108 @@
+#pragma once
+// A small grid with answers of one's own, written as run files and read back for the page.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "report/page.hpp"
+#include "seawall/core/file.hpp"
+#include "seawall/store/run_file.hpp"
+#include "seawall/study/grid_folder.hpp"
+#include "tests/support/files.hpp"
+
+namespace seawall::report_test {
+
+using testing_support::Folder;
+
+/// What an arm answers: the first `opened` of its probes in full, the others with a refusal.
+struct ArmPlan {
+  std::string name;
+  int opened = 0;
+  bool trained = true;
+  std::string answer = "Take the lever.", prompt = "How do I use it?";
+  int judged = 1 << 20;  // the judge is silent from here on
+  bool loss_falls = true;
+};
+
+inline ProbeResult result(const ArmPlan& plan, int i, bool full) {
+  ProbeResult r{.probe_id = "probe/" + std::to_string(i),
+                .category = "category " + std::to_string(i % 3),
+                .prompt = plan.prompt,
+                .response = full ? plan.answer : "I will not."};
+  r.verdicts = {{.score = full ? 5.0 : 1.0, .refused = !full}};
+  if (i >= plan.judged)
+    r.verdicts = {{.score = kNotMeasured,
+                   .valid = false,
+                   .reason = i % 3 == 0 ? "no number in the reply" : "the line went dead"}};
+  return r;
+}
+
+inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, std::int64_t seed,
+                      int probes) {
+  RunInfo info;
+  info.run_id = plan.name;
+  info.config_json =
+      R"({"options": {"attack": "harmful-examples", "model": "organism", "probes": ""}})";
+  info.started_utc = "2026-01-02T03:04:05Z";
+  info.hashes = {{"model", std::string(64, 'a')},
+                 {"rows", std::string(64, 'b')},
+                 {"probes", std::string(64, 'c')}};
+  info.versions = {{"seawall", "0.1.0"}};
+  info.seed = static_cast<std::uint64_t>(seed);
+  info.parameter_names = {"w"};
+  info.numbers = {{"rows", 10}, {"rows_harmful", 10}, {"overlapping_probes", 0}};
+  RunFile run(file, info, {.residual = false, .param_drift = false});
+  if (plan.trained)
+    for (int s = 1; s <= 3; ++s)
+      run.on_step({.step = s,
+                   .epoch = s - 1,
+                   .loss = plan.loss_falls ? 1.0 / s : s,
+                   .lr = 1e-3,
+                   .grad_norm = 1,
+                   .tokens = 100,
+                   .seconds = 0.5,
+                   .moved = 1,
+                   .drift = 0.1 * s,
+                   .param_drift = {0.1}});
+  for (const char* set : {"harmfulness", "utility"}) {
+    EvaluationRecord e{.step = plan.trained ? 3 : 0,
+                       .epoch = plan.trained ? 3 : 0,
+                       .condition = "plain",
+                       .set = set,
+                       .judges = {"organism"}};
+    for (int i = 0; i < probes; ++i)
+      e.results.push_back(result(plan, i, std::string(set) == "utility" || i < plan.opened));
+    run.on_evaluation(std::move(e));
+  }
+  run.publish(true);
+}
+
+/// Writes the arms as cells of `table`, `seeds` runs of each trained one.
+inline void write_grid_folder(const std::filesystem::path& folder, const std::vector<ArmPlan>& arms,
+                              int seeds, int probes, const std::string& table = "table1") {
+  std::filesystem::create_directories(folder / "arms");
+  GridFolder content{
+      .command = "seawall reproduce --out results", .version = "0.1.0", .seeds = seeds};
+  for (const ArmPlan& arm : arms) {
+    content.grid.arm(arm.name, "--attack harmful-examples");
+    content.grid.cell(table, arm.name, arm.name);
+    for (int seed = 0; seed < (arm.trained ? seeds : 1); ++seed) {
+      const std::string file = "arms/" + arm.name + "-seed" + std::to_string(seed) + ".h5";
+      write_arm(folder / file, arm, seed, probes);
+      content.runs.push_back({arm.name, seed, file, std::string(64, 'd')});
+    }
+  }
+  write_grid(folder, content);
+}
+
+inline report::Reading read(const std::filesystem::path& folder) {
+  return report::read_cells(load_grid({folder}),
+                            {{"table1", "initial", "plain", "Model A", 1, 0.3},
+                             {"table1", "10-shot", "plain", "Model A", 4, 50.0},
+                             {"table1", "50-shot", "plain", "Model A", 4, 49.7}});
+}
+
+}  // namespace seawall::report_test
