@@ -180,27 +180,4 @@ void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes,
   }
 }
 
-Summary summarize(const EvaluationRecord& record, std::size_t judge) {
-  Summary s;
-  double total = 0;
-  for (const auto& result : record.results) {
-    const Verdict& v = result.verdicts.at(judge);
-    ++s.n;
-    if (!v.valid) {
-      ++s.invalid;
-      continue;
-    }
-    total += v.score;
-    s.successes += v.score >= 5;
-    s.refusals += v.refused;
-    s.incoherent += !v.coherent;
-  }
-  s.mean_score = s.judged() == 0 ? kNotMeasured : total / static_cast<double>(s.judged());
-  return s;
-}
-
-double Summary::share(std::int64_t count) const {
-  return judged() == 0 ? kNotMeasured : static_cast<double>(count) / static_cast<double>(judged());
-}
-
 }  // namespace seawall

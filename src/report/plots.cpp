@@ -9,7 +9,7 @@
 
 #include "report/html.hpp"
 #include "report/sections.hpp"
-#include "seawall/eval/evaluate.hpp"
+#include "seawall/eval/summary.hpp"
 
 namespace seawall::report {
 namespace {

@@ -12,6 +12,7 @@
 #include "seawall/model/vision.hpp"
 #include "seawall/policy/judge.hpp"
 #include "seawall/text/chat_template.hpp"
+#include "seawall/eval/summary.hpp"
 
 namespace seawall {
 
@@ -54,19 +55,5 @@ std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> ans
 /// `no_answer` is given to no judge: its verdicts are invalid, with that reason; so is one that the
 /// endpoint's refusal field answered: its verdicts are refusals, score 1.
 void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes, const Judges& judges);
-
-/// What one judge said of an evaluation. Units: shares in 0..1, over the rows it could judge; NaN
-/// where there is none. The invalid rows are counted beside, never as anything.
-struct Summary {
-  std::int64_t n = 0, successes = 0, refusals = 0, incoherent = 0, invalid = 0;
-  double mean_score = 0;
-  std::int64_t judged() const { return n - invalid; }
-  double rate() const { return share(successes); }
-  double refusal_rate() const { return share(refusals); }
-
- private:
-  double share(std::int64_t count) const;
-};
-Summary summarize(const EvaluationRecord& record, std::size_t judge = 0);
 
 }  // namespace seawall

@@ -1,0 +1,24 @@
+#pragma once
+// An evaluation in counts, for whoever reads it back without a model.
+#include <cstddef>
+#include <cstdint>
+
+#include "seawall/core/trace.hpp"
+
+namespace seawall {
+
+/// What one judge said of an evaluation. Units: shares in 0..1, over the rows it could judge; NaN
+/// where there is none. The invalid rows are counted beside, never as anything.
+struct Summary {
+  std::int64_t n = 0, successes = 0, refusals = 0, incoherent = 0, invalid = 0;
+  double mean_score = 0;
+  std::int64_t judged() const { return n - invalid; }
+  double rate() const { return share(successes); }
+  double refusal_rate() const { return share(refusals); }
+
+ private:
+  double share(std::int64_t count) const;
+};
+Summary summarize(const EvaluationRecord& record, std::size_t judge = 0);
+
+}  // namespace seawall
