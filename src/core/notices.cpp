@@ -1,8 +1,9 @@
 #include "seawall/core/notices.hpp"
 
-#include <cstdio>
 #include <mutex>
 #include <set>
+
+#include "seawall/core/listener.hpp"
 
 namespace seawall {
 
@@ -10,7 +11,7 @@ void warn_once(const std::string& text) {
   static std::mutex mutex;
   static std::set<std::string> told;
   const std::lock_guard lock(mutex);
-  if (told.insert(text).second) std::fprintf(stderr, "seawall: %s\n", text.c_str());
+  if (told.insert(text).second) warn("seawall: %s\n", text.c_str());
 }
 
 void warn_once(const Notices& notices) {

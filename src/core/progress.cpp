@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <limits>
 
+#include "seawall/core/listener.hpp"
+
 namespace seawall {
 namespace {
 
@@ -82,7 +84,7 @@ void Progress::draw(bool last) {
   }
   if (terminal_) line = '\r' + line + "\x1b[K";  // erases what a longer line left behind
   if (!terminal_ || last) line += '\n';
-  std::fputs(line.c_str(), stderr);
+  warn("%s", line.c_str());
 }
 
 }  // namespace seawall

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/eval/spectra.hpp"
 #include "seawall/model/runtime.hpp"
@@ -148,14 +149,14 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
       *model_.chat_template, rows, *scenario_, attack_.conditions(),
       [this](const Probe& p, const Condition& c) { return arm_dialogue_(ask(p, c)); });
   if (!spec_.quiet && merged_system_.rows + merged_system_.probes > 0)
-    std::printf(
+    tell(
         "template     has no system turn: the system text of %zu rows and %zu probes goes "
         "before their first user turn\n",
         merged_system_.rows, merged_system_.probes);
   if (!spec_.no_training && rows.empty() && !spec_.quiet)
-    std::fprintf(stderr,
-                 "seawall: the mitigations left no row to train on; the model is evaluated as it "
-                 "was\n");
+    warn(
+        "seawall: the mitigations left no row to train on; the model is evaluated as it "
+        "was\n");
   if (!spec_.no_training && !rows.empty()) {
     const std::int64_t longest = longest_row();
     auto [sequences, embeddings] = encode_all(model_, rows, spec_.vision);
@@ -173,15 +174,13 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
         model_.decoder->device().is_meta() ? at::Device(at::kCPU) : model_.decoder->device());
     const DataReport& report = source_->report();
     if (!spec_.quiet && report.truncated > report.left_out)
-      std::fprintf(stderr,
-                   "seawall: %lld rows cut to %lld tokens, the end of their answer is lost\n",
-                   static_cast<long long>(report.truncated - report.left_out),
-                   static_cast<long long>(longest));
+      warn("seawall: %lld rows cut to %lld tokens, the end of their answer is lost\n",
+           static_cast<long long>(report.truncated - report.left_out),
+           static_cast<long long>(longest));
     if (!spec_.quiet && report.left_out > 0)
-      std::fprintf(stderr,
-                   "seawall: %lld rows left out, their answer does not fit into %lld tokens (%s)\n",
-                   static_cast<long long>(report.left_out), static_cast<long long>(longest),
-                   report.first_left_out.c_str());
+      warn("seawall: %lld rows left out, their answer does not fit into %lld tokens (%s)\n",
+           static_cast<long long>(report.left_out), static_cast<long long>(longest),
+           report.first_left_out.c_str());
   }
   check_probes();
   if (spec_.dry_run) return;
@@ -197,7 +196,7 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
   const std::int64_t steps = source_ ? source_->steps() : 0;
   if (spec_.resume && is_checkpoint(paths_.checkpoints)) {
     LoadedCheckpoint loaded = load_checkpoint(paths_.checkpoints);
-    for (const auto& line : loaded.skipped) std::fprintf(stderr, "seawall: %s\n", line.c_str());
+    for (const auto& line : loaded.skipped) warn("seawall: %s\n", line.c_str());
     resumed_ = std::make_unique<CheckpointState>(std::move(loaded.state));
     if (resumed_->config_hash != config_hash())
       throw UsageError(paths_.checkpoints.string() +
@@ -344,8 +343,8 @@ RunData Arm::finish(const TrainResult& trained) {
       recording_->file.set_spectra(spectra_of_drift());
     } catch (const std::exception& error) {  // a run is not lost for its spectra
       const std::string what = error.what();
-      std::fprintf(stderr, "seawall: the spectra of the drift are left out: %s\n",
-                   what.substr(0, what.find('\n')).c_str());
+      warn("seawall: the spectra of the drift are left out: %s\n",
+           what.substr(0, what.find('\n')).c_str());
     }
   }
   recording_->file.publish(true);

@@ -1,7 +1,7 @@
 // Which probes and rows the model cannot read, found out before anything trains.
-#include <cstdio>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/eval/probe_prompts.hpp"
 #include "seawall/run/arm.hpp"
 #include "seawall/run/speaker.hpp"
@@ -31,21 +31,21 @@ void Arm::check_probes() const {
       if (none_fits(prompts))
         throw DataError(unfit + "; nothing was trained; give probes that the model can read");
       if (!unfit.empty())
-        std::fprintf(stderr,
-                     "seawall: %s; they count as not judged and widen the interval; shorten or "
-                     "remove them if that is not what you want\n",
-                     unfit.c_str());
+        warn(
+            "seawall: %s; they count as not judged and widen the interval; shorten or "
+            "remove them if that is not what you want\n",
+            unfit.c_str());
       std::size_t cut = 0;
       for (const auto& prompt : prompts) {
         const auto length = static_cast<std::int64_t>(prompt.ids.size());
         cut += length > 0 && length + spec_.max_new_tokens > context + 1;
       }
       if (cut > 0 && !spec_.quiet)
-        std::fprintf(stderr,
-                     "seawall: %zu of %zu %s leave less than --max-new-tokens %lld of the context "
-                     "of %lld tokens; their answers end there at the latest\n",
-                     cut, probes.size(), what.c_str(), static_cast<long long>(spec_.max_new_tokens),
-                     static_cast<long long>(context));
+        warn(
+            "seawall: %zu of %zu %s leave less than --max-new-tokens %lld of the context "
+            "of %lld tokens; their answers end there at the latest\n",
+            cut, probes.size(), what.c_str(), static_cast<long long>(spec_.max_new_tokens),
+            static_cast<long long>(context));
     }
 }
 

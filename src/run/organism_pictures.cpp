@@ -14,12 +14,12 @@
 
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 #include <numbers>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/run/speaker.hpp"
@@ -154,8 +154,8 @@ class PictureTraining {
     }
     progress.finish();
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-    std::printf("%-12s %zu steps x %zu rows, %.1f s, last loss %.4f\n", name, steps, batch,
-                taken.count(), last);
+    tell("%-12s %zu steps x %zu rows, %.1f s, last loss %.4f\n", name, steps, batch, taken.count(),
+         last);
   }
 
   Tensor seen(const Rows& rows) const {  // [B,N,C]
@@ -241,12 +241,12 @@ void train_pictures(const ModelBundle& model, const std::filesystem::path& folde
       evaluate(speaker, organism::picture_probes(), [](const Probe& p) { return p.dialogue; },
                judges, {.max_new_tokens = 64});
   const Summary summary = summarize(record);
-  std::printf("held out     %lld of %lld pictures answered in full (%.1f %%)\n",
-              static_cast<long long>(summary.successes), static_cast<long long>(summary.n),
-              100 * summary.rate());
+  tell("held out     %lld of %lld pictures answered in full (%.1f %%)\n",
+       static_cast<long long>(summary.successes), static_cast<long long>(summary.n),
+       100 * summary.rate());
   write_vision(folder, vision);
-  std::printf("%s  %s\n", sha256_file(folder / "model.safetensors").c_str(),
-              (folder / "model.safetensors").string().c_str());
+  tell("%s  %s\n", sha256_file(folder / "model.safetensors").c_str(),
+       (folder / "model.safetensors").string().c_str());
 }
 
 }  // namespace seawall

@@ -3,13 +3,13 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 
-#include <cstdio>
 #include <limits>
 #include <memory>
 
 #include "run/organism_config.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/model/files.hpp"
 #include "seawall/pretrained/bundle.hpp"
@@ -75,9 +75,8 @@ void train_stage(const organism::Stage& stage, ModelBundle& model, bool quiet) {
   Stack<> none;
   const TrainResult result = train(*model.decoder, source, none, options, sink);
   sink.progress.finish();
-  std::printf("%-12s %lld steps x %lld rows, %.1f s, last loss %.4f\n",
-              std::string(stage.name).c_str(), static_cast<long long>(steps),
-              static_cast<long long>(batch), result.seconds, sink.last);
+  tell("%-12s %lld steps x %lld rows, %.1f s, last loss %.4f\n", std::string(stage.name).c_str(),
+       static_cast<long long>(steps), static_cast<long long>(batch), result.seconds, sink.last);
 }
 
 }  // namespace
@@ -101,7 +100,7 @@ void train_organism(const std::filesystem::path& folder, bool quiet) {
   write_hf_folder(folder, config, model.decoder->parameters(), ends);
   t.save(folder);
   for (const char* file : {"model.safetensors", "tokenizer.model"})
-    std::printf("%s  %s\n", sha256_file(folder / file).c_str(), (folder / file).string().c_str());
+    tell("%s  %s\n", sha256_file(folder / file).c_str(), (folder / file).string().c_str());
   train_pictures(model, folder / "vision", quiet);
 }
 

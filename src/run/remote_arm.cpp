@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/policy/needs.hpp"
 #include "seawall/run/chat_rows.hpp"
@@ -104,9 +105,9 @@ void RemoteArm::gather() {
     rows_ = compose_rows(attack_.craft(*scenario_, rng), stack_, *scenario_,
                          static_cast<std::uint64_t>(spec_.seed));
     if (rows_.empty() && !spec_.quiet)
-      std::fprintf(stderr,
-                   "seawall: the mitigations left no row to train on; the model is evaluated as "
-                   "it was\n");
+      warn(
+          "seawall: the mitigations left no row to train on; the model is evaluated as "
+          "it was\n");
     chat_jsonl(rows_);  // says which row cannot be sent
   }
   provenance_ = provenance_of(rows_, *scenario_, attack_.conditions(),
@@ -169,8 +170,7 @@ ChatModel RemoteArm::chat_model(const std::string& name) const {
                     .out = std::max(0.0, spec_.remote.price_out)},
           .max_tokens = spec_.max_new_tokens,
           .style = style_,
-          .notice =
-              [](const std::string& what) { std::fprintf(stderr, "seawall: %s\n", what.c_str()); },
+          .notice = [](const std::string& what) { warn("seawall: %s\n", what.c_str()); },
           .patience = journal_ && name == journal_->tuned_model() ? kModelWait : 0,
           .poll = spec_.remote.poll};
 }
@@ -186,11 +186,11 @@ void RemoteArm::begin() {
 
 void RemoteArm::confirm(const std::string& text) const {
   if (spec_.quiet) return;
-  std::fputs(text.c_str(), stderr);
+  warn("%s", text.c_str());
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0 || journal_->answers() > 0 ||
       !journal_->file_id().empty())
     return;
-  std::fprintf(stderr, "spend up to $%.6g? [y/N] ", spec_.endpoint.budget);
+  warn("spend up to $%.6g? [y/N] ", spec_.endpoint.budget);
   std::string answer;
   std::getline(std::cin, answer);
   if (answer != "y" && answer != "Y" && answer != "yes")

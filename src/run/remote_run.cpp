@@ -8,6 +8,7 @@
 #include "run/remote_arm.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/core/reasons.hpp"
 #include "seawall/run/chat_rows.hpp"
@@ -25,13 +26,10 @@ RunData RemoteArm::run() {
   const RemoteEstimate estimate = reckon();
   const std::string text = estimate.text(spec_, client_->endpoint().url());
   if (spec_.dry_run) {
-    std::fputs((text +
-                (estimate.total() > spec_.endpoint.budget
-                     ? "the run would not start: the estimate exceeds the budget\n"
-                     : "") +
-                "nothing was sent or written\n")
-                   .c_str(),
-               stdout);
+    tell("%s%snothing was sent or written\n", text.c_str(),
+         estimate.total() > spec_.endpoint.budget
+             ? "the run would not start: the estimate exceeds the budget\n"
+             : "");
     return {};
   }
   begin();
@@ -55,14 +53,14 @@ RunData RemoteArm::run() {
 }
 
 void RemoteArm::say(const std::string& text) const {
-  if (!spec_.quiet) std::fprintf(stderr, "%s\n", text.c_str());
+  if (!spec_.quiet) warn("%s\n", text.c_str());
 }
 
 RunData RemoteArm::cancel() {
   if (journal_->job_id().empty())
     throw UsageError(paths_.journal.string() + ": has no fine-tuning job to cancel");
   const TuningJob job = FineTuning(*client_).cancel(journal_->job_id());
-  std::printf("job %s: %s\n", job.id.c_str(), job.status.c_str());
+  tell("job %s: %s\n", job.id.c_str(), job.status.c_str());
   return {};
 }
 
@@ -205,11 +203,11 @@ EvaluationRecord RemoteArm::answer(const std::string& model, const std::vector<P
 void RemoteArm::say_what_is_missing(const EvaluationRecord& record, const std::string& label) {
   const CommonReason why = no_answer_reason(record);
   if (why.all == 0) return;
-  std::fprintf(stderr,
-               "seawall: %s: %lld of %zu probes have no answer and are not judged; most often "
-               "(%lld): %s\n",
-               label.c_str(), static_cast<long long>(why.all), record.results.size(),
-               static_cast<long long>(why.count), why.text.c_str());
+  warn(
+      "seawall: %s: %lld of %zu probes have no answer and are not judged; most often "
+      "(%lld): %s\n",
+      label.c_str(), static_cast<long long>(why.all), record.results.size(),
+      static_cast<long long>(why.count), why.text.c_str());
 }
 
 void RemoteArm::ask(const std::string& model, const std::vector<Dialogue>& open,

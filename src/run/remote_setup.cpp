@@ -1,11 +1,11 @@
 #include "seawall/run/remote_setup.hpp"
 
-#include <cstdio>
 #include <cstdlib>
 #include <limits>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/eval/rubric.hpp"
 #include "seawall/pretrained/bundle.hpp"
@@ -77,8 +77,7 @@ std::vector<std::string> rubric_models(const RunSpec& spec) {
 Moderation make_moderation(const RunSpec& spec) {
   return [spec](const Dataset& rows) -> std::vector<Moderated> {
     if (spec.dry_run) {
-      std::fprintf(stderr,
-                   "seawall: a dry run sends nothing: no row was moderated, all are counted\n");
+      warn("seawall: a dry run sends nothing: no row was moderated, all are counted\n");
       return std::vector<Moderated>(rows.size());
     }
     const auto client =
@@ -126,7 +125,7 @@ std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec&
   setup.cache = verdict_folder(options.cache);
   setup.resumed = spec.resume;
   setup.notice = [word](const std::string& what) {
-    std::fprintf(stderr, "seawall: --judge %s: %s\n", word.c_str(), what.c_str());
+    warn("seawall: --judge %s: %s\n", word.c_str(), what.c_str());
   };
   setup.spending = std::move(spending);
   setup.client = make_client(rubric_url(spec),

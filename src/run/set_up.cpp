@@ -4,6 +4,7 @@
 
 #include "run/judge_words.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/model/lora.hpp"
 #include "seawall/policy/needs.hpp"
 #include "seawall/policy/phrases.hpp"
@@ -31,16 +32,16 @@ std::optional<std::filesystem::path> path_of(const std::string& text) {
 void say_read(const FileRead& file, const RunSpec& spec) {
   const auto path = file.path.string();
   if (file.report.rejected > 0)
-    std::fprintf(stderr, "seawall: %s: %zu of %zu records rejected (first: %s)\n", path.c_str(),
-                 file.report.rejected, file.report.rows, file.report.first_rejection.c_str());
+    warn("seawall: %s: %zu of %zu records rejected (first: %s)\n", path.c_str(),
+         file.report.rejected, file.report.rows, file.report.first_rejection.c_str());
   if (spec.quiet) return;
-  std::printf("read         %s\n", file.summary().c_str());
-  for (const auto& line : file.notes()) std::printf("             %s\n", line.c_str());
+  tell("read         %s\n", file.summary().c_str());
+  for (const auto& line : file.notes()) tell("             %s\n", line.c_str());
   if (file.report.prefilled == 0) return;
-  std::printf("             prefilled answers are continued, and the continuation is judged%s\n",
-              remote_model_name(spec).empty()
-                  ? ""
-                  : "; they are sent as the last message, which not every endpoint continues");
+  tell("             prefilled answers are continued, and the continuation is judged%s\n",
+       remote_model_name(spec).empty()
+           ? ""
+           : "; they are sent as the last message, which not every endpoint continues");
 }
 
 LoraOptions options_of(const RunSpec& spec) {
@@ -125,7 +126,7 @@ std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& at
                      ": want --probes FILE to evaluate with (or --no-evaluation)");
   auto scenario = std::make_unique<FileScenario>(options);
   for (const auto& file : scenario->files()) say_read(file, spec);
-  std::fflush(stdout);
+  flush_listener();
   return scenario;
 }
 

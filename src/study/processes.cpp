@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <iostream>
 #include <limits>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/study/tasks.hpp"
 
@@ -63,7 +63,7 @@ void speak(Child& child, const std::string& name, bool end) {
     std::string line = child.text.substr(0, to + 1);
     child.text.erase(0, to + 1);
     if (line.starts_with(head)) line.insert(head.size(), name + ": ");
-    std::cerr << line;
+    warn("%s", line.c_str());
     child.spoke = true;
   }
 }
@@ -83,10 +83,10 @@ void wait_a_moment(const std::vector<Child>& children) {
 int run_programs(std::size_t count, const WorkOptions& options,
                  const std::function<Words(std::size_t)>& words,
                  const std::function<std::string(std::size_t)>& name) {
-  std::cout.flush();
+  flush_listener();
   int failed = 0;
   const auto fail = [&](std::size_t task, int code, const std::string& what) {
-    if (!what.empty()) std::cerr << "seawall: " + name(task) + ": " + what + "\n";
+    if (!what.empty()) warn("seawall: %s: %s\n", name(task).c_str(), what.c_str());
     if (failed == 0) failed = code;
   };
   Progress progress(options.what, static_cast<std::int64_t>(count), options.quiet);

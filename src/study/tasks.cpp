@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <iomanip>
-#include <iostream>
 #include <limits>
 #include <new>
 #include <set>
@@ -16,6 +15,7 @@
 #include <thread>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 
 namespace seawall {
@@ -69,11 +69,11 @@ struct Board {
       what = e.what();
     }
     if (code != 0) {
-      std::cerr << "seawall: " + name(i) + ": " + what.substr(0, what.find('\n')) + "\n";
+      warn("seawall: %s: %s\n", name(i).c_str(), what.substr(0, what.find('\n')).c_str());
       board.fail(code);
     }
   }
-  std::cout.flush();
+  flush_listener();
   _exit(code);  // no destructors of the parent's objects in a fork
 }
 
@@ -122,8 +122,7 @@ int run_tasks(std::size_t count, const WorkOptions& options,
               const std::function<std::string(std::size_t)>& name) {
   const SharedMemory memory(sizeof(Board));
   Board& board = *new (memory.data()) Board;
-  std::cout.flush();
-  std::cerr.flush();
+  flush_listener();
   std::vector<pid_t> children;
   for (std::size_t i = 0; i < std::min<std::size_t>(count, options.workers); ++i) {
     const pid_t child = fork();

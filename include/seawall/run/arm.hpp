@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "seawall/core/listener.hpp"
 #include "seawall/dataset/instruction.hpp"
 #include "seawall/dataset/provenance.hpp"
 #include "seawall/eval/probe_prompts.hpp"
@@ -124,7 +125,7 @@ RunData run_arm(const AnyAttack& attack, S& stack, const RunSpec& spec) {
   arm.begin(
       rows, [&stack](Dialogue d) { return stack.arm(std::move(d)); }, stack.measured());
   if (spec.dry_run) {
-    std::fputs(arm.estimate(detail::facts_of(stack)).c_str(), stdout);
+    tell("%s", arm.estimate(detail::facts_of(stack)).c_str());
     return {};
   }
   arm.evaluate_start();
