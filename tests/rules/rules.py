@@ -13,11 +13,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import compile_commands  # noqa: E402
 
+TABLE_BEGIN, TABLE_END = "<!-- written by tests/rules/rules.py includes --write-docs -->", "<!-- end -->"
+TABLE = re.compile(re.escape(TABLE_BEGIN) + r"\n(.*?)" + re.escape(TABLE_END), re.S)
+COMMENT_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|//.*')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 PLUGIN = {"core", "policy", "text", "dataset", "scenario"}
 MEASURED = PLUGIN | {"model", "store", "remote"}
 RUN = MEASURED | {"pretrained", "train", "eval"}
-# A room, and the rooms whose headers it may include beside its own: the table of the architecture.
+# A room, and the rooms whose headers it may include besides its own; docs/architecture.md has it as a table.
 MAY_INCLUDE = {
     "core": set(),
     "policy": {"core"},
@@ -25,18 +28,20 @@ MAY_INCLUDE = {
     "dataset": {"core"},
     "model": {"core"},
     "store": {"core"},
-    "scenario": {"core", "dataset", "text", "policy"},
+    "scenario": {"core", "policy", "text", "dataset"},
+    "attacks": PLUGIN,
+    "mitigations": PLUGIN,
     "remote": {"core", "policy"},
     "pretrained": {"core", "text", "model", "store"},
     "train": {"core", "policy", "text", "model", "store"},
     "eval": MEASURED,
     "run": RUN,
     "study": {"core", "policy", "store", "eval", "run"},
-    "report": {"core", "store", "eval", "study"},  # files alone: what the page shows is in them
+    "report": {"core", "store", "eval", "study"},
     "cli": RUN | {"run", "study", "report"},
-    "attacks": PLUGIN,
-    "mitigations": PLUGIN,
 }
+# Rooms that see files only: not even through other headers do they include more than the table says.
+SEES_FILES_ONLY = ("report",)
 # Tests of several rooms, and benches, that look into the private headers of a room.
 LOOKS_INSIDE = {
     "bench/attention.cpp": {"model"},
@@ -48,6 +53,10 @@ LOOKS_INSIDE = {
 }
 # Rooms whose headers may not drag in torch/*: everyone includes them.
 LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "remote", "attacks", "mitigations"}
+# Files outside `cli` that may print, with the reason.
+MAY_PRINT = {"src/core/listener.cpp": "what hears a program that brings no listener of its own"}
+PRINTS = re.compile(r"std::(cout|cerr|clog|print|println)\b|\bfmt::print|\bstd(out|err)\b|"
+                    r"(?<!\w)(v?f?printf|f?puts|f?putchar|perror)\s*\(")
 # What only one room may touch.
 OWNED = {
     "hdf5": ("store",),
@@ -142,7 +151,62 @@ def rule_includes() -> list[str]:
             for library, owners in OWNED.items():
                 if name.startswith(library) and mine not in owners:
                     broken.append(f"{where}: {name} is for {' and '.join(owners)} alone")
-    return broken + needlessly_public(used)
+    return broken + needlessly_public(used) + indirect_includes() + page_differs()
+
+
+def indirect_includes() -> list[str]:
+    """Headers that a room which sees files only includes through other headers, and must not."""
+    broken = []
+    for path in [path for path in ours() if room(path) in SEES_FILES_ONLY]:
+        seen: dict = {}
+        closure(path, seen)
+        mine = room(path)
+        for other in sorted(seen):
+            if room(other) != mine and room(other) not in MAY_INCLUDE[mine]:
+                broken.append(f"{path.relative_to(ROOT)}: {mine} sees files only, and through other headers it includes "
+                              f"{other.relative_to(ROOT)}")
+    return broken
+
+
+def include_table() -> str:
+    """The table of who may include whom, in Markdown; rooms with the same rights share a line."""
+    lines = {}
+    for name, allowed in MAY_INCLUDE.items():
+        rights = ", ".join(f"`{other}`" for other in MAY_INCLUDE if other in allowed) or "nothing"
+        lines.setdefault(rights, []).append(f"`{name}`")
+    return "\n".join(["| room | may include |", "|---|---|",
+                      *(f"| {', '.join(names)} | {rights} |" for rights, names in lines.items())])
+
+
+def page_differs(write: bool = False) -> list[str]:
+    """Holds the table of docs/architecture.md against MAY_INCLUDE, or writes it there."""
+    page = ROOT / "docs" / "architecture.md"
+    if not page.exists():
+        return ["docs/architecture.md: absent; want a page with the table of who may include whom"]
+    text = page.read_text()
+    found = TABLE.search(text)
+    if found is None:
+        return [f"docs/architecture.md: want the lines `{TABLE_BEGIN}` and `{TABLE_END}` around its table"]
+    if write:
+        page.write_text(text[:found.start(1)] + include_table() + "\n" + text[found.end(1):])
+    elif found.group(1).strip() != include_table():
+        return ["docs/architecture.md: its table is not the rule's; run tests/rules/rules.py includes --write-docs"]
+    return []
+
+
+def rule_prints() -> list[str]:
+    """Only `cli` prints; the other rooms tell a listener (seawall/core/listener.hpp)."""
+    broken = []
+    for path in ours():
+        where = str(path.relative_to(ROOT))
+        if room(path) == "cli" or where in MAY_PRINT:
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            code = COMMENT_OR_TEXT.sub('""', line)
+            if found := PRINTS.search(code):
+                broken.append(f"{where}:{number}: prints ({found.group(0).strip('( ')}); tell the listener, see "
+                              "seawall/core/listener.hpp")
+    return broken + [f"{where}: may print, and is not there" for where in MAY_PRINT if not (ROOT / where).is_file()]
 
 
 def needlessly_public(used: set[str]) -> list[str]:
@@ -274,12 +338,18 @@ def rule_headers(build: pathlib.Path, jobs: int) -> list[str]:
 
 
 def main() -> int:
+    global ROOT
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rule", choices=["includes", "catalogue", "sizes", "paths", "headers"])
+    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "sizes", "paths", "headers"])
     parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="another tree, for the rules' own tests")
+    parser.add_argument("--write-docs", action="store_true", help="includes: write the table into docs/architecture.md")
     options = parser.parse_args()
-    if options.rule == "headers":
+    ROOT = options.root.resolve()
+    if options.rule == "includes" and options.write_docs:
+        broken = page_differs(write=True)
+    elif options.rule == "headers":
         broken = rule_headers(options.build, options.jobs)
     else:
         broken = globals()["rule_" + options.rule]()
