@@ -55,7 +55,7 @@ const std::string& rubric_url(const RunSpec& spec) {
 }
 
 /// Options that change how an endpoint is asked, not what it says.
-bool decides_nothing(const std::string& name) {
+bool decides_no_answer(const std::string& name) {
   const auto is = [&](const char* end) { return name.ends_with(end); };
   return is("concurrency") || is("tries") || is("timeout") || is("cache") || is("poll") ||
          is("cancel") || is("budget") || is("price-in") || is("price-out") || is("price-train");
@@ -157,7 +157,7 @@ std::vector<std::pair<std::string, std::string>> remote_fields(const RunSpec& sp
   std::vector<std::pair<std::string, std::string>> out;
   const auto add = [&](const auto& options) {
     for (const auto& o : list_options(options))
-      if (!decides_nothing(o.name)) out.emplace_back(o.name, o.value);
+      if (!decides_no_answer(o.name)) out.emplace_back(o.name, o.value);
   };
   const bool judged = !rubric_models(spec).empty() && !spec.no_evaluation;
   if (judged || !remote_model_name(spec).empty()) add(spec.endpoint);
