@@ -9,7 +9,6 @@
 #include <stdexcept>
 
 #include "seawall/core/suggest.hpp"
-#include "seawall/run/run_spec.hpp"
 
 namespace po = boost::program_options;
 
@@ -28,16 +27,6 @@ std::string join(const std::vector<std::string>& words, const char* by) {
 }
 
 }  // namespace
-
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> out;
-  std::istringstream in{std::string(text)};
-  for (std::string word; std::getline(in, word, ',');) {
-    const auto first = word.find_first_not_of(" \t"), last = word.find_last_not_of(" \t");
-    if (first != std::string::npos) out.push_back(word.substr(first, last - first + 1));
-  }
-  return out;
-}
 
 CommandLine::CommandLine(std::string usage, std::string summary)
     : usage_(std::move(usage)), summary_(std::move(summary)) {}
