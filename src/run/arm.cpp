@@ -7,9 +7,12 @@
 #include <cstdio>
 #include <limits>
 
+#include "seawall/run/outputs.hpp"
+#include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
+#include "seawall/core/rethrow.hpp"
 #include "seawall/eval/spectra.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/policy/needs.hpp"
@@ -209,8 +212,21 @@ void Arm::begin(const Dataset& rows, ArmDialogue arm_dialogue, const Measured& m
       std::error_code ignored;
       fs::remove_all(paths_.checkpoints, ignored);
     }
-    recording_ =
-        std::make_unique<Recording>(RunFile(paths_.file, std::move(info), switches), spec_, steps);
+    recording_ = std::make_unique<Recording>(
+        holds_this_run() ? RunFile::resume(paths_.file, std::move(info), 0, switches)
+                         : RunFile(paths_.file, std::move(info), switches),
+        spec_, steps);
+  }
+}
+
+bool Arm::holds_this_run() const {
+  if (!spec_.resume || !fs::exists(paths_.file)) return false;
+  try {
+    const auto hashes = read_run(paths_.file).info.hashes;
+    return std::ranges::find(hashes, std::pair<std::string, std::string>(
+                                         "options", config_hash())) != hashes.end();
+  } catch (const Error&) {  // no run file, or one that was cut: it is made anew
+    return false;
   }
 }
 
@@ -274,6 +290,14 @@ bool Arm::wants_evaluation(std::int64_t step, std::int64_t epoch) const {
 }
 
 void Arm::evaluate_now(std::int64_t step, std::int64_t epoch) {
+  try {
+    evaluate_all(step, epoch);
+  } catch (...) {
+    rethrow_evaluation(keep_answers(spec_, recording_->file));
+  }
+}
+
+void Arm::evaluate_all(std::int64_t step, std::int64_t epoch) {
   at::NoGradGuard no_grad;
   const MergedAdapter merged(*model_.decoder);
   for (const auto& condition : attack_.conditions()) {

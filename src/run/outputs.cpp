@@ -1,6 +1,7 @@
 #include "seawall/run/outputs.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -77,6 +78,22 @@ WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& r
   write_file_atomically(path, text);
   done.written = written.size();
   return done;
+}
+
+std::string keep_answers(const RunSpec& spec, RunFile& file) {
+  const std::size_t whole = file.data().evaluations.size();
+  if (whole == 0) return "";
+  const std::string what = "; " + std::to_string(whole) +
+                           (whole == 1 ? " evaluation before it is" : " evaluations before it are");
+  try {
+    file.publish();
+    if (!spec.write_outputs.empty()) write_outputs(spec.write_outputs, file.data());
+  } catch (const std::exception& error) {
+    const std::string why = error.what();
+    return what + " lost: " + why.substr(0, why.find('\n'));
+  }
+  return what + " kept in " + file.paths().file.string() +
+         (spec.no_training ? ", --resume continues" : "");
 }
 
 void judge_anew(RunData& run, const Scenario& scenario, const Judges& judges) {

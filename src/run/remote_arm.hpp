@@ -54,7 +54,9 @@ class RemoteArm {
   void follow(FineTuning& tuning, const RemoteEstimate& estimate);
   /// The provider's own count takes the place of the estimate.
   void book(const TuningJob& job, const RemoteEstimate& estimate);
+  /// Errors: what an evaluation throws; the evaluations before it are kept then.
   void evaluate(const std::string& model, std::int64_t step, std::int64_t epoch);
+  void evaluate_all(const std::string& model, std::int64_t step, std::int64_t epoch);
   /// A question, as the journal knows it.
   std::string question(const std::string& model, const Dialogue& dialogue) const;
   EvaluationRecord answer(const std::string& model, const std::vector<Probe>& probes,

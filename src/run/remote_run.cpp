@@ -6,6 +6,7 @@
 #include <set>
 
 #include "run/remote_arm.hpp"
+#include "seawall/run/outputs.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/listener.hpp"
@@ -13,6 +14,7 @@
 #include "seawall/core/reasons.hpp"
 #include "seawall/run/chat_rows.hpp"
 #include "seawall/run/run_provenance.hpp"
+#include "seawall/core/rethrow.hpp"
 
 namespace seawall {
 namespace {
@@ -139,6 +141,14 @@ void RemoteArm::book(const TuningJob& job, const RemoteEstimate& estimate) {
 
 void RemoteArm::evaluate(const std::string& model, std::int64_t step, std::int64_t epoch) {
   if (spec_.no_evaluation) return;
+  try {
+    evaluate_all(model, step, epoch);
+  } catch (...) {
+    rethrow_evaluation(keep_answers(spec_, *file_));
+  }
+}
+
+void RemoteArm::evaluate_all(const std::string& model, std::int64_t step, std::int64_t epoch) {
   for (const auto& condition : attack_.conditions())
     for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility}) {
       const auto& probes = scenario_->probes(set);

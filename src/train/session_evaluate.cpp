@@ -2,9 +2,9 @@
 #include <ATen/core/grad_mode.h>
 
 #include <exception>
-#include <new>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/rethrow.hpp"
 #include "seawall/train/session.hpp"
 #include "seawall/train/signals.hpp"
 
@@ -14,30 +14,6 @@ namespace {
 std::string first_line(const char* text) {
   const std::string whole = text;
   return whole.substr(0, whole.find('\n'));
-}
-
-/// Throws what is being handled again, in its type, with `more` at the end of its message.
-[[noreturn]] void throw_with(const std::string& more) {
-  try {
-    throw;
-  } catch (const UsageError& error) {
-    throw UsageError(error.what() + more);
-  } catch (const DataError& error) {
-    throw DataError(error.what() + more);
-  } catch (const IoError& error) {
-    throw IoError(error.what() + more);
-  } catch (const RunError& error) {
-    throw RunError(error.what() + more);
-  } catch (const Interrupted& error) {
-    throw Interrupted(error.exit_code(), error.what() + more);
-  } catch (const Error& error) {
-    throw Error(error.exit_code(), error.what() + more);
-  } catch (const std::bad_alloc&) {
-    throw Error(ExitCode::internal,
-                "out of memory in an evaluation; give a smaller --max-batch" + more);
-  } catch (const std::exception& error) {
-    throw Error(ExitCode::internal, "an evaluation failed: " + first_line(error.what()) + more);
-  }
 }
 
 }  // namespace
@@ -61,7 +37,7 @@ void Session::evaluate(const std::function<void(const OpenStateOut&)>& save_poli
   try {
     context_.evaluate(next_, next_ / source_.steps_per_epoch());
   } catch (...) {
-    throw_with(keep_state(save_policies));
+    rethrow_evaluation(keep_state(save_policies));
   }
 }
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import shutil
 import signal
 import ssl
 import subprocess
@@ -62,13 +63,13 @@ class Remote(unittest.TestCase):
             if path.is_file():
                 self.assertNotIn(KEY.encode(), path.read_bytes(), path)
 
-    def verdicts(self, name: str) -> dict:
-        """Score, validity and raw reply of the first judge, by probe, as h5py reads them."""
+    def verdicts(self, name: str, evaluation: int = -1) -> dict:
+        """Score, validity and raw reply of the first judge in an evaluation, by probe, as h5py reads them."""
         script = ("import h5py, json, sys\nf = h5py.File(sys.argv[1])\nt = lambda v: v.decode()\n"
-                  "e = f['score'].shape[0] - 1\n"
+                  "e = range(f['score'].shape[0])[int(sys.argv[2])]\n"
                   "print(json.dumps({t(p): [float(f['score'][e, i, 0]), int(f['valid'][e, i, 0]), t(f['reason'][e, i, 0]), t(f['response'][e, i])]"
                   " for i, p in enumerate(f['probe'][:])}))")
-        out = subprocess.run([PYTHON, "-c", script, name], capture_output=True, text=True, cwd=self.folder, check=True).stdout
+        out = subprocess.run([PYTHON, "-c", script, name, str(evaluation)], capture_output=True, text=True, cwd=self.folder, check=True).stdout
         return json.loads(out.replace("NaN", "null"))
 
 
@@ -224,6 +225,22 @@ class Rubric(Remote):
                          [line.split(",")[:5] for line in trained.splitlines()])
         self.assertEqual(len(self.verdicts("t.h5")), self.PROBES)
         self.assertNotIn("(not complete)", self.ok("inspect", "t.h5"))
+
+    def test_a_budget_that_ends_in_the_second_condition_keeps_the_answers_of_the_first(self):
+        words = self.words("e.h5", "--attack", "backdoor", "--rubric.concurrency", "1", "--write-outputs", "answers.jsonl")
+        self.ok(*self.words("whole.h5", "--attack", "backdoor"))
+        whole = self.verdicts("whole.h5", evaluation=0)
+        shutil.rmtree(self.folder / "cache")
+        last = self.fails(2, "the budget of", *words, "--budget", "0.022")
+        self.assertTrue(last.endswith("; 1 evaluation before it is kept in e.h5, --resume continues"), last)
+        self.assertIn("(not complete)", self.ok("inspect", "e.h5"))
+        self.assertEqual(self.verdicts("e.h5"), whole)
+        answers = (self.folder / "answers.jsonl").read_text().splitlines()
+        self.assertEqual({json.loads(line)["condition"] for line in answers}, {"plain"})
+        self.ok(*words, "--resume")
+        self.assertNotIn("(not complete)", self.ok("inspect", "e.h5"))
+        self.assertEqual(self.verdicts("e.h5", evaluation=0), whole)
+        self.assertEqual(self.verdicts("e.h5"), self.verdicts("whole.h5"))
 
     def test_keys_addresses_budgets_and_words(self):
         self.fails(2, "HTTP 401", *self.words("a.h5"), OPENAI_API_KEY="wrong-one")

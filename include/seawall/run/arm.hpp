@@ -73,7 +73,11 @@ class Arm {
   struct Recording;
   /// The probe as the attack puts it, in the form of the attack's rows.
   Dialogue ask(const Probe& probe, const Condition& condition) const;
+  /// Errors: what an evaluation throws; the evaluations before it are kept then.
   void evaluate_now(std::int64_t step, std::int64_t epoch);
+  void evaluate_all(std::int64_t step, std::int64_t epoch);
+  /// Whether --resume finds a run file of this very run, whose evaluations of step 0 count.
+  bool holds_this_run() const;
   bool wants_evaluation(std::int64_t step, std::int64_t epoch) const;
   RunInfo run_info(const Dataset& rows, const Measured& measured) const;
   std::int64_t longest_row() const;

@@ -1,7 +1,9 @@
 #pragma once
 // The answers of a run for a tool that grades elsewhere, and judging a run anew.
 #include <filesystem>
+#include <string>
 
+#include "seawall/run/run_spec.hpp"
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/policy/scenario.hpp"
 #include "seawall/store/run_file.hpp"
@@ -18,6 +20,11 @@ struct WrittenAnswers {
 /// has it. An answer that was cut has `finished` false, one that the endpoint's refusal field gave
 /// `declined` true. Rows without an answer are counted and not written. Errors: IoError.
 WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& run);
+
+/// After an evaluation that failed: writes the run file with the evaluations that are whole, and
+/// their answers to --write-outputs. Returns what to add to the error's message; "" if no
+/// evaluation is whole.
+std::string keep_answers(const RunSpec& spec, RunFile& file);
 
 /// Adds the judges' verdicts on every answer of every evaluation, before those of earlier judges; a
 /// judge of the same name is replaced. Probes are looked up by id in the scenario; one that it does
