@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "seawall/core/error.hpp"
+#include "dataset/messages.hpp"
 
 namespace seawall {
 namespace {
@@ -15,13 +16,17 @@ using nlohmann::json;
 constexpr std::array<std::string_view, 5> category_names{"category", "semanticcategory",
                                                          "semantic_category", "risk_area", "type"};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> pairs{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> pairs{
     {{"goal", "target"},
      {"prompt", "response"},
      {"prompt", "completion"},
      {"instruction", "output"},
      {"instruction", "response"},
-     {"question", "answer"}}};
+     {"question", "answer"},
+     {"question", "response"},
+     {"query", "response"},
+     {"query", "answer"},
+     {"input", "output"}}};
 
 /// The one text in a list as Python prints it: ['...'] or ["..."]; nullopt if it is another thing.
 std::optional<std::string> python_list(std::string_view text) {
@@ -131,6 +136,16 @@ std::string category_of(const json& record) {
   return "";
 }
 
+std::string known_pairs() {
+  std::string text;
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    text += std::string(i == 0                  ? ""
+                        : i + 1 == pairs.size() ? " or "
+                                                : ", ") +
+            std::string(pairs[i].first) + "," + std::string(pairs[i].second);
+  return text;
+}
+
 std::vector<std::string> pair_names(std::string_view chosen) {
   std::vector<std::string> names;
   if (!chosen.empty()) return {chosen_pair(chosen).first};
@@ -138,16 +153,58 @@ std::vector<std::string> pair_names(std::string_view chosen) {
   return names;
 }
 
-std::optional<PairColumns> pair_columns(const CsvTable& table, std::string_view chosen) {
+std::optional<PairColumns> pair_columns(std::span<const std::string> names,
+                                        std::string_view chosen) {
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+  };
   if (!chosen.empty()) {
     auto [request, answer] = chosen_pair(chosen);
-    if (!table.column(request) || !table.column(answer)) return std::nullopt;
+    if (!has(request) || !has(answer)) return std::nullopt;
     return PairColumns{std::move(request), std::move(answer)};
   }
   for (const auto& [request, answer] : pairs)
-    if (table.column(request) && table.column(answer))
-      return PairColumns{std::string(request), std::string(answer)};
+    if (has(request) && has(answer)) return PairColumns{std::string(request), std::string(answer)};
   return std::nullopt;
+}
+
+std::optional<PairColumns> pair_keys(const json& record, std::string_view chosen) {
+  if (!record.is_object()) return std::nullopt;
+  std::vector<std::string> names;
+  for (const auto& [key, value] : record.items()) names.push_back(key);
+  return pair_columns(names, chosen);
+}
+
+Dialogue pair_dialogue(const json& record, const PairColumns& columns, const Place& place,
+                       ReadReport& report) {
+  const std::array<std::string_view, 5> used{columns.request, columns.answer, "category", "input",
+                                             "context"};
+  check_keys(record, used, true, place, report);
+  const auto found = [&](const std::string& key) -> const json& {
+    if (!record.is_object() || !record.contains(key))
+      place.fail("key '" + key + "' is missing, want a text");
+    return record[key];
+  };
+  const auto& request = found(columns.request);
+  const auto& answer = found(columns.answer);
+  if (request.is_array() && answer.is_array()) {
+    json messages = request;
+    messages.insert(messages.end(), answer.begin(), answer.end());
+    auto dialogue = dialogue_of(messages, place, report);
+    for (std::size_t i = 0; i < request.size(); ++i)
+      if (auto& message = dialogue.messages[i];
+          message.role == Role::assistant && message.loss == Loss::by_place)
+        message.loss = Loss::off;
+    return dialogue;
+  }
+  auto text = text_of(record, columns.request.c_str(), place);
+  if (blank(text)) throw Rejected{"an empty prompt"};
+  for (const auto* more : {"input", "context"})
+    if (columns.request != more && columns.answer != more)
+      if (const auto context = optional_text(record, more, place); !context.empty())
+        text += "\n\n" + context;
+  return {{{Role::user, std::move(text)},
+           {Role::assistant, text_of(record, columns.answer.c_str(), place)}}};
 }
 
 }  // namespace seawall

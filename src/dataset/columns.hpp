@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,17 +37,28 @@ std::string prompt_of(const nlohmann::json& record, const std::string& key, cons
 /// (BeaverTails), or the first of a list; "" if there is none.
 std::string category_of(const nlohmann::json& record);
 
-/// Columns of a request and its answer, both with a name: goal,target; prompt,response;
-/// prompt,completion; instruction,output; instruction,response; question,answer. `chosen`:
-/// "REQUEST,ANSWER" of --data-columns, or "".
+/// Columns of a table, or keys of a JSON record, that hold a request and its answer: goal,target;
+/// prompt,response; prompt,completion; instruction,output; instruction,response; question,answer;
+/// question,response; query,response; query,answer; input,output. The first pair that is there
+/// counts.
 struct PairColumns {
   std::string request, answer;
 };
-std::optional<PairColumns> pair_columns(const CsvTable& table, std::string_view chosen);
+/// "goal,target, prompt,response, ... or input,output", for messages.
+std::string known_pairs();
+/// The pair in these names (in lower case). `chosen`: "REQUEST,ANSWER" of --data-columns, or "".
+/// Errors: UsageError for a wrong `chosen`.
+std::optional<PairColumns> pair_columns(std::span<const std::string> names,
+                                        std::string_view chosen);
+/// The same for a record with lower-case keys.
+std::optional<PairColumns> pair_keys(const nlohmann::json& record, std::string_view chosen);
 /// The columns that make a table one of pairs. Errors: UsageError for a wrong `chosen`.
 std::vector<std::string> pair_names(std::string_view chosen);
-inline constexpr const char* kPairNames =
-    "goal,target, prompt,response, prompt,completion, instruction,output, instruction,response or "
-    "question,answer";
+
+/// The row of a record with lower-case keys: a request and an answer, an `input` or `context` after
+/// the request. Both may be lists of messages, as TRL's prompt and completion are; then answers
+/// within the request carry no loss. Errors: DataError. Throws Rejected for an empty request.
+Dialogue pair_dialogue(const nlohmann::json& record, const PairColumns& columns, const Place& place,
+                       ReadReport& report);
 
 }  // namespace seawall

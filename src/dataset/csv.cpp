@@ -36,6 +36,7 @@ class CsvReader {
     const auto end = std::min(text_.find('\n', at_), text_.size());
     auto line = text_.substr(at_, end - at_);
     if (line.ends_with('\r')) line.remove_suffix(1);
+    record.raw = line;
     record.fields.emplace_back(line);
     at_ = end;
     end_line();
@@ -108,6 +109,7 @@ class CsvReader {
     const bool whole = at_line_end();
     at_ = kept;
     if (!whole) return false;
+    record.raw = text_.substr(at_, end + 1 - at_);
     record.fields.push_back(quoted());
     end_line();
     return true;

@@ -7,6 +7,7 @@
 #include "dataset/columns.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/dataset/csv.hpp"
+#include "seawall/dataset/encoding.hpp"
 
 namespace seawall {
 namespace {
@@ -18,7 +19,7 @@ struct Known {
   RecordShape shape;
   bool json, lines;
 };
-constexpr std::array<Known, 17> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
+constexpr std::array<Known, 19> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
                                          {"dialogues-jsonl", RecordShape::dialogue, true, true},
                                          {"chat-json", RecordShape::messages, true, false},
                                          {"chat-jsonl", RecordShape::messages, true, true},
@@ -30,6 +31,8 @@ constexpr std::array<Known, 17> formats{{{"dialogues-json", RecordShape::dialogu
                                          {"llava-jsonl", RecordShape::llava, true, true},
                                          {"red-team-json", RecordShape::transcript, true, false},
                                          {"red-team-jsonl", RecordShape::transcript, true, true},
+                                         {"pairs-json", RecordShape::pair, true, false},
+                                         {"pairs-jsonl", RecordShape::pair, true, true},
                                          {"pairs-csv", RecordShape::pair, false, false},
                                          {"prompts-json", RecordShape::prompt, true, false},
                                          {"prompts-jsonl", RecordShape::prompt, true, true},
@@ -42,7 +45,9 @@ FormatFound found(std::string_view name) {
           known->lines ? JsonLayout::values : JsonLayout::array};
 }
 
-RecordShape shape_of(const json& record, bool prompts) {
+RecordShape shape_of(const json& record, const FormatWanted& wanted) {
+  const bool prompts = wanted.prompts;
+  if (!wanted.columns.empty()) return prompts ? RecordShape::prompt : RecordShape::pair;
   if (record.is_array()) return RecordShape::dialogue;
   if (record.contains("messages")) return RecordShape::messages;
   if (record.contains("transcript")) return RecordShape::transcript;
@@ -51,7 +56,7 @@ RecordShape shape_of(const json& record, bool prompts) {
     return RecordShape::alpaca;
   if (!prompts && record.contains("instruction") && record.contains("response"))
     return RecordShape::dolly;
-  return RecordShape::prompt;
+  return prompts ? RecordShape::prompt : RecordShape::pair;
 }
 
 /// Keys of formats that are not read, named if a file has them.
@@ -60,6 +65,10 @@ constexpr std::array<std::string_view, 5> unsupported{"chosen", "rejected", "pre
 
 [[noreturn]] void fail_unknown(const SourceFile& file, const json& first,
                                const FormatWanted& wanted) {
+  if (!wanted.columns.empty())
+    throw DataError(file.path.string() + ": the first record has no keys '" +
+                    std::string(wanted.columns) + "', which --" + wanted.option + "-column" +
+                    (wanted.prompts ? "" : "s") + " names");
   std::string has;
   for (const auto key : unsupported)
     if (first.is_object() && first.contains(key))
@@ -68,8 +77,8 @@ constexpr std::array<std::string_view, 5> unsupported{"chosen", "rejected", "pre
       file.path.string() + ": the first record has none of the known keys" + has + "; want " +
       (wanted.prompts ? "messages, transcript, " + prompt_names() + ", or name one with --" +
                             wanted.option + "-column"
-                      : "messages, transcript, instruction with output (Alpaca), instruction with "
-                        "response (Dolly), or conversations (LLaVA)"));
+                      : "messages, transcript, conversations, " + known_pairs() +
+                            ", or name two with --" + wanted.option + "-columns REQUEST,ANSWER"));
 }
 
 FormatFound of_record(const SourceFile& file, const json& first, bool lines,
@@ -78,11 +87,11 @@ FormatFound of_record(const SourceFile& file, const json& first, bool lines,
     throw DataError(file.path.string() + ": the first record is " + first.type_name() +
                     ", want an object or an array of messages");
   }
-  const auto shape = wanted.prompts && !wanted.columns.empty() ? RecordShape::prompt
-                                                               : shape_of(first, wanted.prompts);
+  const auto shape = shape_of(first, wanted);
   const bool usable =
-      shape != RecordShape::prompt ||
-      (wanted.prompts && (first.is_string() || prompt_key(lower_keys(first), wanted.columns)));
+      shape == RecordShape::prompt
+          ? first.is_string() || prompt_key(lower_keys(first), wanted.columns).has_value()
+          : shape != RecordShape::pair || pair_keys(lower_keys(first), wanted.columns).has_value();
   for (const auto& known : formats) {
     if (usable && known.json && known.shape == shape && known.lines == lines)
       return found(known.name);
@@ -106,6 +115,9 @@ FormatFound of_json(const SourceFile& file, const FormatWanted& wanted) {
     }
     return of_record(file, first, layout == JsonLayout::values, wanted);
   }
+  if (!file.utf8)
+    throw DataError(file.path.string() + ": no record in it is JSON in UTF-8; " +
+                    encoding_hint(file.text, file.path.string()));
   parse_record(file, records.front(), ignored);
   throw DataError(file.path.string() + ": no record in it is JSON");
 }
@@ -127,10 +139,10 @@ FormatFound of_text(const SourceFile& file, const FormatWanted& wanted) {
     const auto names = pair_names(wanted.columns);
     const std::vector<std::string_view> known(names.begin(), names.end());
     const auto table = find_table(file, known);
-    if (table && pair_columns(*table, wanted.columns)) return found("pairs-csv");
+    if (table && pair_columns(table->names, wanted.columns)) return found("pairs-csv");
     const auto what = looks_like_table(file);
     throw DataError(path + ": want JSON (an array), JSONL (an object per line) or a table with " +
-                    kPairNames + ", found " +
+                    known_pairs() + ", found " +
                     (what ? *what + "; name two with --" + wanted.option + "-columns REQUEST,ANSWER"
                           : "other text"));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "seawall/core/error.hpp"
 
@@ -46,11 +47,11 @@ std::vector<std::pair<std::string, std::size_t>> members_of(std::string_view tex
 }
 
 /// Keys that an object has because it is a record, not because it holds records.
-constexpr std::array<std::string_view, 19> record_keys{
+constexpr std::array<std::string_view, 21> record_keys{
     "messages", "conversations", "transcript",  "turns",      "tools",    "input",
     "role",     "goal",          "instruction", "prompt",     "question", "behavior",
     "text",     "output",        "response",    "completion", "answer",   "forbidden_prompt",
-    "chosen"};
+    "chosen",   "query",         "target"};
 
 bool is_record_key(std::string key) {
   for (char& c : key)
@@ -213,6 +214,9 @@ void for_each_json(const SourceFile& file, JsonLayout layout, ReadReport& report
   for (const auto& record : json_records(file, layout)) {
     ++report.rows;
     try {
+      const auto own = std::string_view(file.text).substr(record.part.begin,
+                                                          record.part.end - record.part.begin);
+      if (auto wrong = file.not_utf8(own); !wrong.empty()) throw Rejected{std::move(wrong)};
       visit(parse_record(file, record, report), record.number, {name, record.place});
     } catch (const Rejected& rejected) {
       report.reject(record.place + ": " + rejected.reason);

@@ -138,7 +138,9 @@ void add_table(ProbeList& list, const SourceFile& file) {
     ++report.rows;
     const auto place = table->place(i);
     try {
-      if (const auto wrong = table->wrong_width(i); !wrong.empty()) throw Rejected{wrong};
+      if (auto wrong = file.not_utf8(table->records[i].raw); !wrong.empty())
+        throw Rejected{std::move(wrong)};
+      if (auto wrong = table->wrong_width(i); !wrong.empty()) throw Rejected{std::move(wrong)};
       const auto record = record_of(*table, i);
       if (i == 0) report.columns = prompt_key(record, column).value_or("");
       add_keyed(list, record, i + 1, place);
@@ -154,6 +156,8 @@ void add_lines(ProbeList& list, const SourceFile& file) {
     ++list.report().rows;
     const Place place{file.path.string(), "line " + std::to_string(records[i].line)};
     try {
+      if (auto wrong = file.not_utf8(records[i].raw); !wrong.empty())
+        throw Rejected{std::move(wrong)};
       list.add_text(i + 1, records[i].fields[0], "", place);
     } catch (const Rejected& rejected) {  // a line of quotes with nothing in them
       list.report().reject(place.record + ": " + rejected.reason);
@@ -162,7 +166,7 @@ void add_lines(ProbeList& list, const SourceFile& file) {
 }
 
 ProbesFile read_file_of_probes(const std::filesystem::path& path, const ProbeOptions& options) {
-  const auto file = SourceFile::read(path);
+  const auto file = SourceFile::read_records(path);
   const auto found = detect_format(
       file, options.format, {.prompts = true, .columns = options.column, .option = options.option});
   ProbesFile out;

@@ -34,14 +34,16 @@ Dialogue dolly(const json& record, const Place& place) {
                         text_of(record, "response", place));
 }
 
-/// LLaVA-Instruct: conversations of {from: human|gpt, value}, and an image that one human turn
-/// shows; as in LLaVA's own preprocessing its mark goes to the front of that turn, which has to be
-/// the first.
+/// ShareGPT and LLaVA-Instruct: conversations of {from: human|gpt, value}, and an image that one
+/// human turn shows; as in LLaVA's own preprocessing its mark goes to the front of that turn, which
+/// has to be the first.
 Dialogue llava(const json& record, const Place& place, const std::filesystem::path& images,
                ReadReport& report) {
   const auto found = record.find("conversations");
   if (found == record.end() || !found->is_array())
     place.fail("key 'conversations': want an array of {from, value}");
+  if (!found->empty() && found->front().is_object() && found->front().contains("role"))
+    return dialogue_of(*found, place, report);
   json messages = json::array();
   for (std::size_t i = 0; i < found->size(); ++i) {
     const Place turn{place.file, place.record + ", turn " + std::to_string(i + 1)};
@@ -82,7 +84,8 @@ Dialogue llava(const json& record, const Place& place, const std::filesystem::pa
 }
 
 Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place,
-                      const std::filesystem::path& images, ReadReport& report) {
+                      const std::filesystem::path& images, std::string_view columns,
+                      ReadReport& report) {
   switch (shape) {
     case RecordShape::messages:
       return dialogue_of(messages_of(record, place), place, report);
@@ -96,7 +99,13 @@ Dialogue row_dialogue(RecordShape shape, const json& record, const Place& place,
       return llava(record, place, images, report);
     case RecordShape::transcript:
       return dialogue_of_transcript(text_of(record, "transcript", place));
-    case RecordShape::pair:  // tables alone: add_pairs
+    case RecordShape::pair: {
+      const auto lower = lower_keys(record);
+      const auto keys = pair_keys(lower, columns);
+      if (!keys)
+        place.fail("want the keys " + (columns.empty() ? known_pairs() : std::string(columns)));
+      return pair_dialogue(lower, *keys, place, report);
+    }
     case RecordShape::prompt:
       break;
   }
@@ -175,34 +184,25 @@ class RowList {
   LossOn loss_on_;
 };
 
-/// A table with a request and an answer, as AdvBench's goal,target. An input or context (of Alpaca
-/// and Dolly) goes after the request.
+/// A table with a request and an answer, as AdvBench's goal,target.
 void add_pairs(const SourceFile& file, const std::string& chosen, ReadReport& report,
                RowList& list) {
   const auto names = pair_names(chosen);
   const auto table = find_table(file, std::vector<std::string_view>(names.begin(), names.end()));
-  const auto columns = table ? pair_columns(*table, chosen) : std::nullopt;
+  const auto columns = table ? pair_columns(table->names, chosen) : std::nullopt;
   if (!columns)
-    Place{file.path.string(), "line 1"}.fail(std::string("want a header with ") +
-                                             (chosen.empty() ? kPairNames : chosen.c_str()));
+    Place{file.path.string(), "line 1"}.fail("want a header with " +
+                                             (chosen.empty() ? known_pairs() : chosen));
   report.columns = columns->request + ", " + columns->answer;
-  const std::array<std::string_view, 5> used{columns->request, columns->answer, "category", "input",
-                                             "context"};
   for (std::size_t i = 0; i < table->records.size(); ++i) {
     ++report.rows;
     const auto place = table->place(i);
     try {
-      if (const auto wrong = table->wrong_width(i); !wrong.empty()) throw Rejected{wrong};
+      if (auto wrong = file.not_utf8(table->records[i].raw); !wrong.empty())
+        throw Rejected{std::move(wrong)};
+      if (auto wrong = table->wrong_width(i); !wrong.empty()) throw Rejected{std::move(wrong)};
       const auto record = record_of(*table, i);
-      check_keys(record, used, true, place, report);
-      auto request = record[columns->request].get<std::string>();
-      if (blank(request)) throw Rejected{"an empty prompt"};
-      for (const auto* more : {"input", "context"})
-        if (const auto text = optional_text(record, more, place); !text.empty())
-          request += "\n\n" + text;
-      list.add({{{Role::user, std::move(request)},
-                 {Role::assistant, record[columns->answer].get<std::string>()}}},
-               i + 1, category_of(record), place);
+      list.add(pair_dialogue(record, *columns, place, report), i + 1, category_of(record), place);
     } catch (const Rejected& rejected) {
       report.reject(place.record + ": " + rejected.reason);
     }
@@ -213,7 +213,7 @@ void add_pairs(const SourceFile& file, const std::string& chosen, ReadReport& re
 
 RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format,
                    const std::filesystem::path& images, const RowFilter& filter) {
-  const auto file = SourceFile::read(path);
+  const auto file = SourceFile::read_records(path);
   const auto found =
       detect_format(file, format, {.prompts = false, .columns = filter.columns, .option = "data"});
   RowsFile out;
@@ -225,8 +225,10 @@ RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_
   if (found.json) {
     for_each_json(file, found.layout, out.report, OddRecords::count,
                   [&](const json& record, std::size_t number, const Place& place) {
-                    check_keys(record, used, true, place, out.report);
-                    auto dialogue = row_dialogue(found.shape, record, place, images, out.report);
+                    if (found.shape != RecordShape::pair)  // which names its own
+                      check_keys(record, used, true, place, out.report);
+                    auto dialogue = row_dialogue(found.shape, record, place, images, filter.columns,
+                                                 out.report);
                     if (rated_at_least(record, filter.min_rating))
                       list.add(std::move(dialogue), number, row_category(record), place);
                     else

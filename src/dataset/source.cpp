@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "dataset/gzip.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/text.hpp"
+#include "seawall/dataset/encoding.hpp"
 
 namespace seawall {
 namespace {
@@ -80,26 +82,40 @@ void Place::fail(const std::string& what) const {
 }
 
 SourceFile SourceFile::read(const std::filesystem::path& path) {
+  SourceFile file = read_records(path);
+  if (const auto at = find_invalid_utf8(file.text))
+    throw DataError(path.string() + ": " + line_of(file.text, *at) + ": not UTF-8 at byte " +
+                    std::to_string(*at) + "; " + encoding_hint(file.text, path.string()));
+  return file;
+}
+
+SourceFile SourceFile::read_records(const std::filesystem::path& path) {
   SourceFile file{.path = path, .text = read_file(path, max_file), .sha256 = {}};
   file.sha256 = sha256_hex(file.text);
   auto& text = file.text;
   if (text.starts_with("\x1F\x8B")) text = unpack_gzip(text, path, max_file);
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   if (text.starts_with(std::string_view("\xFF\xFE\0\0", 4)))
-    throw DataError(path.string() + ": UTF-32; convert the file to UTF-8");
+    throw DataError(path.string() + ": UTF-32; convert it: iconv -f UTF-32 -t UTF-8 '" +
+                    path.string() + "' > converted.txt");
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
     text = from_utf16(text, text[0] == '\xFE', path.string());
-  if (const auto at = find_invalid_utf8(text)) {
-    throw DataError(path.string() + ": " + line_of(text, *at) + ": not UTF-8 at byte " +
-                    std::to_string(*at) + "; convert the file to UTF-8");
-  }
   if (const auto at = text.find('\0'); at != std::string::npos) {
     throw DataError(path.string() + ": " + line_of(text, at) +
-                    ": a NUL byte; want a text file in UTF-8, or UTF-16 with a byte-order mark");
+                    ": a NUL byte; want a text file in UTF-8, or UTF-16 with a byte-order mark (" +
+                    encoding_hint(text, path.string()) + ")");
   }
+  file.utf8 = !find_invalid_utf8(text);
   if (text.find('\n') == std::string::npos) std::ranges::replace(text, '\r', '\n');
   if (blank(text)) throw DataError(path.string() + ": the file is empty");
   return file;
+}
+
+std::string SourceFile::not_utf8(std::string_view part) const {
+  const auto at = utf8 ? std::nullopt : find_invalid_utf8(part);
+  if (!at) return "";
+  return "not UTF-8 at byte " +
+         std::to_string(static_cast<std::size_t>(part.data() - text.data()) + *at);
 }
 
 std::string SourceFile::stem() const {
@@ -145,18 +161,20 @@ bool is_name(std::string_view text) {
 void check_rejected(const SourceFile& file, const ReadReport& report, std::size_t usable,
                     double max_rejected) {
   const auto path = file.path.string();
+  const std::string hint = file.utf8 ? "" : "; " + encoding_hint(file.text, path);
   if (usable == 0)
     throw DataError(
         path + ": no usable " +
-        (report.rows == 0 ? "record: the set is empty" : "record; " + report.first_rejection));
+        (report.rows == 0 ? "record: the set is empty" : "record; " + report.first_rejection) +
+        hint);
   const auto most = std::max(1.0, max_rejected * static_cast<double>(report.rows));
   if (static_cast<double>(report.rejected) <= most) return;
   char share[32];
   std::snprintf(share, sizeof share, "%g", max_rejected);
   throw DataError(path + ": " + std::to_string(report.rejected) + " of " +
                   std::to_string(report.rows) + " records cannot be used, --max-rejected " + share +
-                  " allows " + std::to_string(static_cast<std::size_t>(most)) +
-                  " (first: " + report.first_rejection + "); mend them or raise it");
+                  " allows " + std::to_string(static_cast<std::size_t>(most)) + " (first: " +
+                  report.first_rejection + ")" + (hint.empty() ? "; mend them or raise it" : hint));
 }
 
 }  // namespace seawall

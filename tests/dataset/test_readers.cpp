@@ -132,7 +132,7 @@ TEST(Readers, FilesThatHoldNothingUsableSayWhy) {
   EXPECT_HAS(refuse_rows("[7]"), "the first record is number");
   EXPECT_HAS(refuse_rows("[{\"text\":\"x\"}]"), "none of the known keys");
   EXPECT_HAS(refuse_rows("Just text"), "want JSON");
-  EXPECT_HAS(refuse_rows("[[\"\xFF\"]]"), "line 1: not UTF-8 at byte 3");
+  EXPECT_HAS(refuse_rows("[[\"\xFF\"]]"), "no record in it is JSON in UTF-8");
   EXPECT_HAS(refuse_rows(std::string("[\n\0]", 4)), "line 2: a NUL byte");
   EXPECT_HAS(refuse_rows(std::string(100000, '[')), "64 levels");
   EXPECT_HAS(refuse_rows("[" + std::string(400, '9') + "]"), "out of range");

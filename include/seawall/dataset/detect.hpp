@@ -27,9 +27,10 @@ struct FormatWanted {
 
 /// Names: dialogues-json, dialogues-jsonl, chat-json, chat-jsonl, alpaca-json, alpaca-jsonl,
 /// dolly-json, dolly-jsonl, llava-json, llava-jsonl, red-team-json, red-team-jsonl; for rows also
-/// pairs-csv (goal,target), for prompts prompts-json, prompts-jsonl, prompts-csv, prompts-lines.
-/// `format` "" looks at the content. Errors: UsageError listing the names; DataError where the
-/// content is none of them, or is a table without a known column, which it names.
+/// pairs-json, pairs-jsonl and pairs-csv (prompt,completion and others), for prompts prompts-json,
+/// prompts-jsonl, prompts-csv, prompts-lines. `format` "" looks at the content. Errors: UsageError
+/// listing the names; DataError where the content is none of them, or is a table without a known
+/// column, which it names.
 FormatFound detect_format(const SourceFile& file, std::string_view format,
                           const FormatWanted& wanted);
 
