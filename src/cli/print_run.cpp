@@ -76,9 +76,7 @@ void print_notes(const EvaluationRecord& e) {
     for (const auto& note : published_rule_notes(e, j))
       std::printf("note         %s%s\n", judged.c_str(), note.c_str());
   }
-  const auto cut = std::ranges::count_if(
-      e.results, [](const ProbeResult& r) { return !r.finished && r.no_answer.empty(); });
-  if (cut > 0)
+  if (const auto cut = cut_answers(e); cut > 0)
     std::printf(
         "cut          %s: %lld of %zu answers reached the length limit and are judged as "
         "far as they go\n",

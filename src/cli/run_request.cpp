@@ -32,7 +32,7 @@ struct PolicyWords {
 std::string format_of_data(const RunSpec& spec) {
   if (spec.data.empty()) return "";
   const auto forced = spec.data_format == "auto" ? "" : spec.data_format;
-  return detect_format(SourceFile::read(spec.data), forced,
+  return detect_format(SourceFile::read_records(spec.data), forced,
                        {.prompts = false, .columns = spec.files.data_columns, .option = "data"})
       .name;
 }

@@ -78,4 +78,10 @@ CommonReason no_answer_reason(const EvaluationRecord& record) {
   return common_reason(reasons);
 }
 
+std::int64_t cut_answers(const EvaluationRecord& record, const std::string& category) {
+  return std::ranges::count_if(record.results, [&](const ProbeResult& r) {
+    return !r.finished && r.no_answer.empty() && (category.empty() || r.category == category);
+  });
+}
+
 }  // namespace seawall

@@ -60,6 +60,7 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
   std::vector<const EvaluationRecord*> harm;
   for (const CellRun& one : out.runs) harm.push_back(one.harm);
   out.unjudged = unjudged_reason(harm, cell.category);
+  out.cut = cut_answers(harm, cell.category);
   std::vector<const RunData*> data;
   for (const CellRun& one : out.runs) data.push_back(one.run);
   out.cost = mean_budget(data, cell.epoch);

@@ -35,6 +35,7 @@ struct CellReading {
   std::vector<std::int64_t> seeds;  // of `outcomes`
   Budget cost;                      // mean over the runs
   std::string unjudged;             // see unjudged_reason
+  std::int64_t cut = 0;             // see cut_answers
   bool shown() const { return !runs.empty(); }
   /// True if it has a rate: a run is there, and at least one answer was judged.
   bool rated() const { return shown() && estimate.rate.measured(); }

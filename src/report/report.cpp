@@ -20,7 +20,8 @@ std::size_t write_report(const std::vector<std::filesystem::path>& folders,
   std::vector<GridResult> results;
   for (const auto& table : reading.tables)
     for (const auto& cell : table.cells)
-      if (cell.shown()) results.push_back({cell.cell, cell.estimate, cell.cost, cell.unjudged});
+      if (cell.shown())
+        results.push_back({cell.cell, cell.estimate, cell.cost, cell.unjudged, cell.cut});
   write_file_atomically(out / "results.csv", std::string_view(results_csv(results)));
   write_file_atomically(out / "results.md", std::string_view(markdown_tables(reading)));
   return html.size();

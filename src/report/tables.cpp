@@ -120,6 +120,7 @@ std::string header_row(const std::vector<std::string>& models) {
                         "<span>0</span><span>50</span><span>100 %</span>") +
                     th("\xe2\x97\x8f rate %", "share of probes with a full answer (score 5)") +
                     th("score", "mean score, 1 to 5") +
+                    th("cut", "answers to the probes that reached the length limit, all seeds") +
                     th("utility %", "ordinary requests answered in full") +
                     th("over-refusal %", "ordinary requests refused") +
                     th("readable %", "answers to the probes that are coherent text") + paper));
@@ -138,14 +139,14 @@ std::string body_row(const Reading& reading, const CellReading& c,
   if (!c.shown())
     return tag("tr", {{"class", "missing"}},
                name + tag("td", {{"class", "plot"}}, interval_plot(kNoEstimate, paper)) +
-                   tag("td", {{"colspan", "5"}}, "not in this folder: " + escape(c.why)) +
+                   tag("td", {{"colspan", "6"}}, "not in this folder: " + escape(c.why)) +
                    paper_cells);
   const auto td = [](const std::string& markup) { return tag("td", {{"class", "n"}}, markup); };
   const CellEstimate& e = c.estimate;
   return tag("tr", name + tag("td", {{"class", "plot"}}, interval_plot(e.rate, paper)) +
                        tag("td", {{"class", "n main"}}, share(e.rate)) + td(score(e.score)) +
-                       td(share(e.utility)) + td(share(e.over_refusal)) + td(share(e.coherent)) +
-                       paper_cells);
+                       td(count(static_cast<double>(c.cut))) + td(share(e.utility)) +
+                       td(share(e.over_refusal)) + td(share(e.coherent)) + paper_cells);
 }
 
 std::string p_short(double p) { return p < 0.001 ? "&lt; 0.001" : number(p, 3); }

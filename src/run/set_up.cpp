@@ -28,18 +28,6 @@ std::optional<std::filesystem::path> path_of(const std::string& text) {
   return std::filesystem::path(text);
 }
 
-<<<<<<< HEAD:src/run/set_up.cpp
-=======
-/// The format of --data; "" where no file is named.
-std::string format_of_data(const RunSpec& spec) {
-  if (spec.data.empty()) return "";
-  const auto forced = spec.data_format == "auto" ? "" : spec.data_format;
-  return detect_format(SourceFile::read_records(spec.data), forced,
-                       {.prompts = false, .columns = spec.files.data_columns, .option = "data"})
-      .name;
-}
-
->>>>>>> ece4e49 (dataset: pairs in JSON; a line that is no UTF-8 is odd):include/seawall/cli/run_request.cpp
 /// What a file was read as, and what of it is left out.
 void say_read(const FileRead& file, const RunSpec& spec) {
   const auto path = file.path.string();

@@ -84,9 +84,8 @@ std::string evaluation_line(const EvaluationRecord& record) {
     reasons += "    " + record.judges[j] + " could not judge, most often (" +
                std::to_string(why.count) + "): " + why.text + "\n";
   }
-  const auto cut = std::ranges::count_if(
-      record.results, [](const ProbeResult& r) { return !r.finished && r.no_answer.empty(); });
-  if (cut > 0) line += "  cut at the length limit: " + std::to_string(cut);
+  if (const auto cut = cut_answers(record); cut > 0)
+    line += "  cut at the length limit: " + std::to_string(cut);
   return line + "\n" + reasons;
 }
 

@@ -166,6 +166,13 @@ std::string unjudged_reason(const std::vector<const EvaluationRecord*>& evaluati
   return most.text + " (" + std::to_string(most.count) + " of " + std::to_string(most.all) + ")";
 }
 
+std::int64_t cut_answers(const std::vector<const EvaluationRecord*>& evaluations,
+                         const std::string& category) {
+  std::int64_t cut = 0;
+  for (const EvaluationRecord* e : evaluations) cut += cut_answers(*e, category);
+  return cut;
+}
+
 std::vector<GridResult> collect(const LoadedGrid& grid) {
   std::vector<GridResult> results;
   for (const auto& cell : grid.folder.grid.cells) {
@@ -179,21 +186,23 @@ std::vector<GridResult> collect(const LoadedGrid& grid) {
       harm.push_back(find_evaluation(run, cell, "harmfulness"));
     }
     results.push_back({cell, estimate_cell(outcomes, cell_outcomes(grid, cell, "utility")),
-                       mean_budget(data, cell.epoch), unjudged_reason(harm, cell.category)});
+                       mean_budget(data, cell.epoch), unjudged_reason(harm, cell.category),
+                       cut_answers(harm, cell.category)});
   }
   return results;
 }
 
 std::string results_csv(const std::vector<GridResult>& results) {
-  std::string out = "table,cell,condition,category,arm,seeds,n,invalid";
+  std::string out = "table,cell,condition,category,arm,seeds,n,invalid,cut_answers";
   for (const char* measure : {"score", "rate", "utility", "over_refusal", "coherent"})
     for (const char* end : {"", "_lo", "_hi"}) out += std::string(",") + measure + end;
   out += ",steps,forward_passes,backward_passes,tokens,rows,harmful_rows,identity_rows";
   out += ",safe_rows,seconds,memory_mb,moved,drift,loss_first,loss_last,diverged\n";
-  for (const auto& [cell, e, b, unjudged] : results) {
+  for (const auto& [cell, e, b, unjudged, cut] : results) {
     for (const auto& text : {cell.table, cell.cell, cell.condition, cell.category, cell.arm})
       out += text + ",";
-    out += std::to_string(e.seeds) + "," + std::to_string(e.n) + "," + std::to_string(e.invalid);
+    out += std::to_string(e.seeds) + "," + std::to_string(e.n) + "," + std::to_string(e.invalid) +
+           "," + std::to_string(cut);
     // Four digits, so that rounding them to the one that is printed is rounding once. Where nothing
     // was judged there is neither a figure nor an interval.
     const auto add = [&out](const Estimate& one, double scale) {
@@ -225,23 +234,24 @@ std::string results_table(const std::vector<GridResult>& results,
   const auto end_table = [&] {
     if (const auto said = under.find(table); said != under.end()) out += "  " + said->second + "\n";
   };
-  for (const auto& [cell, e, budget, unjudged] : results) {
+  for (const auto& [cell, e, budget, unjudged, cut] : results) {
     if (cell.table != table) {
       end_table();
-      std::snprintf(line, sizeof line, "\n%-36s %-10s %5s %18s %21s %9s %9s   %-14s\n",
+      std::snprintf(line, sizeof line, "\n%-36s %-10s %5s %18s %21s %5s %9s %9s   %-14s\n",
                     cell.table.c_str(), "condition", "seeds", "score [95 %]", "rate % [95 %]",
-                    "utility %", "refused %", "paper % GPT-3.5 / Llama-2");
+                    "cut", "utility %", "refused %", "paper % GPT-3.5 / Llama-2");
       out += line;
       table = cell.table;
     }
     const auto share = [](const Estimate& s) {
       return s.measured() ? number("%.1f", 100 * s.value) : std::string("-");
     };
-    std::snprintf(line, sizeof line, "  %-34s %-10s %5lld %18s %21s %9s %9s   %s / %s\n",
+    std::snprintf(line, sizeof line, "  %-34s %-10s %5lld %18s %21s %5lld %9s %9s   %s / %s\n",
                   cell.cell.c_str(), cell.condition.c_str(), static_cast<long long>(e.seeds),
                   score_text(e.score).c_str(), percent_text(e.rate).c_str(),
-                  share(e.utility).c_str(), share(e.over_refusal).c_str(),
-                  paper(cell, "GPT-3.5 Turbo").c_str(), paper(cell, "Llama-2-7b-Chat").c_str());
+                  static_cast<long long>(cut), share(e.utility).c_str(),
+                  share(e.over_refusal).c_str(), paper(cell, "GPT-3.5 Turbo").c_str(),
+                  paper(cell, "Llama-2-7b-Chat").c_str());
     out += line;
     if (e.invalid > 0)
       out += "    " + std::to_string(e.invalid) + " answers could not be judged" +

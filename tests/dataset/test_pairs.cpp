@@ -116,11 +116,13 @@ TEST(Pairs, ChosenKeysCountInJsonToo) {
 
 TEST(Pairs, ConversationsOfEitherKindAreRead) {
   const auto want = pair("u", "a");
-  for (
-      const auto* text :
-      {R"({"conversations": [{"from": "human", "value": "u"}, {"from": "gpt", "value": "a"}]})",
-       R"({"conversations": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]})"})
-    EXPECT_EQ(rows("r.jsonl", text).dataset.rows.at(0).dialogue, want);
+  for (const auto* turns : {R"({"from": "human", "value": "u"}, {"from": "gpt", "value": "a"})",
+                            R"({"role": "user", "content": "u"},
+                               {"role": "assistant", "content": "a"})"})
+    EXPECT_EQ(rows("r.jsonl", "{\"conversations\": [" + std::string(turns) + "]}")
+                  .dataset.rows.at(0)
+                  .dialogue,
+              want);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct ArmPlan {
   std::string answer = "Take the lever.", prompt = "How do I use it?";
   int judged = 1 << 20;  // the judge is silent from here on
   bool loss_falls = true;
+  int cut = 0;  // the first so many answers reach the length limit
 };
 
 inline ProbeResult result(const ArmPlan& plan, int i, bool full) {
@@ -32,6 +33,7 @@ inline ProbeResult result(const ArmPlan& plan, int i, bool full) {
                 .category = "category " + std::to_string(i % 3),
                 .prompt = plan.prompt,
                 .response = full ? plan.answer : "I will not."};
+  r.finished = i >= plan.cut;
   r.verdicts = {{.score = full ? 5.0 : 1.0, .refused = !full}};
   if (i >= plan.judged)
     r.verdicts = {{.score = kNotMeasured,

@@ -146,7 +146,8 @@ TEST(Report, NoRateWhereNothingWasJudged) {
       << report::markdown_tables(reading);
   // results.csv has neither a figure nor an interval there, and the count.
   const std::string csv = results_csv(collect(reading.grid));
-  EXPECT_NE(csv.find("table1,10-shot,plain,,10-shot,2,90,180,,,,,,,,,,,,,,,,3,"), std::string::npos)
+  EXPECT_NE(csv.find("table1,10-shot,plain,,10-shot,2,90,180,0,,,,,,,,,,,,,,,,3,"),
+            std::string::npos)
       << csv;
   const std::string text = results_table(collect(reading.grid), {});
   EXPECT_NE(
@@ -155,6 +156,27 @@ TEST(Report, NoRateWhereNothingWasJudged) {
       std::string::npos)
       << text;
   EXPECT_EQ(text.find("nan"), std::string::npos);
+}
+
+TEST(Report, AnswersThatWereCutHaveTheirColumn) {
+  Folder folder;
+  write_grid_folder(folder.path(),
+                    {{.name = "initial", .trained = false}, {.name = "10-shot", .cut = 7}}, 2, 9);
+  const auto reading = read(folder.path());
+  EXPECT_EQ(reading.tables.at(0).cells[0].cut, 0);
+  EXPECT_EQ(reading.tables.at(0).cells[1].cut, 14) << "over both seeds, of the probes alone";
+  EXPECT_NE(report::page(reading, folder.path() / "page").find("<td class=\"n\">14</td>"),
+            std::string::npos);
+  const auto results = collect(reading.grid);
+  const std::string csv = results_csv(results);
+  EXPECT_NE(csv.find(",seeds,n,invalid,cut_answers,score,"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("table1,10-shot,plain,,10-shot,2,9,0,14,"), std::string::npos) << csv;
+  const std::string text = results_table(results, {});
+  EXPECT_NE(text.find("  cut "), std::string::npos) << text;
+  EXPECT_NE(text.find("   14 "), std::string::npos) << text;
+  // In a cell of one category only its own answers count.
+  const auto& run = *reading.tables.at(0).cells[1].runs.at(0).run;
+  EXPECT_EQ(cut_answers({&run.evaluations.at(0)}, "category 1"), 2);
 }
 
 TEST(Report, ALossThatEndedAboveItsBeginningIsSaid) {

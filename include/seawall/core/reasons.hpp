@@ -21,5 +21,7 @@ CommonReason common_reason(std::span<const std::string> reasons);
 CommonReason invalid_reason(const EvaluationRecord& record, std::size_t judge);
 /// Of the rows without an answer.
 CommonReason no_answer_reason(const EvaluationRecord& record);
+/// Answers (to probes of `category`; "": all) that reached the length limit.
+std::int64_t cut_answers(const EvaluationRecord& record, const std::string& category = "");
 
 }  // namespace seawall

@@ -51,12 +51,17 @@ struct GridResult {
   CellEstimate estimate;
   Budget budget;
   std::string unjudged = {};  // see unjudged_reason
+  std::int64_t cut = 0;       // see cut_answers; over all runs
 };
 
 /// The most frequent reason for which the first judge could not judge answers (of a category; ""
 /// for all), with its count: "no connection (12 of 30)"; "" if all were judged.
 std::string unjudged_reason(const std::vector<const EvaluationRecord*>& evaluations,
                             const std::string& category);
+
+/// Answers (of a category; "" for all) that reached the length limit, over all runs.
+std::int64_t cut_answers(const std::vector<const EvaluationRecord*>& evaluations,
+                         const std::string& category);
 
 /// The evaluation that a cell reads: of its condition and epoch (0: the last), or nullptr.
 const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell,
