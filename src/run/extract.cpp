@@ -16,6 +16,7 @@
 #include "seawall/core/json.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/core/version.hpp"
+#include "seawall/dataset/source.hpp"
 #include "seawall/model/batch_plan.hpp"
 #include "seawall/model/not_finite.hpp"
 #include "seawall/pretrained/adapter.hpp"
@@ -57,6 +58,8 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
         d.messages.push_back(
             {role_from(m["role"].get<std::string>()), m["content"].get<std::string>()});
       }
+      if (d.prefilled() && blank(d.messages.back().content))
+        d.messages.pop_back();  // the place of the answer
       p.text = model.chat_template->render(d, true);
       p.ids = model.chat_template->encode_prompt(d, *model.tokenizer);
     } else {

@@ -23,11 +23,6 @@ class JinjaTemplate final : public RunTemplate {
 
   std::string_view source() const override { return source_; }
 
-  std::string render(const Dialogue& dialogue, bool add_generation_prompt) const override {
-    check(dialogue, add_generation_prompt, false);
-    return write(dialogue, add_generation_prompt, dialogue.messages.size() - 1).bytes;
-  }
-
   TokenIds stop_ids(const Tokenizer& tokenizer) const override {
     TokenIds ids;
     try {
@@ -46,6 +41,9 @@ class JinjaTemplate final : public RunTemplate {
   }
 
  protected:
+  std::string written(const Dialogue& dialogue, bool generate) const override {
+    return write(dialogue, generate, dialogue.messages.size() - 1).bytes;
+  }
   Runs make_runs(const Dialogue& dialogue, const Tokenizer& tokenizer,
                  Purpose purpose) const override {
     const auto last = dialogue.messages.size() - 1;

@@ -94,6 +94,23 @@ TokenIds RunTemplate::encode_prompt(const Dialogue& dialogue, const Tokenizer& t
       .ids;
 }
 
+std::string RunTemplate::render(const Dialogue& dialogue, bool add_generation_prompt) const {
+  if (!add_generation_prompt || !dialogue.prefilled()) {
+    check(dialogue, add_generation_prompt, false);
+    return written(dialogue, add_generation_prompt);
+  }
+  check(dialogue, false, true);
+  Runs runs;
+  runs.text(written(marked(dialogue), false));
+  if (!runs.cut_at(continued)) fail("leaves out the prefilled answer of a prompt");
+  return runs.all().empty() ? "" : runs.all().front().text;
+}
+
+Dialogue RunTemplate::marked(Dialogue dialogue) {
+  dialogue.messages.back().content += continued;
+  return dialogue;
+}
+
 std::int32_t control_id(std::string_view chat_template, std::string_view piece,
                         const Tokenizer& tokenizer) {
   if (const auto id = tokenizer.id_of(piece)) return *id;
@@ -107,9 +124,7 @@ EncodedDialogue RunTemplate::encode(const Dialogue& dialogue, const Tokenizer& t
   check(dialogue, purpose == Purpose::prompt, purpose != Purpose::prompt);
   Runs runs;
   if (purpose == Purpose::continuation) {
-    Dialogue marked = dialogue;
-    marked.messages.back().content += continued;
-    runs = make_runs(marked, tokenizer, purpose);
+    runs = make_runs(marked(dialogue), tokenizer, purpose);
     if (!runs.cut_at(continued)) fail("leaves out the prefilled answer of a prompt");
   } else {
     runs = make_runs(dialogue, tokenizer, purpose);

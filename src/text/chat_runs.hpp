@@ -60,10 +60,15 @@ class RunTemplate : public ChatTemplate {
   EncodedDialogue encode_example(const Dialogue& dialogue,
                                  const Tokenizer& tokenizer) const override;
   TokenIds encode_prompt(const Dialogue& dialogue, const Tokenizer& tokenizer) const override;
+  std::string render(const Dialogue& dialogue, bool add_generation_prompt) const override;
 
  protected:
+  /// The dialogue as one string.
+  virtual std::string written(const Dialogue& dialogue, bool generate) const = 0;
   virtual Runs make_runs(const Dialogue& dialogue, const Tokenizer& tokenizer,
                          Purpose purpose) const = 0;
+  /// The dialogue with a mark after its last answer, which is to be continued; see cut_at.
+  static Dialogue marked(Dialogue dialogue);
   /// Errors where the dialogue does not end as it must: with user where `generate`; with assistant
   /// where `example`.
   virtual void check(const Dialogue& dialogue, bool generate, bool example) const;

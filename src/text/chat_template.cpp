@@ -46,19 +46,17 @@ class NamedTemplate : public RunTemplate {
  public:
   using RunTemplate::RunTemplate;
 
-  std::string render(const Dialogue& dialogue, bool add_generation_prompt) const override {
-    check(dialogue, add_generation_prompt, false);
-    std::string text;
-    const auto runs = write(dialogue, {}, add_generation_prompt);
-    for (const auto& run : runs.all()) text += run.text;
-    return text;
-  }
-
   TokenIds stop_ids(const Tokenizer& tokenizer) const override {
     return {control_id(name(), end_token(ends_of(tokenizer)), tokenizer)};
   }
 
  protected:
+  std::string written(const Dialogue& dialogue, bool generate) const override {
+    std::string text;
+    const auto runs = write(dialogue, {}, generate);
+    for (const auto& run : runs.all()) text += run.text;
+    return text;
+  }
   virtual Runs write(const Dialogue& dialogue, const Ends& ends, bool generate) const = 0;
   virtual std::string_view end_token(const Ends& ends) const { return ends.eos; }
 

@@ -184,6 +184,13 @@ TEST(ChatTemplate, EveryAnswerMayCarryLossAndThePromptOfOneGoesOn) {
     ids.resize(ids.size() - 1);  // the last piece may be cut otherwise where more text follows
     EXPECT_TRUE(std::equal(ids.begin(), ids.end(), whole.begin())) << name;
   }
+  for (const auto& name : chat_template_names()) {  // as one string too
+    const auto each = make_chat_template(name);
+    const auto begun = each->render({{user_turn, answer}}, true);
+    EXPECT_TRUE(begun.ends_with("hello the")) << name;
+    EXPECT_TRUE(each->render({{user_turn, answer}}, false).starts_with(begun)) << name;
+    EXPECT_TRUE(begun.starts_with(each->render({{user_turn}}, true))) << name;
+  }
 }
 
 TEST(ChatTemplate, WrongDialoguesAndTokenizersAreRefused) {

@@ -25,7 +25,8 @@ struct ExtractSpec {
           OptionInfo{.name = "adapter", .help = "LoRA adapter to merge into it first"});
     field(self.prompts, OptionInfo{.name = "prompts",
                                    .help = "JSONL: {\"text\": …} taken as it is, or {\"messages\": "
-                                           "[…]} through the chat template"});
+                                           "[…]} through the chat template; a last "
+                                           "assistant turn is the beginning of an answer"});
     field(self.points,
           OptionInfo{.name = "points", .help = "logits, resid_post or both, separated by commas"});
     field(self.positions, OptionInfo{.name = "positions",
