@@ -372,7 +372,23 @@ RunData Arm::finish(const TrainResult& trained) {
     }
   }
   recording_->file.publish(true);
+  drop_rescue();
   return recording_->file.data();
+}
+
+void Arm::drop_rescue() const {
+  if (!spec_.no_checkpoint || !resumed_) return;
+  const auto rescue = resumed_->numbers.find("rescue");
+  if (rescue == resumed_->numbers.end() || rescue->second == 0) return;
+  if (list_checkpoints(paths_.checkpoints) != std::vector<std::int64_t>{resumed_->step}) return;
+  std::error_code failed;
+  fs::remove_all(paths_.checkpoints, failed);
+  if (failed)
+    std::fprintf(stderr, "seawall: %s: cannot remove the state that is no longer needed: %s\n",
+                 paths_.checkpoints.c_str(), failed.message().c_str());
+  else if (!spec_.quiet)
+    std::printf("removed      %s: the run is complete, and --no-checkpoint wants none\n",
+                paths_.checkpoints.c_str());
 }
 
 }  // namespace seawall

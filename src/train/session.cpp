@@ -306,7 +306,8 @@ void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_po
                    {"index", static_cast<double>(next_ % source_.steps_per_epoch())},
                    {"loss", loss_},
                    {"finished", finished_ ? 1.0 : 0.0},
-                   {"evaluation_pending", evaluation_pending ? 1.0 : 0.0}};
+                   {"evaluation_pending", evaluation_pending ? 1.0 : 0.0},
+                   {"rescue", context_.checkpoint ? 0.0 : 1.0}};
   state.texts = {{"seed", seed_text(options_.seed)},
                  {"precision", std::string(precision_name(options_.precision))}};
   // The order of rows is a function of this stream; it is kept so that a file says by itself what

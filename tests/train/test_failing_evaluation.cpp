@@ -84,6 +84,7 @@ TEST(FailingEvaluation, SavesTheStateFirstWhateverIsThrown) {
     ASSERT_EQ(run.states.size(), 1u);
     EXPECT_EQ(run.states[0].step, 6);
     EXPECT_EQ(run.states[0].numbers.at("evaluation_pending"), 1);
+    EXPECT_EQ(run.states[0].numbers.at("rescue"), 0) << "checkpoints were wanted";
     expect_goes_on(run.states[0]);
   }
 }
@@ -103,6 +104,7 @@ TEST(FailingEvaluation, WithoutCheckpointsTheLastStateIsKeptOnce) {
             "too late; the state after step 9 is saved in run.checkpoints, --resume continues");
   ASSERT_EQ(run.states.size(), 1u);
   EXPECT_EQ(run.states[0].numbers.at("finished"), 1);
+  EXPECT_EQ(run.states[0].numbers.at("rescue"), 1);
   expect_goes_on(run.states[0]);
 
   FailingRun good;  // nothing failed: nothing is kept

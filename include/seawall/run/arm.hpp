@@ -93,6 +93,9 @@ class Arm {
   Spectra spectra_of_drift() const;
   void count_rows_used(std::int64_t steps);
   void save(CheckpointState state);
+  /// Removes the state that a failed evaluation left under --no-checkpoint, if this run was resumed
+  /// from it and there is no other.
+  void drop_rescue() const;
 
   AnyAttack attack_;
   RunSpec spec_;
