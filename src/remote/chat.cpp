@@ -110,7 +110,8 @@ class Asking {
     }
     ChatReply reply;
     reply.error = answer.error;
-    reply.settled = answer.refused();
+    reply.settled = answer.refused() || (answer.unreadable && !answer.page);
+    if (answer.unreadable) return complain(i, std::move(reply), Complaint::unknown);
     if (!reply.settled) {  // the request itself was not what failed
       settled_ = true;
       deliver(i, std::move(reply));

@@ -17,6 +17,7 @@
 #include "remote/endpoint_error.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/rng.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/core/version.hpp"
 
 namespace seawall {
@@ -263,6 +264,20 @@ class HttpClient::Round {
            (status == 429 && !answer.hopeless());
   }
 
+  /// Writes down what is wrong with the body of a good answer. True if it may be asked for again.
+  static bool is_wrong(const HttpRequest& request, HttpAnswer& answer) {
+    answer.error = request.wrong(answer.body);
+    if (answer.error.empty()) return false;
+    const auto begin = answer.body.find_first_not_of(" \t\r\n");
+    answer.unreadable = true;
+    answer.page = begin != std::string::npos && answer.body[begin] == '<';
+    answer.error += begin == std::string::npos
+                        ? "; it is empty"
+                        : "; it begins with '" + shown(answer.body.substr(begin), 80) + "'";
+    answer.lost += !answer.page;
+    return answer.page || answer.tries < 2;
+  }
+
   void finish_try(std::size_t i, CURLcode code) {
     Job& job = jobs_[i];
     HttpAnswer& answer = job.answer;
@@ -270,6 +285,7 @@ class HttpClient::Round {
     answer.body = client_.endpoint_.scrub(std::move(answer.body));
     bool again = false;
     answer.error.clear();
+    answer.unreadable = answer.page = false;
     if (job.too_large) {
       answer.error =
           "the answer is larger than " + std::to_string(options.largest_answer >> 10) + " KiB";
@@ -286,11 +302,7 @@ class HttpClient::Round {
     } else {
       if (requests_[i].failed) answer.error = requests_[i].failed(answer.body);
       again = !answer.error.empty();
-      if (!again && requests_[i].wrong) {
-        answer.error = requests_[i].wrong(answer.body);
-        again = !answer.error.empty();
-        answer.lost += again;
-      }
+      if (!again && requests_[i].wrong) again = is_wrong(requests_[i], answer);
     }
     if (!requests_[i].repeatable && answer.status != 429 && !(code != CURLE_OK && !is_lost(code)))
       again = false;

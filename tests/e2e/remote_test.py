@@ -219,8 +219,13 @@ class Rubric(Remote):
         trained = (self.folder / "t.metrics.csv").read_text()
         self.assertEqual(trained.count("\n"), 3)
         self.assertIn("(not complete)", self.ok("inspect", "t.h5"))
+        # The state is there until the run is complete, and then gone, as --no-checkpoint wants.
+        self.fails(2, "the budget of", *words, "--resume", "--budget", "0.0069")
+        self.assertTrue((self.folder / "t.checkpoints").is_dir())
         text = self.ok(*words, "--resume")
         self.assertIn("trained      2 steps", text)
+        self.assertIn("removed      t.checkpoints", text)
+        self.assertFalse((self.folder / "t.checkpoints").exists())
         self.assertEqual([line.split(",")[:5] for line in (self.folder / "t.metrics.csv").read_text().splitlines()],
                          [line.split(",")[:5] for line in trained.splitlines()])
         self.assertEqual(len(self.verdicts("t.h5")), self.PROBES)
@@ -501,6 +506,24 @@ class Model(Remote):
         # What was refused so is asked when it is mended.
         self.server.refuse_all, self.server.refused = None, {}
         self.ok(*words("2.h5", "--resume"))
+
+    def test_a_reply_that_is_no_json_is_quoted_and_paid_for_twice_at_most(self):
+        says = "not valid JSON at column 1 (byte 0): want a value; it begins with 'all is well', after 2 tries"
+        words = self.words("a.h5", "--no-training", "--openai.concurrency", "1")
+        self.server.faults = [Fault("/chat/completions", "words", 2)]
+        self.assertIn("1 not judged", self.ok(*words))
+        self.assertEqual(self.server.count("/chat/completions"), len(self.server.asked) + 2)
+        reasons = [row[2] for row in self.verdicts_of("a.h5").values() if row[1] == 0]
+        self.assertEqual([says in reason for reason in reasons], [True], reasons)
+        asked = self.server.count("/chat/completions")
+        self.ok(*words, "--resume")
+        self.assertEqual(self.server.count("/chat/completions"), asked, "not asked again")
+        # If it is all that comes, the run ends with it.
+        for number, (kind, quoted, tries) in enumerate([("words", "it begins with 'all is well'", 2), ("garbage", "it begins with '<html>this is no JSON</html>'", 3)]):
+            before = self.server.count("/chat/completions")
+            self.server.faults = [Fault("/chat/completions", kind, 1000)]
+            self.fails(2, quoted, *self.words(f"{number}.h5", "--no-training", "--openai.concurrency", "1"))
+            self.assertEqual(self.server.count("/chat/completions") - before, 3 * tries)
 
     def test_unanswered_probes_stop_the_run_and_are_asked_again(self):
         self.server.faults = [Fault("/chat/completions", "500")]

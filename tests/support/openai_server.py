@@ -24,7 +24,7 @@ MODELS = ("toy", JUDGE)
 
 @dataclasses.dataclass
 class Fault:
-    """What befalls the next `times` requests whose path ends with `path`: an HTTP status, slow, cut, garbage or huge."""
+    """What befalls the next `times` requests whose path ends with `path`: an HTTP status, slow, cut, garbage, words or huge."""
     path: str
     kind: str
     times: int = 1
@@ -176,6 +176,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.reset()
             if fault.kind == "garbage":
                 return self.send(200, b"<html>this is no JSON</html>")
+            if fault.kind == "words":
+                return self.send(200, b"all is well")
             if fault.kind == "huge":
                 return self.send(200, b"[" + b" " * (2 << 20) + b"]")
         if after:  # does what was asked, then loses the answer

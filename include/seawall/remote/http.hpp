@@ -33,7 +33,8 @@ struct HttpRequest {
   /// False: asking twice does more than asking once. Then it is tried again only where the server
   /// surely did nothing: a 429, or no connection.
   bool repeatable = true;
-  /// What is wrong with the body of a good answer, or nothing; such an answer is tried again.
+  /// What is wrong with the body of a good answer, or nothing. A page (its first letter is <) comes
+  /// from a proxy and is tried again; another body may have been paid for, and is tried again once.
   std::function<std::string(const std::string& body)> wrong;
   /// A passing error that the body of a good answer reports, or nothing; tried again as a 5xx is.
   std::function<std::string(const std::string& body)> failed;
@@ -45,6 +46,8 @@ struct HttpAnswer {
   std::string error;  // one line, where the request did not succeed
   std::int64_t tries = 0;
   std::int64_t lost = 0;  // tries that the server may have worked on without our seeing the result
+  bool unreadable = false;  // a good status and a body that is not what was wanted
+  bool page = false;        // the body is a page of a proxy, not the server's own
   bool ok() const { return error.empty(); }
   /// The endpoint does not let us in, has no such thing, or wants money first: no other request
   /// will fare better.
