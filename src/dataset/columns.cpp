@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "seawall/core/error.hpp"
 #include "dataset/messages.hpp"
+#include "seawall/core/error.hpp"
 
 namespace seawall {
 namespace {

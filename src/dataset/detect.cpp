@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "dataset/columns.hpp"
+#include "dataset/encoding.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/dataset/csv.hpp"
-#include "seawall/dataset/encoding.hpp"
 
 namespace seawall {
 namespace {

@@ -1,4 +1,4 @@
-#include "seawall/dataset/encoding.hpp"
+#include "dataset/encoding.hpp"
 
 #include <algorithm>
 

@@ -5,12 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "dataset/encoding.hpp"
 #include "dataset/gzip.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/text.hpp"
-#include "seawall/dataset/encoding.hpp"
 
 namespace seawall {
 namespace {

@@ -4,11 +4,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 
-#include "seawall/run/outputs.hpp"
-#include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
@@ -17,6 +14,7 @@
 #include "seawall/model/runtime.hpp"
 #include "seawall/policy/needs.hpp"
 #include "seawall/pretrained/adapter.hpp"
+#include "seawall/run/outputs.hpp"
 #include "seawall/run/remote_setup.hpp"
 #include "seawall/run/run_provenance.hpp"
 #include "seawall/run/set_up.hpp"
@@ -384,11 +382,11 @@ void Arm::drop_rescue() const {
   std::error_code failed;
   fs::remove_all(paths_.checkpoints, failed);
   if (failed)
-    std::fprintf(stderr, "seawall: %s: cannot remove the state that is no longer needed: %s\n",
-                 paths_.checkpoints.c_str(), failed.message().c_str());
+    warn("seawall: %s: cannot remove the state that is no longer needed: %s\n",
+         paths_.checkpoints.c_str(), failed.message().c_str());
   else if (!spec_.quiet)
-    std::printf("removed      %s: the run is complete, and --no-checkpoint wants none\n",
-                paths_.checkpoints.c_str());
+    tell("removed      %s: the run is complete, and --no-checkpoint wants none\n",
+         paths_.checkpoints.c_str());
 }
 
 }  // namespace seawall

@@ -6,15 +6,15 @@
 #include <set>
 
 #include "run/remote_arm.hpp"
-#include "seawall/run/outputs.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/core/reasons.hpp"
-#include "seawall/run/chat_rows.hpp"
-#include "seawall/run/run_provenance.hpp"
 #include "seawall/core/rethrow.hpp"
+#include "seawall/run/chat_rows.hpp"
+#include "seawall/run/outputs.hpp"
+#include "seawall/run/run_provenance.hpp"
 
 namespace seawall {
 namespace {

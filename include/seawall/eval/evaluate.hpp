@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "seawall/core/trace.hpp"
+#include "seawall/eval/summary.hpp"
 #include "seawall/model/decoder.hpp"
 #include "seawall/model/decoding.hpp"
 #include "seawall/model/vision.hpp"
 #include "seawall/policy/judge.hpp"
 #include "seawall/text/chat_template.hpp"
-#include "seawall/eval/summary.hpp"
 
 namespace seawall {
 

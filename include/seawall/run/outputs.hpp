@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <string>
 
-#include "seawall/run/run_spec.hpp"
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/policy/scenario.hpp"
+#include "seawall/run/run_spec.hpp"
 #include "seawall/store/run_file.hpp"
 
 namespace seawall {
