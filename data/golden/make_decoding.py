@@ -4,7 +4,7 @@
     python3 data/golden/make_decoding.py [--python FILE]                   (after make_llama_tiny.py)
 
 Each case holds the settings as a generation_config.json has them, the prompt, and the new tokens, up to and with the first
-eos; `margin` is the least distance between the two best scores, so that rounding decides nothing.
+eos, or the token that completes a stop string; `margin` is the least distance between the two best scores, so that rounding decides nothing.
 """
 
 import json
@@ -25,10 +25,10 @@ PROMPT = [1, 17, 250, 33, 33, 9, 40, 41, 33]
 NEW = 24
 
 
-def run(model, settings, prompt):
+def run(model, tokenizer, settings, prompt):
     model.generation_config = transformers.GenerationConfig(pad_token_id=0, **settings)
     out = model.generate(
-        torch.tensor([prompt]), max_new_tokens=NEW, do_sample=False, output_scores=True, return_dict_in_generate=True
+        torch.tensor([prompt]), tokenizer=tokenizer, max_new_tokens=NEW, do_sample=False, output_scores=True, return_dict_in_generate=True
     )
     margin = 1e9
     for scores in out.scores:
@@ -41,7 +41,8 @@ def run(model, settings, prompt):
 def main():
     torch.set_num_threads(1)
     model = transformers.LlamaForCausalLM.from_pretrained(HERE / "llama_tiny", dtype=torch.float32).eval()
-    plain, _ = run(model, {}, PROMPT)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(HERE / "llama_tiny")
+    plain, _ = run(model, tokenizer, {}, PROMPT)
     eos = plain[4]
     cases = {
         "plain": ({}, PROMPT),
@@ -61,6 +62,13 @@ def main():
         "suppress_tokens": ({"suppress_tokens": [plain[2], plain[5]]}, PROMPT),
         "begin_suppress_tokens": ({"begin_suppress_tokens": [plain[0], 17]}, PROMPT),
         "exponential_decay_length_penalty": ({"exponential_decay_length_penalty": [6, 1.4], "eos_token_id": 60}, PROMPT),
+        # The tokens are v, " s", three of single bytes, ..., ho, g, ..., k.
+        "stop_strings": ({"stop_strings": ["v s", "never"]}, PROMPT),
+        "stop_string_within_a_token": ({"stop_strings": "h"}, PROMPT),
+        "stop_string_from_token_to_token": ({"stop_strings": ["hop", "og"]}, PROMPT),
+        "stop_string_begun_in_the_prompt": ({"stop_strings": ["hog"]}, [*PROMPT, *plain[:14]]),
+        "stop_string_of_the_prompt_alone": ({"stop_strings": ["FG?", "G"]}, PROMPT),
+        "stop_string_and_eos": ({"stop_strings": ["k"], "eos_token_id": plain[15]}, PROMPT),
         "together": (
             {"repetition_penalty": 1.15, "no_repeat_ngram_size": 3, "suppress_tokens": [plain[2]], "min_new_tokens": 6,
              "sequence_bias": [[[9], 3.5]], "eos_token_id": eos, "temperature": 0.6, "top_p": 0.9, "do_sample": True},
@@ -69,7 +77,7 @@ def main():
     }  # fmt: skip
     out = []
     for name, (settings, prompt) in cases.items():
-        ids, margin = run(model, settings, prompt)
+        ids, margin = run(model, tokenizer, settings, prompt)
         print(name, margin, ids, "(as plain)" if ids == plain else "")
         assert margin > 1e-3, name
         out.append({"name": name, "settings": settings, "prompt": prompt, "ids": ids})

@@ -7,12 +7,14 @@
 #include <exception>
 #include <iterator>
 #include <optional>
+#include <span>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/eval/probe_prompts.hpp"
 #include "seawall/eval/statistics.hpp"
+#include "seawall/eval/stop_strings.hpp"
 #include "seawall/model/generate.hpp"
 
 namespace seawall {
@@ -119,6 +121,11 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   generate_options.progress = options.progress;
   generate_options.edit = options.edit;
   generate_options.rules = speaker.rules;
+  if (!speaker.rules.stop_strings.empty())
+    generate_options.ends = [&](std::span<const std::int32_t> prompt,
+                                std::span<const std::int32_t> answer) {
+      return completes_stop_string(speaker.tokenizer, speaker.rules.stop_strings, prompt, answer);
+    };
   if (pictures) generate_options.embeddings = pictures->embeddings();
   generate_options.stop_ids = speaker.chat_template.stop_ids(speaker.tokenizer);
   std::ranges::copy(speaker.stop_ids, std::back_inserter(generate_options.stop_ids));

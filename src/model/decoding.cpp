@@ -132,7 +132,8 @@ std::string DecodingRules::text() const {
         count(length_penalty->first) + " " + number(length_penalty->second));
   add(!suppress.empty(), "suppress_tokens", many(suppress.size()));
   add(!begin_suppress.empty(), "begin_suppress_tokens", many(begin_suppress.size()));
-  return plain() ? "greedy" : "greedy with " + out;
+  add(!stop_strings.empty(), "stop_strings", many(stop_strings.size()));
+  return change_answers() ? "greedy with " + out : "greedy";
 }
 
 }  // namespace seawall

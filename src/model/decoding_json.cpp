@@ -27,9 +27,9 @@ const std::array<std::pair<const char*, double>, 9> sampling{{{"temperature", 1}
 /// What changes the answers of transformers and is not done here, with the value that is off.
 const std::array<std::pair<const char*, double>, 4> numbers_not_done{
     {{"num_beams", 1}, {"guidance_scale", 1}, {"penalty_alpha", 0}, {"max_time", 0}}};
-constexpr std::array<const char*, 7> not_done{
-    "watermarking_config", "stop_strings",  "constraints",          "force_words_ids",
-    "dola_layers",         "token_healing", "remove_invalid_values"};
+constexpr std::array<const char*, 6> not_done{"watermarking_config", "constraints",
+                                              "force_words_ids",     "dola_layers",
+                                              "token_healing",       "remove_invalid_values"};
 
 class DecodingReader {
  public:
@@ -56,6 +56,7 @@ class DecodingReader {
     read_biases();
     read_bad_words();
     read_length_penalty();
+    read_stop_strings();
     name_the_rest();
     return std::move(out_);
   }
@@ -146,6 +147,16 @@ class DecodingReader {
         !pair[1].is_number())
       fields_.fail(std::string(name) + ": want [first token, factor]");
     out_.rules.length_penalty = {pair[0].get<std::int64_t>(), pair[1].get<double>()};
+  }
+
+  void read_stop_strings() {
+    if (!fields_.given("stop_strings")) return;
+    const auto& given = fields_.at("stop_strings");
+    for (const auto& each : given.is_array() ? given : json::array({given})) {
+      if (!each.is_string() || each.get_ref<const std::string&>().empty())
+        fields_.fail("stop_strings: want texts that are not empty");
+      out_.rules.stop_strings.push_back(each.get<std::string>());
+    }
   }
 
   void name_the_rest() {

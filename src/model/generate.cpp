@@ -115,7 +115,10 @@ class Batch {
       ++new_tokens_;
       row.finished = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) !=
                      options_.stop_ids.end();
-      if (!row.finished) row.ids.push_back(id);
+      if (!row.finished) {
+        row.ids.push_back(id);
+        row.finished = options_.ends && options_.ends(prompts_[active[i]], row.ids);
+      }
       if (row.finished || static_cast<std::int64_t>(row.ids.size()) >= room_[active[i]]) continue;
       rest.push_back(active[i]);
       ids.push_back(id);

@@ -247,7 +247,7 @@ ModelBundle load_model(const std::string& word, const std::string& device,
   bundle.ends = std::move(parts.ends.config);
   bundle.files = std::move(parts.files);
   if (!options.greedy) bundle.rules = std::move(parts.rules);
-  if (!bundle.rules.plain())
+  if (bundle.rules.change_answers())
     parts.notices.push_back(word + ": answers are " + bundle.rules.text() +
                             ", as its generation settings say; --decoding greedy leaves that out");
   bundle.notices = std::move(parts.notices);

@@ -18,7 +18,7 @@ std::string Arm::config_hash() const {
   sha.field(model_.weights_hash).field(model_.tokenizer->content_hash()).field(rows_hash_);
   if (const auto source = model_.chat_template->source(); !source.empty()) sha.field(source);
   if (model_.vision) sha.field(model_.vision_hash);
-  if (!model_.rules.plain()) {
+  if (model_.rules.change_answers()) {
     sha.field(model_.rules.text());
     const auto found = model_.files.find("generation_config.json");
     if (found != model_.files.end()) sha.field(found->second);

@@ -91,20 +91,21 @@ TEST(ModelFiles, WeightsComeInTheTypeAskedForAndKeepTheirHash) {
 TEST(ModelFiles, GenerationSettingsAreAppliedOrNamed) {
   const Folder folder;
   write_model(folder);
-  folder.write(
-      "generation_config.json",
-      R"({"repetition_penalty": 1.1, "temperature": 0.6, "do_sample": true, "num_beams": 3})");
+  folder.write("generation_config.json",
+               R"({"repetition_penalty": 1.1, "temperature": 0.6, "do_sample": true, "num_beams": 3,
+          "guidance_scale": 1.5, "stop_strings": ["End", "Halt"]})");
   const auto word = folder.path().string();
   const auto model = load_model(word, "cpu", "chatml");
   EXPECT_EQ(model.rules.repetition_penalty, 1.1);
-  EXPECT_EQ(speaker_of(model).rules.text(), "greedy with repetition_penalty 1.1");
+  EXPECT_EQ(speaker_of(model).rules.text(),
+            "greedy with repetition_penalty 1.1, stop_strings of 2 entries");
   const auto told = [&](const std::string& part) {
     return std::ranges::any_of(model.notices, [&](const std::string& text) {
       return text.find(part) != std::string::npos;
     });
   };
   EXPECT_TRUE(told("--max-new-tokens: do_sample, temperature"));
-  EXPECT_TRUE(told("so that transformers answers otherwise: num_beams"));
+  EXPECT_TRUE(told("so that transformers answers otherwise: num_beams, guidance_scale"));
   EXPECT_TRUE(told("answers are greedy with repetition_penalty 1.1"));
   EXPECT_TRUE(load_model(word, "cpu", "chatml", {.greedy = true}).rules.plain());
   const auto refusal = [&](const char* text) {
@@ -113,6 +114,7 @@ TEST(ModelFiles, GenerationSettingsAreAppliedOrNamed) {
   };
   EXPECT_HAS(refusal(R"({"repetition_penalty": 0})"), "repetition_penalty: want a number above 0");
   EXPECT_HAS(refusal(R"({"bad_words_ids": [[900]]})"), "bad_words_ids: token 900 is outside");
+  EXPECT_HAS(refusal(R"({"stop_strings": ["a", ""]})"), "stop_strings: want texts");
   EXPECT_HAS(refusal(R"({"sequence_bias": [[3, 4]]})"), "sequence_bias: want lists");
   EXPECT_HAS(refusal(R"({"min_length": "x"})"), "min_length: want an integer");
 }

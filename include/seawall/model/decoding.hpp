@@ -31,10 +31,13 @@ struct DecodingRules {
   /// After `first` new tokens the score of the end grows by |score| (factor^n - 1).
   std::optional<std::pair<std::int64_t, double>> length_penalty;
   std::vector<std::int32_t> suppress, begin_suppress;
-  std::vector<std::int32_t> eos;  // the ids that end an answer by the same file
+  std::vector<std::int32_t> eos;          // the ids that end an answer by the same file
+  std::vector<std::string> stop_strings;  // an answer ends with the token that completes one
 
   /// True where the largest score decides alone.
   bool plain() const;
+  /// True if answers are other ones than plain greedy search gives.
+  bool change_answers() const { return !plain() || !stop_strings.empty(); }
   /// The fields that are applied with their values, e.g. `repetition_penalty 1.1`; or `greedy`.
   std::string text() const;
 };

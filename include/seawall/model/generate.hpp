@@ -2,6 +2,7 @@
 // Greedy generation in batches: prompts share prefixes, finished rows leave the batch.
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
@@ -13,6 +14,9 @@ namespace seawall {
 struct GenerateOptions {
   std::int64_t max_new_tokens = 256;
   std::vector<std::int32_t> stop_ids;
+  /// Whether the last token of `answer` ends it, besides the stop ids; it stays in the answer.
+  std::function<bool(std::span<const std::int32_t> prompt, std::span<const std::int32_t> answer)>
+      ends = {};
   /// What changes the choice of the next token; none: the most likely one.
   DecodingRules rules = {};
   /// Rows decoded together; 0 lets memory decide.
@@ -29,7 +33,7 @@ struct GenerateOptions {
 
 struct Generation {
   std::vector<std::int32_t> ids;  // without the stop id
-  bool finished = false;          // a stop id came before max_new_tokens
+  bool finished = false;          // an end came before max_new_tokens, or with it
 };
 
 struct GenerateResult {
