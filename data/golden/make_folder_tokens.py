@@ -22,7 +22,7 @@ peer_env.ensure("hf", [*peer_env.HF, "sentencepiece", "protobuf"])
 import transformers  # noqa: E402
 
 BYTES, PIECES, MODEL = "llama_tiny/tokenizer.json", "tokenizers/llama2.json", "tokenizers/spm_bpe.model"
-TEXTS = ["x <tool> y <t2>z", " <t2> <tool>7 [PAD]<unk> 42", "In 2024  the ferry sails", "<s>hello <s> there</s>"]
+TEXTS = ["x <tool> y <t2>z", " <t2> <tool>7 [PAD]<unk> 42", "In 2024  the ferry sails", "<s>hello <s> there </s> so", "a <|im_end|> b <|im_start|> c"]
 FLAGS = {"lstrip": False, "rstrip": False, "normalized": False, "single_word": False}
 
 
@@ -38,6 +38,8 @@ def cases():
     yield "extra object", BYTES, fast | {"extra_special_tokens": {"z_token": "<t2>", "a_token": "<tool>"}}, {}
     yield "extra before additional", BYTES, fast | {"extra_special_tokens": ["<t2>"], "additional_special_tokens": ["<tool>"]}, {}
     yield "added decoder", BYTES, fast | {"added_tokens_decoder": {"305": token("<tool>", lstrip=True), "301": token("<t2>", special=False, normalized=True)}}, {}
+    yield "decoder redefines", BYTES, fast | {"added_tokens_decoder": {"2": token("<|im_end|>", lstrip=True), "1": token("<|im_start|>", special=False, rstrip=True)}}, {}
+    yield "decoder redefines pieces", PIECES, fast | {"added_tokens_decoder": {"1": token("<s>", rstrip=True), "2": token("</s>", lstrip=True, special=False, normalized=True)}}, {}
     yield "decoder before map", BYTES, fast | {"added_tokens_decoder": {"300": token("<tool>")}}, {"special_tokens_map.json": {"pad_token": "[PAD]"}}
     yield "map", BYTES, fast | {"eos_token": "<|im_end|>"}, {"special_tokens_map.json": {"unk_token": "<unk>", "pad_token": {"content": "[PAD]"} | FLAGS, "additional_special_tokens": ["<tool>"]}}
     yield "added tokens", BYTES, fast | {"eos_token": "<t2>"}, {"added_tokens.json": {"<tool>": 305, "<t2>": 301}}

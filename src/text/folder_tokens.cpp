@@ -110,6 +110,7 @@ class FolderTokenReader {
         fail("added_tokens_decoder", "ids with tokens that have a content");
       if (value.is_object() && !value.contains("special")) token->special = false;
       token->id = std::stoi(id);
+      token->redefines = true;
       by_id_[*token->id] = *token;
     }
     return true;
@@ -283,6 +284,34 @@ BpeSpec steps_of_class(const FolderTokens& own, TokenizerShape shape) {
   return spec;
 }
 
+namespace {
+
+AddedFlags flags_in(const FolderToken& token, const BpeSpec& spec) {
+  auto flags = token.flags;
+  flags.normalized = flags.normalized && !token.special && !spec.normalizer.empty();
+  return flags;
+}
+
+/// Gives a token that the tokenizer has already the flags of added_tokens_decoder.
+void redefine(const FolderTokens& own, const FolderToken& token, std::int32_t id, BpeSpec& spec) {
+  const auto flags = flags_in(token, spec);
+  const bool special = std::ranges::count(spec.special_ids, id) > 0;
+  const auto before = spec.flags.find(id);
+  if (flags == (before == spec.flags.end() ? AddedFlags{} : before->second) &&
+      special == token.special)
+    return;
+  spec.flags[id] = flags;
+  if (special != token.special) {
+    std::erase(special ? spec.special_ids : spec.added_ids, id);
+    (token.special ? spec.special_ids : spec.added_ids).push_back(id);
+  }
+  spec.notices.push_back(own.where + "/tokenizer_config.json matches token '" + shown(token.text) +
+                         "' otherwise (spaces around it, or special) than the tokenizer: "
+                         "tokenizer_config.json counts, as in transformers");
+}
+
+}  // namespace
+
 void add_folder_tokens(const FolderTokens& own, std::size_t vocabulary, BpeSpec& spec) {
   std::unordered_map<std::string, std::int32_t> ids, added;
   for (std::size_t i = 0; i < spec.tokens.size(); ++i)
@@ -294,7 +323,11 @@ void add_folder_tokens(const FolderTokens& own, std::size_t vocabulary, BpeSpec&
       next = std::max(next, id + 1);
     }
   for (const auto& token : own.tokens) {
-    if (token.text.empty() || added.contains(token.text)) continue;
+    if (const auto known = added.find(token.text); known != added.end()) {
+      if (token.redefines) redefine(own, token, known->second, spec);
+      continue;
+    }
+    if (token.text.empty()) continue;
     const auto [at, fresh] = ids.emplace(token.text, next);
     const auto id = at->second;
     if (fresh) {
@@ -303,9 +336,7 @@ void add_folder_tokens(const FolderTokens& own, std::size_t vocabulary, BpeSpec&
       spec.tokens[static_cast<std::size_t>(id)] = token.text;
     }
     added.emplace(token.text, id);
-    auto flags = token.flags;
-    flags.normalized = flags.normalized && !token.special && !spec.normalizer.empty();
-    if (flags != AddedFlags{}) spec.flags[id] = flags;
+    if (const auto flags = flags_in(token, spec); flags != AddedFlags{}) spec.flags[id] = flags;
     (token.special ? spec.special_ids : spec.added_ids).push_back(id);
     if (token.id && *token.id != id)
       spec.notices.push_back(own.where + ": token '" + shown(token.text) + "' has id " +

@@ -58,6 +58,11 @@ TEST(FolderTokens, WhereFilesDisagreeItIsSaidWhichCounts) {
             {"special_tokens_map.json", R"({"eos_token": "<|endoftext|>"})"}});
   EXPECT_TRUE(told(decoder.notices, "tokenizer_config.json counts"));
   EXPECT_EQ(decoder.tokenizer->eos_id(), 2);
+  EXPECT_TRUE(told(with({{"tokenizer_config.json",
+                          R"({"added_tokens_decoder": {"2": {"content": "<|im_end|>",
+                              "special": true, "lstrip": true}}})"}})
+                       .notices,
+                   "matches token '<|im_end|>' otherwise"));
   EXPECT_TRUE(told(with({{"added_tokens.json", R"({"<x>": 311})"}}).notices,
                    "token '<x>' has id 311 in the files next to the tokenizer, but 300"));
   EXPECT_TRUE(

@@ -23,6 +23,7 @@ struct FolderToken {
   bool special = true;
   AddedFlags flags{};
   std::optional<std::int32_t> id{};  // as the file has it; transformers counts on instead
+  bool redefines = false;            // of added_tokens_decoder: counts over the tokenizer's own
 };
 
 struct FolderTokens {
