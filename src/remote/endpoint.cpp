@@ -77,9 +77,13 @@ Endpoint Endpoint::from_environment(std::string_view base_url, bool needs_key) {
 }
 
 std::string Endpoint::scrub(std::string text) const {
-  if (key_.empty()) return text;
-  for (auto at = text.find(key_); at != std::string::npos; at = text.find(key_, at))
-    text.replace(at, key_.size(), "[key]");
+  // "none", "EMPTY" and the like are no secrets, and words of answers.
+  constexpr std::size_t shortest_secret = 8;
+  constexpr std::string_view instead = "[key]";
+  if (key_.size() < shortest_secret) return text;
+  for (auto at = text.find(key_); at != std::string::npos;
+       at = text.find(key_, at + instead.size()))
+    text.replace(at, key_.size(), instead);
   return text;
 }
 
