@@ -57,15 +57,26 @@ std::string shown(std::string_view text, std::size_t limit) {
 
 std::optional<std::string_view> after_thinking(std::string_view text) {
   constexpr std::string_view space = " \t\r\n";
-  constexpr std::pair<std::string_view, std::string_view> tags[] = {
-      {"<think>", "</think>"}, {"<thinking>", "</thinking>"}, {"[THINK]", "[/THINK]"}};
+  struct Tags {
+    std::string_view open, close;
+    bool may_be_open = false;  // a chat template may have opened it
+  };
+  constexpr Tags all_tags[] = {{"<think>", "</think>", true},
+                               {"<thinking>", "</thinking>", true},
+                               {"[THINK]", "[/THINK]", true},
+                               {"<thought>", "</thought>"},
+                               {"<reasoning>", "</reasoning>"},
+                               {"<seed:think>", "</seed:think>"},
+                               {"\u25c1think\u25b7", "\u25c1/think\u25b7"},     // Kimi
+                               {"<|begin_of_thought|>", "<|end_of_thought|>"},  // OpenThinker
+                               {"<|channel|>analysis", "<|channel|>final<|message|>"}};  // gpt-oss
   const auto begin = std::min(text.find_first_not_of(space), text.size());
-  for (const auto& [open, close] : tags) {
+  for (const auto& [open, close, may_be_open] : all_tags) {
     const bool opened = text.substr(begin).starts_with(open);
     const auto end = text.find(close);
     if (opened && end == text.npos) return std::nullopt;
     // Where a chat template has opened it, the reply has the closing tag alone.
-    if (end == text.npos || (!opened && text.find(open) < end)) continue;
+    if (end == text.npos || (!opened && (!may_be_open || text.find(open) < end))) continue;
     const auto rest = text.substr(end + close.size());
     return rest.substr(std::min(rest.find_first_not_of(space), rest.size()));
   }

@@ -98,8 +98,13 @@ class Asking {
     }
     if (answer.hopeless()) refuse_all(answer.error);
     if (answer.ok()) {
-      style_.proven = true;
       ChatReply reply = parse_reply(answer.body);
+      // It may be what the endpoint says to every request.
+      if (reply.reported || reply.other_kind) {
+        model_.spending.charge(model_.purpose, price.of(reply.usage), reply.usage);
+        return complain(i, std::move(reply), complaint_of(endpoint_error(answer.body), 200));
+      }
+      style_.proven = true;
       if (reply.usage.in + reply.usage.out == 0)
         reply.usage = {.in = most(i).in,
                        .out = reply.finished ? tokens_about(reply.text) : model_.max_tokens};

@@ -6,6 +6,7 @@
 
 #include "remote/endpoint_error.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/core/invisible.hpp"
 #include "seawall/core/json.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/remote/chat.hpp"
@@ -77,10 +78,6 @@ bool is_there(const json& value) {
   return value.is_string() ? !value.get_ref<const std::string&>().empty() : !value.empty();
 }
 
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
 enum class Ending { done, cut, withheld, refused, unknown };
 
 /// What finish_reason says, over the words of OpenAI, Azure, Mistral, vLLM, Anthropic, Gemini,
@@ -103,9 +100,28 @@ Ending ending_of(std::string word) {
   return std::ranges::any_of(withheld, has) ? Ending::withheld : Ending::unknown;
 }
 
+/// How a choice ended: by finish_reason, or by the model's own word next to it if that says that
+/// there is no answer.
+Ending ending_of(const json& choice, std::string& finish) {
+  const auto word = [&](const char* key) {
+    const auto& value = member(choice, key);
+    return value.is_string() ? value.get<std::string>() : std::string();
+  };
+  finish = word("finish_reason");
+  const Ending ending = ending_of(finish);
+  if (ending != Ending::done) return ending;
+  for (const char* key : {"native_finish_reason", "stop_reason"}) {
+    const Ending own = ending_of(word(key));
+    if (own == Ending::done || own == Ending::unknown) continue;
+    finish = word(key);
+    return own;
+  }
+  return ending;
+}
+
 /// True if a content filter's notes say that it took something out.
-bool is_filtered(const json& choice) {
-  const auto& notes = member(choice, "content_filter_results");
+bool is_filtered(const json& holder) {
+  const auto& notes = member(holder, "content_filter_results");
   return notes.is_object() && std::ranges::any_of(notes, [](const json& note) {
            return member(note, "filtered") == true;
          });
@@ -134,9 +150,8 @@ std::string why_empty(const json& message, Ending ending, const std::string& fin
 /// Fills in text, or error and why; everything but usage.
 void read_choice(const json& choice, ChatReply& reply) {
   const auto& message = member(choice, "message");
-  const auto& reason = member(choice, "finish_reason");
-  const std::string finish = reason.is_string() ? reason.get<std::string>() : "";
-  const Ending ending = ending_of(finish);
+  std::string finish;
+  const Ending ending = ending_of(choice, finish);
   Content content;
   content.add(message.is_null() ? member(choice, "text") : member(message, "content"));
   content.refusal += refusal_of(message);
@@ -153,11 +168,11 @@ void read_choice(const json& choice, ChatReply& reply) {
   } else if (ending == Ending::unknown) {
     reply.error = "the reply ended with finish_reason " + shown(finish, 40) +
                   ", which is not known as the end of an answer";
-  } else if (is_blank(content.text)) {
+  } else if (is_invisible(content.text)) {
     reply.error = with_error(why_empty(message, ending, finish), choice);
   } else if (const auto answer = after_thinking(content.text); !answer) {
     reply.error = "the answer never began: its thinking does not end; allow more tokens";
-  } else if (is_blank(*answer)) {
+  } else if (is_invisible(*answer)) {
     reply.error = why_empty(message, ending, finish);
   } else {
     reply.text = std::string(*answer);
@@ -189,8 +204,15 @@ ChatReply parse_reply(const std::string& body) {
   reply.usage = {count_of(usage, "prompt_tokens"), count_of(usage, "completion_tokens")};
   if (const auto error = endpoint_error(body)) {
     reply.error = "the endpoint reports an error in place of a reply: " + error.text();
+    reply.reported = true;
   } else if (!choice.is_object()) {
-    reply.error = "the reply has no choices";
+    const auto& notes = member(reply_json, "prompt_filter_results");
+    reply.other_kind = !reply_json.is_object() || !reply_json.contains("choices");
+    if (notes.is_array() && std::ranges::any_of(notes, is_filtered))
+      reply.error = "the endpoint withheld the reply: its filter took the prompt";
+    else
+      reply.error = "the reply has no choices" +
+                    (reply.other_kind ? "; it begins with '" + shown(body, 80) + "'" : "");
   } else {
     read_choice(choice, reply);
   }

@@ -107,6 +107,65 @@ TEST(Chat, WithoutTextThereIsNoAnswer) {
   }
 }
 
+TEST(Chat, WhatCannotBeSeenIsNoText) {
+  for (const char* nothing : {"\u200b\u200b", "\u00a0\u3000\\n", "\ufeff", "\u2028 \u2060"})
+    EXPECT_HAS(reply_of("{\"content\": \"" + std::string(nothing) + "\"}").error, "no text")
+        << nothing;
+  for (const char* seen : {"\u2013", "\u2026", "\u201c", "\u203c", "\u200bx", "\u3001", "\u00a1"})
+    EXPECT_TRUE(reply_of("{\"content\": \"" + std::string(seen) + "\"}").ok()) << seen;
+}
+
+TEST(Chat, TheModelsOwnWordForTheEndCountsIfItSaysThatThereIsNoAnswer) {
+  for (const char* key : {"native_finish_reason", "stop_reason"}) {
+    const auto with = [&](const std::string& word) {
+      return reply_of(R"({"content": "I"})", "stop", ", \"" + std::string(key) + "\": " + word);
+    };
+    EXPECT_TRUE(with("\"refusal\"").declined);
+    EXPECT_HAS(with("\"SAFETY\"").error, "finish_reason SAFETY");
+    EXPECT_FALSE(with("\"max_tokens\"").finished);
+    for (const char* none : {"null", "7", "\"</s>\"", "\"Human:\"", "\"stop\"", "\"end_turn\""})
+      EXPECT_TRUE(with(none).ok() && with(none).finished && !with(none).declined) << none;
+  }
+}
+
+TEST(Chat, ThinkingInAnyTagsIsNoPartOfTheAnswer) {
+  for (const auto& [open, close] : std::vector<std::pair<std::string, std::string>>{
+           {"<think>", "</think>"},
+           {"[THINK]", "[/THINK]"},
+           {"<thought>", "</thought>"},
+           {"<reasoning>", "</reasoning>"},
+           {"<seed:think>", "</seed:think>"},
+           {"\u25c1think\u25b7", "\u25c1/think\u25b7"},
+           {"<|begin_of_thought|>", "<|end_of_thought|>"},
+           {"<|channel|>analysis<|message|>",
+            "<|end|><|start|>assistant<|channel|>final<|message|>"}}) {
+    const auto said = [](const std::string& text) {
+      return reply_of("{\"content\": \"" + text + "\"}");
+    };
+    EXPECT_EQ(said(open + "I cannot." + close + " Take twine.").text, "Take twine.") << open;
+    EXPECT_HAS(said(open + "I cannot").error, "thinking does not end");
+    EXPECT_EQ(said("Write " + open + "a" + close + " so").text,
+              "Write " + open + "a" + close + " so");
+  }
+  EXPECT_EQ(reply_of(R"({"content": "The end tag is </reasoning>, so"})").text,
+            "The end tag is </reasoning>, so");
+}
+
+TEST(Chat, ABodyOfAnotherKindIsToldFromAReplyWithoutChoices) {
+  for (const char* body :
+       {R"({"content": [{"type": "text", "text": "Take twine."}], "stop_reason": "end_turn"})",
+        R"({"candidates": []})", R"({"message": {"content": "Take twine."}, "done": true})"}) {
+    EXPECT_TRUE(parse_reply(body).other_kind) << body;
+    EXPECT_HAS(parse_reply(body).error, "no choices; it begins with '{");
+  }
+  EXPECT_FALSE(parse_reply(R"({"choices": []})").other_kind);
+  EXPECT_TRUE(parse_reply(R"({"error": "no such model"})").reported);
+  EXPECT_HAS(parse_reply(R"({"choices": [], "prompt_filter_results": [
+                            {"content_filter_results": {"jailbreak": {"filtered": true}}}]})")
+                 .error,
+             "its filter took the prompt");
+}
+
 TEST(Chat, PartsAreJoinedAndThinkingIsLeftOut) {
   EXPECT_EQ(reply_of(R"({"content": [{"type": "thinking", "thinking": [{"type": "text",
                          "text": "hm"}]}, {"type": "text", "text": "Take "},

@@ -27,6 +27,8 @@ struct ChatReply {
   std::string error;  // why there is no answer; empty if there is one
   /// Asking again gives the same: there is an answer, or the endpoint gives none to this request.
   bool settled = false;
+  bool reported = false;    // the body reports an error in place of a reply
+  bool other_kind = false;  // the body is JSON of another kind than a chat completion
   bool ok() const { return error.empty(); }
 };
 
