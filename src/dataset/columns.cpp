@@ -177,8 +177,8 @@ std::optional<PairColumns> pair_keys(const json& record, std::string_view chosen
 
 Dialogue pair_dialogue(const json& record, const PairColumns& columns, const Place& place,
                        ReadReport& report) {
-  const std::array<std::string_view, 5> used{columns.request, columns.answer, "category", "input",
-                                             "context"};
+  const std::array<std::string_view, 7> used{
+      columns.request, columns.answer, "category", "input", "context", "system", "system_prompt"};
   check_keys(record, used, true, place, report);
   const auto found = [&](const std::string& key) -> const json& {
     if (!record.is_object() || !record.contains(key))
@@ -203,8 +203,12 @@ Dialogue pair_dialogue(const json& record, const PairColumns& columns, const Pla
     if (columns.request != more && columns.answer != more)
       if (const auto context = optional_text(record, more, place); !context.empty())
         text += "\n\n" + context;
-  return {{{Role::user, std::move(text)},
-           {Role::assistant, text_of(record, columns.answer.c_str(), place)}}};
+  Dialogue dialogue{{{Role::user, std::move(text)},
+                     {Role::assistant, text_of(record, columns.answer.c_str(), place)}}};
+  for (const auto* key : {"system_prompt", "system"})
+    if (const auto system = optional_text(record, key, place); !system.empty())
+      dialogue.set_system(system);
+  return dialogue;
 }
 
 }  // namespace seawall

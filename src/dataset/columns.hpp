@@ -56,8 +56,9 @@ std::optional<PairColumns> pair_keys(const nlohmann::json& record, std::string_v
 std::vector<std::string> pair_names(std::string_view chosen);
 
 /// The row of a record with lower-case keys: a request and an answer, an `input` or `context` after
-/// the request. Both may be lists of messages, as TRL's prompt and completion are; then answers
-/// within the request carry no loss. Errors: DataError. Throws Rejected for an empty request.
+/// the request, a `system` or `system_prompt` as the system turn. Both may be lists of messages, as
+/// TRL's prompt and completion are; then answers within the request carry no loss. Errors:
+/// DataError. Throws Rejected for an empty request.
 Dialogue pair_dialogue(const nlohmann::json& record, const PairColumns& columns, const Place& place,
                        ReadReport& report);
 

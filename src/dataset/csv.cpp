@@ -158,6 +158,14 @@ CsvTable table_of(const SourceFile& file, char separator) {
   if (table.records.empty()) return table;
   table.names = names_of(table.records.front());
   table.records.erase(table.records.begin());
+  const auto dashes = [](const std::string& field) {
+    return field.find_first_not_of(" \t:-") == std::string::npos;
+  };
+  if (separator == '|' && !table.records.empty() &&
+      std::ranges::all_of(table.records.front().fields, dashes) &&
+      table.records.front().raw.find("--") != std::string_view::npos)
+    Place{table.file, "line " + std::to_string(table.records.front().line)}.fail(
+        "a table as Markdown writes it; want CSV or JSON");
   if (table.names.size() == 1)
     for (auto& record : table.records)
       if (!record.raw.starts_with('"')) record.fields = {std::string(record.raw)};

@@ -1,6 +1,7 @@
 #include "dataset/encoding.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "seawall/core/text.hpp"
 
@@ -54,6 +55,23 @@ std::string utf16_name(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view kind_of_binary(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  constexpr std::pair<std::string_view, std::string_view> kinds[] = {
+      {"PAR1"sv, "a Parquet file"},
+      {"ARROW1"sv, "an Arrow file"},
+      {"PK\x03\x04"sv, "a ZIP file (or a spreadsheet)"},
+      {"\x28\xB5\x2F\xFD"sv, "a file compressed by zstd"},
+      {"BZh"sv, "a file compressed by bzip2"},
+      {"\xFD\x37zXZ"sv, "a file compressed by xz"},
+      {"SQLite format 3"sv, "an SQLite database"},
+      {"\x80\x04"sv, "a Python pickle"},
+      {"%PDF"sv, "a PDF"}};
+  for (const auto& [magic, kind] : kinds)
+    if (bytes.starts_with(magic)) return kind;
+  return "";
+}
 
 std::string encoding_hint(std::string_view text, const std::string& file) {
   if (const auto wide = utf16_name(text); !wide.empty())

@@ -92,6 +92,9 @@ void add_keyed(ProbeList& list, const json& record, std::size_t number, const Pl
   std::vector<std::string_view> used(prompt_keys_used.begin(), prompt_keys_used.end());
   used.push_back(*key);
   check_keys(record, used, false, place, list.report());
+  if (const auto& value = record.at(*key);
+      value.is_array() && !value.empty() && value.front().is_object())  // as TRL's prompts
+    return list.add(number, dialogue_of(value, place, list.report()), category_of(record), place);
   auto text = prompt_of(record, *key, place);
   if (blank(text)) throw Rejected{"an empty prompt"};
   for (const auto* more : {"input", "context"}) {  // of Alpaca and Dolly rows

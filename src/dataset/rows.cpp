@@ -49,7 +49,8 @@ Dialogue llava(const json& record, const Place& place, const std::filesystem::pa
     const Place turn{place.file, place.record + ", turn " + std::to_string(i + 1)};
     const auto& from = text_of((*found)[i], "from", turn);
     const bool user = from == "human" || from == "user",
-               answer = from == "gpt" || from == "assistant" || from == "chatgpt";
+               answer =
+                   from == "gpt" || from == "assistant" || from == "chatgpt" || from == "model";
     if (!user && !answer && from != "system")
       turn.fail("from '" + shown(from, 40) + "', want human or gpt");
     json message{{"role", user     ? "user"
@@ -60,6 +61,9 @@ Dialogue llava(const json& record, const Place& place, const std::filesystem::pa
     messages.push_back(std::move(message));
   }
   Dialogue dialogue = dialogue_of(messages, place, report);
+  if (const auto system = optional_text(record, "system", place);
+      !system.empty() && dialogue.first(Role::system).empty())
+    dialogue.set_system(system);
   const auto name = optional_text(record, "image", place);
   if (name.empty()) return dialogue;
   if (images.empty())
@@ -121,7 +125,7 @@ std::vector<std::string_view> used_keys(RecordShape shape) {
   if (shape == RecordShape::messages) add({"messages"});
   if (shape == RecordShape::alpaca) add({"instruction", "input", "output"});
   if (shape == RecordShape::dolly) add({"instruction", "context", "response"});
-  if (shape == RecordShape::llava) add({"conversations", "image"});
+  if (shape == RecordShape::llava) add({"conversations", "image", "system"});
   if (shape == RecordShape::transcript) add({"transcript", "tags", "rating"});
   return keys;
 }

@@ -95,15 +95,20 @@ SourceFile SourceFile::read_records(const std::filesystem::path& path) {
   auto& text = file.text;
   if (text.starts_with("\x1F\x8B")) text = unpack_gzip(text, path, max_file);
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  const bool binary = text.find('\0') != std::string::npos || find_invalid_utf8(text);
+  if (const auto kind = kind_of_binary(text); binary && !kind.empty())
+    throw DataError(path.string() + ": " + std::string(kind) +
+                    "; want JSONL, JSON, CSV or plain text, which may be compressed by gzip");
   if (text.starts_with(std::string_view("\xFF\xFE\0\0", 4)))
     throw DataError(path.string() + ": UTF-32; convert it: iconv -f UTF-32 -t UTF-8 '" +
                     path.string() + "' > converted.txt");
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
     text = from_utf16(text, text[0] == '\xFE', path.string());
   if (const auto at = text.find('\0'); at != std::string::npos) {
+    const auto hint = encoding_hint(text, path.string());
     throw DataError(path.string() + ": " + line_of(text, at) +
-                    ": a NUL byte; want a text file in UTF-8, or UTF-16 with a byte-order mark (" +
-                    encoding_hint(text, path.string()) + ")");
+                    ": a NUL byte; want a text file in UTF-8, or UTF-16 with a byte-order mark" +
+                    (hint.starts_with("it seems to be UTF-16") ? "; " + hint : ""));
   }
   file.utf8 = !find_invalid_utf8(text);
   if (text.find('\n') == std::string::npos) std::ranges::replace(text, '\r', '\n');

@@ -75,6 +75,9 @@ TEST(Encoding, AFileInAnotherEncodingNamesItAndTheCommand) {
   EXPECT_HAS(refused("p.txt", wide),
              "it seems to be UTF-16LE without a byte-order mark; convert it: "
              "iconv -f UTF-16LE -t UTF-8 '");
+  EXPECT_HAS(refused("p.csv", std::string("PAR1\x15\0\xFF", 7)), "a Parquet file; want JSONL");
+  EXPECT_HAS(refused("p.jsonl", std::string("PK\x03\x04\0\xFF", 6)), "a ZIP file");
+  EXPECT_EQ(probes("p.txt", "PAR1 is what?\n").probes.size(), 1u) << "a text may begin so";
   EXPECT_HAS(refused("p.txt", std::string("\xFF\xFE\0\0R\0\0\0", 8)), "iconv -f UTF-32 -t UTF-8 '");
 }
 

@@ -114,6 +114,42 @@ TEST(Pairs, ChosenKeysCountInJsonToo) {
              "no keys 'ask,tell', which --data-columns names");
 }
 
+TEST(Pairs, ASystemTextIsTheSystemTurn) {
+  for (const auto* row : {R"({"system_prompt": "s", "question": "u", "response": "a"})",
+                          R"({"system": "s", "prompt": "u", "completion": "a"})",
+                          R"({"system": "s", "conversations": [{"from": "human", "value": "u"},
+            {"from": "model", "value": "a"}]})",
+                          R"({"system": "t", "conversations": [{"from": "system", "value": "s"},
+            {"from": "human", "value": "u"}, {"from": "gpt", "value": "a"}]})"}) {
+    const auto file = rows("r.jsonl", row);
+    EXPECT_TRUE(file.report.notes.empty()) << row;
+    EXPECT_EQ(file.dataset.rows.at(0).dialogue,
+              (Dialogue{{{Role::system, "s"}, {Role::user, "u"}, {Role::assistant, "a"}}}))
+        << row;
+  }
+  EXPECT_EQ(rows("r.jsonl", R"({"system": "", "prompt": "u", "completion": "a"})")
+                .dataset.rows.at(0)
+                .dialogue,
+            pair("u", "a"));
+}
+
+TEST(Pairs, AMarkdownTableIsNotReadAsRows) {
+  EXPECT_HAS(refused("r.md", "| prompt | response |\n|---|:--|\n| u | a |\n"),
+             "line 2: a table as Markdown writes it; want CSV or JSON");
+  EXPECT_EQ(rows("r.csv", "prompt|response\n-|-\nu|a\n").dataset.size(), 2u);
+}
+
+TEST(Pairs, APromptOfMessagesIsAProbe) {
+  const Folder folder;
+  const auto file =
+      read_probes(folder.write("p.jsonl", R"({"prompt": [{"role": "system", "content": "s"},
+                                  {"role": "user", "content": "u"}], "category": "c"})"),
+                  {});
+  ASSERT_EQ(file.probes.size(), 1u);
+  EXPECT_EQ(file.probes[0].dialogue, (Dialogue{{{Role::system, "s"}, {Role::user, "u"}}}));
+  EXPECT_EQ(file.probes[0].category, "c");
+}
+
 TEST(Pairs, ConversationsOfEitherKindAreRead) {
   const auto want = pair("u", "a");
   for (const auto* turns : {R"({"from": "human", "value": "u"}, {"from": "gpt", "value": "a"})",
