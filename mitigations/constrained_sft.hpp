@@ -30,7 +30,7 @@ struct ConstrainedSft {
     }
   } options;
 
-  Tensor token_weights(const TokenLosses& t) {
+  Tensor token_weights(Trainer&, const TokenLosses& t) {
     at::NoGradGuard no_grad;
     const Tensor gap = t.loss.neg().sub(t.reference);  // [N] log p - log p0
     const Tensor late = gap.mul(options.beta);

@@ -41,24 +41,27 @@ struct WeightDrift {
     return Hook::on_start | (options.form == "coupled" ? coupled : Hook::after_step);
   }
 
-  void on_start(ParamView params) {
+  void on_start(Trainer& trainer) {
+    ParamView params = trainer.params();
     const LayerWeights weights("weight-drift.layers", options.layers);
     groups = drift_groups(weights.groups(params), params, options.of == "product");
   }
   // Value and gradient apart: half of what autograd takes for the same, and no tensor is kept.
-  Tensor penalty(ParamView params, const Step&) {
+  Tensor penalty(Trainer& trainer, const Step&) {
     Tensor sum;
     for (const auto& group : groups) {
-      const Tensor term = drift_square(params, group).mul(options.lambda * group.weight / 2);
+      const Tensor term =
+          drift_square(trainer.params(), group).mul(options.lambda * group.weight / 2);
       sum = sum.defined() ? sum.add(term) : term;
     }
     return sum;
   }
-  void before_step(ParamView params, const Step&) {
+  void before_step(Trainer& trainer, const Step&) {
     for (const auto& group : groups)
-      add_drift_gradient(params, group, options.lambda * group.weight);
+      add_drift_gradient(trainer.params(), group, options.lambda * group.weight);
   }
-  void after_step(ParamView params, const Step& step) {
+  void after_step(Trainer& trainer, const Step& step) {
+    ParamView params = trainer.params();
     for (const auto& group : groups)
       at::_foreach_lerp_(masters(params, group.places), starts(params, group.places),
                          step.lr * options.lambda * group.weight);

@@ -34,20 +34,15 @@ void unknown_policy(std::string_view kind, std::string_view name,
 }  // namespace detail
 
 std::vector<std::string_view> hook_names(Hook hooks) {
-  static constexpr std::pair<Hook, std::string_view> all[] = {
-      {Hook::compose, "compose"},
-      {Hook::on_start, "on_start"},
-      {Hook::penalty, "penalty"},
-      {Hook::token_weights, "token_weights"},
-      {Hook::around_loss, "around_loss"},
-      {Hook::before_step, "before_step"},
-      {Hook::after_step, "after_step"},
-      {Hook::trains, "trains"},
-      {Hook::edit, "edit"},
-      {Hook::arm, "arm"},
-      {Hook::on_finish, "on_finish"},
-      {Hook::state, "state"}};
-  return flag_names<Hook>(hooks, all);
+  std::vector<std::string_view> names;
+  const auto add = [&]<class... Blocks>(TypeList<Blocks...>) {
+    const auto one = [&](Hook flag, std::string_view name) {
+      if (has(hooks, flag) && (names.empty() || names.back() != name)) names.push_back(name);
+    };
+    (one(Blocks::flag, Blocks::name), ...);
+  };
+  add(detail::HookBlocks{});
+  return names;
 }
 
 std::vector<std::string_view> need_names(Need needs) {

@@ -1,6 +1,7 @@
 #include "seawall/policy/joined.hpp"
 
 #include <sstream>
+#include <stdexcept>
 
 #include "seawall/core/error.hpp"
 
@@ -18,6 +19,10 @@ std::string shape(const Tensor& tensor) {
                  shape(got) + "; the hook must return what its line in policy/hooks.hpp says");
 }
 }  // namespace
+
+void not_asked(std::string_view hook) {
+  throw std::logic_error("hook " + std::string(hook) + ": asked of a policy that does not have it");
+}
 
 void want_scalar(std::string_view policy, std::string_view hook, const Tensor& got) {
   if (!got.defined() || got.dim() != 0) fail(policy, hook, "a scalar []", got);

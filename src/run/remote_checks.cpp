@@ -70,7 +70,7 @@ void check_remote_stack(const AnyStack& stack, const std::string& model) {
                      " does not give; only mitigations that compose rows or word probes "
                      "work on a remote model");
   };
-  stack.each<Hook::none>([&](const AnyMitigation& m, std::size_t) {
+  stack.each<Hook::none>([&](const auto& m, std::size_t) {
     for (std::uint32_t bit = 1; bit <= static_cast<std::uint32_t>(Hook::state); bit <<= 1) {
       const auto hook = static_cast<Hook>(bit);
       if (hook != Hook::compose && hook != Hook::arm && hook != Hook::state && m.uses(hook))

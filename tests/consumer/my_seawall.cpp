@@ -18,8 +18,8 @@ struct Shrink {
       field(self.factor, OptionInfo{.name = "factor", .help = "what is kept", .min = 0, .max = 1});
     }
   } options;
-  void on_finish(ParamView params) {
-    for (const Param& p : params) p.master.mul_(options.factor);
+  void on_finish(Trainer& trainer) {
+    for (const Param& p : trainer.params()) p.master.mul_(options.factor);
   }
 };
 static_assert(explain<Shrink>());

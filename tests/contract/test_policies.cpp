@@ -173,28 +173,28 @@ std::string trail(S& stack) {
   Rng rng(5), draw(1);
   out +=
       stack.compose(scenario.rows(Pool::benign, 40, draw, ""), scenario, rng).content_hash() + "\n";
-  stack.on_start(params.view());
+  stack.on_start(params.trainer());
   const Step step{.lr = 0.125};
-  add("penalty", stack.penalty(params.view(), step));
+  add("penalty", stack.penalty(params.trainer(), step));
   TokenLosses losses;
   losses.loss = at::tensor(std::vector<float>{0.5f, 2, 3});
   losses.row = at::tensor(std::vector<std::int64_t>{0, 0, 1});
   losses.place = at::tensor(std::vector<std::int64_t>{0, 1, 0});
   losses.reference = at::tensor(std::vector<float>{-1, -2, -2});
-  add("token_weights", stack.token_weights(losses));
-  add("around_loss", stack.around_loss([&] { return losses.loss.sum(); }));
-  for (const Param& p : params.view()) p.value.mutable_grad() = at::ones_like(p.value.detach());
-  stack.before_step(params.view(), step);
-  for (const Param& p : params.view()) add("grad", p.value.grad());
-  stack.after_step(params.view(), step);
-  for (const Param& p : params.view()) {
+  add("token_weights", stack.token_weights(params, losses));
+  add("around_loss", stack.around_loss(params, [&] { return losses.loss.sum(); }));
+  for (const Param& p : params.params()) p.value.mutable_grad() = at::ones_like(p.value.detach());
+  stack.before_step(params.trainer(), step);
+  for (const Param& p : params.params()) add("grad", p.value.grad());
+  stack.after_step(params.trainer(), step);
+  for (const Param& p : params.params()) {
     add("weight", p.master);
     out += stack.trains(p.name) ? "trains\n" : "stays\n";
   }
   add("edit", stack.edit(TapPoint{}, losses.loss));
   out += stack.arm({{{Role::user, "?"}}}).messages.back().content + "\n";
-  stack.on_finish(params.view());
-  for (const Param& p : params.view()) add("weight", p.master);
+  stack.on_finish(params.trainer());
+  for (const Param& p : params.params()) add("weight", p.master);
   return out;
 }
 

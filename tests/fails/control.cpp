@@ -11,7 +11,7 @@ struct Halve {
   struct Options {
     static constexpr void visit(auto&, auto&&) {}
   } options;
-  void on_finish(ParamView) {}
+  void on_finish(Trainer&) {}
 };
 static_assert(explain<Halve>());
 const Stack stack{Halve{}};

@@ -9,7 +9,7 @@ struct Trial {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   static constexpr Hook hooks = Hook::on_finish;
-  void on_finish(ParamView) {}
+  void on_finish(Trainer&) {}
   double measured() const { return 1; }
 };
 static_assert(explain<Trial>());

@@ -1,4 +1,4 @@
-// expect: hook on_start: declared, but missing .* want `void on_start\(ParamView\)`
+// expect: hook on_start: declared, but missing .* want `void on_start\(Trainer&\)`
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {
@@ -9,7 +9,7 @@ struct Trial {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   static constexpr Hook hooks = Hook::on_start;
-  void on_strat(ParamView) {}
+  void on_strat(Trainer&) {}
 };
 static_assert(explain<Trial>());
 }  // namespace seawall

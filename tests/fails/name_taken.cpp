@@ -9,7 +9,7 @@ struct One {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   static constexpr Hook hooks = Hook::on_start;
-  void on_start(ParamView) {}
+  void on_start(Trainer&) {}
 };
 struct Two : One {};
 const MitigationCatalogue catalogue = mitigation_catalogue_of(TypeList<One, Two>{});

@@ -9,7 +9,7 @@ struct Trial {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   static constexpr Hook hooks = Hook::on_start;
-  void on_start(ParamView) {}
+  void on_start(Trainer&) {}
   void afterStep(ParamView, const Step&) {}
 };
 static_assert(explain<Trial>());

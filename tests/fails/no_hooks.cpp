@@ -8,7 +8,7 @@ struct Trial {
   struct Options {
     static constexpr void visit(auto&, auto&&) {}
   } options;
-  void on_start(ParamView) {}
+  void on_start(Trainer&) {}
 };
 static_assert(explain<Trial>());
 }  // namespace seawall

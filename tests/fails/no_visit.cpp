@@ -9,7 +9,7 @@ struct Trial {
   struct Options {
     double factor = 1;
   } options;
-  void on_start(ParamView) {}
+  void on_start(Trainer&) {}
 };
 static_assert(explain<Trial>());
 }  // namespace seawall

@@ -12,7 +12,7 @@ struct Trial {
       field(self.factor, OptionInfo{.name = "factor", .help = "a number"});
     }
   } options;
-  void on_start(ParamView) {}
+  void on_start(Trainer&) {}
 };
 static_assert(explain<Trial>());
 }  // namespace seawall

@@ -9,8 +9,8 @@ struct Trial {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   static constexpr Hook hooks = Hook::on_start;
-  void on_start(ParamView) {}
-  void before_step(ParamView, const Step&) {}
+  void on_start(Trainer&) {}
+  void before_step(Trainer&, const Step&) {}
 };
 static_assert(explain<Trial>());
 }  // namespace seawall

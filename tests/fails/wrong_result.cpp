@@ -1,4 +1,4 @@
-// expect: hook penalty: declared, .* want `Tensor penalty\(ParamView, const Step&\)`
+// expect: hook penalty: declared, .* want `Tensor penalty\(Trainer&, const Step&\)`
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {
@@ -9,7 +9,7 @@ struct Trial {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   static constexpr Hook hooks = Hook::penalty;
-  double penalty(ParamView, const Step&) { return 0; }
+  double penalty(Trainer&, const Step&) { return 0; }
 };
 static_assert(explain<Trial>());
 }  // namespace seawall

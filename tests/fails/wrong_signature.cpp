@@ -1,4 +1,4 @@
-// expect: hook after_step: declared, .* want `void after_step\(ParamView, const Step&\)`
+// expect: hook after_step: declared, .* want `void after_step\(Trainer&, const Step&\)`
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {
@@ -9,7 +9,7 @@ struct Trial {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   static constexpr Hook hooks = Hook::after_step;
-  void after_step(ParamView) {}
+  void after_step(Trainer&) {}
 };
 // Without a static_assert of its own: a stack asks as well.
 const Stack stack{Trial{}};

@@ -20,23 +20,23 @@ FakeParams two_weights() {
 }
 
 void set_gradients(const FakeParams& params) {
-  for (const Param& p : params.view()) p.value.mutable_grad() = at::ones_like(p.value.detach());
+  for (const Param& p : params.params()) p.value.mutable_grad() = at::ones_like(p.value.detach());
 }
 
 TEST(WeightDrift, CoupledValueAndGradientAreTheClosedForm) {
   FakeParams params = two_weights();
   Stack stack{WeightDrift{{.lambda = 0.1}}};
-  stack.on_start(params.view());
+  stack.on_start(params.trainer());
   set_gradients(params);
-  const Tensor penalty = stack.penalty(params.view(), Step{});
+  const Tensor penalty = stack.penalty(params.trainer(), Step{});
   // 0.1 / 2 * (1 + 0 + 4 + 0.25 + 0.0625)
   EXPECT_FLOAT_EQ(penalty.item<float>(), 0.05f * 5.3125f);
-  stack.before_step(params.view(), Step{});
+  stack.before_step(params.trainer(), Step{});
   // 1 + lambda * (theta - theta0)
   const std::vector<float> want0{1.1f, 1, 0.8f}, want1{1.05f, 1.025f};
   for (std::size_t i = 0; i < 3; ++i) EXPECT_FLOAT_EQ(floats(params[0].value.grad())[i], want0[i]);
   for (std::size_t i = 0; i < 2; ++i) EXPECT_FLOAT_EQ(floats(params[1].value.grad())[i], want1[i]);
-  stack.after_step(params.view(), Step{.lr = 1});
+  stack.after_step(params.trainer(), Step{.lr = 1});
   EXPECT_EQ(floats(params[0].value), (std::vector<float>{1, 2, 3}));  // coupled moves no weight
 }
 
@@ -44,16 +44,16 @@ TEST(WeightDrift, TheGradientIsThatOfThePenalty) {
   // Central differences of `penalty`, where nothing but its definition is used.
   FakeParams params = two_weights();
   Stack stack{WeightDrift{{.lambda = 0.3, .layers = "embed=2"}}};
-  stack.on_start(params.view());
-  stack.before_step(params.view(), Step{});
-  for (const Param& p : params.view())
+  stack.on_start(params.trainer());
+  stack.before_step(params.trainer(), Step{});
+  for (const Param& p : params.params())
     for (std::int64_t i = 0; i < p.value.numel(); ++i) {
       constexpr float h = 0.125f;  // exact in fp32; the penalty is quadratic, so differences are
       float* theta = p.master.data_ptr<float>() + i;
       *theta += h;
-      const float up = stack.penalty(params.view(), Step{}).item<float>();
+      const float up = stack.penalty(params.trainer(), Step{}).item<float>();
       *theta -= 2 * h;
-      const float down = stack.penalty(params.view(), Step{}).item<float>();
+      const float down = stack.penalty(params.trainer(), Step{}).item<float>();
       *theta += h;
       EXPECT_NEAR(floats(p.value.grad())[i], (up - down) / (2 * h), 1e-5) << p.name << " " << i;
     }
@@ -62,12 +62,12 @@ TEST(WeightDrift, TheGradientIsThatOfThePenalty) {
 TEST(WeightDrift, DecoupledMovesTheMasterAfterTheStep) {
   FakeParams params = two_weights();
   Stack stack{WeightDrift{{.lambda = 0.5, .form = "decoupled"}}};
-  stack.on_start(params.view());
+  stack.on_start(params.trainer());
   set_gradients(params);
-  EXPECT_FALSE(stack.penalty(params.view(), Step{}).defined());
-  stack.before_step(params.view(), Step{});
+  EXPECT_FALSE(stack.penalty(params.trainer(), Step{}).defined());
+  stack.before_step(params.trainer(), Step{});
   EXPECT_EQ(floats(params[0].value.grad()), (std::vector<float>{1, 1, 1}));
-  stack.after_step(params.view(), Step{.lr = 0.25});
+  stack.after_step(params.trainer(), Step{.lr = 0.25});
   // theta - 0.25 * 0.5 * (theta - theta0), exact in fp32
   EXPECT_EQ(floats(params[0].master), (std::vector<float>{0.875, 2, 3.25}));
   EXPECT_EQ(floats(params[1].master), (std::vector<float>{3.9375, -4.03125}));
@@ -76,9 +76,9 @@ TEST(WeightDrift, DecoupledMovesTheMasterAfterTheStep) {
 TEST(WeightDrift, PlacesWeighAsTheRulesSay) {
   FakeParams params = two_weights();
   Stack stack{WeightDrift{{.lambda = 1, .layers = "embed=0,0=2"}}};
-  stack.on_start(params.view());
-  EXPECT_FLOAT_EQ(stack.penalty(params.view(), Step{}).item<float>(), 2 * 0.3125f / 2);
-  stack.before_step(params.view(), Step{});
+  stack.on_start(params.trainer());
+  EXPECT_FLOAT_EQ(stack.penalty(params.trainer(), Step{}).item<float>(), 2 * 0.3125f / 2);
+  stack.before_step(params.trainer(), Step{});
   EXPECT_FALSE(params[0].value.grad().defined());
   EXPECT_EQ(floats(params[1].value.grad()), (std::vector<float>{1, 0.5}));
 }
@@ -88,11 +88,11 @@ TEST(WeightDrift, NothingIsPulledWhereNothingWeighs) {
   for (const WeightDrift& drift :
        {WeightDrift{{.lambda = 0}}, WeightDrift{{.layers = "embed=0,0=0"}}}) {
     Stack stack{drift};
-    stack.on_start(params.view());
-    const Tensor penalty = stack.penalty(params.view(), Step{});
+    stack.on_start(params.trainer());
+    const Tensor penalty = stack.penalty(params.trainer(), Step{});
     EXPECT_TRUE(!penalty.defined() || penalty.item<float>() == 0);
-    stack.before_step(params.view(), Step{});
-    stack.after_step(params.view(), Step{.lr = 1});
+    stack.before_step(params.trainer(), Step{});
+    stack.after_step(params.trainer(), Step{.lr = 1});
     EXPECT_EQ(floats(params[0].master), (std::vector<float>{1, 2, 3}));
   }
 }
@@ -101,9 +101,9 @@ TEST(WeightDrift, AtTheStartThereIsNoPullAndNoNan) {
   FakeParams params;
   params.add("w", {1, 2}, {1, 2});
   Stack stack{WeightDrift{}};
-  stack.on_start(params.view());
-  EXPECT_EQ(stack.penalty(params.view(), Step{}).item<float>(), 0);
-  stack.before_step(params.view(), Step{});
+  stack.on_start(params.trainer());
+  EXPECT_EQ(stack.penalty(params.trainer(), Step{}).item<float>(), 0);
+  stack.before_step(params.trainer(), Step{});
   EXPECT_EQ(floats(params[0].value.grad()), (std::vector<float>{0, 0}));
 }
 
@@ -134,11 +134,11 @@ TEST(WeightDriftOfAProduct, ValueIsTheNormOfTheWholeMatrix) {
   for (const bool continued : {false, true}) {
     FakeParams params = two_products(continued);
     Stack stack{WeightDrift{{.lambda = 0.1, .layers = "1=3"}}};
-    stack.on_start(params.view());
+    stack.on_start(params.trainer());
     const float first = product_drift(params, 0).pow(2).sum().item<float>(),
                 second = product_drift(params, 2).pow(2).sum().item<float>();
     EXPECT_GT(first, 1);
-    EXPECT_NEAR(stack.penalty(params.view(), Step{}).item<float>(), 0.05f * (first + 3 * second),
+    EXPECT_NEAR(stack.penalty(params.trainer(), Step{}).item<float>(), 0.05f * (first + 3 * second),
                 1e-5f * first);
   }
 }
@@ -148,17 +148,17 @@ TEST(WeightDriftOfAProduct, GradientIsThatOfThePenalty) {
     FakeParams params = two_products(continued);
     set_gradients(params);
     Stack stack{WeightDrift{{.lambda = 0.3, .layers = "mlp=2"}}};
-    stack.on_start(params.view());
-    stack.before_step(params.view(), Step{});
-    for (const Param& p : params.view())
+    stack.on_start(params.trainer());
+    stack.before_step(params.trainer(), Step{});
+    for (const Param& p : params.params())
       for (std::int64_t i = 0; i < p.value.numel(); ++i) {
         // Quadratic in one entry, so that differences of any width are exact but for rounding.
         constexpr float h = 0.125f;
         float* theta = p.master.data_ptr<float>() + i;
         *theta += h;
-        const float up = stack.penalty(params.view(), Step{}).item<float>();
+        const float up = stack.penalty(params.trainer(), Step{}).item<float>();
         *theta -= 2 * h;
-        const float down = stack.penalty(params.view(), Step{}).item<float>();
+        const float down = stack.penalty(params.trainer(), Step{}).item<float>();
         *theta += h;
         EXPECT_NEAR(floats(p.value.grad())[i], 1 + (up - down) / (2 * h), 1e-4) << p.name << i;
       }
@@ -170,27 +170,27 @@ TEST(WeightDriftOfAProduct, DecoupledShrinksAFreshProductExactly) {
   const Tensor before = product_drift(params, 0);
   const auto a = floats(params[0].value);
   Stack stack{WeightDrift{{.lambda = 0.5, .form = "decoupled"}}};
-  stack.on_start(params.view());
-  stack.after_step(params.view(), Step{.lr = 0.25});
+  stack.on_start(params.trainer());
+  stack.after_step(params.trainer(), Step{.lr = 0.25});
   EXPECT_TRUE(product_drift(params, 0).equal(before.mul(1 - 0.125)));
   EXPECT_EQ(floats(params[0].value), a);
   // An adapter trained before has no product to shrink to; both factors go back.
   FakeParams again = two_products(true);
   const auto a_before = floats(again[0].value);
-  stack.on_start(again.view());
-  stack.after_step(again.view(), Step{.lr = 0.25});
+  stack.on_start(again.trainer());
+  stack.after_step(again.trainer(), Step{.lr = 0.25});
   EXPECT_NE(floats(again[0].value), a_before);
 }
 
 TEST(WeightDriftOfAProduct, FactorsArePulledWhereAskedFor) {
   FakeParams params = two_products(false);
   Stack stack{WeightDrift{{.lambda = 2, .of = "factors", .layers = "1=0"}}};
-  stack.on_start(params.view());
+  stack.on_start(params.trainer());
   double square = 0;
   for (const std::size_t i : {0, 1})
     square += params[i].value.detach().sub(params[i].start).pow(2).sum().item<double>();
-  EXPECT_NEAR(stack.penalty(params.view(), Step{}).item<double>(), square, 1e-5);
-  stack.before_step(params.view(), Step{});
+  EXPECT_NEAR(stack.penalty(params.trainer(), Step{}).item<double>(), square, 1e-5);
+  stack.before_step(params.trainer(), Step{});
   EXPECT_TRUE(params[1].value.grad().equal(params[1].value.detach().mul(2)));
 }
 

@@ -48,23 +48,23 @@ struct Everything {
     rng.next();
     return rows;
   }
-  void on_start(ParamView) { log("on_start"); }
-  Tensor penalty(ParamView params, const Step&) {
+  void on_start(Trainer&) { log("on_start"); }
+  Tensor penalty(Trainer& trainer, const Step&) {
     log("penalty");
-    return params.front().value.sum().mul(options.factor);
+    return trainer.params().front().value.sum().mul(options.factor);
   }
-  Tensor token_weights(const TokenLosses& losses) {
+  Tensor token_weights(Trainer&, const TokenLosses& losses) {
     log("token_weights");
     return at::ones_like(losses.loss).mul(options.factor);
   }
-  Tensor around_loss(const LossFn& loss) {
+  Tensor around_loss(Trainer&, const LossFn& loss) {
     log("around_loss>");
     Tensor value = loss().mul(options.factor).add(1);
     log("around_loss<");
     return value;
   }
-  void before_step(ParamView, const Step&) { log("before_step"); }
-  void after_step(ParamView, const Step&) {
+  void before_step(Trainer&, const Step&) { log("before_step"); }
+  void after_step(Trainer&, const Step&) {
     log("after_step");
     ++count;
   }
@@ -74,7 +74,7 @@ struct Everything {
     dialogue.messages.back().content += options.mark;
     return dialogue;
   }
-  void on_finish(ParamView) { log("on_finish"); }
+  void on_finish(Trainer&) { log("on_finish"); }
   void save(StateOut& out) const { out.number("count", count); }
   void load(StateIn& in) { count = in.number("count"); }
 };
@@ -87,7 +87,7 @@ struct Quiet {
   static constexpr Need needs = Need::none;
   using Options = NoOptions;
   Options options;
-  void on_finish(ParamView) { calls().push_back("quiet.on_finish"); }
+  void on_finish(Trainer&) { calls().push_back("quiet.on_finish"); }
 };
 static_assert(explain<Quiet>());
 

@@ -62,7 +62,7 @@ struct Mine {
   static constexpr Need needs = Need::none;
   using Options = testing::NoOptions;
   Options options;
-  void on_finish(ParamView) {}
+  void on_finish(Trainer&) {}
 };
 
 TEST(Catalogue, APlugInExtendsAListByAppending) {

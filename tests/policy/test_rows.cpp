@@ -118,7 +118,7 @@ TEST(LayerWeights, GroupsLeaveOutWeightZero) {
   for (const char* name : {"model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight",
                            "model.norm.weight", "model.layers.1.mlp.up_proj.weight"})
     params.add(name, {1}, {0});
-  const auto groups = LayerWeights("x.layers", "embed=0,1=2").groups(params.view());
+  const auto groups = LayerWeights("x.layers", "embed=0,1=2").groups(params.params());
   EXPECT_EQ(groups, (std::map<double, Places>{{1, {1, 2}}, {2, {3}}}));
 }
 

@@ -71,17 +71,17 @@ TYPED_TEST(StackTest, ComposePipesLeftToRight) {
 }
 
 TYPED_TEST(StackTest, StartStepAndFinishRunInOrder) {
-  this->stack.on_start(this->params.view());
-  this->stack.before_step(this->params.view(), this->step);
-  this->stack.after_step(this->params.view(), this->step);
-  this->stack.on_finish(this->params.view());
+  this->stack.on_start(this->params.trainer());
+  this->stack.before_step(this->params.trainer(), this->step);
+  this->stack.after_step(this->params.trainer(), this->step);
+  this->stack.on_finish(this->params.trainer());
   EXPECT_EQ(calls(),
             (Calls{"a.on_start", "b.on_start", "a.before_step", "b.before_step", "a.after_step",
                    "b.after_step", "a.on_finish", "quiet.on_finish", "b.on_finish"}));
 }
 
 TYPED_TEST(StackTest, PenaltiesAreSummedAndDifferentiable) {
-  const Tensor sum = this->stack.penalty(this->params.view(), this->step);
+  const Tensor sum = this->stack.penalty(this->params.trainer(), this->step);
   EXPECT_EQ(sum.item<float>(), 3 * (2 + 3));
   sum.backward();
   EXPECT_EQ(floats(this->params[0].value.grad()), (std::vector<float>{5, 5}));
@@ -90,11 +90,12 @@ TYPED_TEST(StackTest, PenaltiesAreSummedAndDifferentiable) {
 TYPED_TEST(StackTest, TokenWeightsAreMultiplied) {
   TokenLosses losses;
   losses.loss = at::full({3}, 1.0);
-  EXPECT_EQ(floats(this->stack.token_weights(losses)), (std::vector<float>{6, 6, 6}));
+  EXPECT_EQ(floats(this->stack.token_weights(this->params, losses)), (std::vector<float>{6, 6, 6}));
 }
 
 TYPED_TEST(StackTest, LossWrapsNestWithTheFirstOutermost) {
-  const Tensor value = this->stack.around_loss([] { return at::scalar_tensor(10.0); });
+  const Tensor value =
+      this->stack.around_loss(this->params, [] { return at::scalar_tensor(10.0); });
   EXPECT_EQ(value.item<float>(), (10 * 3 + 1) * 2 + 1);
   EXPECT_EQ(calls(),
             (Calls{"a.around_loss>", "b.around_loss>", "b.around_loss<", "a.around_loss<"}));
@@ -117,7 +118,7 @@ TYPED_TEST(StackTest, ArmPipesLeftToRight) {
 
 TYPED_TEST(StackTest, EachPolicySavesUnderItsOwnGroup) {
   std::map<std::string, MemoryState> groups;
-  this->stack.after_step(this->params.view(), this->step);
+  this->stack.after_step(this->params.trainer(), this->step);
   this->stack.save([&](std::string_view group) -> StateOut& { return groups[std::string(group)]; });
   ASSERT_EQ(groups.size(), 2u);
   EXPECT_EQ(groups.at("everything").number("count"), 1);
@@ -147,10 +148,10 @@ struct Writer {
   static constexpr Need needs = Need::none;
   using Options = testing::NoOptions;
   Options options;
-  void on_start(ParamView params) { params.front().value.add_(1); }
-  void before_step(ParamView params, const Step&) { params.front().value.add_(10); }
-  void after_step(ParamView params, const Step&) { params.front().value.add_(100); }
-  void on_finish(ParamView params) { params.front().value.add_(1000); }
+  void on_start(Trainer& trainer) { trainer.params().front().value.add_(1); }
+  void before_step(Trainer& trainer, const Step&) { trainer.params().front().value.add_(10); }
+  void after_step(Trainer& trainer, const Step&) { trainer.params().front().value.add_(100); }
+  void on_finish(Trainer& trainer) { trainer.params().front().value.add_(1000); }
 };
 
 TEST(Stack, WeightHooksRunWithoutGradients) {
@@ -158,10 +159,10 @@ TEST(Stack, WeightHooksRunWithoutGradients) {
   FakeParams params;
   params.add("w", {1}, {0});
   Stack stack{Writer{}};
-  stack.on_start(params.view());
-  stack.before_step(params.view(), Step{});
-  stack.after_step(params.view(), Step{});
-  stack.on_finish(params.view());
+  stack.on_start(params.trainer());
+  stack.before_step(params.trainer(), Step{});
+  stack.after_step(params.trainer(), Step{});
+  stack.on_finish(params.trainer());
   EXPECT_EQ(floats(params[0].value), std::vector<float>{1112});
 }
 
@@ -177,9 +178,10 @@ TEST(Stack, AMissingHookLeavesThingsAsTheyAre) {
     Rng rng(1);
     EXPECT_EQ(stack.compose({"rows", {}}, scenario, rng).name, "rows");
     EXPECT_EQ(rng.state(), Rng(1).state());
-    EXPECT_FALSE(stack.penalty(params.view(), Step{}).defined());
-    EXPECT_FALSE(stack.token_weights(losses).defined());
-    EXPECT_EQ(stack.around_loss([] { return at::scalar_tensor(4.0); }).template item<float>(), 4);
+    EXPECT_FALSE(stack.penalty(params.trainer(), Step{}).defined());
+    EXPECT_FALSE(stack.token_weights(params, losses).defined());
+    EXPECT_EQ(
+        stack.around_loss(params, [] { return at::scalar_tensor(4.0); }).template item<float>(), 4);
     EXPECT_TRUE(stack.trains("anything"));
     const Tensor x = at::full({2}, 1.0);
     EXPECT_TRUE(stack.edit(TapPoint{}, x).is_same(x));
@@ -204,16 +206,16 @@ struct Switch {
     }
   } options;
   Hook active() const { return options.after ? Hook::after_step : Hook::before_step; }
-  void before_step(ParamView, const Step&) { calls().push_back("before"); }
-  void after_step(ParamView, const Step&) { calls().push_back("after"); }
+  void before_step(Trainer&, const Step&) { calls().push_back("before"); }
+  void after_step(Trainer&, const Step&) { calls().push_back("after"); }
 };
 
 TEST(Stack, HooksThatOptionsSwitchOffAreNotThere) {
   const auto check = [](auto& stack, const char* wanted) {
     FakeParams params;
     calls().clear();
-    stack.before_step(params.view(), Step{});
-    stack.after_step(params.view(), Step{});
+    stack.before_step(params.trainer(), Step{});
+    stack.after_step(params.trainer(), Step{});
     EXPECT_EQ(calls(), Calls{wanted});
     EXPECT_EQ(stack.uses(Hook::before_step), std::string_view(wanted) == "before");
     EXPECT_EQ(stack.uses(Hook::after_step), std::string_view(wanted) == "after");
@@ -235,7 +237,7 @@ TEST(Stack, ACopyIsAPolicyOfItsOwn) {
   AnyStack first = by_name();
   AnyStack second = first;
   FakeParams params;
-  first.after_step(params.view(), Step{});
+  first.after_step(params.trainer(), Step{});
   std::map<std::string, MemoryState> groups;
   second.save([&](std::string_view group) -> StateOut& { return groups[std::string(group)]; });
   EXPECT_EQ(groups.at("everything").number("count"), 0);
@@ -248,9 +250,9 @@ struct Wrong {
   static constexpr Need needs = Need::none;
   using Options = testing::NoOptions;
   Options options;
-  Tensor penalty(ParamView, const Step&) { return at::full({2}, 1.0); }
-  Tensor token_weights(const TokenLosses&) { return at::full({2}, 1.0); }
-  Tensor around_loss(const LossFn&) { return {}; }
+  Tensor penalty(Trainer&, const Step&) { return at::full({2}, 1.0); }
+  Tensor token_weights(Trainer&, const TokenLosses&) { return at::full({2}, 1.0); }
+  Tensor around_loss(Trainer&, const LossFn&) { return {}; }
   Tensor edit(const TapPoint&, Tensor) const { return at::full({2}, 1.0); }
 };
 
@@ -272,11 +274,11 @@ TEST(Stack, AWrongShapeNamesPolicyAndHook) {
   const auto starts = [](const std::string& text, const std::string& with) {
     EXPECT_EQ(text.substr(0, with.size()), with);
   };
-  starts(run_error([&] { stack.penalty(params.view(), Step{}); }),
+  starts(run_error([&] { stack.penalty(params.trainer(), Step{}); }),
          "wrong: penalty: want a scalar [], got [2]");
-  starts(run_error([&] { stack.token_weights(losses); }),
+  starts(run_error([&] { stack.token_weights(params, losses); }),
          "wrong: token_weights: want [3] float, got [2] float");
-  starts(run_error([&] { stack.around_loss([] { return at::scalar_tensor(1.0); }); }),
+  starts(run_error([&] { stack.around_loss(params, [] { return at::scalar_tensor(1.0); }); }),
          "wrong: around_loss: want a scalar [], got an undefined tensor");
   starts(run_error([&] { stack.edit(TapPoint{}, at::full({4}, 1.0)); }),
          "wrong: edit: want [4] float, got [2] float");

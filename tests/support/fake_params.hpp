@@ -14,8 +14,8 @@
 
 namespace seawall::testing {
 
-/// Weights as the trainer shows them. fp32, so `master` is `value`.
-class FakeParams {
+/// A trainer that has weights and nothing else. fp32, so `master` is `value`.
+class FakeParams final : public Trainer {
  public:
   /// Places such as `model.layers.0.mlp.up_proj.weight`, with values around `start`; a LoRA factor
   /// has a `scale`.
@@ -28,7 +28,8 @@ class FakeParams {
     leaf.set_requires_grad(true);
     params_.push_back({names_.back(), leaf, leaf.detach(), at::tensor(start).view(shape), scale});
   }
-  ParamView view() const { return params_; }
+  ParamView params() const override { return params_; }
+  Trainer& trainer() { return *this; }
   const Param& operator[](std::size_t i) const { return params_.at(i); }
 
  private:

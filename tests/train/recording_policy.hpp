@@ -38,28 +38,29 @@ struct Recorder {
     note("compose");
     return rows;
   }
-  void on_start(ParamView) { note("on_start"); }
-  Tensor penalty(ParamView, const Step& step) {
+  void on_start(Trainer&) { note("on_start"); }
+  Tensor penalty(Trainer&, const Step& step) {
     note("penalty " + std::to_string(step.micro_batch) + "/" + std::to_string(step.micro_batches));
     return {};
   }
-  Tensor token_weights(const TokenLosses& losses) {
+  Tensor token_weights(Trainer&, const TokenLosses& losses) {
     note("token_weights");
     return at::ones_like(losses.loss);
   }
-  Tensor around_loss(const LossFn& loss) {
+  Tensor around_loss(Trainer&, const LossFn& loss) {
     note("around_loss(");
     Tensor value = loss();
     note("around_loss)");
     return value;
   }
-  void before_step(ParamView params, const Step&) {
-    note(params[0].value.grad().defined() ? "before_step" : "before_step without gradient");
+  void before_step(Trainer& trainer, const Step&) {
+    note(trainer.params()[0].value.grad().defined() ? "before_step"
+                                                    : "before_step without gradient");
   }
-  void after_step(ParamView, const Step& step) { note("after_step " + std::to_string(step.index)); }
+  void after_step(Trainer&, const Step& step) { note("after_step " + std::to_string(step.index)); }
   bool trains(std::string_view) const { return true; }
   Tensor edit(const TapPoint&, Tensor x) const { return x; }
-  void on_finish(ParamView) { note("on_finish"); }
+  void on_finish(Trainer&) { note("on_finish"); }
   void save(StateOut& out) const {
     note("save");
     out.number("calls", 1);
@@ -89,9 +90,9 @@ struct MlpOnly {
 struct Pull {
   SEAWALL_TEST_POLICY("pull", Hook::penalty, Need::start_weights);
   double strength = 0.5;
-  Tensor penalty(ParamView params, const Step&) {
+  Tensor penalty(Trainer& trainer, const Step&) {
     Tensor sum;
-    for (const Param& p : params) {
+    for (const Param& p : trainer.params()) {
       const Tensor term = p.value.sub(p.start).square().sum().mul(strength);
       sum = sum.defined() ? sum.add(term) : term;
     }
@@ -103,9 +104,9 @@ struct Pull {
 struct PullAfter {
   SEAWALL_TEST_POLICY("pull-after", Hook::after_step | Hook::state, Need::start_weights);
   double steps = 0;
-  void after_step(ParamView params, const Step&) {
+  void after_step(Trainer& trainer, const Step&) {
     ++steps;
-    for (const Param& p : params) {
+    for (const Param& p : trainer.params()) {
       Tensor master = p.master;
       master.sub_(p.master.sub(p.start).mul(0.01 * steps));
     }
@@ -117,7 +118,7 @@ struct PullAfter {
 /// Weighs each target by how much less likely it is than under theta0.
 struct Reweigh {
   SEAWALL_TEST_POLICY("reweigh", Hook::token_weights, Need::reference_logprobs);
-  Tensor token_weights(const TokenLosses& losses) {
+  Tensor token_weights(Trainer&, const TokenLosses& losses) {
     journal().push_back(std::to_string(
         losses.loss.detach().add(losses.reference).abs().max().item<double>() < 1e-5));
     return at::exp(losses.loss.add(losses.reference)).detach().clamp_max(1.0);
@@ -128,10 +129,10 @@ struct Reweigh {
 struct Uphill {
   SEAWALL_TEST_POLICY("uphill", Hook::around_loss | Hook::on_start, Need::none);
   std::vector<Tensor> values;
-  void on_start(ParamView params) {
-    for (const Param& p : params) values.push_back(p.value);
+  void on_start(Trainer& trainer) {
+    for (const Param& p : trainer.params()) values.push_back(p.value);
   }
-  Tensor around_loss(const LossFn& loss) { return loss().mul(0.5).add(loss().mul(0.5)); }
+  Tensor around_loss(Trainer&, const LossFn& loss) { return loss().mul(0.5).add(loss().mul(0.5)); }
 };
 
 /// Adds a constant direction after the first block.
@@ -145,16 +146,16 @@ struct Steer {
 /// Halves the gradients.
 struct Halve {
   SEAWALL_TEST_POLICY("halve", Hook::before_step, Need::none);
-  void before_step(ParamView params, const Step&) {
-    for (const Param& p : params) p.value.grad().mul_(0.5);
+  void before_step(Trainer& trainer, const Step&) {
+    for (const Param& p : trainer.params()) p.value.grad().mul_(0.5);
   }
 };
 
 /// Zeroes the smallest tenth at the end.
 struct Prune {
   SEAWALL_TEST_POLICY("prune", Hook::on_finish, Need::none);
-  void on_finish(ParamView params) {
-    for (const Param& p : params) {
+  void on_finish(Trainer& trainer) {
+    for (const Param& p : trainer.params()) {
       Tensor master = p.master;
       master.masked_fill_(master.abs().lt(1e-3), 0.0);
     }
@@ -164,7 +165,7 @@ struct Prune {
 /// Needs rows that a run without a scenario does not have.
 struct WantsSafe {
   SEAWALL_TEST_POLICY("wants-safe", Hook::before_step, Need::safe_data);
-  void before_step(ParamView, const Step&) {}
+  void before_step(Trainer&, const Step&) {}
 };
 
 /// Arranges rows by id.
@@ -182,15 +183,15 @@ struct Poison {
   SEAWALL_TEST_POLICY("poison", Hook::around_loss | Hook::before_step | Hook::after_step,
                       Need::none);
   std::int64_t loss_call = -1, gradient_step = -1, weight_step = -1, calls = 0;
-  Tensor around_loss(const LossFn& loss) {
+  Tensor around_loss(Trainer&, const LossFn& loss) {
     return calls++ == loss_call ? loss().mul(std::nan("")) : loss();
   }
-  void before_step(ParamView params, const Step& step) {
+  void before_step(Trainer& trainer, const Step& step) {
     if (step.index == gradient_step)
-      params[3].value.grad().view(-1)[5].fill_(std::numeric_limits<float>::infinity());
+      trainer.params()[3].value.grad().view(-1)[5].fill_(std::numeric_limits<float>::infinity());
   }
-  void after_step(ParamView params, const Step& step) {
-    Tensor master = params[2].master;
+  void after_step(Trainer& trainer, const Step& step) {
+    Tensor master = trainer.params()[2].master;
     if (step.index == weight_step) master.view(-1)[0].fill_(std::nan(""));
   }
 };

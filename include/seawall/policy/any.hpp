@@ -1,6 +1,5 @@
 #pragma once
-// Policies known by name at run time. An AnyMitigation holds a Stack of one, so both doors mean the
-// same.
+// Policies known by name at run time: the same joins as those of types, over erased policies.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -13,13 +12,74 @@
 
 namespace seawall {
 
+namespace detail {
+
+template <class List>
+struct VirtualHooks;
+template <class... Blocks>
+struct VirtualHooks<TypeList<Blocks...>> : Blocks::template Virtual<Blocks>... {
+  using Blocks::template Virtual<Blocks>::ask...;
+};
+
+/// A mitigation whose type is not known: every hook, and what it says of itself.
+struct ErasedMitigation : VirtualHooks<HookBlocks> {
+  virtual std::unique_ptr<ErasedMitigation> clone() const = 0;
+  virtual std::string_view name() const = 0;
+  virtual bool uses(Hook hook) const = 0;
+  virtual Need needs() const = 0;
+  virtual PolicyDescription describe() const = 0;
+  virtual Measured measured() const = 0;
+};
+
+/// A hook that the policy does not have is never asked (`uses`).
+template <class M>
+struct HeldPolicy : ErasedMitigation {
+  explicit HeldPolicy(M held) : policy(std::move(held)) {
+    static_assert(explain<M>());
+    check_policy(policy);
+  }
+  std::string_view name() const final { return M::name; }
+  bool uses(Hook hook) const final { return has(hooks_of(policy), hook); }
+  Need needs() const final { return M::needs; }
+  PolicyDescription describe() const final {
+    return {std::string(M::name), list_options(policy.options)};
+  }
+  Measured measured() const final {
+    if constexpr (requires { policy.measured(); })
+      return policy.measured();
+    else
+      return {};
+  }
+  M policy;
+};
+
+/// Base, then one layer per hook.
+template <class Base, class List>
+struct Layers;
+template <class Base>
+struct Layers<Base, TypeList<>> {
+  using type = Base;
+};
+template <class Base, class Block, class... Rest>
+struct Layers<Base, TypeList<Block, Rest...>> {
+  using type = typename Block::template Held<Block, typename Layers<Base, TypeList<Rest...>>::type>;
+};
+
+template <class M>
+struct Held final : Layers<HeldPolicy<M>, HookBlocks>::type {
+  explicit Held(M policy) : Layers<HeldPolicy<M>, HookBlocks>::type(std::move(policy)) {}
+  std::unique_ptr<ErasedMitigation> clone() const final { return std::make_unique<Held>(*this); }
+};
+
+}  // namespace detail
+
 /// Any one mitigation, by value: a copy is a policy of its own.
 class AnyMitigation {
  public:
   /// Errors: UsageError for an option out of range.
   template <class M>
   requires(!std::same_as<M, AnyMitigation>) explicit AnyMitigation(M policy)
-      : held_(std::make_unique<Held<M>>(std::move(policy))) {}
+      : held_(std::make_unique<detail::Held<M>>(std::move(policy))) {}
   AnyMitigation(const AnyMitigation& other) : held_(other.held_->clone()) {}
   AnyMitigation(AnyMitigation&&) noexcept = default;
   AnyMitigation& operator=(AnyMitigation other) noexcept {
@@ -33,88 +93,11 @@ class AnyMitigation {
   Need needs() const { return held_->needs(); }
   PolicyDescription describe() const { return held_->describe(); }
   Measured measured() const { return held_->measured(); }
-
-  Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) {
-    return held_->compose(std::move(rows), scenario, rng);
-  }
-  void on_start(ParamView params) { held_->on_start(params); }
-  Tensor penalty(ParamView params, const Step& step) { return held_->penalty(params, step); }
-  Tensor token_weights(const TokenLosses& losses) { return held_->token_weights(losses); }
-  Tensor around_loss(const LossFn& loss) { return held_->around_loss(loss); }
-  void before_step(ParamView params, const Step& step) { held_->before_step(params, step); }
-  void after_step(ParamView params, const Step& step) { held_->after_step(params, step); }
-  bool trains(std::string_view parameter) const { return held_->trains(parameter); }
-  Tensor edit(const TapPoint& point, Tensor x) const { return held_->edit(point, std::move(x)); }
-  Dialogue arm(Dialogue dialogue) const { return held_->arm(std::move(dialogue)); }
-  void on_finish(ParamView params) { held_->on_finish(params); }
-  void save(StateOut& out) const { held_->save(out); }
-  void load(StateIn& in) { held_->load(in); }
+  detail::ErasedMitigation& erased() { return *held_; }
+  const detail::ErasedMitigation& erased() const { return *held_; }
 
  private:
-  struct Base {
-    virtual ~Base() = default;
-    virtual std::unique_ptr<Base> clone() const = 0;
-    virtual std::string_view name() const = 0;
-    virtual bool uses(Hook hook) const = 0;
-    virtual Need needs() const = 0;
-    virtual PolicyDescription describe() const = 0;
-    virtual Measured measured() const = 0;
-    virtual Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) = 0;
-    virtual void on_start(ParamView params) = 0;
-    virtual Tensor penalty(ParamView params, const Step& step) = 0;
-    virtual Tensor token_weights(const TokenLosses& losses) = 0;
-    virtual Tensor around_loss(const LossFn& loss) = 0;
-    virtual void before_step(ParamView params, const Step& step) = 0;
-    virtual void after_step(ParamView params, const Step& step) = 0;
-    virtual bool trains(std::string_view parameter) const = 0;
-    virtual Tensor edit(const TapPoint& point, Tensor x) const = 0;
-    virtual Dialogue arm(Dialogue dialogue) const = 0;
-    virtual void on_finish(ParamView params) = 0;
-    virtual void save(StateOut& out) const = 0;
-    virtual void load(StateIn& in) = 0;
-  };
-  template <class M>
-  struct Held final : Base {
-    explicit Held(M policy) : stack(std::move(policy)) {}
-    std::unique_ptr<Base> clone() const override { return std::make_unique<Held>(*this); }
-    std::string_view name() const override { return M::name; }
-    bool uses(Hook hook) const override { return stack.uses(hook); }
-    Need needs() const override { return stack.needs(); }
-    PolicyDescription describe() const override { return std::move(stack.describe().front()); }
-    Measured measured() const override {
-      if constexpr (requires(const M& m) { m.measured(); })
-        return stack.template get<0>().measured();
-      else
-        return {};
-    }
-    Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) override {
-      return stack.compose(std::move(rows), scenario, rng);
-    }
-    void on_start(ParamView params) override { stack.on_start(params); }
-    Tensor penalty(ParamView params, const Step& step) override {
-      return stack.penalty(params, step);
-    }
-    Tensor token_weights(const TokenLosses& losses) override { return stack.token_weights(losses); }
-    Tensor around_loss(const LossFn& loss) override { return stack.around_loss(loss); }
-    void before_step(ParamView params, const Step& step) override {
-      stack.before_step(params, step);
-    }
-    void after_step(ParamView params, const Step& step) override { stack.after_step(params, step); }
-    bool trains(std::string_view parameter) const override { return stack.trains(parameter); }
-    Tensor edit(const TapPoint& point, Tensor x) const override {
-      return stack.edit(point, std::move(x));
-    }
-    Dialogue arm(Dialogue dialogue) const override { return stack.arm(std::move(dialogue)); }
-    void on_finish(ParamView params) override { stack.on_finish(params); }
-    void save(StateOut& out) const override {
-      stack.save([&](std::string_view) -> StateOut& { return out; });
-    }
-    void load(StateIn& in) override {
-      stack.load([&](std::string_view) -> StateIn& { return in; });
-    }
-    Stack<M> stack;
-  };
-  std::unique_ptr<Base> held_;
+  std::unique_ptr<detail::ErasedMitigation> held_;
 };
 
 /// Mitigations chosen at run time, in order; joins as Stack does.
@@ -143,12 +126,12 @@ class AnyStack : public detail::Joined<AnyStack> {
   template <Hook hook, class F>
   void each(F&& f) {
     for (std::size_t i = 0; i < policies_.size(); ++i)
-      if (hook == Hook::none || policies_[i].uses(hook)) f(policies_[i], i);
+      if (hook == Hook::none || policies_[i].uses(hook)) f(policies_[i].erased(), i);
   }
   template <Hook hook, class F>
   void each(F&& f) const {
     for (std::size_t i = 0; i < policies_.size(); ++i)
-      if (hook == Hook::none || policies_[i].uses(hook)) f(policies_[i], i);
+      if (hook == Hook::none || policies_[i].uses(hook)) f(policies_[i].erased(), i);
   }
 
  private:

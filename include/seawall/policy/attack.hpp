@@ -44,6 +44,9 @@ concept AttackPolicy = requires(const A& a, const Scenario& s, Rng& rng) {
 };
 
 namespace detail {
+struct AttackNames {
+  int conditions, arm;
+};
 template <class A>
 concept Crafts = requires(const A& a, const Scenario& s, Rng& rng) {
   { a.craft(s, rng) } -> std::same_as<Dataset>;
@@ -54,16 +57,15 @@ concept Crafts = requires(const A& a, const Scenario& s, Rng& rng) {
 template <class A>
 consteval bool explain_attack() {
   detail::explain_common<A>();
-  using detail::Both;
   static_assert(detail::Crafts<A>,
                 "attack craft: missing or of another signature; want `Dataset craft(const "
                 "Scenario&, Rng&) const`");
   static_assert(
-      HasConditions<A> || requires { &Both<A>::conditions; },
+      HasConditions<A> || requires { &detail::Both<A, detail::AttackNames>::conditions; },
       "attack conditions: defined with another signature; want `std::vector<Condition> "
       "conditions() const`");
   static_assert(
-      ArmsProbes<A> || requires { &Both<A>::arm; },
+      ArmsProbes<A> || requires { &detail::Both<A, detail::AttackNames>::arm; },
       "attack arm: defined with another signature; want `Dialogue arm(const Probe&, const "
       "Condition&, const Scenario&) const`");
   static_assert(!detail::has_near_miss<A>,

@@ -1,5 +1,6 @@
 #pragma once
-// What the compiler can find out about a policy: which names it has, and which of them are hooks.
+// What the compiler can find out about any policy: its name, needs, options, names that are nearly
+// those of hooks.
 #include <concepts>
 #include <cstdint>
 #include <string>
@@ -9,8 +10,7 @@
 #include <vector>
 
 #include "seawall/core/options.hpp"
-#include "seawall/policy/hooks.hpp"
-#include "seawall/policy/scenario.hpp"
+#include "seawall/policy/hooks/block.hpp"
 
 namespace seawall {
 
@@ -26,85 +26,28 @@ using Measured = std::vector<std::pair<std::string, double>>;
 
 namespace detail {
 
-// Every hook as the wanted signature says.
-template <class M>
-concept Composes = requires(M& m, Dataset rows, const Scenario& scenario, Rng& rng) {
-  { m.compose(rows, scenario, rng) } -> std::same_as<Dataset>;
-};
-template <class M>
-concept Starts = requires(M& m, ParamView params) {
-  { m.on_start(params) } -> std::same_as<void>;
-};
-template <class M>
-concept Penalizes = requires(M& m, ParamView params, const Step& step) {
-  { m.penalty(params, step) } -> std::same_as<Tensor>;
-};
-template <class M>
-concept WeighsTokens = requires(M& m, const TokenLosses& losses) {
-  { m.token_weights(losses) } -> std::same_as<Tensor>;
-};
-template <class M>
-concept WrapsLoss = requires(M& m, const LossFn& loss) {
-  { m.around_loss(loss) } -> std::same_as<Tensor>;
-};
-template <class M>
-concept ActsBeforeStep = requires(M& m, ParamView params, const Step& step) {
-  { m.before_step(params, step) } -> std::same_as<void>;
-};
-template <class M>
-concept ActsAfterStep = requires(M& m, ParamView params, const Step& step) {
-  { m.after_step(params, step) } -> std::same_as<void>;
-};
-template <class M>
-concept ChoosesParameters = requires(const M& m, std::string_view parameter) {
-  { m.trains(parameter) } -> std::same_as<bool>;
-};
-template <class M>
-concept EditsActivations = requires(const M& m, const TapPoint& point, Tensor x) {
-  { m.edit(point, x) } -> std::same_as<Tensor>;
-};
-template <class M>
-concept ArmsDialogues = requires(const M& m, Dialogue dialogue) {
-  { m.arm(dialogue) } -> std::same_as<Dialogue>;
-};
-template <class M>
-concept Finishes = requires(M& m, ParamView params) {
-  { m.on_finish(params) } -> std::same_as<void>;
-};
-template <class M>
-concept KeepsState = requires(const M& c, M& m, StateOut& out, StateIn& in) {
-  { c.save(out) } -> std::same_as<void>;
-  { m.load(in) } -> std::same_as<void>;
-};
-
-// Which names a policy has, whatever their signature: a name that both bases have is ambiguous, so
-// `&Both<M>::name` is ill-formed.
-struct HookNames {
-  int compose, on_start, penalty, token_weights, around_loss, before_step, after_step, trains, edit,
-      arm, on_finish, save, load;
-  int craft, conditions;
-  // What a hook is called elsewhere, or in a hurry.
+// What a hook is called elsewhere, or in a hurry.
+struct NearMisses {
   int onStart, OnStart, on_begin, on_train_begin, onFinish, OnFinish, on_end, on_train_end,
       penalties, token_weight, tokenWeights;
   int aroundLoss, wrap_loss, beforeStep, before_steps, on_before_step, afterStep, after_steps,
       on_after_step, composes, arms;
 };
 template <class P>
-struct Both : P, HookNames {};
-
+using Near = Both<P, NearMisses>;
 template <class P>
 inline constexpr bool has_near_miss = !(
-    requires { &Both<P>::onStart; } && requires { &Both<P>::OnStart; } &&
-    requires { &Both<P>::on_begin; } && requires { &Both<P>::on_train_begin; } &&
-    requires { &Both<P>::onFinish; } && requires { &Both<P>::OnFinish; } &&
-    requires { &Both<P>::on_end; } && requires { &Both<P>::on_train_end; } &&
-    requires { &Both<P>::penalties; } && requires { &Both<P>::token_weight; } &&
-    requires { &Both<P>::tokenWeights; } && requires { &Both<P>::aroundLoss; } &&
-    requires { &Both<P>::wrap_loss; } && requires { &Both<P>::beforeStep; } &&
-    requires { &Both<P>::before_steps; } && requires { &Both<P>::on_before_step; } &&
-    requires { &Both<P>::afterStep; } && requires { &Both<P>::after_steps; } &&
-    requires { &Both<P>::on_after_step; } && requires { &Both<P>::composes; } &&
-    requires { &Both<P>::arms; });
+    requires { &Near<P>::onStart; } && requires { &Near<P>::OnStart; } &&
+    requires { &Near<P>::on_begin; } && requires { &Near<P>::on_train_begin; } &&
+    requires { &Near<P>::onFinish; } && requires { &Near<P>::OnFinish; } &&
+    requires { &Near<P>::on_end; } && requires { &Near<P>::on_train_end; } &&
+    requires { &Near<P>::penalties; } && requires { &Near<P>::token_weight; } &&
+    requires { &Near<P>::tokenWeights; } && requires { &Near<P>::aroundLoss; } &&
+    requires { &Near<P>::wrap_loss; } && requires { &Near<P>::beforeStep; } &&
+    requires { &Near<P>::before_steps; } && requires { &Near<P>::on_before_step; } &&
+    requires { &Near<P>::afterStep; } && requires { &Near<P>::after_steps; } &&
+    requires { &Near<P>::on_after_step; } && requires { &Near<P>::composes; } &&
+    requires { &Near<P>::arms; });
 
 template <class T>
 concept OptionType = std::same_as<T, bool> || std::same_as<T, std::int64_t> ||

@@ -7,17 +7,17 @@
 //
 //   Dataset compose(Dataset, const Scenario&, Rng&)
 //     before tokenizing: mix, filter, audit                           | piped left to right
-//   void on_start(ParamView)
+//   void on_start(Trainer&)
 //     before the first step; on a resume again, on theta0, before load | in order
-//   Tensor penalty(ParamView, const Step&)
-//     a scalar term of the step's loss, asked once a step             | summed; undefined = none
-//   Tensor token_weights(const TokenLosses&)
+//   Tensor penalty(Trainer&, const Step&)
+//     a scalar term of the step's loss, asked once per step           | summed; undefined = none
+//   Tensor token_weights(Trainer&, const TokenLosses&)
 //     [N] weights of the targets                                      | multiplied
-//   Tensor around_loss(const LossFn&)
+//   Tensor around_loss(Trainer&, const LossFn&)
 //     several passes around the loss of a micro-batch                 | nested, first outermost
-//   void before_step(ParamView, const Step&)
+//   void before_step(Trainer&, const Step&)
 //     gradients are ready, not yet clipped: edit, project             | in order
-//   void after_step(ParamView, const Step&)
+//   void after_step(Trainer&, const Step&)
 //     the optimizer moved the weights                                 | in order
 //   bool trains(std::string_view parameter) const
 //     which parameters move; asked once                               | and-ed
@@ -25,10 +25,13 @@
 //     in the forward pass while training                              | in order
 //   Dialogue arm(Dialogue) const
 //     what the defender adds at test time                             | piped left to right
-//   void on_finish(ParamView)
+//   void on_finish(Trainer&)
 //     after the last step: projection, pruning, no gradients          | in order
 //   void save(StateOut&) const, void load(StateIn&)
 //     the policy's own state in a checkpoint (Hook::state)            | each under its own group
+//
+// A hook is added with its flag below and a block in hooks/ (see hooks/block.hpp), listed in
+// mitigation.hpp; the trainer then calls it where it belongs.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -106,8 +109,15 @@ struct Param {
   double scale = 0;
 };
 
-/// The trainable weights, in the order of the model. Valid during the call.
+/// The trainable weights, in the order of the model. Valid until the run ends.
 using ParamView = const std::vector<Param>&;
+
+/// What a policy can ask while a model is trained: the first argument of every training hook.
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+  virtual ParamView params() const = 0;
+};
 
 /// Per-target losses of a micro-batch. Shapes: all [N].
 struct TokenLosses {

@@ -17,28 +17,10 @@ namespace seawall {
 
 /// What the trainer asks of mitigations; `Stack` and `AnyStack` both are.
 template <class S>
-concept StackLike = requires(S& s, const S& c, Dataset rows, const Scenario& scenario, Rng& rng,
-                             ParamView params, const Step& step, const TokenLosses& losses,
-                             const LossFn& loss, std::string_view parameter, const TapPoint& point,
-                             Tensor x, Dialogue dialogue, const OpenStateOut& out,
-                             const OpenStateIn& in, Hook hook) {
+concept StackLike = std::derived_from<S, detail::Joined<S>> && requires(const S& c, Hook hook) {
   { c.uses(hook) } -> std::same_as<bool>;
   { c.needs() } -> std::same_as<Need>;
   { c.describe() } -> std::same_as<std::vector<PolicyDescription>>;
-  { c.measured() } -> std::same_as<Measured>;
-  { s.compose(rows, scenario, rng) } -> std::same_as<Dataset>;
-  s.on_start(params);
-  { s.penalty(params, step) } -> std::same_as<Tensor>;
-  { s.token_weights(losses) } -> std::same_as<Tensor>;
-  { s.around_loss(loss) } -> std::same_as<Tensor>;
-  s.before_step(params, step);
-  s.after_step(params, step);
-  { c.trains(parameter) } -> std::same_as<bool>;
-  { c.edit(point, x) } -> std::same_as<Tensor>;
-  { c.arm(dialogue) } -> std::same_as<Dialogue>;
-  s.on_finish(params);
-  c.save(out);
-  s.load(in);
 };
 
 /// Mitigations known by type, in order. Errors: the constructor throws UsageError for an option out

@@ -110,14 +110,14 @@ Step whole_step(Step step);
 std::function<bool(std::string_view)> by_weight(
     const std::function<bool(std::string_view)>& trains);
 
-class Session {
+class Session : public Trainer {
  public:
   /// Checks options and needs, and makes the decoder's weights trainable. Errors: UsageError.
   Session(Decoder& decoder, BatchSource& source, const TrainOptions& options,
           const TrainContext& context, StackFacts facts);
-  ~Session();
+  ~Session() override;
 
-  ParamView params() const { return weights_.params(); }
+  ParamView params() const override { return weights_.params(); }
   void publish() { weights_.publish(); }
   /// Takes weights, moments and the position from `TrainContext::resume`. Errors: UsageError where
   /// it belongs to another run; DataError naming what is missing.

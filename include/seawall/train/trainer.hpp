@@ -43,7 +43,7 @@ Tensor micro_loss(const Decoder& decoder, MicroBatch& micro, S& stack, Session& 
   tokens.row = micro.plan.target_row;
   tokens.place = micro.plan.target_place;
   if (has(stack.needs(), Need::reference_logprobs)) tokens.reference = session.reference(micro);
-  const Tensor weights = stack.token_weights(tokens);
+  const Tensor weights = stack.token_weights(session, tokens);
   // The mean is over all targets, whatever they weigh, so that a weight of one changes nothing.
   return weights.defined() ? tokens.loss.mul(weights).mean() : tokens.loss.mean();
 }
@@ -64,7 +64,7 @@ TrainResult train(Decoder& decoder, BatchSource& source, S& stack, const TrainOp
                   TraceSink& sink, const TrainContext& context = {}) {
   detail::Session session(decoder, source, options, context, detail::facts_of(stack));
   const auto save = [&stack](const OpenStateOut& open) { stack.save(open); };
-  stack.on_start(session.params());
+  stack.on_start(session);
   session.publish();
   if (context.resume != nullptr) {
     session.restore();
@@ -81,25 +81,25 @@ TrainResult train(Decoder& decoder, BatchSource& source, S& stack, const TrainOp
       const LossFn loss = [&] { return detail::micro_loss(decoder, *micro[i], stack, session); };
       Tensor penalty;
       if (i == 0 && stack.uses(Hook::penalty))
-        penalty = stack.penalty(session.params(), detail::whole_step(step));
-      session.backward(i, stack.uses(Hook::around_loss) ? stack.around_loss(loss) : loss(),
+        penalty = stack.penalty(session, detail::whole_step(step));
+      session.backward(i, stack.uses(Hook::around_loss) ? stack.around_loss(session, loss) : loss(),
                        penalty);
     }
     bool good = session.loss_is_finite() && session.gradients_are_finite();
     if (good && stack.uses(Hook::before_step)) {
-      stack.before_step(session.params(), step);
+      stack.before_step(session, step);
       good = session.gradients_are_finite();
     }
     if (good) {
       session.update();
       if (stack.uses(Hook::after_step)) {
-        stack.after_step(session.params(), step);
+        stack.after_step(session, step);
         session.measure_moved();
       }
     }
     sink.on_step(session.end_step());
     if (!session.more()) {
-      stack.on_finish(session.params());
+      stack.on_finish(session);
       session.finish();
     }
     session.between_steps(save);
