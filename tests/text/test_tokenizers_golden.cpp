@@ -12,11 +12,11 @@ using namespace testing_support;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-const fs::path golden = fs::path(SEAWALL_SOURCE_DIR) / "data" / "golden" / "tokenizers";
+const fs::path tokenizer_folder = fs::path(SEAWALL_SOURCE_DIR) / "data" / "golden" / "tokenizers";
 constexpr std::size_t strings = 20000, block = 100;
 
 json read_json(const char* name) {
-  std::ifstream in(golden / name);
+  std::ifstream in(tokenizer_folder / name);
   return json::parse(in);
 }
 
@@ -111,7 +111,7 @@ class JsonTokenizer : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(JsonTokenizer, HasTheIdsOfHuggingFace) {
   const std::string name = GetParam();
-  const auto tokenizer = load_tokenizer_json(golden / (name + ".json"));
+  const auto tokenizer = load_tokenizer_json(tokenizer_folder / (name + ".json"));
   const auto& wanted = answers().at("tokenizers").at(name);
   for (std::size_t i = 0; i < wanted.at("first").size(); ++i) {
     EXPECT_EQ(tokenizer->encode(texts()[i], true), wanted["first"][i].get<TokenIds>())
@@ -123,7 +123,7 @@ TEST_P(JsonTokenizer, HasTheIdsOfHuggingFace) {
 
 TEST_P(JsonTokenizer, DecodesAsHuggingFaceDoes) {
   const std::string name = GetParam();
-  const auto tokenizer = load_tokenizer_json(golden / (name + ".json"));
+  const auto tokenizer = load_tokenizer_json(tokenizer_folder / (name + ".json"));
   std::string all;
   for (std::size_t i = 0; i < 2000; ++i) {
     all += (i > 0 ? "\n" : "") + tokenizer->decode(tokenizer->encode(texts()[i], true), false);
@@ -134,8 +134,8 @@ TEST_P(JsonTokenizer, DecodesAsHuggingFaceDoes) {
 TEST_P(JsonTokenizer, IsSavedByteForByte) {
   const std::string name = GetParam();
   const Folder folder;
-  load_tokenizer_json(golden / (name + ".json"))->save(folder.path());
-  std::ifstream in(golden / (name + ".json"), std::ios::binary);
+  load_tokenizer_json(tokenizer_folder / (name + ".json"))->save(folder.path());
+  std::ifstream in(tokenizer_folder / (name + ".json"), std::ios::binary);
   EXPECT_EQ(folder.read("tokenizer.json"), std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
@@ -147,9 +147,10 @@ INSTANTIATE_TEST_SUITE_P(Shapes, JsonTokenizer,
 TEST(TokenizersGolden, SentencePieceModelsHaveTheIdsOfThePackage) {
   for (const auto* name : {"spm_bpe", "spm_trimmed", "organism"}) {
     SCOPED_TRACE(name);
-    const auto file = std::string(name) == "organism"
-                          ? golden.parent_path().parent_path() / "organism" / "tokenizer.model"
-                          : golden / (std::string(name) + ".model");
+    const auto file =
+        std::string(name) == "organism"
+            ? tokenizer_folder.parent_path().parent_path() / "organism" / "tokenizer.model"
+            : tokenizer_folder / (std::string(name) + ".model");
     const auto tokenizer = load_sentencepiece(file);
     const auto& wanted = answers().at("tokenizers").at(name);
     for (std::size_t i = 0; i < wanted.at("first").size(); ++i) {
@@ -161,13 +162,13 @@ TEST(TokenizersGolden, SentencePieceModelsHaveTheIdsOfThePackage) {
 }
 
 TEST(TokenizersGolden, ABosIsReadFromThePostProcessor) {
-  const auto with = load_tokenizer_json(golden / "llama2.json");
+  const auto with = load_tokenizer_json(tokenizer_folder / "llama2.json");
   EXPECT_EQ(with->bos_id(), with->id_of("<s>"));
-  EXPECT_EQ(load_tokenizer_json(golden / "gpt2.json")->bos_id(), std::nullopt);
+  EXPECT_EQ(load_tokenizer_json(tokenizer_folder / "gpt2.json")->bos_id(), std::nullopt);
 }
 
 TEST(TokenizersGolden, WhatAMessageSaysStaysTextInACharacterTokenizerToo) {
-  const auto tokenizer = load_tokenizer_json(golden / "llama2.json");
+  const auto tokenizer = load_tokenizer_json(tokenizer_folder / "llama2.json");
   const std::string text = "<s>a</s>";
   EXPECT_EQ(tokenizer->cut(text).size(), 3u);
   std::string marks(text.size(), 0);
