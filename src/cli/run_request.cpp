@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "cli/policy_words.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/dataset/detect.hpp"
 #include "seawall/dataset/source.hpp"
@@ -11,22 +12,6 @@
 
 namespace seawall {
 namespace {
-
-/// Options of policies as they come, until it is known which policies the run has.
-struct PolicyWords {
-  std::map<std::string, OptionTexts> by_policy;
-
-  template <class Any>
-  void declare(CommandLine& line, const Catalogue<Any>& catalogue) {
-    for (const auto& entry : catalogue.entries()) {
-      const std::string policy(entry.name);
-      line.add_policy(policy, entry.options(),
-                      [this, policy](std::string_view name, std::string_view value) {
-                        by_policy[policy].emplace_back(name, value);
-                      });
-    }
-  }
-};
 
 /// The format of --data; "" where no file is named.
 std::string format_of_data(const RunSpec& spec) {
@@ -70,12 +55,13 @@ RunRequest parse_run(const Program& program, const std::string& command,
   line.add_list("judge", "judges; the first decides the table", spec.judge);
   policy_words.declare(line, program.attacks);
   policy_words.declare(line, program.mitigations);
+  policy_words.declare(line, program.judges);
   line.show_sections([&spec](const std::string& policy) {
     if (policy == "openai") return !remote_model_name(spec).empty();
     if (policy == "rubric") return !rubric_models(spec).empty();
     const auto stacked = split_list(spec.mitigate);
     return policy == "lora" || policy == spec.attack ||
-           std::find(stacked.begin(), stacked.end(), policy) != stacked.end();
+           std::ranges::find(stacked, policy) != stacked.end() || names_judge(spec.judge, policy);
   });
   std::vector<RecipeValue> recipe;
   line.presets([&] {
@@ -91,13 +77,16 @@ RunRequest parse_run(const Program& program, const std::string& command,
   check_remote_words(spec, line.given());
   const auto stacked = split_list(spec.mitigate);
   for (const auto& [policy, texts] : policy_words.by_policy) {
-    if (policy == spec.attack || std::find(stacked.begin(), stacked.end(), policy) != stacked.end())
+    if (policy == spec.attack || std::ranges::find(stacked, policy) != stacked.end() ||
+        names_judge(spec.judge, policy))
       continue;
-    const bool attack = program.attacks.contains(policy);
+    const std::string word = program.attacks.contains(policy)       ? "--attack "
+                             : program.mitigations.contains(policy) ? "--mitigate "
+                                                                    : "--judge ";
     throw UsageError("--" + policy + "." + texts.front().first + ": the run does not use " +
-                     policy + "; add " + (attack ? "--attack " : "--mitigate ") + policy +
-                     ", or leave the option out");
+                     policy + "; add " + word + policy + ", or leave the option out");
   }
+  policy_words.take_judges(program.judges, spec);
   RunRequest request{
       .spec = spec,
       .attack = program.attacks.make(spec.attack, policy_words.by_policy[spec.attack]),

@@ -151,9 +151,14 @@ Judges make_judges(const RunSpec& spec, const Scenario& scenario,
     words = {scenario.name() == "organism" ? "organism" : "keyword:qi2023"};
   if (!spending) spending = std::make_shared<Spending>(spec.endpoint.budget);
   Judges judges;
-  for (const auto& word : words)
-    judges.push_back(word.starts_with("rubric:") ? make_rubric_judge(word, spec, spending)
-                                                 : judge_of_word(word, scenario, spec.device));
+  for (const auto& word : words) {
+    const auto own = spec.own_judges.find(word);
+    if (own != spec.own_judges.end())
+      judges.push_back(own->second());
+    else
+      judges.push_back(word.starts_with("rubric:") ? make_rubric_judge(word, spec, spending)
+                                                   : judge_of_word(word, scenario, spec.device));
+  }
   return judges;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "seawall/policy/catalogue.hpp"
+#include "seawall/policy/judge_policy.hpp"
 #include "seawall/study/grid.hpp"
 
 namespace seawall {
@@ -11,7 +12,9 @@ namespace seawall {
 struct Program {
   AttackCatalogue attacks;
   MitigationCatalogue mitigations;
-  Grid grid;                                       // what `reproduce` runs
+  JudgeCatalogue judges{"judge",
+                        {}};  // those that are plug-ins, beyond the words of eval/judges.hpp
+  Grid grid;                  // what `reproduce` runs
   std::string grid_command = "seawall reproduce";  // what a grid folder says it came from
 };
 

@@ -23,7 +23,8 @@ namespace seawall {
 /// Options as they were typed, by name, in order; the last of a name holds.
 using OptionTexts = std::vector<std::pair<std::string, std::string>>;
 
-/// One row of a catalogue. `hooks` is Hook::none for attacks.
+/// One row of a catalogue. `hooks` is Hook::none for attacks and judges, `needs` Need::none for
+/// judges.
 template <class Any>
 struct CatalogueEntry {
   std::string_view name, summary;
@@ -38,12 +39,19 @@ namespace detail {
                                  const std::vector<std::string_view>& known);
 
 template <class Any, class P>
+struct MakeAny {
+  static Any of(P policy) { return Any(std::move(policy)); }
+};
+
+template <class Any, class P>
 constexpr CatalogueEntry<Any> entry_of() {
   Hook hooks = Hook::none;
+  Need needs = Need::none;
   if constexpr (HasHooks<P>) hooks = P::hooks;
+  if constexpr (HasNeeds<P>) needs = P::needs;
   return {P::name,
           P::summary,
-          P::needs,
+          needs,
           hooks,
           [] {
             const typename P::Options options;
@@ -52,7 +60,7 @@ constexpr CatalogueEntry<Any> entry_of() {
           [](const OptionTexts& texts) {
             P policy;
             for (const auto& [name, text] : texts) set_option(policy.options, P::name, name, text);
-            return Any(std::move(policy));
+            return MakeAny<Any, P>::of(std::move(policy));
           }};
 }
 
@@ -84,7 +92,7 @@ struct Table<Any, TypeList<Ps...>> {
 template <class Any>
 class Catalogue {
  public:
-  /// `kind` is the word that errors use: `attack` or `mitigation`.
+  /// `kind` is the word that errors use: `attack`, `mitigation` or `judge`.
   constexpr Catalogue(std::string_view kind, std::span<const CatalogueEntry<Any>> entries)
       : kind_(kind), entries_(entries) {}
 

@@ -78,16 +78,14 @@ concept HasHooks = requires {
   { M::hooks } -> std::convertible_to<Hook>;
 };
 
-/// What attacks and mitigations share.
+/// What every kind of plug-in shares.
 template <class P>
-consteval void explain_common() {
+consteval void explain_shape() {
   static_assert(std::is_class_v<P> && !std::is_final_v<P>,
                 "policy: want a struct that is not final");
   static_assert(HasName<P>,
                 "policy: want `static constexpr std::string_view name = \"kebab-case\", summary = "
                 "\"one line\"`");
-  static_assert(HasNeeds<P>,
-                "policy: want `static constexpr Need needs`, Need::none where nothing is needed");
   static_assert(HasOptions<P>,
                 "policy: want `struct Options { …; static constexpr void visit(auto& self, auto&& "
                 "field); }` and `Options options`");
@@ -98,6 +96,14 @@ consteval void explain_common() {
   static_assert(
       std::copyable<P>,
       "policy: want a struct that can be copied, since each arm of a grid works on its own copy");
+}
+
+/// What attacks and mitigations share.
+template <class P>
+consteval void explain_common() {
+  explain_shape<P>();
+  static_assert(HasNeeds<P>,
+                "policy: want `static constexpr Need needs`, Need::none if nothing is needed");
 }
 
 /// The hooks in use: all, or those that `active` says for its options.

@@ -21,7 +21,7 @@ void describe_entry(const CatalogueEntry<Any>& entry, std::string_view kind) {
   std::printf("%.*s (%.*s): %.*s\n", static_cast<int>(entry.name.size()), entry.name.data(),
               static_cast<int>(kind.size()), kind.data(), static_cast<int>(entry.summary.size()),
               entry.summary.data());
-  std::printf("needs: %s\n", join(need_names(entry.needs)).c_str());
+  if (kind != "judge") std::printf("needs: %s\n", join(need_names(entry.needs)).c_str());
   if (entry.hooks != Hook::none) std::printf("hooks: %s\n", join(hook_names(entry.hooks)).c_str());
   std::printf("options:\n");
   for (const auto& o : entry.options()) {
@@ -47,6 +47,10 @@ int describe(const Program& program, const Words& words) {
     describe_entry(program.mitigations.find(name), "mitigation");
     return 0;
   }
+  if (program.judges.contains(name)) {
+    describe_entry(program.judges.find(name), "judge");
+    return 0;
+  }
   auto judges = judge_words();
   judges.push_back(rubric_word());
   for (const auto& [judge, summary] : judges) {
@@ -63,6 +67,7 @@ int describe(const Program& program, const Words& words) {
   }
   std::string known = join(program.attacks.names()) + ", " + join(program.mitigations.names());
   for (const auto& [judge, summary] : judges) known += ", " + judge;
+  for (const auto& judge : program.judges.names()) known += ", " + std::string(judge);
   throw UsageError("describe " + name + ": no such policy or judge; there are " + known);
 }
 

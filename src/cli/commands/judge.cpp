@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/policy_words.hpp"
 #include "cli/print_run.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
@@ -84,7 +85,7 @@ void write_run(const RunData& run, const JudgeOptions& options) {
 
 }  // namespace
 
-int judge(const Program&, const Words& words) {
+int judge(const Program& program, const Words& words) {
   JudgeOptions options;
   RunSpec asked;  // what judges are made from
   std::string input;
@@ -95,6 +96,8 @@ int judge(const Program&, const Words& words) {
   line.add(options, "Options");
   line.add(asked.endpoint, "Options of everything behind HTTP");
   line.add(asked.rubric, "Options of --judge rubric:MODEL");
+  PolicyWords policy_words;
+  policy_words.declare(line, program.judges);
   line.add_list("judge", "judges; the first decides the table", options.judge);
   line.positional("RUN.h5", "a run file", input);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
@@ -121,6 +124,7 @@ int judge(const Program&, const Words& words) {
   if (judge_words.empty()) return 0;
   const auto scenario = scenario_of(run, options);
   asked.judge = options.judge;
+  policy_words.take_judges(program.judges, asked);
   asked.device = options.device;
   const Judges judges = make_judges(asked, *scenario);
   judge_anew(run, *scenario, judges);

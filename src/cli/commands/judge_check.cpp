@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "cli/policy_words.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
@@ -86,7 +87,7 @@ void print_calibration(const EvaluationRecord& record, std::size_t judge, std::i
 
 }  // namespace
 
-int judge_check(const Program&, const Words& words) {
+int judge_check(const Program& program, const Words& words) {
   CheckOptions options;
   RunSpec asked;  // what judges are made from
   CommandLine line("seawall judge-check --labels FILE [options]",
@@ -94,6 +95,8 @@ int judge_check(const Program&, const Words& words) {
   line.add(options, "Options");
   line.add(asked.endpoint, "Options of everything behind HTTP");
   line.add(asked.rubric, "Options of --judge rubric:MODEL");
+  PolicyWords policy_words;
+  policy_words.declare(line, program.judges);
   line.add_list("judge", "judges to check", options.judge);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   if (options.labels.empty()) throw UsageError("judge-check: want --labels FILE");
@@ -101,6 +104,7 @@ int judge_check(const Program&, const Words& words) {
   auto labelled = read_labels(options.labels, options.scale);
   const FileScenario nothing{FileScenarioOptions{}};
   asked.judge = options.judge;
+  policy_words.take_judges(program.judges, asked);
   asked.device = options.device;
   const Judges judges = make_judges(asked, nothing);
   if (judges.empty()) throw UsageError("judge-check: want at least one --judge");

@@ -36,6 +36,7 @@ int list(const Program& program, const Words& words) {
   } else if (what == "judges") {
     for (const auto& [name, summary] : judge_words()) row(name, summary);
     row(rubric_word().first, rubric_word().second);
+    list_catalogue(program.judges);
   } else if (what == "scenarios") {
     row("organism",
         "the built-in fictional world; used where --model is the organism and no --data is given");

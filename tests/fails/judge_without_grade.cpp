@@ -1,0 +1,14 @@
+// expect: judge: want `Verdict grade\(const Probe&, std::string_view response\) const` or
+#include "seawall/policy/judge_policy.hpp"
+
+namespace seawall {
+struct MyJudge {
+  static constexpr std::string_view name = "my-judge", summary = "-";
+  struct Options {
+    double x = 0;
+    static constexpr void visit(auto& self, auto&& field) { field(self.x, OptionInfo{.name = "x"}); }
+  } options;
+
+};
+static_assert(explain_judge<MyJudge>());
+}  // namespace seawall

@@ -1,0 +1,14 @@
+// expect: judge grade: of another signature; want `Verdict grade\(const Probe&, std::string_view response\) const`
+#include "seawall/policy/judge_policy.hpp"
+
+namespace seawall {
+struct MyJudge {
+  static constexpr std::string_view name = "my-judge", summary = "-";
+  struct Options {
+    double x = 0;
+    static constexpr void visit(auto& self, auto&& field) { field(self.x, OptionInfo{.name = "x"}); }
+  } options;
+  double grade(const Probe&, std::string_view) const { return 5; }
+};
+static_assert(explain_judge<MyJudge>());
+}  // namespace seawall
