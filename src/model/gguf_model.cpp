@@ -112,6 +112,24 @@ std::optional<RopeScaling> scaling_of(const LlamaConfig& config, const Tensor& d
   return std::nullopt;
 }
 
+/// Linear scaling as llama.cpp reads it: a factor counts without a type too, and under its old
+/// name. Source: llama.cpp, llama_model::load_hparams.
+RopeScaling linear_scaling(const GgufFile& file, const std::string& architecture) {
+  const auto fail = [&](const std::string& what) { throw DataError(file.where() + ": " + what); };
+  const auto key = [&](const char* name) { return architecture + ".rope." + name; };
+  const auto type = file.has(key("scaling.type")) ? file.text(key("scaling.type")) : "";
+  if (!type.empty() && type != "none" && type != "linear")
+    fail(key("scaling.type") + " is '" + shown(type) + "', want none or linear");
+  if (const auto name = key("scaling.attn_factor"); file.has(name) && file.number(name) != 1)
+    fail(name + ": not supported");
+  const auto old = key("scale_linear");
+  const auto name = file.has(old) && !file.has(key("scaling.factor")) ? old : key("scaling.factor");
+  if (type == "none" || (type.empty() && !file.has(name))) return {};
+  const double factor = file.number(name);
+  if (factor == 0 || factor == 1) return {};
+  return {.type = RopeScaling::Type::linear, .factor = factor};
+}
+
 }  // namespace
 
 Tensor GgufFile::load(const TensorInfo& info, std::int64_t rotary_heads, at::ScalarType to) const {
@@ -174,15 +192,12 @@ LlamaConfig GgufFile::llama_config() const {
     if (info.name == scaling_tensor) divisors = &info;
   }
   config.tie_word_embeddings = !head;
-  const auto scaling = has(key("rope.scaling.type")) ? text(key("rope.scaling.type")) : "none";
-  if (scaling == "linear") {
-    config.rope_scaling = {.type = RopeScaling::Type::linear,
-                           .factor = number(key("rope.scaling.factor"))};
-  } else if (scaling != "none") {
-    fail(key("rope.scaling.type") + " is '" + shown(scaling) + "', want none or linear");
-  }
+  config.rope_scaling = linear_scaling(*this, architecture);
   if (integer_or(key("expert_count"), 0) != 0)
     fail(key("expert_count") + ": expert models are not supported");
+  const auto causal = metadata().find(key("attention.causal"));
+  if (causal != metadata().end() && causal->second == Value(false))
+    fail(causal->first + " is false: the model reads what comes after a token and cannot answer");
   for (const auto* name : {"rope.dimension_count", "attention.value_length"}) {
     if (integer_or(key(name), config.head_dim) != config.head_dim) {
       fail(key(name) + " is " + std::to_string(integer(key(name))) + ", want the head size " +
@@ -195,7 +210,8 @@ LlamaConfig GgufFile::llama_config() const {
     fail(error.what());
   }
   if (divisors == nullptr) return config;
-  const bool fits = divisors->shape == std::vector{config.head_dim / 2} && scaling == "none";
+  const bool fits = divisors->shape == std::vector{config.head_dim / 2} &&
+                    config.rope_scaling.type == RopeScaling{}.type;
   const auto found = fits ? scaling_of(config, load(*divisors)) : std::nullopt;
   if (!found)
     fail(std::string("tensor '") + scaling_tensor +

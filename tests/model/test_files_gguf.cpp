@@ -166,6 +166,9 @@ TEST(Gguf, LlamaFilesThatCannotRunAreRefusedByKeyOrTensor) {
   EXPECT_HAS(refuse_llama(tiny_gguf().tensor("odd", {2}, f32, std::string(8, 'x'))), "'odd'");
   EXPECT_HAS(refuse_llama(tiny_gguf().tensor("rope_freqs.weight", {1}, f32, "1234")), "rope_freqs");
   EXPECT_HAS(refuse_llama(tiny_gguf().str("llama.rope.scaling.type", "yarn")), "'yarn'");
+  EXPECT_HAS(refuse_llama(tiny_gguf().pair("llama.attention.causal", 7, std::string(1, '\0'))),
+             "attention.causal is false");
+  EXPECT_HAS(refuse_llama(tiny_gguf().f32("llama.rope.scaling.attn_factor", 2)), "attn_factor");
   EXPECT_HAS(refuse_llama(tiny_gguf().u32("llama.rope.dimension_count", 1)), "dimension_count");
   EXPECT_HAS(refuse_llama(tiny_gguf().u32("llama.attention.value_length", 9)), "value_length");
   EXPECT_HAS(refuse_llama(tiny_gguf().u32("llama.expert_count", 8)), "expert");
@@ -196,6 +199,15 @@ TEST(Gguf, AWindowMakesTheModelAMistral) {
                                                    .build()));
   EXPECT_EQ(linear.llama_config().rope_scaling.type, RopeScaling::Type::linear);
   EXPECT_EQ(linear.llama_config().rope_scaling.factor, 2);
+  // As llama.cpp has it, a factor needs no type, and may have its old name.
+  for (const auto* name : {"llama.rope.scaling.factor", "llama.rope.scale_linear"}) {
+    const GgufFile bare(folder.write("b.gguf", tiny_gguf().f32(name, 4).build()));
+    EXPECT_EQ(bare.llama_config().rope_scaling.type, RopeScaling::Type::linear) << name;
+    EXPECT_EQ(bare.llama_config().rope_scaling.factor, 4) << name;
+    const GgufFile off(folder.write(
+        "o.gguf", tiny_gguf().str("llama.rope.scaling.type", "none").f32(name, 4).build()));
+    EXPECT_NE(off.llama_config().rope_scaling.type, RopeScaling::Type::linear) << name;
+  }
 }
 
 GgufBuilder split_part(std::uint32_t number, std::uint32_t count) {
