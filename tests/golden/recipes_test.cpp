@@ -56,7 +56,9 @@ struct Request {
     }
     words.insert(words.end(), more.begin(), more.end());
     CommandLine::Outcome outcome;
-    return parse_run({attack_catalogue(), mitigation_catalogue(), {}}, "run", words, outcome);
+    return parse_run(
+        {.attacks = attack_catalogue(), .mitigations = mitigation_catalogue(), .grid = {}}, "run",
+        words, outcome);
   }
 };
 
