@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "pretrained/bundle_template.hpp"
 #include "pretrained/gguf_tokenizer.hpp"
+#include "pretrained/model_files.hpp"
 #include "pretrained/weights_hash.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
@@ -17,7 +19,6 @@
 #include "seawall/model/peft.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/pretrained/adapter.hpp"
-#include "seawall/pretrained/bundle_template.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/text/folder_tokenizer.hpp"
 

@@ -1,11 +1,11 @@
-#include "seawall/pretrained/bundle_template.hpp"
+#include "pretrained/bundle_template.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include "pretrained/model_files.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/json.hpp"
-#include "seawall/pretrained/bundle.hpp"
 #include "seawall/text/chat_system.hpp"
 #include "seawall/text/folder_tokens.hpp"
 

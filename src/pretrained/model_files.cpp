@@ -1,4 +1,4 @@
-#include "seawall/pretrained/model_files.hpp"
+#include "pretrained/model_files.hpp"
 
 #include <algorithm>
 #include <array>

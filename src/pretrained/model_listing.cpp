@@ -10,13 +10,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "pretrained/bundle_template.hpp"
+#include "pretrained/model_files.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/model/files.hpp"
 #include "seawall/model/hf_names.hpp"
-#include "seawall/pretrained/bundle_template.hpp"
-#include "seawall/pretrained/model_files.hpp"
 #include "seawall/text/folder_tokenizer.hpp"
 #include "seawall/text/gguf_pre.hpp"
 

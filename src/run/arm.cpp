@@ -13,7 +13,6 @@
 #include "seawall/eval/spectra.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/policy/needs.hpp"
-#include "seawall/pretrained/adapter.hpp"
 #include "seawall/run/outputs.hpp"
 #include "seawall/run/remote_setup.hpp"
 #include "seawall/run/run_provenance.hpp"

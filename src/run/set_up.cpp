@@ -6,7 +6,6 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/model/lora.hpp"
-#include "seawall/policy/needs.hpp"
 #include "seawall/policy/phrases.hpp"
 #include "seawall/pretrained/adapter.hpp"
 #include "seawall/run/remote_setup.hpp"

@@ -1,8 +1,9 @@
 // Which chat template a model gets from its files and --template.
-#include "seawall/pretrained/bundle_template.hpp"
+#include "pretrained/bundle_template.hpp"
 
 #include <gtest/gtest.h>
 
+#include "pretrained/model_files.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/pretrained/bundle.hpp"

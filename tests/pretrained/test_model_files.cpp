@@ -1,5 +1,5 @@
 // What came with a model's weights stays with it.
-#include "seawall/pretrained/model_files.hpp"
+#include "pretrained/model_files.hpp"
 
 #include <gtest/gtest.h>
 

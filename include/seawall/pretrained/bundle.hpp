@@ -8,8 +8,10 @@
 
 #include "seawall/model/decoder.hpp"
 #include "seawall/model/vision.hpp"
-#include "seawall/pretrained/model_files.hpp"
 #include "seawall/text/chat_template.hpp"
+#include "seawall/core/notices.hpp"
+#include "seawall/model/decoding.hpp"
+#include "seawall/model/files.hpp"
 
 namespace seawall {
 

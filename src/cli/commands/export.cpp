@@ -12,7 +12,6 @@
 #include "seawall/model/peft.hpp"
 #include "seawall/pretrained/adapter.hpp"
 #include "seawall/pretrained/bundle.hpp"
-#include "seawall/pretrained/bundle_template.hpp"
 #include "seawall/run/reading_spec.hpp"
 
 namespace seawall::commands {
