@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "seawall/model/decoder.hpp"
-#include "seawall/model/vision.hpp"
-#include "seawall/text/chat_template.hpp"
 #include "seawall/core/notices.hpp"
+#include "seawall/model/decoder.hpp"
 #include "seawall/model/decoding.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/vision.hpp"
+#include "seawall/text/chat_template.hpp"
 
 namespace seawall {
 
