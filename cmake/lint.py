@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy on the sources of the library, the plug-ins and the experiments, several at a time.
+"""Runs clang-tidy on the sources of the library, the plug-ins, the experiments and the examples, several at a time.
 
 Parsing libtorch takes seconds, so sources are read joined in eights as the build joins them; every one of them is read. A
 group that passed is not read again until one of its sources, a header of ours that it includes, or .clang-tidy changes: the
@@ -19,7 +19,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Folders whose sources are read, with every header that they include.
-READ = ("src", "attacks", "mitigations", "experiments")
+READ = ("src", "attacks", "mitigations", "experiments", "examples")
 # Folders of which the format alone is held: the build of the tests takes warnings as errors, and cmake/ has precompiled headers.
 FORMATTED_ONLY = ("tests", "bench", "cmake")
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)

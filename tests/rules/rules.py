@@ -211,7 +211,7 @@ def rule_prints() -> list[str]:
 
 def needlessly_public(used: set[str]) -> list[str]:
     """Public headers that only their own room and its tests include, and no public header that others include."""
-    for text in tracked("README.md", "docs/*.md", "tests/consumer/*"):
+    for text in tracked("README.md", "docs/*.md", "tests/consumer/*", "examples/*"):
         used |= {name for _, name in INCLUDE.findall(text.read_text())}
     headers = {str(path.relative_to(ROOT / "include")): path for path in tracked("include/*.hpp")}
     reached, todo = set(), [name for name in used if name in headers]
