@@ -67,7 +67,7 @@ def check_state(path):
 
 
 def check_bf16(path):
-    """bf16 is stored as its bits: the line of the README gives float32, with h5py and with xarray."""
+    """bf16 is stored as its bits: the line of docs/hdf5.md gives float32, with h5py and with xarray."""
     want = (np.arange(6, dtype="f4").reshape(2, 3) / np.float32(7) + 10).T
     half = np.uint32(0x7FFF)
     bits = np.ascontiguousarray(want).view("u4")
@@ -100,7 +100,7 @@ def check_saved_again(path, engines):
 
 
 def types_of(path, allowed):
-    """Every stored type must be one that all readers of the table in the README read."""
+    """Every stored type must be one that h5py, xarray, netCDF4, R and PyTables read."""
 
     def visit(name, item):
         if not isinstance(item, h5py.Dataset):
