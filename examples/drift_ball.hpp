@@ -26,7 +26,8 @@ struct DriftBall {
     }
   } options;
 
-  void after_step(ParamView params, const Step&) {
+  void after_step(Trainer& trainer, const Step&) {
+    ParamView params = trainer.params();
     const Places all = everywhere(params);
     const double norm = at::stack(at::_foreach_norm(drifts(params, all))).norm().item<double>();
     if (norm > options.radius)

@@ -1,8 +1,7 @@
 // Judges the answers of a run file again with a judge of one's own; nothing is trained or asked.
 #include <cstdio>
-#include <sstream>
-#include <string>
 
+#include "long_answer.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/eval/summary.hpp"
 #include "seawall/run/outputs.hpp"
@@ -10,28 +9,12 @@
 
 using namespace seawall;
 
-namespace {
-
-/// Takes a long answer for a full one. A judge that cannot say returns `valid` false and a reason.
-class LongAnswer final : public Judge {
- public:
-  std::string_view name() const override { return "long-answer"; }
-  Verdict grade(const Probe&, std::string_view response) const override {
-    std::istringstream words{std::string(response)};
-    int count = 0;
-    for (std::string word; words >> word;) ++count;
-    if (count == 0) return {.score = 1, .coherent = false, .reason = "no word"};
-    return {.score = count >= 6 ? 5.0 : 1.0, .reason = std::to_string(count) + " words"};
-  }
-};
-
-}  // namespace
-
 int main(int argc, char** argv) try {
   if (argc != 2) throw UsageError("usage: judge RUN.h5");
   RunData run = read_run(argv[1]);
   Judges judges;
-  judges.push_back(std::make_unique<LongAnswer>());
+  judges.push_back(
+      judge_catalogue_of(TypeList<examples::LongAnswer>{}).make("long-answer", {{"words", "6"}}));
   judge_anew(run, OrganismScenario(), judges);  // its verdicts come first, the run's own after them
   for (const auto& evaluation : run.evaluations) {
     for (std::size_t judge = 0; judge < evaluation.judges.size(); ++judge) {
