@@ -241,8 +241,14 @@ std::optional<CsvTable> find_table(const SourceFile& file,
   for (const char separator : separators) {
     const auto header = first_record(file, separator);
     if (!header) continue;
-    for (const auto& name : names_of(*header))
-      if (std::ranges::find(known, name) != known.end()) return table_of(file, separator);
+    const auto names = names_of(*header);
+    for (const auto& name : names) {
+      if (std::ranges::find(known, name) == known.end()) continue;
+      if (std::ranges::count(names, name) > 1)
+        Place{file.path.string(), "line " + std::to_string(header->line)}.fail(
+            "two columns have the name '" + name + "'; rename one");
+      return table_of(file, separator);
+    }
   }
   return std::nullopt;
 }

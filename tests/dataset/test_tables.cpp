@@ -96,6 +96,12 @@ TEST(Tables, AnySeparatorAndByteOrderMarkWillDo) {
   EXPECT_HAS(refused("p.csv", half(false) + std::string("\x3D\xD8", 2)), "unpaired surrogate");
 }
 
+TEST(Tables, TwoColumnsOfOneNameAreNotChosenBetween) {
+  EXPECT_HAS(refused("p.csv", "id,prompt,Prompt\n1,Row,Sail\n"),
+             "line 1: two columns have the name 'prompt'; rename one");
+  EXPECT_EQ(prompts(probes("p.csv", "note,prompt,note\na,Row,b\n")), Texts{"Row"});
+}
+
 TEST(Tables, UnknownColumnsAreNamedAndAskedFor) {
   for (const auto& [separator, word] : std::vector<std::pair<std::string, std::string>>{
            {",", "commas"}, {";", "semicolons"}, {"\t", "tabs"}}) {
