@@ -1,6 +1,7 @@
 #include "seawall/core/text.hpp"
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 namespace seawall {
@@ -99,6 +100,16 @@ bool is_unreadable(std::string_view text) {
     letters += byte < 0x80 ? ascii : byte >= 0xC2 && !blank;
   }
   return letters == 0 || replaced * 10 > text.size();
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> out;
+  std::istringstream in{std::string(text)};
+  for (std::string word; std::getline(in, word, ',');) {
+    const auto first = word.find_first_not_of(" \t"), last = word.find_last_not_of(" \t");
+    if (first != std::string::npos) out.push_back(word.substr(first, last - first + 1));
+  }
+  return out;
 }
 
 }  // namespace seawall

@@ -1,4 +1,4 @@
-// expect: judge grade: of another signature; want `Verdict grade\(const Probe&, std::string_view response\) const`
+// expect: judge grade: of another signature; want `Verdict grade\(const Probe&, std::string_view
 #include "seawall/policy/judge_policy.hpp"
 
 namespace seawall {
@@ -6,7 +6,9 @@ struct MyJudge {
   static constexpr std::string_view name = "my-judge", summary = "-";
   struct Options {
     double x = 0;
-    static constexpr void visit(auto& self, auto&& field) { field(self.x, OptionInfo{.name = "x"}); }
+    static constexpr void visit(auto& self, auto&& field) {
+      field(self.x, OptionInfo{.name = "x"});
+    }
   } options;
   double grade(const Probe&, std::string_view) const { return 5; }
 };

@@ -1,9 +1,10 @@
 #pragma once
-// Small checks on text that came from outside.
+// Small checks on text that came from outside, and its parts.
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace seawall {
 
@@ -22,5 +23,8 @@ std::optional<std::string_view> after_thinking(std::string_view text);
 /// True for a text that says nothing a reader could take up: empty, no letter and no digit in it,
 /// or more than a tenth of it U+FFFD.
 bool is_unreadable(std::string_view text);
+
+/// Words of a comma-separated list, trimmed, without empty ones.
+std::vector<std::string> split_list(std::string_view text);
 
 }  // namespace seawall

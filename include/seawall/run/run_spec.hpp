@@ -2,23 +2,18 @@
 // The words common to every command that trains or evaluates, as one `visit` list: help, command
 // line, ini, hash and run file come from it.
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "seawall/core/options.hpp"
-#include "seawall/policy/judge.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/remote/options.hpp"
 #include "seawall/run/files_spec.hpp"
 #include "seawall/run/lora_spec.hpp"
+#include "seawall/run/own_judges.hpp"
 
 namespace seawall {
-
-/// Makes a judge whose options are known.
-using JudgeMaker = std::function<std::unique_ptr<Judge>()>;
 
 struct RunSpec {
   // What is attacked, with what, and how it is judged.
@@ -36,7 +31,7 @@ struct RunSpec {
   std::string images, vision;  // where the rows' pictures lie, and what looks at them
   std::string chat_template = "auto";
   std::string judge = "auto";
-  std::map<std::string, JudgeMaker> own_judges;  // plug-ins that `judge` names
+  OwnJudges own_judges;  // plug-ins that `judge` names
   // Training. Zero (or `auto`) lets the scenario's recipe decide.
   double lr = 0;
   std::string lr_schedule = "epoch-decay";
@@ -251,8 +246,5 @@ struct RunSpec {
     field(self.quiet, OptionInfo{.name = "quiet", .help = "no progress, no table"});
   }
 };
-
-/// Words of a comma-separated list, trimmed, without empty ones.
-std::vector<std::string> split_list(std::string_view text);
 
 }  // namespace seawall
