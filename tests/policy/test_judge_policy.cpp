@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "seawall/core/error.hpp"
 #include "seawall/policy/judge_policy.hpp"
 
@@ -96,7 +94,6 @@ TEST(JudgePolicy, AnAnswerItThrowsOnIsInvalidAndTheOthersStand) {
   const auto all = grades(*judge_plugins.make("broken"), {"good", "bad", "good"});
   EXPECT_TRUE(all[0].valid && all[2].valid);
   EXPECT_FALSE(all[1].valid);
-  EXPECT_TRUE(std::isnan(all[1].score));
   EXPECT_NE(all[1].reason.find("no idea"), std::string::npos);
 }
 
