@@ -86,7 +86,8 @@ class Report(unittest.TestCase):
             for row, want in zip(rows, expected):
                 self.assertTrue(row[0].startswith(want["cell"]), (row, want))
                 self.assertTrue(row[2].startswith(f"{float(want['rate']):.1f}["), (row, want))
-                self.assertIn("[", row[4], "utility with its interval")
+                self.assertEqual(row[4], want["cut_answers"])
+                self.assertIn("[", row[5], "utility with its interval")
 
     def test_markdown_table_is_the_pages(self):
         with (self.folder / "page/results.csv").open() as file:
