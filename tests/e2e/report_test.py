@@ -13,7 +13,7 @@ import unittest
 import xml.etree.ElementTree as ET
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "docs"))
-from readme import results_differ  # noqa: E402
+from pages import results_differ  # noqa: E402
 
 SEAWALL = pathlib.Path(os.environ["SEAWALL_PROGRAM"])
 SVG = "{http://www.w3.org/2000/svg}"
