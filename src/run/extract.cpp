@@ -188,7 +188,7 @@ std::vector<std::filesystem::path> extract_activations(const ExtractSpec& option
     progress.update(static_cast<std::int64_t>(end), tokens,
                     std::numeric_limits<double>::quiet_NaN());
   }
-  const auto files = writer.close();
+  auto files = writer.close();
   progress.finish();
   return files;
 }

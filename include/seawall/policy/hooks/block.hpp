@@ -82,6 +82,7 @@ struct Block<R(Args...) const> {
 
 /// What a block says of its hook: `wanted` is its signature as the diagnostic shows it. A macro,
 /// since a static_assert takes nothing but a literal.
+// NOLINTBEGIN(bugprone-macro-parentheses): a member's name cannot have any
 #define SEAWALL_HOOK(flag_, member, wanted)                                                        \
   static constexpr Hook flag = Hook::flag_;                                                        \
   static constexpr std::string_view name = #flag_;                                                 \
@@ -99,6 +100,7 @@ struct Block<R(Args...) const> {
         has(M::hooks, flag) || requires { &Both<M, Names>::member; },                              \
         "hook " #flag_ ": defined, but not declared; add Hook::" #flag_ " to `hooks`");            \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 /// Asks one policy, known by type or erased.
 template <class B>
