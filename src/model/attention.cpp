@@ -1,8 +1,10 @@
 #include "model/attention.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/zeros.h>
 
@@ -11,6 +13,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <optional>
 
 #include "model/gemm.hpp"
 #include "seawall/model/kernels.hpp"
@@ -89,14 +92,39 @@ const BatchPlan::Attention::Buckets& BatchPlan::Attention::buckets(const at::Dev
   return made;
 }
 
-AttentionShape attention_shape(const LlamaConfig& config) {
-  return {config.heads, config.kv_heads, config.head_dim, config.sliding_window};
+AttentionShape attention_shape(const LlamaConfig& config, std::int64_t layer) {
+  const double scalar = static_cast<double>(config.query_scalar);
+  return {.heads = config.heads,
+          .kv_heads = config.kv_heads,
+          .head_dim = config.head_dim,
+          .window = config.window_of(layer),
+          .scale = scalar > 0 ? 1 / std::sqrt(scalar) : 0,
+          .cap = config.attention_cap};
+}
+
+Tensor masked_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                        const AttentionShape& shape) {
+  const auto group = q.size(1) / k.size(1);
+  if (shape.cap == 0)
+    return at::scaled_dot_product_attention(
+        q, k, v, mask, 0.0, false, shape.scale > 0 ? std::optional(shape.scale) : std::nullopt,
+        group != 1);
+  const double scale =
+      shape.scale > 0 ? shape.scale : 1 / std::sqrt(static_cast<double>(q.size(3)));
+  const Tensor keys = k.repeat_interleave(group, 1), values = v.repeat_interleave(group, 1);
+  const Tensor scores = (at::matmul(q, keys.transpose(2, 3)) * (scale / shape.cap)).tanh();
+  const auto wide = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const Tensor shares = (scores * shape.cap)
+                            .masked_fill(mask.logical_not(), -INFINITY)
+                            .softmax(-1, wide)
+                            .to(q.scalar_type());  // [B,H,n,m]
+  return at::matmul(shares, values);
 }
 
 Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan,
-                      std::int64_t window) {
-  const auto heads = q.size(1), kv_heads = k.size(1), d = q.size(2);
-  const auto& buckets = plan.attention->buckets(q.device(), window);
+                      const AttentionShape& shape) {
+  const auto heads = q.size(1), d = q.size(2);
+  const auto& buckets = plan.attention->buckets(q.device(), shape.window);
   std::vector<Tensor> parts;
   for (const auto& bucket : buckets.list) {
     auto padded = [&](const Tensor& x, const Tensor& index, std::int64_t n) {
@@ -104,10 +132,9 @@ Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const B
           .view({bucket.segments, n, x.size(1), d})
           .transpose(1, 2);  // [S,heads,n,D]
     };
-    auto out = at::scaled_dot_product_attention(
-        padded(q, bucket.queries, bucket.n), padded(k, bucket.keys, bucket.m),
-        padded(v, bucket.keys, bucket.m), bucket.mask, 0.0, false, std::nullopt,
-        heads != kv_heads);                                                      // [S,H,n,D]
+    auto out =
+        masked_attention(padded(q, bucket.queries, bucket.n), padded(k, bucket.keys, bucket.m),
+                         padded(v, bucket.keys, bucket.m), bucket.mask, shape);  // [S,H,n,D]
     out = out.transpose(1, 2).reshape({bucket.segments * bucket.n, heads * d});  // [S*n,H*D]
     parts.push_back(out.index_select(0, bucket.taken));                          // [t,H*D]
   }

@@ -52,18 +52,24 @@ struct BatchPlan::Attention {
 /// Sizes of the attention of one layer.
 struct AttentionShape {
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
-  std::int64_t window = 0;  // LlamaConfig::sliding_window
+  std::int64_t window = 0;  // LlamaConfig::window_of
+  double scale = 0;         // of scores; 0: 1/sqrt(D)
+  double cap = 0;           // scores become cap tanh(score / cap); 0: as they are
   std::int64_t width() const { return (heads + 2 * kv_heads) * head_dim; }  // q|k|v columns
   /// First place of a row that the query at `place` sees.
   std::int64_t first_seen(std::int64_t place) const {
     return window > 0 && place >= window ? place + 1 - window : 0;
   }
 };
-AttentionShape attention_shape(const LlamaConfig& config);
+AttentionShape attention_shape(const LlamaConfig& config, std::int64_t layer = 0);
 
 /// Plain differentiable operators. Shapes: q [T,H,D], k and v [T,KV,D], rotated -> [T,H*D].
 Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan,
-                      std::int64_t window);
+                      const AttentionShape& shape);
+/// The same of padded rows. Shapes: q [B,H,n,D], k and v [B,KV,m,D], mask bool that fits
+/// [B,H,n,m], true = visible -> [B,H,n,D].
+Tensor masked_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                        const AttentionShape& shape);
 
 namespace cpu {
 /// Shapes: qkv [T,width] rotated -> out [T,H*D], lse [H,T].

@@ -46,9 +46,15 @@ void LlamaConfig::check() const {
   require_positive("rms_norm_eps", rms_norm_eps, 1.0);
   if (sliding_window != 0) {
     require_range("sliding_window", sliding_window, 1, std::int64_t{1} << 26);
-    if (family != Family::mistral)
-      throw DataError("model config: sliding_window is set; only mistral has one");
+    if (family->window == Window::none)
+      throw DataError("model config: sliding_window is set; family " + std::string(family->type) +
+                      " has none");
   }
+  if (query_scalar != 0)
+    require_range("query_pre_attn_scalar", query_scalar, 1, std::int64_t{1} << 20);
+  for (const auto& [field, value] : {std::pair{"attn_logit_softcapping", attention_cap},
+                                     std::pair{"final_logit_softcapping", logit_cap}})
+    if (value != 0) require_positive(field, value, 1e6);
   if (rope_scaling.type == RopeScaling::Type::none) return;
   require_positive("rope_scaling.factor", rope_scaling.factor, 1e6);
   if (rope_scaling.type != RopeScaling::Type::llama3) return;
@@ -60,33 +66,55 @@ void LlamaConfig::check() const {
     throw DataError("model config: rope_scaling.high_freq_factor is not above low_freq_factor");
 }
 
-std::vector<std::pair<std::string, std::vector<std::int64_t>>> LlamaConfig::parameter_shapes()
-    const {
+std::vector<std::int64_t> LlamaConfig::part_shape(Part part) const {
   const auto C = hidden_size, M = intermediate_size;
   const auto Q = heads * head_dim, K = kv_heads * head_dim;
+  switch (part) {
+    case Part::norm1:
+    case Part::norm2:
+    case Part::attention_norm:
+    case Part::mlp_norm:
+      return {C};
+    case Part::q:
+      return {Q, C};
+    case Part::k:
+    case Part::v:
+      return {K, C};
+    case Part::qkv:
+      return {Q + 2 * K, C};
+    case Part::o:
+      return {C, Q};
+    case Part::gate:
+    case Part::up:
+      return {M, C};
+    case Part::gate_up:
+      return {2 * M, C};
+    case Part::down:
+      return {C, M};
+    case Part::q_bias:
+      return {Q};
+    case Part::k_bias:
+    case Part::v_bias:
+      return {K};
+    case Part::q_norm:
+    case Part::k_norm:
+      return {head_dim};
+  }
+  return {};
+}
+
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> LlamaConfig::parameter_shapes()
+    const {
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
-  shapes.emplace_back("model.embed_tokens.weight", std::vector{vocab_size, C});
+  shapes.emplace_back("model.embed_tokens.weight", std::vector{vocab_size, hidden_size});
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     const auto prefix = "model.layers." + std::to_string(layer) + ".";
-    const auto add = [&](const char* name, std::vector<std::int64_t> shape) {
-      shapes.emplace_back(prefix + name, std::move(shape));
-    };
-    add("input_layernorm.weight", {C});
-    add("self_attn.q_proj.weight", {Q, C});
-    add("self_attn.k_proj.weight", {K, C});
-    add("self_attn.v_proj.weight", {K, C});
-    add("self_attn.o_proj.weight", {C, Q});
-    add("post_attention_layernorm.weight", {C});
-    add("mlp.gate_proj.weight", {M, C});
-    add("mlp.up_proj.weight", {M, C});
-    add("mlp.down_proj.weight", {C, M});
-    if (!qkv_bias()) continue;
-    add("self_attn.q_proj.bias", {Q});
-    add("self_attn.k_proj.bias", {K});
-    add("self_attn.v_proj.bias", {K});
+    for (const auto& tensor : family->block)
+      shapes.emplace_back(prefix + std::string(tensor.name), part_shape(tensor.part));
   }
-  shapes.emplace_back("model.norm.weight", std::vector{C});
-  if (!tie_word_embeddings) shapes.emplace_back("lm_head.weight", std::vector{vocab_size, C});
+  shapes.emplace_back("model.norm.weight", std::vector{hidden_size});
+  if (!tie_word_embeddings)
+    shapes.emplace_back("lm_head.weight", std::vector{vocab_size, hidden_size});
   return shapes;
 }
 

@@ -1,5 +1,5 @@
 // config.json of the families, read and written.
-#include <array>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "model/json_fields.hpp"
@@ -11,23 +11,13 @@
 namespace seawall {
 namespace {
 
-struct FamilyNames {
-  Family family;
-  std::string_view type, architecture;
-};
-constexpr std::array<FamilyNames, 4> families{{{Family::llama, "llama", "LlamaForCausalLM"},
-                                               {Family::mistral, "mistral", "MistralForCausalLM"},
-                                               {Family::qwen2, "qwen2", "Qwen2ForCausalLM"},
-                                               {Family::gemma, "gemma", "GemmaForCausalLM"}}};
-
-const FamilyNames& names_of(Family family) { return families.at(static_cast<std::size_t>(family)); }
-
-Family read_family(const JsonFields& fields) {
+const Family& read_family(const JsonFields& fields) {
   const auto type = fields.text("model_type", "");
-  for (const auto& each : families)
-    if (each.type == type) return each.family;
-  fields.fail("model_type is '" + shown(type) +
-              "', want 'llama' (Llama 2 and 3, SmolLM2), 'mistral', 'qwen2' or 'gemma'");
+  if (const auto* found = find_family(type)) return *found;
+  std::string known;
+  for (const auto* each : families())
+    known += (known.empty() ? "'" : ", '") + std::string(each->type) + "'";
+  fields.fail("model_type is '" + shown(type) + "', want one of " + known);
 }
 
 void read_scaling(const JsonFields& rope, LlamaConfig& config) {
@@ -62,49 +52,67 @@ void read_rope(const JsonFields& fields, LlamaConfig& config) {
   }
 }
 
-void check_activation(const JsonFields& fields, Family family) {
-  const auto plain =
-      fields.text("hidden_act", family == Family::gemma ? "gelu_pytorch_tanh" : "silu");
-  const auto activation = fields.text("hidden_activation", plain);
-  if (family != Family::gemma) {
-    if (activation != "silu") fields.fail("hidden_act is '" + shown(activation) + "', want 'silu'");
-    return;
-  }
-  // Gemma's first files say gelu and mean its tanh form, as transformers' GemmaConfig has it.
-  if (activation != "gelu_pytorch_tanh" && activation != "gelu")
-    fields.fail("hidden_act is '" + shown(activation) + "', want 'gelu_pytorch_tanh'");
+void check_activation(const JsonFields& fields, const Family& family) {
+  const std::string want(family.activations.front());
+  const auto found = fields.text("hidden_activation", fields.text("hidden_act", want));
+  if (std::ranges::find(family.activations, found) != family.activations.end()) return;
+  const auto* key = fields.given("hidden_activation") ? "hidden_activation" : "hidden_act";
+  fields.fail(std::string(key) + " is '" + shown(found) + "', want '" + want + "'");
 }
 
 void read_window(const JsonFields& fields, LlamaConfig& config) {
-  if (config.family == Family::mistral) {
-    // Without the field transformers' MistralConfig takes 4096; null is no window.
-    config.sliding_window =
-        fields.has("sliding_window") ? fields.integer("sliding_window", 0) : 4096;
+  if (config.family->window != Window::none) {
+    config.sliding_window = fields.has("sliding_window") ? fields.integer("sliding_window", 0)
+                                                         : config.family->default_window;
     if (fields.given("sliding_window") && config.sliding_window == 0)
       fields.fail("sliding_window is 0, want null or at least 1");
   }
   if (fields.flag("use_sliding_window", false))
-    fields.fail("use_sliding_window is true; a window in some layers only is not supported");
+    fields.fail("use_sliding_window is true; windows of this kind are not supported");
   if (!fields.given("layer_types")) return;
-  const auto want = config.sliding_window > 0 ? "sliding_attention" : "full_attention";
-  for (const auto& type : fields.at("layer_types"))
+  std::int64_t layer = 0;
+  for (const auto& type : fields.at("layer_types")) {
+    const auto want = config.window_of(layer++) > 0 ? "sliding_attention" : "full_attention";
     if (!type.is_string() || type.get<std::string>() != want)
-      fields.fail("layer_types has " + shown(type.dump()) + ", want '" + want + "' in every layer");
+      fields.fail("layer_types has " + shown(type.dump()) + ", want '" + want + "' in layer " +
+                  std::to_string(layer - 1));
+  }
+}
+
+/// A number that null turns off. 0: off.
+double read_cap(const JsonFields& fields, const char* name, double fallback) {
+  if (!fields.has(name)) return fallback;
+  if (!fields.given(name)) return 0;
+  const double cap = fields.number(name, 0);
+  if (cap == 0) fields.fail(std::string(name) + " is 0, want null or a number above 0");
+  return cap;
+}
+
+void read_scores(const JsonFields& fields, LlamaConfig& config) {
+  const auto& family = *config.family;
+  if (family.default_query_scalar > 0)
+    config.query_scalar = fields.integer("query_pre_attn_scalar", family.default_query_scalar);
+  if (!family.soft_caps) return;
+  config.attention_cap = read_cap(fields, "attn_logit_softcapping", family.default_attention_cap);
+  config.logit_cap = read_cap(fields, "final_logit_softcapping", family.default_logit_cap);
 }
 
 void refuse_unsupported(const JsonFields& fields) {
   for (const auto* name : {"attention_bias", "mlp_bias"}) {
     if (fields.flag(name, false)) {
-      fields.fail(std::string(name) + " is true; only qwen2's biases of q, k and v are supported");
+      fields.fail(std::string(name) +
+                  " is true; only biases of q, k and v that come with the family are supported");
     }
   }
   if (fields.flag("rope_interleaved", false))
     fields.fail("rope_interleaved is true; only rotary halves are supported");
   if (fields.flag("use_bidirectional_attention", false))
     fields.fail("use_bidirectional_attention is true; only causal attention is supported");
-  if (fields.number("attention_dropout", 0.0) != 0.0) {
-    fields.fail("attention_dropout is not 0; dropout is not supported");
-  }
+  for (const auto* name : {"attention_dropout", "resid_pdrop", "embd_pdrop"})
+    if (fields.number(name, 0.0) != 0.0)
+      fields.fail(std::string(name) + " is not 0; dropout is not supported");
+  if (fields.number("partial_rotary_factor", 1) != 1)
+    fields.fail("partial_rotary_factor is not 1, which is not supported");
   if (fields.given("quantization_config")) {
     fields.fail("quantization_config is present; want plain F32, F16 or BF16 weights");
   }
@@ -123,39 +131,38 @@ nlohmann::ordered_json scaling_json(const RopeScaling& scaling) {
 
 }  // namespace
 
-std::string family_name(Family family) { return std::string(names_of(family).type); }
-
 LlamaConfig LlamaConfig::from_json(const std::string& text, const std::string& where) {
   const auto json = parse_json(text, where);
   const JsonFields fields(json, where);
   LlamaConfig config;
-  config.family = read_family(fields);
-  check_activation(fields, config.family);
+  const Family& family = read_family(fields);
+  config.family = &family;
+  check_activation(fields, family);
   refuse_unsupported(fields);
   config.vocab_size = fields.integer("vocab_size");
   config.hidden_size = fields.integer("hidden_size");
   config.intermediate_size = fields.integer("intermediate_size");
   config.layers = fields.integer("num_hidden_layers");
   config.heads = fields.integer("num_attention_heads");
-  // The other families' defaults in transformers are one model's numbers; every file has the field.
-  config.kv_heads = config.family == Family::llama
-                        ? fields.integer("num_key_value_heads", config.heads)
-                        : fields.integer("num_key_value_heads");
-  config.max_position_embeddings = config.family == Family::llama
-                                       ? fields.integer("max_position_embeddings", 2048)
-                                       : fields.integer("max_position_embeddings");
+  config.kv_heads = family.default_kv_heads ? fields.integer("num_key_value_heads", config.heads)
+                                            : fields.integer("num_key_value_heads");
+  config.max_position_embeddings =
+      family.default_positions > 0
+          ? fields.integer("max_position_embeddings", family.default_positions)
+          : fields.integer("max_position_embeddings");
   config.head_dim = config.heads > 0 ? config.hidden_size / config.heads : 0;
   if (fields.given("head_dim")) {
     config.head_dim = fields.integer("head_dim");
-  } else if (config.gemma()) {
-    config.head_dim = 256;  // transformers' GemmaConfig
+  } else if (family.default_head_dim > 0) {
+    config.head_dim = family.default_head_dim;
   } else if (config.heads > 0 && config.hidden_size % config.heads != 0) {
     fields.fail("hidden_size is not a multiple of num_attention_heads, and head_dim is missing");
   }
   read_rope(fields, config);
   read_window(fields, config);
-  config.rms_norm_eps = fields.number("rms_norm_eps", 1e-6);  // transformers' default
-  config.tie_word_embeddings = fields.flag("tie_word_embeddings", config.gemma());
+  read_scores(fields, config);
+  config.rms_norm_eps = fields.number("rms_norm_eps", family.default_eps);
+  config.tie_word_embeddings = fields.flag("tie_word_embeddings", family.default_tied);
   try {
     config.check();
   } catch (const DataError& error) {
@@ -165,10 +172,9 @@ LlamaConfig LlamaConfig::from_json(const std::string& text, const std::string& w
 }
 
 std::string LlamaConfig::to_json() const {
-  const auto& names = names_of(family);
   nlohmann::ordered_json json = {
-      {"architectures", {names.architecture}},
-      {"model_type", names.type},
+      {"architectures", {family->architecture}},
+      {"model_type", family->type},
       {"vocab_size", vocab_size},
       {"hidden_size", hidden_size},
       {"intermediate_size", intermediate_size},
@@ -180,17 +186,18 @@ std::string LlamaConfig::to_json() const {
       {"rope_theta", rope_theta},
       {"rope_scaling", scaling_json(rope_scaling)},
       {"rms_norm_eps", rms_norm_eps},
-      {"hidden_act", gemma() ? "gelu_pytorch_tanh" : "silu"},
+      {std::string(family->activation_key), family->activations.front()},
   };
-  if (family == Family::mistral) {
-    json["sliding_window"] = nullptr;
-    if (sliding_window > 0) json["sliding_window"] = sliding_window;
-  } else if (family == Family::qwen2) {
-    json["use_sliding_window"] = false;
-  } else {
-    json["attention_bias"] = false;
-    if (family == Family::llama) json["mlp_bias"] = false;
+  const auto or_null = [](auto value) {
+    return value > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+  };
+  if (family->window != Window::none) json["sliding_window"] = or_null(sliding_window);
+  if (family->default_query_scalar > 0) json["query_pre_attn_scalar"] = or_null(query_scalar);
+  if (family->soft_caps) {
+    json["attn_logit_softcapping"] = or_null(attention_cap);
+    json["final_logit_softcapping"] = or_null(logit_cap);
   }
+  json.update(nlohmann::ordered_json::parse(family->more_json));
   json["attention_dropout"] = 0.0;
   json["tie_word_embeddings"] = tie_word_embeddings;
   json["torch_dtype"] = "float32";

@@ -4,13 +4,13 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
 #include "model/attention.hpp"
+#include "model/block_weights.hpp"
 #include "model/decode_engine.hpp"
 #include "model/stack.hpp"
 
@@ -56,7 +56,7 @@ class AtenEngine : public DecodeEngine {
                           [&](const Tensor& q, const Tensor& k, const Tensor& v) {
                             k_[l] = kept(k);
                             v_[l] = kept(v);
-                            return tree_attention(q, k, v, plan_, config_.sliding_window);
+                            return tree_attention(q, k, v, plan_, attention_shape(config_, l));
                           });
       x = edited({TapPoint::Kind::resid_post, l}, x, true);
     }
@@ -78,11 +78,13 @@ class AtenEngine : public DecodeEngine {
     const Tensor time = at::arange(used, rows.options()).unsqueeze(0);                   // [1,U]
     const Tensor length = to_index(prompt_, device).index_select(0, rows).unsqueeze(1);  // [M,1]
     Tensor mask = time.lt(length) | (time.ge(longest_) & time.le(place.unsqueeze(1)));   // [M,U]
+    Tensor near = mask;  // of blocks with a window
     if (config_.sliding_window > 0) {
       const Tensor key = at::where(time.lt(longest_), time, length + time - longest_);  // positions
-      mask = mask & key.gt(to_index(positions, device).unsqueeze(1) - config_.sliding_window);
+      near = mask & key.gt(to_index(positions, device).unsqueeze(1) - config_.sliding_window);
     }
     mask = mask.view({m, 1, 1, used});
+    near = near.view({m, 1, 1, used});
     Tensor x =
         edited({TapPoint::Kind::embed, -1}, decoder_.embed_ids(to_index(ids, device)), false);
     const auto angles = rotary_angles(config_, to_index(positions, device), x);
@@ -94,9 +96,9 @@ class AtenEngine : public DecodeEngine {
             auto seen = [&](const Tensor& cache) {
               return cache.narrow(1, 0, used).index_select(0, rows).transpose(1, 2);
             };
-            return at::scaled_dot_product_attention(q.unsqueeze(2), seen(k_[l]), seen(v_[l]), mask,
-                                                    0.0, false, std::nullopt,
-                                                    config_.heads != config_.kv_heads)
+            const auto shape = attention_shape(config_, l);
+            return masked_attention(q.unsqueeze(2), seen(k_[l]), seen(v_[l]),
+                                    shape.window > 0 ? near : mask, shape)
                 .reshape({m, config_.heads * config_.head_dim});  // [M,H,1,D] -> [M,H*D]
           });
       x = edited({TapPoint::Kind::resid_post, l}, x, false);
@@ -150,7 +152,7 @@ std::unique_ptr<DecodeEngine> make_aten_engine(const Decoder& decoder, BatchPlan
 
 std::unique_ptr<DecodeEngine> make_decode_engine(const Decoder& decoder, BatchPlan plan,
                                                  DecodeOptions options) {
-  if (can_fuse(decoder.layer_weights()) && can_fuse({decoder.embedding()}))
+  if (can_fuse({decoder.embedding()}) && runs_fused(decoder.config(), decoder.layer_weights()))
     return make_cpu_engine(decoder, std::move(plan), std::move(options));
   return make_aten_engine(decoder, std::move(plan), std::move(options));
 }

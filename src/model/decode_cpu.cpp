@@ -9,6 +9,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "model/block_weights.hpp"
 #include "model/decode_engine.hpp"
 #include "model/layer.hpp"
 #include "model/stack.hpp"
@@ -133,16 +134,8 @@ class CpuEngine : public DecodeEngine {
     const auto& leaf = plan_.segments[plan_.leaf_of[slot]];
     return leaf.position + leaf.length;
   }
-  const Tensor& weight(std::int64_t l, std::int64_t i) const {
-    return weights_[l * layer_tensors(config_) + i];
-  }
-  const Weight* bias(std::int64_t l, std::int64_t i) const {
-    return config_.qkv_bias() ? stored(weight(l, first_bias + i)) : nullptr;
-  }
   cpu::LayerWeights<const Weight> layer(std::int64_t l) const {
-    auto p = [&](std::int64_t i) { return stored(weight(l, i)); };
-    return {p(0), p(1), p(2), p(3),       p(4),       p(5),
-            p(6), p(7), p(8), bias(l, 0), bias(l, 1), bias(l, 2)};
+    return weights_of<const Weight>(config_, weights_, l);
   }
 
   /// Hooks see the stream in the weights' type.
@@ -193,12 +186,20 @@ class CpuEngine : public DecodeEngine {
   /// Packs a block's weights the first time they are needed.
   const PackedLayer<Real, Weight>& packed(std::int64_t l) {
     for (auto next = static_cast<std::int64_t>(packed_.size()); next < config_.layers; ++next) {
-      auto stack = [&](std::initializer_list<std::int64_t> which) {
+      auto stack = [&](Part fused, std::initializer_list<Part> parts) {
         std::vector<Tensor> all;
-        for (auto i : which) all.push_back(weight(next, i));
+        const auto add = [&](Part part) {
+          all.push_back(weights_[next * layer_tensors(config_) + place_of(config_, part).tensor]);
+        };
+        if (config_.family->has(fused))
+          add(fused);
+        else
+          for (const auto part : parts) add(part);
         return cpu::PackedLinear<Real, Weight>(all, copy());
       };
-      packed_.push_back({stack({1, 2, 3}), stack({4}), stack({6, 7}), stack({8})});
+      packed_.push_back({stack(Part::qkv, {Part::q, Part::k, Part::v}), stack(Part::o, {Part::o}),
+                         stack(Part::gate_up, {Part::gate, Part::up}),
+                         stack(Part::down, {Part::down})});
     }
     return packed_[l];
   }
@@ -208,15 +209,16 @@ class CpuEngine : public DecodeEngine {
   void run_layer(std::int64_t l, const std::vector<std::int64_t>& slots, Real* x, bool append) {
     const auto& kernel = kernels::table<Real>();
     const auto& w = packed(l);
+    const auto stored_weights = layer(l);
     const auto m = static_cast<std::int64_t>(slots.size()), width = shape_.width();
     const Tensor normed = fresh(m * config_.hidden_size), qkv = fresh(m * width),
                  mixed = fresh(m * q_width());
-    norm(at(normed), x, stored(weight(l, 0)), m);
+    norm(at(normed), x, stored_weights.norm1, m);
     w.qkv.apply(at(normed), m, at(qkv), false);
     const auto kv_width = config_.kv_heads * config_.head_dim;
-    cpu::add_bias(at(qkv), width, m, bias(l, 0), q_width());
-    cpu::add_bias(at(qkv) + q_width(), width, m, bias(l, 1), kv_width);
-    cpu::add_bias(at(qkv) + q_width() + kv_width, width, m, bias(l, 2), kv_width);
+    cpu::add_bias(at(qkv), width, m, stored_weights.q_bias, q_width());
+    cpu::add_bias(at(qkv) + q_width(), width, m, stored_weights.k_bias, kv_width);
+    cpu::add_bias(at(qkv) + q_width() + kv_width, width, m, stored_weights.v_bias, kv_width);
     cpu::settle<Weight>(at(qkv), m * width);
     if (append) make_pages(l, slots);
     const auto half = config_.head_dim / 2;
@@ -236,7 +238,7 @@ class CpuEngine : public DecodeEngine {
 
     const Tensor gate_up = fresh(2 * m * inner()), act = fresh(m * inner());
     cpu::settle<Weight>(x, m * config_.hidden_size);
-    norm(at(normed), x, stored(weight(l, 5)), m);
+    norm(at(normed), x, stored_weights.norm2, m);
     w.gate_up.apply(at(normed), m, at(gate_up), false);
     cpu::settle<Weight>(at(gate_up), 2 * m * inner());
     const auto mixed_gate = cpu::gate_kernel<Real>(config_);

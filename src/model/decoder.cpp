@@ -11,6 +11,7 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "model/block_weights.hpp"
 #include "model/loss.hpp"
 #include "model/stack.hpp"
 #include "seawall/core/error.hpp"
@@ -99,7 +100,7 @@ std::vector<Tensor> Decoder::layer_weights() const {
 
 Tensor Decoder::embed_ids(const Tensor& ids) const {
   Tensor rows = at::embedding(embedding(), ids);  // [M,C]
-  if (!config_.gemma()) return rows;
+  if (!config_.family->scaled_embedding) return rows;
   // transformers rounds the factor to the weights' type, which bf16 weights were trained with
   return rows * at::scalar_tensor(std::sqrt(static_cast<double>(config_.hidden_size)),
                                   rows.options().requires_grad(false));
@@ -166,14 +167,17 @@ Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& h
 Tensor Decoder::target_loss(const Tensor& rows, const Targets& targets, LossMode mode) const {
   if (targets.ids.size(0) == 0)
     throw UsageError("loss: want at least one target token in the batch, got none");
-  const HeadInputs inputs{rows, norm_factor(config_, final_norm()), head(), config_.rms_norm_eps};
+  const HeadInputs inputs{rows, norm_factor(config_, final_norm()), head(), config_.rms_norm_eps,
+                          config_.logit_cap};
   return mode == LossMode::fused ? fused_loss(inputs, targets) : token_losses(inputs, targets);
 }
 
 Tensor Decoder::logits(const Tensor& rows) const {
   want_rows("logits: rows", rows, -1, config_.hidden_size);
   const Tensor factor = norm_factor(config_, final_norm());
-  return head_logits(composite_rms_norm(rows, factor, config_.rms_norm_eps), head());
+  const Tensor logits = head_logits(composite_rms_norm(rows, factor, config_.rms_norm_eps), head());
+  if (config_.logit_cap == 0) return logits;
+  return (logits / config_.logit_cap).tanh() * config_.logit_cap;
 }
 
 NamedTensors random_weights(const LlamaConfig& config, std::uint64_t seed) {
@@ -181,8 +185,8 @@ NamedTensors random_weights(const LlamaConfig& config, std::uint64_t seed) {
   const double base = 0.02, scaled = base / std::sqrt(2.0 * static_cast<double>(config.layers));
   NamedTensors out;
   for (const auto& [name, shape] : config.parameter_shapes()) {
-    const bool zero = name.ends_with(".bias") || (config.gemma() && shape.size() == 1);
-    auto tensor = at::full(shape, zero ? 0.0 : 1.0, at::kFloat);
+    const double start = name.ends_with(".bias") ? 0.0 : 1.0 - config.family->norm_offset;
+    auto tensor = at::full(shape, start, at::kFloat);
     if (shape.size() == 2) {
       const bool output = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
       tensor.normal_(0.0, output ? scaled : base, generator);

@@ -1,11 +1,13 @@
 // The model in a GGUF file: its config under Hugging Face's names, and its weights in their order.
 #include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 
 #include "model/gguf_types.hpp"
@@ -56,27 +58,40 @@ void read_narrow(const Rows& source, std::int64_t begin, std::int64_t end, Narro
   }
 }
 
-/// The GGUF name of a Hugging Face parameter.
-std::string gguf_name(const std::string& name) {
-  static const std::unordered_map<std::string, std::string> names = {
+/// A parameter's name in GGUF and, of a block's tensor, its task.
+struct GgufPlace {
+  std::string name;
+  std::optional<Part> part;
+};
+GgufPlace gguf_place(const LlamaConfig& config, const std::string& name) {
+  static const std::unordered_map<std::string, std::string> whole = {
       {"model.embed_tokens.weight", "token_embd.weight"},
       {"model.norm.weight", "output_norm.weight"},
-      {"lm_head.weight", "output.weight"},
-      {"input_layernorm", "attn_norm"},
-      {"self_attn.q_proj", "attn_q"},
-      {"self_attn.k_proj", "attn_k"},
-      {"self_attn.v_proj", "attn_v"},
-      {"self_attn.o_proj", "attn_output"},
-      {"post_attention_layernorm", "ffn_norm"},
-      {"mlp.gate_proj", "ffn_gate"},
-      {"mlp.up_proj", "ffn_up"},
-      {"mlp.down_proj", "ffn_down"}};
+      {"lm_head.weight", "output.weight"}};
   constexpr std::string_view prefix = "model.layers.";
-  if (!name.starts_with(prefix)) return names.at(name);
-  const auto dot = name.find('.', prefix.size()), last = name.rfind('.');
-  const auto part = name.substr(dot + 1, last - dot - 1);
-  return "blk." + name.substr(prefix.size(), dot - prefix.size()) + "." + names.at(part) +
-         name.substr(last);
+  if (!name.starts_with(prefix)) return {whole.at(name), std::nullopt};
+  const auto dot = name.find('.', prefix.size());
+  const auto rest = std::string_view(name).substr(dot + 1);
+  const auto row = std::ranges::find(config.family->block, rest, &BlockTensor::name);
+  return {"blk." + name.substr(prefix.size(), dot - prefix.size()) + "." + std::string(row->gguf),
+          row->part};
+}
+
+/// The first family that GGUF keeps under this architecture and that may have the window.
+const Family* gguf_family(std::string_view architecture, bool window) {
+  for (const auto* each : families())
+    if (!each->gguf.empty() && each->gguf == architecture &&
+        (!window || each->window != Window::none))
+      return each;
+  return nullptr;
+}
+
+std::string gguf_architectures() {
+  std::string known;
+  for (const auto* each : families())
+    if (!each->gguf.empty() && known.find("'" + std::string(each->gguf) + "'") == std::string::npos)
+      known += (known.empty() ? "'" : ", '") + std::string(each->gguf) + "'";
+  return known;
 }
 
 /// The scaling whose divisors of the frequencies are those of `rope_freqs.weight`, which is all
@@ -159,12 +174,9 @@ LlamaConfig GgufFile::llama_config() const {
   const auto fail = [&](const std::string& what) { throw DataError(where() + ": " + what); };
   const auto& architecture = text("general.architecture");
   LlamaConfig config;
-  if (architecture == "qwen2") {
-    config.family = Family::qwen2;
-  } else if (architecture != "llama") {
-    fail("general.architecture is '" + shown(architecture) +
-         "', want 'llama' (Llama, SmolLM2, Mistral) or 'qwen2'");
-  }
+  if (gguf_family(architecture, false) == nullptr)
+    fail("general.architecture is '" + shown(architecture) + "', want one of " +
+         gguf_architectures());
   const auto key = [&](const char* name) { return architecture + "." + name; };
   const auto integer_or = [&](const std::string& name, std::int64_t fallback) {
     return has(name) ? integer(name) : fallback;
@@ -179,11 +191,17 @@ LlamaConfig GgufFile::llama_config() const {
   config.max_position_embeddings = integer(key("context_length"));
   if (has(key("rope.freq_base"))) config.rope_theta = number(key("rope.freq_base"));
   config.rms_norm_eps = number(key("attention.layer_norm_rms_epsilon"));
-  if (has(key("attention.sliding_window")) && integer(key("attention.sliding_window")) > 0) {
-    if (config.family != Family::llama) fail(key("attention.sliding_window") + ": not supported");
-    config.family = Family::mistral;
-    config.sliding_window = integer(key("attention.sliding_window"));
+  config.sliding_window = integer_or(key("attention.sliding_window"), 0);
+  config.family = gguf_family(architecture, config.sliding_window > 0);
+  if (config.family == nullptr) fail(key("attention.sliding_window") + ": not supported");
+  if (config.family->soft_caps) {
+    const auto cap = [&](const char* name, double fallback) {
+      return has(key(name)) ? number(key(name)) : fallback;
+    };
+    config.attention_cap = cap("attn_logit_softcapping", config.family->default_attention_cap);
+    config.logit_cap = cap("final_logit_softcapping", config.family->default_logit_cap);
   }
+  if (config.family->complete_gguf != nullptr) config.family->complete_gguf(config);
   const TensorInfo* divisors = nullptr;
   bool head = false;
   for (const auto& info : tensors()) {
@@ -225,33 +243,41 @@ NamedTensors GgufFile::llama_weights(at::ScalarType type) const {
   std::unordered_map<std::string, const TensorInfo*> by_name;
   for (const auto& info : tensors()) by_name.emplace(info.name, &info);
   by_name.erase(scaling_tensor);  // the config says it
-  std::vector<std::pair<std::string, const TensorInfo*>> wanted;
+  struct Wanted {
+    std::string name;
+    const TensorInfo* info;
+    std::optional<Part> part;
+  };
+  std::vector<Wanted> wanted;
   for (const auto& [name, shape] : config.parameter_shapes()) {
-    const auto found = by_name.find(gguf_name(name));
-    if (found == by_name.end()) {
-      throw DataError(where() + ": tensor '" + gguf_name(name) + "' is missing");
-    }
+    const auto place = gguf_place(config, name);
+    const auto found = by_name.find(place.name);
+    if (found == by_name.end())
+      throw DataError(where() + ": tensor '" + place.name + "' is missing");
     const auto& info = *found->second;
     if (info.shape != shape) {
       throw DataError(where() + ": tensor '" + info.name + "' at byte " +
                       std::to_string(info.offset) +
                       ": its shape is not the one that the metadata give");
     }
-    wanted.emplace_back(name, &info);
+    wanted.push_back({name, &info, place.part});
     by_name.erase(found);
   }
   if (!by_name.empty()) {
     throw DataError(where() + ": tensor '" + shown(by_name.begin()->first) +
                     "' is not part of a plain model of this architecture");
   }
-  const bool paired = config.family != Family::qwen2;
+  const auto& family = *config.family;
   NamedTensors weights;
-  for (const auto& [name, info] : wanted) {
-    const auto rotary_heads = !paired                                     ? 0
-                              : name.ends_with("self_attn.q_proj.weight") ? config.heads
-                              : name.ends_with("self_attn.k_proj.weight") ? config.kv_heads
-                                                                          : 0;
-    weights.push_back({name, load(*info, rotary_heads, type)});
+  for (const auto& [name, info, part] : wanted) {
+    const auto rotary_heads = !family.gguf_pairs_rows ? 0
+                              : part == Part::q       ? config.heads
+                              : part == Part::k       ? config.kv_heads
+                                                      : 0;
+    const bool moved = family.gguf_adds_offset && info->shape.size() == 1;
+    Tensor tensor = load(*info, rotary_heads, moved ? at::kFloat : type);
+    if (moved) tensor = tensor.sub_(family.norm_offset).to(type);
+    weights.push_back({name, tensor});
   }
   return weights;
 }

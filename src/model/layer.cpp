@@ -36,11 +36,12 @@ Rotary<Real, Weight>::Rotary(const LlamaConfig& config, std::int64_t positions) 
 template <class Real, class Weight>
 const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::vector<Real>& scratch) {
   const Real* wide = widened(w, config.hidden_size, scratch);
-  if (!config.gemma()) return wide;
+  const auto offset = static_cast<Real>(config.family->norm_offset);
+  if (offset == 0) return wide;
   if (wide == scratch.data())
-    for (auto& value : scratch) value += 1;
+    for (auto& value : scratch) value += offset;
   else
-    for (std::int64_t i = 0; i < config.hidden_size; ++i) scratch.push_back(wide[i] + 1);
+    for (std::int64_t i = 0; i < config.hidden_size; ++i) scratch.push_back(wide[i] + offset);
   return scratch.data();
 }
 
@@ -169,6 +170,7 @@ void LayerMath<Real, Weight>::project(const LayerWeights<const Weight>& w,
     if (w.q) lora_->forward(Projection::q, {t, q_width, c_}, normed, {s.qkv, width});
     lora_->forward(Projection::k, {t, kv_width, c_}, normed, {s.qkv + q_width, width});
     lora_->forward(Projection::v, {t, kv_width, c_}, normed, {s.qkv + q_width + kv_width, width});
+    if (w.q) lora_->forward(Projection::qkv, {t, width, c_}, normed, {s.qkv, width});
   }
   settle<Weight>(s.qkv, t * width);
   rotate(s.qkv, 1, w.q != nullptr);
@@ -212,10 +214,11 @@ void LayerMath<Real, Weight>::finish_backward(const LayerWeights<const Weight>& 
                                               const LayerWeights<Weight>& dw) const {
   using In = View<const Real>;
   const auto t = tokens_, q_width = shape_.heads * shape_.head_dim;
-  // MLP: x_out = x_mid + down(silu(gate) * up), gelu for Gemma
+  // MLP: x_out = x_mid + down(f(gate) * up), f as the family has it
   grad_input<Real>({t, c_, inner_}, {dx, c_}, w.down, {scratch.d_wide, inner_});
   const auto& kernel = kernels::table<Real>();
-  const auto gate_backward = config_.gemma() ? kernel.gelu_mul_backward : kernel.silu_mul_backward;
+  const auto gate_backward =
+      config_.family->gate == Gate::gelu_tanh ? kernel.gelu_mul_backward : kernel.silu_mul_backward;
   if (lora_)
     lora_->input_gradient(Projection::down, {t, c_, inner_}, {dx, c_}, {scratch.d_wide, inner_});
   settle<Weight>(scratch.d_wide, t * inner_);
@@ -271,7 +274,8 @@ void LayerMath<Real, Weight>::project_backward(const BatchPlan::Attention& plan,
   settle<Weight>(d_qkv, t * width);
   rotate(d_qkv, -1, true);
   const auto wants = [this](Projection p) { return lora_ && lora_->wants(p); };
-  if (dw.q || dw.k || dw.v || wants(Projection::q) || wants(Projection::k) || wants(Projection::v))
+  if (dw.q || dw.k || dw.v || wants(Projection::q) || wants(Projection::k) ||
+      wants(Projection::v) || wants(Projection::qkv))
     norm(scratch.normed, s.x_in, w.norm1);
   const In normed{scratch.normed, c_};
   Real* d_normed = scratch.normed;  // after its contents have been used
@@ -286,6 +290,7 @@ void LayerMath<Real, Weight>::project_backward(const BatchPlan::Attention& plan,
     lora_->factor_gradients(Projection::q, {t, q_width, c_}, dq, normed);
     lora_->factor_gradients(Projection::k, {t, kv_width, c_}, dk, normed);
     lora_->factor_gradients(Projection::v, {t, kv_width, c_}, dv, normed);
+    lora_->factor_gradients(Projection::qkv, {t, width, c_}, dq, normed);
   }
   grad_input<Real>({t, q_width, c_}, dq, w.q, {d_normed, c_});
   grad_input<Real>({t, kv_width, c_}, dk, w.k, {d_normed, c_}, Store::add);
@@ -294,6 +299,7 @@ void LayerMath<Real, Weight>::project_backward(const BatchPlan::Attention& plan,
     lora_->input_gradient(Projection::q, {t, q_width, c_}, dq, {d_normed, c_});
     lora_->input_gradient(Projection::k, {t, kv_width, c_}, dk, {d_normed, c_});
     lora_->input_gradient(Projection::v, {t, kv_width, c_}, dv, {d_normed, c_});
+    lora_->input_gradient(Projection::qkv, {t, width, c_}, dq, {d_normed, c_});
   }
   settle<Weight>(d_normed, t * c_);
   norm_backward(dx, dw.norm1, d_normed, s.x_in, w.norm1);

@@ -18,15 +18,15 @@ struct LayerWeights {
   Weight *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr;  // where the family has them
 };
 
-/// What RMSNorm multiplies by: `w`, or 1 + w of Gemma; written to `scratch` where it is not `w`.
-/// Shapes: w [C].
+/// What RMSNorm multiplies by: `w`, and the family's offset added to it; written to `scratch` where
+/// it is not `w`. Shapes: w [C].
 template <class Real, class Weight>
 const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::vector<Real>& scratch);
 /// The kernel of the MLP's gate.
 template <class Real>
 auto gate_kernel(const LlamaConfig& config) {
   const auto& kernel = kernels::table<Real>();
-  return config.gemma() ? kernel.gelu_mul : kernel.silu_mul;
+  return config.family->gate == Gate::gelu_tanh ? kernel.gelu_mul : kernel.silu_mul;
 }
 /// rows += bias. Shapes: rows [m,n], `stride` apart; bias [n], or null for none.
 template <class Real, class Weight>

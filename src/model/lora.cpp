@@ -17,7 +17,10 @@ namespace seawall {
 namespace {
 
 constexpr std::array<std::string_view, projections_a_layer> names{
-    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+    "q_proj",  "k_proj",    "v_proj",   "o_proj",      "gate_proj",
+    "up_proj", "down_proj", "qkv_proj", "gate_up_proj"};
+constexpr std::array<Part, projections_a_layer> parts{
+    Part::q, Part::k, Part::v, Part::o, Part::gate, Part::up, Part::down, Part::qkv, Part::gate_up};
 
 std::string shape_text(const Tensor& tensor) {
   std::ostringstream out;
@@ -43,7 +46,8 @@ std::string_view projection_name(Projection projection) {
 
 std::string module_name(std::int64_t layer, Projection projection) {
   return "model.layers." + std::to_string(layer) +
-         (projection < Projection::gate ? ".self_attn." : ".mlp.") +
+         (projection < Projection::gate || projection == Projection::qkv ? ".self_attn."
+                                                                         : ".mlp.") +
          std::string(projection_name(projection));
 }
 
@@ -57,21 +61,15 @@ std::string weight_of_factor(std::string_view name) {
 }
 
 std::vector<std::int64_t> projection_shape(const LlamaConfig& c, Projection projection) {
-  switch (projection) {
-    case Projection::q:
-      return {c.heads * c.head_dim, c.hidden_size};
-    case Projection::k:
-    case Projection::v:
-      return {c.kv_heads * c.head_dim, c.hidden_size};
-    case Projection::o:
-      return {c.hidden_size, c.heads * c.head_dim};
-    case Projection::gate:
-    case Projection::up:
-      return {c.intermediate_size, c.hidden_size};
-    case Projection::down:
-      return {c.hidden_size, c.intermediate_size};
-  }
-  return {};
+  const Part part = parts.at(static_cast<std::size_t>(projection));
+  return c.family->has(part) ? c.part_shape(part) : std::vector<std::int64_t>{};
+}
+
+std::vector<Projection> projections_of(const LlamaConfig& config) {
+  std::vector<Projection> out;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (config.family->has(parts[i])) out.push_back(static_cast<Projection>(i));
+  return out;
 }
 
 void LoraOptions::check() const {
@@ -100,7 +98,7 @@ std::vector<Projection> targets_from(std::string_view words) {
     else
       throw UsageError(
           "lora.targets: want `all`, or names of q_proj, k_proj, v_proj, o_proj, "
-          "gate_proj, up_proj, down_proj with commas between, got `" +
+          "gate_proj, up_proj, down_proj, qkv_proj, gate_up_proj with commas between, got `" +
           std::string(word) + "`");
   }
   std::vector<Projection> out;
@@ -187,6 +185,19 @@ bool Adapter::is_zero() const {
   return zero;
 }
 
+/// The targets that the model has: all that it has for `all`, else each of them or an error.
+static std::vector<Projection> targets_of_model(const LlamaConfig& config,
+                                                const std::vector<Projection>& targets) {
+  const auto there = projections_of(config);
+  if (targets.size() == projections_a_layer) return there;
+  for (const auto p : targets)
+    if (std::ranges::find(there, p) == there.end())
+      throw UsageError("lora.targets: family " + std::string(config.family->type) + " has no " +
+                       std::string(projection_name(p)) + "; want `all` or some of " +
+                       targets_text(there));
+  return targets;
+}
+
 Adapter make_adapter(const LlamaConfig& config, const LoraOptions& options, std::uint64_t seed,
                      const Tensor& like) {
   options.check();
@@ -195,9 +206,10 @@ Adapter make_adapter(const LlamaConfig& config, const LoraOptions& options, std:
   const auto to = like.options().requires_grad(false);
   Adapter adapter;
   adapter.options = options;
+  adapter.options.targets = targets_of_model(config, options.targets);
   adapter.factors.resize(static_cast<std::size_t>(config.layers * projections_a_layer));
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
-    for (const auto p : options.targets) {
+    for (const auto p : adapter.options.targets) {
       const auto shape = projection_shape(config, p);
       Rng stream = rng.stream(module_name(layer, p));
       // kaiming_uniform_(a = sqrt(5)): gain sqrt(1/3), bound gain * sqrt(3 / in).
@@ -222,6 +234,9 @@ void check_adapter(const LlamaConfig& config, const Adapter& adapter) {
                     " layers, this one has " + std::to_string(config.layers));
   each(adapter, [&](std::int64_t layer, Projection p, const LoraFactors& f) {
     const auto shape = projection_shape(config, p);
+    if (shape.empty())
+      throw DataError("adapter: " + module_name(layer, p) + " is not in a model of family " +
+                      std::string(config.family->type));
     if (f.a.dim() != 2 || f.b.dim() != 2 || f.a.size(1) != shape[1] || f.b.size(0) != shape[0] ||
         f.a.size(0) != f.b.size(1) || f.a.size(0) < 1)
       throw DataError("adapter: " + module_name(layer, p) + ": factors " + shape_text(f.a) +

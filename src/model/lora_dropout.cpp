@@ -29,8 +29,11 @@ std::uint32_t threshold(double p) { return static_cast<std::uint32_t>(std::lroun
 
 Dropout Dropout::of(std::int64_t layer, Projection projection) const {
   if (!*this) return {};
-  const auto place = static_cast<std::uint64_t>(layer * projections_a_layer) +
-                     static_cast<std::uint64_t>(projection) + 1;
+  // Seven plain projections: the fused ones count as those of the next block, which no model has
+  // as well.
+  constexpr std::int64_t plain = 7;
+  const auto place =
+      static_cast<std::uint64_t>(layer * plain) + static_cast<std::uint64_t>(projection) + 1;
   return {mixed(key + golden * place) | 1, p};
 }
 

@@ -133,6 +133,14 @@ struct Wanted {
   bool any() const { return hidden || norm || head; }
 };
 
+/// Logits become cap tanh(logit / cap). Returns the derivative if it is wanted. Shapes: [R,V].
+Tensor capped(Tensor& logits, double cap, bool wanted) {
+  logits.div_(cap).tanh_();
+  const Tensor slope = wanted ? 1 - logits.square() : Tensor();
+  logits.mul_(cap);
+  return slope;
+}
+
 /// Losses of all targets into `losses`, and gradients of sum(scale * losses) where wanted. `type`:
 /// of what is computed.
 template <class Head>
@@ -151,7 +159,9 @@ HeadGradients head_pass_of(const HeadInputs& in, const Targets& targets, const T
     auto part = [&](const Tensor& t) { return t.narrow(0, begin, count); };
     Tensor logits = buffer.narrow(0, 0, count);  // [R,V]
     Head::logits(part(normed), in.head, logits);
+    const Tensor slope = in.cap > 0 ? capped(logits, in.cap, wanted.any()) : Tensor();
     Head::losses(logits, part(targets.ids), part(losses), wanted.any() ? part(scale) : Tensor());
+    if (slope.defined()) logits.mul_(slope);
     if (d_normed.defined()) Head::input(logits, in.head, part(d_normed));
     if (wanted.head) Head::weight(logits, part(normed), out.head, begin > 0);
   }
@@ -189,12 +199,12 @@ void refuse_second_order() {
 
 struct FusedLoss : torch::autograd::Function<FusedLoss> {
   static Tensor forward(AutogradContext* ctx, const Targets* targets, Wanted wanted, double eps,
-                        const Tensor& hidden, const Tensor& norm, const Tensor& head) {
+                        double cap, const Tensor& hidden, const Tensor& norm, const Tensor& head) {
     const auto n = targets->ids.size(0);
     const auto options = hidden.options().dtype(loss_type(hidden));
     const Tensor losses = at::empty({n}, options);
     const Tensor scale = at::full({n}, 1.0 / static_cast<double>(n), options);
-    auto grads = head_pass({hidden, norm, head, eps}, *targets, losses, scale, wanted);
+    auto grads = head_pass({hidden, norm, head, eps, cap}, *targets, losses, scale, wanted);
     ctx->save_for_backward({grads.hidden, grads.norm, grads.head});
     return losses.mean();
   }
@@ -207,17 +217,18 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
     for (auto& g : grads)
       if (g.defined() && !(plain && !keep))
         g = keep ? g * d_out[0].to(g.scalar_type()) : g.mul_(d_out[0].to(g.scalar_type()));
-    return {Tensor(), Tensor(), Tensor(), grads[0], grads[1], grads[2]};
+    return {Tensor(), Tensor(), Tensor(), Tensor(), grads[0], grads[1], grads[2]};
   }
 };
 
 struct TokenLosses : torch::autograd::Function<TokenLosses> {
-  static Tensor forward(AutogradContext* ctx, const Targets* targets, double eps,
+  static Tensor forward(AutogradContext* ctx, const Targets* targets, double eps, double cap,
                         const Tensor& hidden, const Tensor& norm, const Tensor& head) {
     Tensor losses = at::empty({targets->ids.size(0)}, hidden.options().dtype(loss_type(hidden)));
-    head_pass({hidden, norm, head, eps}, *targets, losses, {}, {});
+    head_pass({hidden, norm, head, eps, cap}, *targets, losses, {}, {});
     ctx->save_for_backward({hidden, norm, head, targets->sources, targets->ids});
     ctx->saved_data["eps"] = eps;
+    ctx->saved_data["cap"] = cap;
     return losses;
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& d_out) {
@@ -227,9 +238,10 @@ struct TokenLosses : torch::autograd::Function<TokenLosses> {
     const Wanted wanted{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
                         ctx->needs_input_grad(2)};
     const Tensor losses = at::empty_like(d_out[0], at::MemoryFormat::Contiguous);
-    auto grads = head_pass({saved[0], saved[1], saved[2], ctx->saved_data["eps"].toDouble()},
+    auto grads = head_pass({saved[0], saved[1], saved[2], ctx->saved_data["eps"].toDouble(),
+                            ctx->saved_data["cap"].toDouble()},
                            targets, losses, d_out[0].contiguous(), wanted);
-    return {Tensor(), Tensor(), grads.hidden, grads.norm, grads.head};
+    return {Tensor(), Tensor(), Tensor(), grads.hidden, grads.norm, grads.head};
   }
 };
 
@@ -273,11 +285,11 @@ Tensor fused_loss(const HeadInputs& in, const Targets& targets) {
   const bool on = at::GradMode::is_enabled();
   const Wanted wanted{on && in.hidden.requires_grad(), on && in.norm.requires_grad(),
                       on && in.head.requires_grad()};
-  return FusedLoss::apply(&targets, wanted, in.eps, in.hidden, in.norm, in.head);
+  return FusedLoss::apply(&targets, wanted, in.eps, in.cap, in.hidden, in.norm, in.head);
 }
 
 Tensor token_losses(const HeadInputs& in, const Targets& targets) {
-  return TokenLosses::apply(&targets, in.eps, in.hidden, in.norm, in.head);
+  return TokenLosses::apply(&targets, in.eps, in.cap, in.hidden, in.norm, in.head);
 }
 
 }  // namespace seawall

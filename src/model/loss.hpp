@@ -9,6 +9,7 @@ namespace seawall {
 struct HeadInputs {
   Tensor hidden, norm, head;
   double eps = 1e-5;
+  double cap = 0;  // logits become cap tanh(logit / cap); 0: as they are
 };
 
 /// Which row of `hidden` predicts which token. Shapes: sources, ids [N] int64.

@@ -104,9 +104,8 @@ using Factors = std::map<std::string, Tensor>;
 Targets targets_in(const Factors& factors, const LlamaConfig& config) {
   Targets out;
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
-    for (std::int64_t p = 0; p < projections_a_layer; ++p)
-      if (factors.contains(module_name(layer, static_cast<Projection>(p)) + ".lora_A.weight"))
-        out.emplace_back(layer, static_cast<Projection>(p));
+    for (const auto p : projections_of(config))
+      if (factors.contains(module_name(layer, p) + ".lora_A.weight")) out.emplace_back(layer, p);
   return out;
 }
 
@@ -133,8 +132,8 @@ Targets targets_of(const JsonFields& fields, const Factors& factors, const Llama
   std::set<std::string> used{"lm_head", "embed_tokens"};  // those are merged: see merge_peft
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     if (!layers.empty() && !layers.contains(layer)) continue;
-    for (std::int64_t p = 0; p < projections_a_layer; ++p) {
-      const std::string module = module_name(layer, static_cast<Projection>(p));
+    for (const auto p : projections_of(config)) {
+      const std::string module = module_name(layer, p);
       bool wanted = everything;
       for (const auto& name : everything ? json::array() : given) {
         if (!name.is_string()) fields.fail("target_modules: want texts in the list");
@@ -143,14 +142,14 @@ Targets targets_of(const JsonFields& fields, const Factors& factors, const Llama
         wanted = true;
         used.insert(text);
       }
-      if (wanted) out.emplace_back(layer, static_cast<Projection>(p));
+      if (wanted) out.emplace_back(layer, p);
     }
   }
   for (const auto& name : everything ? json::array() : given)
     if (!used.contains(name.get<std::string>()))
       fields.fail("target_modules: `" + shown(name.get<std::string>()) +
-                  "` is no projection of this model; q_proj, k_proj, v_proj, o_proj, gate_proj, "
-                  "up_proj and down_proj can be adapted");
+                  "` is no projection of this model; these can be adapted: " +
+                  targets_text(projections_of(config)));
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "model/block_weights.hpp"
 #include "model/gemm.hpp"
 #include "model/layer.hpp"
 #include "seawall/core/error.hpp"
@@ -45,15 +46,6 @@ struct SavedStack : torch::CustomClassHolder {
 template <class Real>
 Real* at_offset(const Tensor& t, std::int64_t offset = 0) {
   return t.defined() ? static_cast<Real*>(t.data_ptr()) + offset : nullptr;
-}
-
-template <class Pointer>
-cpu::LayerWeights<Pointer> weights_of(const LlamaConfig& c, at::TensorList t, std::int64_t layer) {
-  const auto each = layer_tensors(c);
-  auto p = [&](std::int64_t i) {
-    return i < each ? at_offset<Pointer>(t[layer * each + i]) : nullptr;
-  };
-  return {p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7), p(8), p(9), p(10), p(11)};
 }
 
 template <class Real>
@@ -342,15 +334,6 @@ bool any_grad(const Tensor& x, at::TensorList weights) {
 
 }  // namespace
 
-bool can_fuse(at::TensorList weights) {
-  return compute_path() == ComputePath::fused &&
-         std::all_of(weights.begin(), weights.end(), [&](const Tensor& w) {
-           const auto type = w.scalar_type();
-           return w.is_cpu() && w.is_contiguous() && type == weights[0].scalar_type() &&
-                  (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
-         });
-}
-
 Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
   auto all = weights.vec();
   const auto factors =
@@ -360,7 +343,7 @@ Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weight
 }
 
 Tensor run_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
-  if (!can_fuse(weights)) return composite_stack(call, x, weights);
+  if (!runs_fused(call.config, weights, call.adapter)) return composite_stack(call, x, weights);
   if (!call.adapter) return fused_stack(call, x, weights);
   Adapter same = *call.adapter;  // factors in the weights' type, as the plain operators take them
   for (auto& f : same.factors)

@@ -3,6 +3,7 @@
 // CPU, plain ATen elsewhere.
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
@@ -11,13 +12,6 @@
 #include "seawall/model/lora.hpp"
 
 namespace seawall {
-
-/// Tensors of one block in the order of LlamaConfig::parameter_shapes: input_layernorm, q, k, v, o,
-/// post_attention_layernorm, gate, up, down; then, where the family has them, biases of q, k, v.
-constexpr std::int64_t first_bias = 9;
-inline std::int64_t layer_tensors(const LlamaConfig& config) {
-  return config.qkv_bias() ? first_bias + 3 : first_bias;
-}
 
 /// A run of consecutive blocks and who looks on.
 struct StackCall {
@@ -33,12 +27,18 @@ struct StackCall {
   const Adapter* adapter = nullptr;
 };
 
-/// True where the hand-written layers can take `weights`.
+/// True if the hand-written kernels can take these tensors.
 bool can_fuse(at::TensorList weights);
+/// What of the config or of the adapter the hand-written layers do not compute; empty: nothing.
+std::string fused_lacks(const LlamaConfig& config, const Adapter* adapter = nullptr);
+/// Whether the hand-written layers run these blocks. If only a fact that they lack prevents it,
+/// tells the user once.
+bool runs_fused(const LlamaConfig& config, at::TensorList weights,
+                const Adapter* adapter = nullptr);
 
-/// Runs the blocks whose weights are given (layer_tensors a block). Shapes: x [T,C] -> [T,C].
-/// Errors: RunError where a second derivative is asked for, or a weight was changed between forward
-/// and backward.
+/// Runs the blocks whose weights are given, in the order of Family::block. Shapes: x [T,C] ->
+/// [T,C]. Errors: RunError where a second derivative is asked for, or a weight was changed between
+/// forward and backward.
 Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
 /// The same as plain differentiable operators.
 Tensor composite_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
@@ -51,7 +51,7 @@ struct Angles {
   Tensor cos, sin;
 };
 Angles rotary_angles(const LlamaConfig& config, const Tensor& positions, const Tensor& like);
-/// The factors beside one block's weights.
+/// The factors next to one block's weights.
 struct BlockAdapter {
   const Adapter* adapter = nullptr;
   std::int64_t layer = 0;
@@ -62,7 +62,7 @@ Tensor composite_block(
     const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend,
     const BlockAdapter& adapter = {});
 
-/// What RMSNorm multiplies by: `w`, or 1 + w of Gemma, in fp32 for narrower types.
+/// What RMSNorm multiplies by: `w`, or the family's offset + w, in fp32 for narrower types.
 Tensor norm_factor(const LlamaConfig& config, const Tensor& w);
 /// RMSNorm as plain operators, in fp32 for narrower types. Shapes: x [...,C], w [C].
 Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps);

@@ -8,9 +8,11 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tensor.h>
 
+#include <array>
 #include <optional>
 
 #include "model/attention.hpp"
+#include "model/block_weights.hpp"
 #include "model/stack.hpp"
 
 namespace seawall {
@@ -20,14 +22,14 @@ static bool narrow(const Tensor& x) {
 }
 
 Tensor norm_factor(const LlamaConfig& config, const Tensor& w) {
-  if (!config.gemma()) return w;
-  return (narrow(w) ? w.to(at::kFloat) : w) + 1;
+  if (config.family->norm_offset == 0) return w;
+  return (narrow(w) ? w.to(at::kFloat) : w) + config.family->norm_offset;
 }
 
 Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps) {
   const Tensor wide = narrow(x) ? x.to(at::kFloat) : x;
   const Tensor normed = wide * (wide.pow(2).mean(-1, true) + eps).rsqrt();
-  if (w.scalar_type() != x.scalar_type()) return (w * normed).to(x.scalar_type());  // a Gemma's
+  if (w.scalar_type() != x.scalar_type()) return (w * normed).to(x.scalar_type());  // offset norms
   return w * normed.to(x.scalar_type());
 }
 
@@ -66,25 +68,70 @@ static Tensor project(const BlockAdapter& adapter, Projection p, const Tensor& x
          at::linear(at::linear(input, f.a.to(x.scalar_type())), f.b.to(x.scalar_type())) * f.scale;
 }
 
+namespace {
+
+/// One block's tensors by their task, and what is computed with them.
+struct Block {
+  const LlamaConfig& config;
+  at::TensorList weights;
+  const BlockAdapter& lora;
+
+  std::optional<Tensor> find(Part part) const {
+    const auto* found = config.family->find(part);
+    if (!found) return std::nullopt;
+    return weights[static_cast<std::size_t>(found - config.family->block.data())];
+  }
+  /// RMSNorm if the family has it, else `x`.
+  Tensor normed(Part part, const Tensor& x) const {
+    const auto w = find(part);
+    return w ? composite_rms_norm(x, norm_factor(config, *w), config.rms_norm_eps) : x;
+  }
+  Tensor product(Part part, Projection p, const Tensor& x, Part bias = Part::norm1) const {
+    return project(lora, p, x, *find(part), bias == Part::norm1 ? std::nullopt : find(bias));
+  }
+  /// q, k and v before norms and rotation. Shapes: x [T,C] -> [T,heads,D] each.
+  std::array<Tensor, 3> heads(const Tensor& x) const {
+    const auto d = config.head_dim, h = config.heads, kv = config.kv_heads, t = x.size(0);
+    if (find(Part::qkv)) {
+      const Tensor all = product(Part::qkv, Projection::qkv, x);  // [T,(H+2KV)*D]
+      const auto part = [&](std::int64_t first, std::int64_t count) {
+        return all.narrow(1, first * d, count * d).view({t, count, d});
+      };
+      return {part(0, h), part(h, kv), part(h + kv, kv)};
+    }
+    return {product(Part::q, Projection::q, x, Part::q_bias).view({t, h, d}),
+            product(Part::k, Projection::k, x, Part::k_bias).view({t, kv, d}),
+            product(Part::v, Projection::v, x, Part::v_bias).view({t, kv, d})};
+  }
+  /// f(gate) * up. Shapes: x [T,C] -> [T,I].
+  Tensor inner(const Tensor& x) const {
+    const auto opened = [&](const Tensor& gate) {
+      return config.family->gate == Gate::gelu_tanh ? at::gelu(gate, "tanh") : at::silu(gate);
+    };
+    if (find(Part::gate_up)) {
+      const Tensor both = product(Part::gate_up, Projection::gate_up, x);  // [T,2I]
+      const auto n = config.intermediate_size;
+      return opened(both.narrow(1, 0, n)) * both.narrow(1, n, n);
+    }
+    const Tensor gate = product(Part::gate, Projection::gate, x);
+    return opened(gate) * product(Part::up, Projection::up, x);
+  }
+};
+
+}  // namespace
+
 Tensor composite_block(
     const LlamaConfig& c, const Tensor& x, at::TensorList w, const Angles& angles,
     const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend,
     const BlockAdapter& lora) {
-  using P = Projection;
-  const Tensor normed = composite_rms_norm(x, norm_factor(c, w[0]), c.rms_norm_eps);
-  auto heads = [&](P p, std::int64_t which, std::int64_t count) {
-    const auto bias = c.qkv_bias() ? std::optional(w[first_bias + which - 1]) : std::nullopt;
-    return project(lora, p, normed, w[which], bias)
-        .view({x.size(0), count, c.head_dim});  // [T,heads,D]
-  };
-  const Tensor mixed =
-      attend(rotated(heads(P::q, 1, c.heads), angles), rotated(heads(P::k, 2, c.kv_heads), angles),
-             heads(P::v, 3, c.kv_heads));
-  const Tensor middle = x + project(lora, P::o, mixed, w[4]);
-  const Tensor again = composite_rms_norm(middle, norm_factor(c, w[5]), c.rms_norm_eps);
-  const Tensor gate = project(lora, P::gate, again, w[6]);
-  const Tensor opened = c.gemma() ? at::gelu(gate, "tanh") : at::silu(gate);
-  return middle + project(lora, P::down, opened * project(lora, P::up, again, w[7]), w[8]);
+  const Block block{c, w, lora};
+  const auto [q, k, v] = block.heads(block.normed(Part::norm1, x));
+  const Tensor mixed = attend(rotated(block.normed(Part::q_norm, q), angles),
+                              rotated(block.normed(Part::k_norm, k), angles), v);
+  const Tensor middle =
+      x + block.normed(Part::attention_norm, block.product(Part::o, Projection::o, mixed));
+  const Tensor inner = block.inner(block.normed(Part::norm2, middle));
+  return middle + block.normed(Part::mlp_norm, block.product(Part::down, Projection::down, inner));
 }
 
 Tensor composite_stack(const StackCall& call, const Tensor& input, at::TensorList weights) {
@@ -93,9 +140,10 @@ Tensor composite_stack(const StackCall& call, const Tensor& input, at::TensorLis
   const auto angles = rotary_angles(call.config, call.plan.positions, input);
   Tensor x = input;
   for (std::int64_t l = 0; l < layers; ++l) {
+    const auto shape = attention_shape(call.config, call.first_layer + l);
     x = composite_block(call.config, x, weights.slice(l * each, each), angles,
                         [&](const Tensor& q, const Tensor& k, const Tensor& v) {
-                          return tree_attention(q, k, v, call.plan, call.config.sliding_window);
+                          return tree_attention(q, k, v, call.plan, shape);
                         },
                         {call.adapter, call.first_layer + l});
     if (call.after) call.after(call.first_layer + l, x);

@@ -45,12 +45,16 @@ std::string sizes_text(const LlamaConfig& c) {
          std::to_string(c.heads) + " heads (" + std::to_string(c.kv_heads) + " key/value) of " +
          std::to_string(c.head_dim) + ", MLP " + std::to_string(c.intermediate_size) + ", " +
          (c.tie_word_embeddings ? "tied" : "own") + " head" +
-         (c.qkv_bias() ? ", biases of q, k and v" : "");
+         (c.family->has(Part::q_bias) ? ", biases of q, k and v" : "") +
+         (c.family->has(Part::q_norm) ? ", norms of q and k" : "") +
+         (c.attention_cap > 0 ? ", capped scores" : "");
 }
 
 std::string context_text(const LlamaConfig& c) {
   auto text = std::to_string(c.max_position_embeddings) + " tokens";
-  if (c.sliding_window > 0) text += ", window " + std::to_string(c.sliding_window);
+  if (c.sliding_window > 0)
+    text += ", window " + std::to_string(c.sliding_window) +
+            (c.family->window == Window::alternate ? " in every other layer" : "");
   text += ", rotary base " + number(c.rope_theta, "%g");
   const auto& scaling = c.rope_scaling;
   if (scaling.type == RopeScaling::Type::linear) text += " / " + number(scaling.factor, "%g");
@@ -78,7 +82,7 @@ ModelSummary summary_of(Read&& read) {
 std::string family_text(const ModelSummary& summary) {
   if (!summary.config) return line("family", "does not run here: " + summary.refusal);
   const auto& c = *summary.config;
-  return line("family", family_name(c.family) + ", " +
+  return line("family", std::string(c.family->type) + ", " +
                             number(static_cast<double>(c.parameter_count()) / 1e6, "%.1f") +
                             " M parameters") +
          line("sizes", sizes_text(c)) + line("context", context_text(c));

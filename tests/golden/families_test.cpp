@@ -22,12 +22,12 @@ using testing::ids_of;
 // keeps its norms and angles in float32. A window or frequency that is off by one is off by 1e-2.
 constexpr double family_tolerance = 1e-4;
 
-struct Family {
+struct FamilyCase {
   const char* name;
   bool composite;
 };
 
-class Families : public ::testing::TestWithParam<Family> {
+class Families : public ::testing::TestWithParam<FamilyCase> {
  protected:
   void SetUp() override {
     if (GetParam().composite) set_compute_path(ComputePath::composite);
@@ -112,10 +112,11 @@ TEST_P(Families, GreedyTokensAmongOtherRows) {
 
 INSTANTIATE_TEST_SUITE_P(
     Folders, Families,
-    ::testing::Values(Family{"llama3", false}, Family{"llama3", true},
-                      Family{"llama_linear", false}, Family{"llama_linear", true},
-                      Family{"mistral", false}, Family{"mistral", true}, Family{"qwen2", false},
-                      Family{"qwen2", true}, Family{"gemma", false}, Family{"gemma", true}),
+    ::testing::Values(FamilyCase{"llama3", false}, FamilyCase{"llama3", true},
+                      FamilyCase{"llama_linear", false}, FamilyCase{"llama_linear", true},
+                      FamilyCase{"mistral", false}, FamilyCase{"mistral", true},
+                      FamilyCase{"qwen2", false}, FamilyCase{"qwen2", true},
+                      FamilyCase{"gemma", false}, FamilyCase{"gemma", true}),
     [](const auto& info) {
       return std::string(info.param.name) + (info.param.composite ? "_composite" : "_fused");
     });

@@ -100,7 +100,8 @@ TEST(Bf16Path, NoProductOfAtenIsReached) {
       auto decoder = decoder_in(config, at::kBFloat16);
       const Bf16Products products;
       train_and_answer(decoder, lora);
-      EXPECT_EQ(bf16_products_seen, std::set<std::string>{}) << family_name(config.family) << lora;
+      EXPECT_EQ(bf16_products_seen, std::set<std::string>{})
+          << std::string(config.family->type) << lora;
     }
   auto decoder = decoder_in(small_config(), at::kBFloat16);  // and the count sees them
   const Bf16Products products;
@@ -144,8 +145,8 @@ TEST(Bf16Path, LogitsAndGradientsAreAsNearToExactOnesAsThePlainOperators) {
       const double ours = relative_distance(own[i], want[i]),
                    theirs = relative_distance(plain[i], want[i]);
       // Fewer roundings than the plain operators, but rounding is chance.
-      EXPECT_LT(ours, 2 * theirs + 1.0 / 256)
-          << family_name(config.family) << " " << (i ? narrow.parameters()[i - 1].name : "logits");
+      EXPECT_LT(ours, 2 * theirs + 1.0 / 256) << std::string(config.family->type) << " "
+                                              << (i ? narrow.parameters()[i - 1].name : "logits");
       EXPECT_LT(relative_distance(own[i], plain[i]), 2 * theirs + 1.0 / 128) << i;
     }
   }
@@ -203,7 +204,7 @@ TEST(Bf16Path, AnswersAreThoseOfWholeForwardPasses) {
         // Sums differ in their order: what was chosen is within two roundings of the largest.
         EXPECT_GE(logits[id].item<float>(),
                   logits.max().item<float>() - 0.03 * logits.abs().max().item<float>())
-            << family_name(config.family) << " prompt " << p;
+            << std::string(config.family->type) << " prompt " << p;
         ids.push_back(id);
       }
       const auto plan = plan_batch({{prompts[p], {}}}, at::kCPU);

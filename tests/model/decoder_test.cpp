@@ -88,7 +88,7 @@ TEST(Decoder, EveryGroupSize) {
 TEST(Decoder, EveryFamilyOnBothPaths) {
   for (const auto& config : testing::family_configs())
     for (bool composite : {false, true}) {
-      SCOPED_TRACE(family_name(config.family) + (composite ? ", composite" : ""));
+      SCOPED_TRACE(std::string(config.family->type) + (composite ? ", composite" : ""));
       std::optional<Composite> path;
       if (composite) path.emplace();
       expect_same_gradients(config, deep_rows(), {}, LossMode::fused, double_tolerance);
@@ -98,7 +98,7 @@ TEST(Decoder, EveryFamilyOnBothPaths) {
 // Blocks of 64 queries begin within, at and far beyond the window.
 TEST(Decoder, EveryWindow) {
   auto config = small_config();
-  config.family = Family::mistral;
+  config.family = &family_of("mistral");
   for (std::int64_t window : {2, 16, 17, 63, 64, 65, 90, 1000}) {
     SCOPED_TRACE(window);
     config.sliding_window = window;
@@ -112,7 +112,7 @@ TEST(Decoder, AWindowAsLongAsTheRowsLeavesEveryBit) {
   std::vector<std::vector<Tensor>> all;
   for (std::int64_t window : {0, 96}) {
     auto config = small_config();
-    config.family = Family::mistral;
+    config.family = &family_of("mistral");
     config.sliding_window = window;
     auto decoder = small_decoder(config, at::kFloat);
     all.push_back(gradients(decoder, [&] { return decoder.loss(plan, LossMode::fused); }));
@@ -127,7 +127,7 @@ TEST(Decoder, BfloatFamiliesFollowDouble) {
     const auto loss = got.loss(plan, LossMode::fused).item<double>();
     // 8 bits, three layers: a percent of a loss of 4 to 9; a lost bias or factor is far more.
     EXPECT_NEAR(loss, want.loss(plan, LossMode::fused).item<double>(), 0.1)
-        << family_name(config.family);
+        << std::string(config.family->type);
   }
 }
 

@@ -38,10 +38,10 @@ inline LlamaConfig small_config(std::int64_t heads = 4, std::int64_t kv_heads = 
 /// A config of each kind that is not plain Llama.
 inline std::vector<LlamaConfig> family_configs() {
   std::vector<LlamaConfig> out(4, small_config(4, 2, false));
-  out[0].family = Family::mistral;
+  out[0].family = &family_of("mistral");
   out[0].sliding_window = 7;
-  out[1].family = Family::qwen2;
-  out[2].family = Family::gemma;
+  out[1].family = &family_of("qwen2");
+  out[2].family = &family_of("gemma");
   out[3].rope_scaling = {.type = RopeScaling::Type::linear, .factor = 4};
   return out;
 }
@@ -85,7 +85,7 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
   std::map<std::string, Tensor> w;
   for (const auto& p : decoder.parameters()) w[p.name] = p.tensor;
   auto norm = [&](const Tensor& x, const Tensor& weight) {
-    const Tensor factor = c.family == Family::gemma ? weight + 1 : weight;
+    const Tensor factor = c.family->norm_offset > 0 ? weight + 1 : weight;
     return x / at::sqrt(x.pow(2).mean(-1, true) + c.rms_norm_eps) * factor;
   };
   auto rope = [&](const Tensor& x) {  // [heads,T,D]
@@ -102,14 +102,14 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
   };
   std::vector<std::int64_t> wide(ids.begin(), ids.end());
   Tensor x = w.at("model.embed_tokens.weight").index_select(0, at::tensor(wide, at::kLong));
-  if (c.family == Family::gemma) x = x * std::sqrt(static_cast<double>(c.hidden_size));
+  if (c.family->scaled_embedding) x = x * std::sqrt(static_cast<double>(c.hidden_size));
   for (std::int64_t l = 0; l < c.layers; ++l) {
     const auto name = "model.layers." + std::to_string(l) + ".";
     auto weight = [&](const std::string& n) { return w.at(name + n + ".weight"); };
     const Tensor n1 = norm(x, weight("input_layernorm"));
     auto heads = [&](const std::string& n, std::int64_t count) {
       Tensor out = at::matmul(n1, weight("self_attn." + n).t());
-      if (c.family == Family::qwen2) out = out + w.at(name + "self_attn." + n + ".bias");
+      if (c.family->has(Part::q_bias)) out = out + w.at(name + "self_attn." + n + ".bias");
       return out.view({t, count, c.head_dim}).transpose(0, 1);
     };
     const auto group = c.heads / c.kv_heads;
@@ -127,7 +127,7 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
     const Tensor n2 = norm(x, weight("post_attention_layernorm"));
     const Tensor gate = at::matmul(n2, weight("mlp.gate_proj").t());
     const Tensor cubic = gate + 0.044715 * gate.pow(3);
-    const Tensor opened = c.family == Family::gemma
+    const Tensor opened = c.family->gate == Gate::gelu_tanh
                               ? gate / 2 * (1 + at::tanh(std::sqrt(2 / M_PI) * cubic))
                               : gate * gate.sigmoid();
     x = x +

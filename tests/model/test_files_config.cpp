@@ -113,12 +113,12 @@ TEST(Config, RotaryScalingThatIsNotKnownOrNotWholeIsRefusedByField) {
 }
 
 TEST(Config, EveryFamilyReadsWhatItWrites) {
-  for (const auto family : {Family::llama, Family::mistral, Family::qwen2, Family::gemma})
+  for (const auto* family : families())
     for (const auto type :
          {RopeScaling::Type::none, RopeScaling::Type::linear, RopeScaling::Type::llama3}) {
       auto config = tiny_config();
       config.family = family;
-      if (family == Family::mistral) config.sliding_window = 5;
+      if (family->window != Window::none) config.sliding_window = 5;
       config.rope_scaling = {.type = type,
                              .factor = 3,
                              .low_freq_factor = 1.5,
@@ -148,7 +148,7 @@ TEST(Config, MistralsWindowIsNoneWhereNullAndTheDefaultWhereMissing) {
 TEST(Config, QwenHasBiasesOfQueriesKeysAndValues) {
   auto config = tiny_config();
   const auto plain = config.parameter_count();
-  config.family = Family::qwen2;
+  config.family = &family_of("qwen2");
   EXPECT_EQ(config.parameter_count() - plain, 4 + 2 + 2);
   EXPECT_EQ(config.parameter_shapes()[10].first, "model.layers.0.self_attn.q_proj.bias");
 }

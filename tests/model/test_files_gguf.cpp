@@ -191,7 +191,7 @@ TEST(Gguf, AWindowMakesTheModelAMistral) {
   const Folder folder;
   const GgufFile file(
       folder.write("m.gguf", tiny_gguf().u32("llama.attention.sliding_window", 9).build()));
-  EXPECT_EQ(file.llama_config().family, Family::mistral);
+  EXPECT_EQ(file.llama_config().family, &family_of("mistral"));
   EXPECT_EQ(file.llama_config().sliding_window, 9);
   const GgufFile linear(folder.write("l.gguf", tiny_gguf()
                                                    .str("llama.rope.scaling.type", "linear")

@@ -1,15 +1,12 @@
 #pragma once
-// Sizes and constants of a decoder of the Llama family: Llama 2 and 3, SmolLM2, Mistral, Qwen2 and
-// Gemma differ in the few fields below.
+// Sizes and constants of a decoder; what its family adds is in families.hpp.
 #include <cstdint>
 #include <string>
 #include <vector>
 
-namespace seawall {
+#include "seawall/model/families.hpp"
 
-/// What config.json calls model_type. Mistral may look back through a window only; Qwen2 has biases
-/// on q, k and v; Gemma scales the embedding by sqrt(C), norms with 1 + w and gates with GELU.
-enum class Family { llama, mistral, qwen2, gemma };
+namespace seawall {
 
 /// How a model trained on short rows is stretched to long ones.
 struct RopeScaling {
@@ -25,18 +22,24 @@ struct LlamaConfig {
   std::int64_t max_position_embeddings = 0;
   double rope_theta = 10000.0, rms_norm_eps = 1e-5;
   bool tie_word_embeddings = false;
-  Family family = Family::llama;
+  const Family* family = default_families().front();  // never null
   std::int64_t sliding_window = 0;  // tokens a query sees, its own among them; 0: all before it
   RopeScaling rope_scaling = {};
+  std::int64_t query_scalar = 0;            // scores are q k / sqrt(this); 0: head_dim
+  double attention_cap = 0, logit_cap = 0;  // x becomes cap tanh(x / cap); 0: as it is
 
-  bool qkv_bias() const { return family == Family::qwen2; }
-  bool gemma() const { return family == Family::gemma; }
+  /// The window of one block.
+  std::int64_t window_of(std::int64_t layer) const {
+    return family->window == Window::alternate && layer % 2 == 1 ? 0 : sliding_window;
+  }
 
   /// Errors: DataError naming the field that cannot be.
   void check() const;
   std::int64_t parameter_count() const;
-  /// Hugging Face names with their shapes in a fixed order: embed_tokens, layers 0..L-1 (the
-  /// biases of q, k and v last), norm, lm_head (absent when tied).
+  /// Shape of a part of a block, whether or not the family has it.
+  std::vector<std::int64_t> part_shape(Part part) const;
+  /// Hugging Face names with their shapes in a fixed order: embed_tokens, layers 0..L-1 (each in
+  /// the order of Family::block), norm, lm_head (absent when tied).
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> parameter_shapes() const;
   /// Reads Hugging Face's config.json text, with rotary settings at the top (transformers 4) or
   /// under rope_parameters (5). `where` names the file in errors. Errors: DataError naming a
@@ -44,9 +47,6 @@ struct LlamaConfig {
   static LlamaConfig from_json(const std::string& text, const std::string& where);
   std::string to_json() const;  // what transformers reads as the same family
 };
-
-/// As config.json writes it.
-std::string family_name(Family family);
 
 /// Angle per position of each pair of a head's values, scaled as the config says, computed in
 /// `Real`. Shapes: -> [D/2].

@@ -1,6 +1,6 @@
 #pragma once
-// The Llama-family decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU, tied or untied head;
-// any device, any float dtype.
+// The decoder of all families: RMSNorm, RoPE, grouped-query attention, a gated MLP, tied or untied
+// head; any device, any float dtype.
 #include <functional>
 #include <memory>
 #include <optional>
@@ -76,7 +76,7 @@ class Decoder {
   /// Final norm and head. Shapes: rows [M,C] -> [M,V] in the model's dtype.
   Tensor logits(const Tensor& rows) const;
 
-  /// Weights of all blocks, layer_tensors a block in the order of LlamaConfig::parameter_shapes.
+  /// Weights of all blocks, each in the order of Family::block.
   std::vector<Tensor> layer_weights() const;
   const Tensor& embedding() const { return weights_.front().tensor; }  // [V,C]
   const Tensor& final_norm() const {

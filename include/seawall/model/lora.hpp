@@ -14,16 +14,19 @@
 
 namespace seawall {
 
-/// The weight matrices of a block that an adapter may stand beside.
-enum class Projection : std::uint8_t { q, k, v, o, gate, up, down };
-constexpr std::int64_t projections_a_layer = 7;
+/// The weight matrices of a block that an adapter may be added to; qkv and gate_up are the fused
+/// ones of families that have them in place of the others.
+enum class Projection : std::uint8_t { q, k, v, o, gate, up, down, qkv, gate_up };
+constexpr std::int64_t projections_a_layer = 9;
+/// Those that a model's family has, in order.
+std::vector<Projection> projections_of(const LlamaConfig& config);
 /// `q_proj` and so on, as Hugging Face names the module.
 std::string_view projection_name(Projection projection);
 /// `model.layers.L.self_attn.q_proj`, to which `.weight` or `.lora_A.weight` is added.
 std::string module_name(std::int64_t layer, Projection projection);
 /// The weight that a factor of this name stands beside; other names as they are.
 std::string weight_of_factor(std::string_view name);
-/// Rows and columns of the weight. Shapes: [out,in].
+/// Rows and columns of the weight; empty if the family does not have it. Shapes: [out,in].
 std::vector<std::int64_t> projection_shape(const LlamaConfig& config, Projection projection);
 
 struct LoraOptions {
@@ -35,8 +38,8 @@ struct LoraOptions {
   /// Errors: UsageError naming the field.
   void check() const;
 };
-/// Reads `all` or names with commas between, as `q_proj,v_proj`. Errors: UsageError naming the
-/// word.
+/// Reads `all` or names with commas between, as `q_proj,v_proj`; `all` is every Projection, of
+/// which make_adapter takes those that the model has. Errors: UsageError naming the word.
 std::vector<Projection> targets_from(std::string_view words);
 /// The names with commas between, in the order of Projection.
 std::string targets_text(const std::vector<Projection>& targets);
@@ -79,7 +82,8 @@ struct Adapter {
 };
 
 /// A from U(-1/sqrt(in), 1/sqrt(in)), each weight's from a stream of `seed` of its own, B zero; in
-/// the type and on the device of `like`. Errors: those of LoraOptions::check.
+/// the type and on the device of `like`. Errors: those of LoraOptions::check; UsageError naming a
+/// target that the model does not have.
 Adapter make_adapter(const LlamaConfig& config, const LoraOptions& options, std::uint64_t seed,
                      const Tensor& like);
 /// Errors: DataError where the adapter does not fit the decoder's sizes.

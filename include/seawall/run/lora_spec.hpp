@@ -26,7 +26,7 @@ struct LoraSpec {
     field(self.targets,
           OptionInfo{.name = "lora.targets",
                      .help = "which weights: all, or q_proj,k_proj,v_proj,o_proj,gate_proj,"
-                             "up_proj,down_proj"});
+                             "up_proj,down_proj (fused: qkv_proj,gate_up_proj)"});
     field(self.dropout, OptionInfo{.name = "lora.dropout",
                                    .help = "share of A's inputs left out while training",
                                    .min = 0,

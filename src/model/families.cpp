@@ -1,0 +1,117 @@
+// The table of families: the only place that names one.
+#include "seawall/model/families.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "seawall/core/error.hpp"
+#include "seawall/model/config.hpp"
+
+namespace seawall {
+namespace {
+
+using enum Part;
+
+constexpr BlockTensor norm1_row{norm1, "input_layernorm.weight", "attn_norm.weight"},
+    q_row{q, "self_attn.q_proj.weight", "attn_q.weight"},
+    k_row{k, "self_attn.k_proj.weight", "attn_k.weight"},
+    v_row{v, "self_attn.v_proj.weight", "attn_v.weight"},
+    o_row{o, "self_attn.o_proj.weight", "attn_output.weight"},
+    norm2_row{norm2, "post_attention_layernorm.weight", "ffn_norm.weight"},
+    gate_row{gate, "mlp.gate_proj.weight", "ffn_gate.weight"},
+    up_row{up, "mlp.up_proj.weight", "ffn_up.weight"},
+    down_row{down, "mlp.down_proj.weight", "ffn_down.weight"};
+
+constexpr std::array plain_block{norm1_row, q_row,    k_row,  v_row,   o_row,
+                                 norm2_row, gate_row, up_row, down_row};
+constexpr std::array biased_block{norm1_row,
+                                  q_row,
+                                  k_row,
+                                  v_row,
+                                  o_row,
+                                  norm2_row,
+                                  gate_row,
+                                  up_row,
+                                  down_row,
+                                  BlockTensor{q_bias, "self_attn.q_proj.bias", "attn_q.bias"},
+                                  BlockTensor{k_bias, "self_attn.k_proj.bias", "attn_k.bias"},
+                                  BlockTensor{v_bias, "self_attn.v_proj.bias", "attn_v.bias"}};
+
+constexpr std::array<std::string_view, 1> silu{"silu"};
+// Gemma's first files say gelu and mean its tanh form, as transformers' GemmaConfig has it.
+constexpr std::array<std::string_view, 2> gelu_or_tanh{"gelu_pytorch_tanh", "gelu"};
+
+// Defaults are those of the configuration classes of transformers 5.23. What is one model's number
+// there (as num_key_value_heads 32) is no default here: every file has the field.
+constexpr Family llama{.type = "llama",
+                       .architecture = "LlamaForCausalLM",
+                       .gguf = "llama",
+                       .block = plain_block,
+                       .gguf_pairs_rows = true,
+                       .activations = silu,
+                       .default_kv_heads = true,
+                       .default_positions = 2048,
+                       .more_json = R"({"attention_bias": false, "mlp_bias": false})"};
+constexpr Family mistral{.type = "mistral",
+                         .architecture = "MistralForCausalLM",
+                         .gguf = "llama",
+                         .block = plain_block,
+                         .window = Window::every,
+                         .gguf_pairs_rows = true,
+                         .activations = silu,
+                         .default_window = 4096};
+constexpr Family qwen2{.type = "qwen2",
+                       .architecture = "Qwen2ForCausalLM",
+                       .gguf = "qwen2",
+                       .block = biased_block,
+                       .activations = silu,
+                       .more_json = R"({"use_sliding_window": false})"};
+constexpr Family gemma{.type = "gemma",
+                       .architecture = "GemmaForCausalLM",
+                       .block = plain_block,
+                       .gate = Gate::gelu_tanh,
+                       .norm_offset = 1,
+                       .scaled_embedding = true,
+                       .activations = gelu_or_tanh,
+                       .default_head_dim = 256,
+                       .default_tied = true,
+                       .more_json = R"({"attention_bias": false})"};
+
+constexpr std::array<const Family*, 4> all{&llama, &mistral, &qwen2, &gemma};
+
+std::vector<const Family*>& replaced() {
+  static std::vector<const Family*> list;
+  return list;
+}
+
+}  // namespace
+
+const BlockTensor* Family::find(Part part) const {
+  const auto at = std::ranges::find(block, part, &BlockTensor::part);
+  return at == block.end() ? nullptr : &*at;
+}
+
+std::span<const Family* const> default_families() { return all; }
+
+std::span<const Family* const> families() {
+  return replaced().empty() ? default_families() : std::span<const Family* const>(replaced());
+}
+
+void set_families(std::vector<const Family*> list) { replaced() = std::move(list); }
+
+const Family* find_family(std::string_view type) {
+  const auto list = families();
+  const auto at = std::ranges::find(list, type, &Family::type);
+  return at == list.end() ? nullptr : *at;
+}
+
+const Family& family_of(std::string_view type) {
+  if (const auto* found = find_family(type)) return *found;
+  std::string known;
+  for (const auto* each : families())
+    known += (known.empty() ? "" : ", ") + std::string(each->type);
+  throw UsageError("model family '" + std::string(type) + "' is not known; want one of " + known);
+}
+
+}  // namespace seawall
