@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Makes tiny random models of the decoder's families as Hugging Face folders, with what transformers makes of them.
 
-    python3 data/golden/make_families.py [--python FILE]
+    python3 data/golden/make_families.py [--python FILE] [NAME ...]
+    python3 data/golden/make_families.py [--python FILE] --check NAME FOLDER    (an export of families/NAME)
 
 families/NAME: config.json and weights (one file or shards, F32, F16 or BF16) as transformers writes them or as
 older files have them; golden.safetensors has the logits of each row and golden.json the losses of AdamW steps
-and a greedy answer. Values are computed in float64 from the stored weights (norms and RoPE angles in
+and a greedy answer; of the newer families gradients.safetensors has the gradient of the loss in each weight. Values are computed in float64 from the stored weights (norms and RoPE angles in
 float32, as transformers keeps them). Rows are longer than Mistral's window and than the original length of
 Llama 3's scaling, and share a prefix that is longer than the window.
 """
@@ -25,7 +26,7 @@ peer_env.ensure("hf", peer_env.HF)
 import torch  # noqa: E402
 import transformers  # noqa: E402
 from make_llama_tiny import mean_loss  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 VOCABULARY = 56
 SIZES = dict(
@@ -86,7 +87,41 @@ FAMILIES = {
         "1MB",
         5,
     ),
+    "qwen3": (
+        transformers.Qwen3Config(
+            **SIZES, head_dim=12, rope_parameters={"rope_theta": 1e6, "rope_type": "default"}
+        ),
+        torch.bfloat16,
+        "1MB",
+        6,
+    ),
+    "phi3": (
+        transformers.Phi3Config(
+            **SIZES, sliding_window=13, rope_parameters={"rope_theta": 10000.0, "rope_type": "default"}
+        ),
+        torch.bfloat16,
+        "1MB",
+        7,
+    ),
+    # caps and the scale of the queries small enough to be felt
+    "gemma2": (
+        transformers.Gemma2Config(
+            **SIZES,
+            head_dim=16,
+            query_pre_attn_scalar=24,
+            sliding_window=11,
+            attn_logit_softcapping=2.0,
+            final_logit_softcapping=4.0,
+            rope_parameters={"rope_theta": 10000.0, "rope_type": "default"},
+        ),
+        torch.bfloat16,
+        "1MB",
+        8,
+    ),
 }
+
+
+WITH_GRADIENTS = ("qwen3", "phi3", "gemma2")
 
 
 def rows():
@@ -137,8 +172,16 @@ def greedy(model, prompt):
     return ids[len(prompt) :], margin
 
 
+def gradients(model):
+    """Of the mean loss in every weight, under its name."""
+    model.zero_grad()
+    mean_loss(model, ROWS).backward()
+    return {key: parameter.grad.float().contiguous() for key, parameter in model.named_parameters()}
+
+
 def make_family(name):
     config, dtype, shard, seed = FAMILIES[name]
+    offset_norms = name.startswith("gemma")
     folder = HERE / "families" / name
     shutil.rmtree(folder, ignore_errors=True)
     torch.manual_seed(seed)
@@ -146,18 +189,24 @@ def make_family(name):
     with torch.no_grad():
         for key, parameter in model.named_parameters():
             matrix = parameter.dim() == 2
-            middle = 0.0 if matrix or key.endswith("bias") or name == "gemma" else 1.0
+            middle = 0.0 if matrix or key.endswith("bias") or offset_norms else 1.0
             wide = 0.2 if matrix else 0.3
-            if name == "gemma" and "embed" in key:
+            if offset_norms and "embed" in key:
                 wide = 0.05  # else the scaled embedding outweighs the blocks and the answer repeats itself
             parameter.copy_(middle + wide * torch.randn_like(parameter))
     model.to(dtype).save_pretrained(folder, max_shard_size=shard)
-    truth = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+    # PyTorch's own attention has no caps: transformers leaves them out there.
+    attention = "eager" if name == "gemma2" else "sdpa"
+    truth = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float64, attn_implementation=attention
+    ).eval()
     golden = {}
     with torch.no_grad():
         for i, row in enumerate(ROWS):
             golden[f"row{i}.logits"] = truth(torch.tensor([row["ids"]])).logits[0].float().contiguous()  # [T,V]
         tokens, margin = greedy(truth, ROWS[1]["ids"][:-1])
+    if name in WITH_GRADIENTS:
+        save_file(gradients(truth), folder / "gradients.safetensors")
     save_file(golden, folder / "golden.safetensors")
     summary = {
         "rows": ROWS,
@@ -172,7 +221,24 @@ def make_family(name):
     print(name, dtype, margin, summary["losses_adamw"], len(set(tokens)), float(golden["row0.logits"].abs().max()))
 
 
+def check(name, folder):
+    """What transformers makes of an export of the family, against the golden logits."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    attention = "eager" if name == "gemma2" else "sdpa"
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64, attn_implementation=attention)
+    golden = load_file(HERE / "families" / name / "golden.safetensors")
+    with torch.no_grad():
+        worst = max(
+            float((model(torch.tensor([row["ids"]])).logits[0].float() - golden[f"row{i}.logits"]).abs().max())
+            for i, row in enumerate(ROWS)
+        )
+    print(name, type(model).__name__, config.model_type, "logits differ by at most", worst)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for each in FAMILIES:
-        make_family(each)
+    if "--check" in sys.argv:
+        check(*sys.argv[2:4])
+    else:
+        for each in sys.argv[1:] or FAMILIES:
+            make_family(each)

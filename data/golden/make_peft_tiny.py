@@ -7,7 +7,8 @@
 `peft_tiny` adapts two projections; `peft_patterns` all of them, rank-stabilized, with ranks and
 alphas that differ; `peft_dora` is DoRA on what a regular expression names, with a pattern that is one;
 `peft_saved` keeps the head, the last norm and the embedding whole, `peft_tied` the head of a tied model
-(llama_tiny), `peft_head` adapts head and embedding by factors. Logits are of float64 throughout: transformers' float32 in norms and angles is
+(llama_tiny), `peft_head` adapts head and embedding by factors; `peft_fused` adapts the fused projections of
+families/phi3. Logits are of float64 throughout: transformers' float32 in norms and angles is
 replaced here. Each is kept as two float32 tensors whose sum it is, to 1e-13.
 """
 
@@ -29,6 +30,7 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 from transformers.models.llama import modeling_llama as llama  # noqa: E402
+from transformers.models.phi3 import modeling_phi3 as phi3  # noqa: E402
 
 BASE = HERE / "llama_tiny_untied"
 ROW = [1, 17, 250, 33, 33, 9, 40, 41, 299, 7, 102, 55, 2, 2]
@@ -48,15 +50,16 @@ def angles_in_double(self, x, position_ids):
 
 
 def logits_of(model):
-    """Float64 logits of ROW, as two float32 parts."""
+    """Float64 logits of ROW, its ids modulo the vocabulary, as two float32 parts."""
+    ids = [i % model.config.vocab_size for i in ROW]
     with torch.no_grad():
-        exact = model.double()(torch.tensor([ROW])).logits[0]
+        exact = model.double()(torch.tensor([ids])).logits[0]
     most = exact.float()
     return {"logits": most, "logits.rest": (exact - most.double()).float()}
 
 
 def base(folder=BASE):
-    return transformers.LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
 def make(name, config, start=BASE):
@@ -89,8 +92,11 @@ def make(name, config, start=BASE):
 
 def check(folder):
     """What PEFT reads from `folder`, against the golden values of the adapter it was made from."""
-    model = peft.PeftModel.from_pretrained(base(), folder)
-    for name in ("peft_tiny", "peft_patterns"):
+    names, start = ("peft_tiny", "peft_patterns"), BASE
+    if "qkv_proj" in (folder / "adapter_config.json").read_text():
+        names, start = ("peft_fused",), HERE / "families" / "phi3"
+    model = peft.PeftModel.from_pretrained(base(start), folder)
+    for name in names:
         golden = load_file(HERE / name / "golden.safetensors")
         want = golden["logits"].double() + golden["logits.rest"].double()
         got = logits_of(model)
@@ -103,8 +109,8 @@ def main():
     parser.add_argument("--check", type=pathlib.Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    llama.LlamaRMSNorm.forward = norm_in_double
-    llama.LlamaRotaryEmbedding.forward = angles_in_double
+    llama.LlamaRMSNorm.forward = phi3.Phi3RMSNorm.forward = norm_in_double
+    llama.LlamaRotaryEmbedding.forward = phi3.Phi3RotaryEmbedding.forward = angles_in_double
     if arguments.check:
         return check(arguments.check)
     make("peft_tiny", peft.LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
@@ -125,6 +131,11 @@ def main():
     )  # fmt: skip
     make("peft_saved", peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM", modules_to_save=["lm_head", "norm", "embed_tokens"]))
     make("peft_tied", peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM", modules_to_save=["lm_head"]), HERE / "llama_tiny")
+    make(
+        "peft_fused",
+        peft.LoraConfig(r=4, lora_alpha=6, target_modules=["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], task_type="CAUSAL_LM"),
+        HERE / "families" / "phi3",
+    )  # fmt: skip
     make("peft_head", peft.LoraConfig(r=2, lora_alpha=3, target_modules=["q_proj", "lm_head", "embed_tokens"], task_type="CAUSAL_LM"))
 
 

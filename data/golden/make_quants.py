@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Makes GGUF files of every tensor type that is read, and of two architectures, with what they hold.
+"""Makes GGUF files of every tensor type that is read, and of the architectures, with what they hold.
 
     python3 data/golden/make_quants.py [--python FILE]      (after make_families.py)
 
 quants.gguf has one tensor a type, of random bits with plain and with edge scales (0, -0, the smallest and the
 largest half-precision numbers); quants.safetensors has what the gguf package dequantizes them to.
-families/llama3/model.gguf and families/qwen2/model.gguf hold the weights of their folders without loss, as llama.cpp's
-converter lays them out: Llama's q and k with paired rotary rows and rope_freqs.weight, Qwen2's as they are.
+families/NAME/model.gguf hold the weights of their folders without loss, as llama.cpp's converter lays them out and
+under the names of the gguf package: Llama's q and k with paired rotary rows and rope_freqs.weight, Gemma 2's norms with
+1 added, the others as they are.
 """
 
 import json
@@ -25,7 +26,7 @@ import gguf  # noqa: E402
 import numpy  # noqa: E402
 import torch  # noqa: E402
 from gguf import GGMLQuantizationType as Kind  # noqa: E402
-from make_fixtures import add_sizes, gguf_name, interleaved  # noqa: E402
+from make_fixtures import add_sizes, interleaved  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 ROWS, COLUMNS = 5, 256
@@ -102,6 +103,14 @@ def make_model(name):
     writer.add_value_length(head_dim)
     writer.add_rope_freq_base(rope["rope_theta"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    if architecture in ("phi3", "gemma2"):
+        writer.add_sliding_window(config["sliding_window"])
+    if architecture == "gemma2":
+        writer.add_attn_logit_softcapping(config["attn_logit_softcapping"])
+        writer.add_final_logit_softcapping(config["final_logit_softcapping"])
+    names = gguf.get_tensor_name_map(
+        next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == architecture), config["num_hidden_layers"]
+    )
     if rope["rope_type"] == "llama3":
         writer.add_tensor("rope_freqs.weight", llama3_divisors(rope, head_dim))
     for shard in sorted(folder.glob("model*.safetensors")):
@@ -112,7 +121,9 @@ def make_model(name):
             if architecture == "llama" and ".k_proj." in key:
                 value = interleaved(value, config["num_key_value_heads"])
             kind = Kind.BF16 if tensor.dtype == torch.bfloat16 and value.ndim == 2 else Kind.F32
-            short = gguf_name(key).rsplit(".", 1)[0] + "." + key.rsplit(".", 1)[1]
+            if architecture == "gemma2" and value.ndim == 1:
+                value = value + 1
+            short = names.get_name(key, (".weight", ".bias"))
             writer.add_tensor(short, gguf.quants.quantize(numpy.ascontiguousarray(value), kind), raw_dtype=kind)
     close(writer)
     print(folder / "model.gguf", (folder / "model.gguf").stat().st_size)
@@ -120,5 +131,5 @@ def make_model(name):
 
 if __name__ == "__main__":
     make_quants()
-    make_model("llama3")
-    make_model("qwen2")
+    for each in ("llama3", "qwen2", "qwen3", "phi3", "gemma2"):
+        make_model(each)

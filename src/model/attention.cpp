@@ -17,6 +17,7 @@
 
 #include "model/gemm.hpp"
 #include "seawall/model/kernels.hpp"
+#include "seawall/model/runtime.hpp"
 
 namespace seawall {
 namespace {
@@ -105,6 +106,10 @@ AttentionShape attention_shape(const LlamaConfig& config, std::int64_t layer) {
 Tensor masked_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                         const AttentionShape& shape) {
   const auto group = q.size(1) / k.size(1);
+  // ATen's products of bf16 are slow on many CPUs: only who asks for the plain operators gets them.
+  if (q.is_cpu() && q.scalar_type() == at::kBFloat16 && compute_path() == ComputePath::fused)
+    return masked_attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), mask, shape)
+        .to(at::kBFloat16);
   if (shape.cap == 0)
     return at::scaled_dot_product_attention(
         q, k, v, mask, 0.0, false, shape.scale > 0 ? std::optional(shape.scale) : std::nullopt,

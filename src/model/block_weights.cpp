@@ -43,8 +43,8 @@ bool can_fuse(at::TensorList weights) {
 
 std::string fused_lacks(const LlamaConfig& config, const Adapter* adapter) {
   const auto& family = *config.family;
-  if (family.has(Part::q_norm) || family.has(Part::k_norm))
-    return "norms of the heads of queries and keys";
+  if (family.has(Part::q_norm) != family.has(Part::k_norm))
+    return "norms of queries or of keys alone";
   if (family.has(Part::attention_norm) || family.has(Part::mlp_norm))
     return "norms of what attention and the MLP give";
   if (config.attention_cap > 0) return "soft-capped attention scores";

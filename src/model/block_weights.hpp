@@ -31,9 +31,9 @@ cpu::LayerWeights<Pointer> weights_of(const LlamaConfig& config, at::TensorList 
     if (!tensor.defined()) return nullptr;
     return static_cast<Pointer*>(tensor.data_ptr()) + place.row * config.hidden_size;
   };
-  return {p(Part::norm1), p(Part::q),      p(Part::k),      p(Part::v),
-          p(Part::o),     p(Part::norm2),  p(Part::gate),   p(Part::up),
-          p(Part::down),  p(Part::q_bias), p(Part::k_bias), p(Part::v_bias)};
+  return {p(Part::norm1),  p(Part::q),      p(Part::k),      p(Part::v),     p(Part::o),
+          p(Part::norm2),  p(Part::gate),   p(Part::up),     p(Part::down),  p(Part::q_bias),
+          p(Part::k_bias), p(Part::v_bias), p(Part::q_norm), p(Part::k_norm)};
 }
 
 }  // namespace seawall

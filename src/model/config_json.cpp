@@ -192,7 +192,8 @@ std::string LlamaConfig::to_json() const {
     return value > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
   };
   if (family->window != Window::none) json["sliding_window"] = or_null(sliding_window);
-  if (family->default_query_scalar > 0) json["query_pre_attn_scalar"] = or_null(query_scalar);
+  if (family->default_query_scalar > 0)
+    json["query_pre_attn_scalar"] = query_scalar > 0 ? query_scalar : head_dim;
   if (family->soft_caps) {
     json["attn_logit_softcapping"] = or_null(attention_cap);
     json["final_logit_softcapping"] = or_null(logit_cap);

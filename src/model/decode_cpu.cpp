@@ -156,7 +156,7 @@ class CpuEngine : public DecodeEngine {
   void norm(Real* y, const Real* x, const Weight* w, std::int64_t rows) const {
     const auto c = config_.hidden_size;
     std::vector<Real> scratch;
-    const Real* factor = cpu::norm_factor(config_, w, scratch);
+    const Real* factor = cpu::norm_factor(config_, w, c, scratch);
     at::parallel_for(0, rows, 32, [&](std::int64_t begin, std::int64_t end) {
       kernels::table<Real>().rms_norm(y + begin * c, x + begin * c, factor, end - begin, c,
                                       static_cast<Real>(config_.rms_norm_eps));
@@ -220,6 +220,7 @@ class CpuEngine : public DecodeEngine {
     cpu::add_bias(at(qkv) + q_width(), width, m, stored_weights.k_bias, kv_width);
     cpu::add_bias(at(qkv) + q_width() + kv_width, width, m, stored_weights.v_bias, kv_width);
     cpu::settle<Weight>(at(qkv), m * width);
+    cpu::norm_heads(config_, stored_weights, at(qkv), m);
     if (append) make_pages(l, slots);
     const auto half = config_.head_dim / 2;
     at::parallel_for(0, m, 8, [&](std::int64_t begin, std::int64_t end) {

@@ -38,7 +38,36 @@ constexpr std::array biased_block{norm1_row,
                                   BlockTensor{k_bias, "self_attn.k_proj.bias", "attn_k.bias"},
                                   BlockTensor{v_bias, "self_attn.v_proj.bias", "attn_v.bias"}};
 
+constexpr std::array head_norm_block{
+    norm1_row,
+    q_row,
+    k_row,
+    v_row,
+    o_row,
+    norm2_row,
+    gate_row,
+    up_row,
+    down_row,
+    BlockTensor{q_norm, "self_attn.q_norm.weight", "attn_q_norm.weight"},
+    BlockTensor{k_norm, "self_attn.k_norm.weight", "attn_k_norm.weight"}};
+constexpr std::array fused_block{
+    norm1_row, BlockTensor{qkv, "self_attn.qkv_proj.weight", "attn_qkv.weight"}, o_row,
+    norm2_row, BlockTensor{gate_up, "mlp.gate_up_proj.weight", "ffn_up.weight"}, down_row};
+constexpr std::array outer_norm_block{
+    norm1_row,
+    q_row,
+    k_row,
+    v_row,
+    o_row,
+    BlockTensor{attention_norm, "post_attention_layernorm.weight", "post_attention_norm.weight"},
+    BlockTensor{norm2, "pre_feedforward_layernorm.weight", "ffn_norm.weight"},
+    gate_row,
+    up_row,
+    down_row,
+    BlockTensor{mlp_norm, "post_feedforward_layernorm.weight", "post_ffw_norm.weight"}};
+
 constexpr std::array<std::string_view, 1> silu{"silu"};
+constexpr std::array<std::string_view, 1> gelu_tanh{"gelu_pytorch_tanh"};
 // Gemma's first files say gelu and mean its tanh form, as transformers' GemmaConfig has it.
 constexpr std::array<std::string_view, 2> gelu_or_tanh{"gelu_pytorch_tanh", "gelu"};
 
@@ -78,7 +107,55 @@ constexpr Family gemma{.type = "gemma",
                        .default_tied = true,
                        .more_json = R"({"attention_bias": false})"};
 
-constexpr std::array<const Family*, 4> all{&llama, &mistral, &qwen2, &gemma};
+constexpr Family qwen3{.type = "qwen3",
+                       .architecture = "Qwen3ForCausalLM",
+                       .gguf = "qwen3",
+                       .block = head_norm_block,
+                       .activations = silu,
+                       .default_head_dim = 128,
+                       .more_json = R"({"attention_bias": false, "use_sliding_window": false})"};
+// pad_token_id: transformers' own default is beyond a small vocabulary.
+constexpr Family phi3{.type = "phi3",
+                      .architecture = "Phi3ForCausalLM",
+                      .gguf = "phi3",
+                      .block = fused_block,
+                      .window = Window::every,
+                      .activations = silu,
+                      .default_kv_heads = true,
+                      .default_positions = 4096,
+                      .default_eps = 1e-5,
+                      .more_json = R"({"pad_token_id": null})"};
+
+/// Source: llama.cpp, the scale of the queries in its Gemma 2, which its files do not hold: that of
+/// the 27 B model (46 blocks) is of C / H, the others' of head_dim.
+void complete_gemma2(LlamaConfig& config) {
+  constexpr std::int64_t blocks_of_27b = 46;
+  config.query_scalar =
+      config.layers == blocks_of_27b ? config.hidden_size / config.heads : config.head_dim;
+}
+constexpr Family gemma2{.type = "gemma2",
+                        .architecture = "Gemma2ForCausalLM",
+                        .gguf = "gemma2",
+                        .block = outer_norm_block,
+                        .gate = Gate::gelu_tanh,
+                        .norm_offset = 1,
+                        .scaled_embedding = true,
+                        .window = Window::alternate,
+                        .soft_caps = true,
+                        .gguf_adds_offset = true,
+                        .activations = gelu_tanh,
+                        .activation_key = "hidden_activation",
+                        .default_head_dim = 256,
+                        .default_window = 4096,
+                        .default_query_scalar = 256,
+                        .default_attention_cap = 50,
+                        .default_logit_cap = 30,
+                        .default_tied = true,
+                        .more_json = R"({"attention_bias": false})",
+                        .complete_gguf = complete_gemma2};
+
+constexpr std::array<const Family*, 7> all{&llama, &mistral, &qwen2, &gemma,
+                                           &qwen3, &phi3,    &gemma2};
 
 std::vector<const Family*>& replaced() {
   static std::vector<const Family*> list;

@@ -34,15 +34,37 @@ Rotary<Real, Weight>::Rotary(const LlamaConfig& config, std::int64_t positions) 
 }
 
 template <class Real, class Weight>
-const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::vector<Real>& scratch) {
-  const Real* wide = widened(w, config.hidden_size, scratch);
+const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::int64_t n,
+                        std::vector<Real>& scratch) {
+  const Real* wide = widened(w, n, scratch);
   const auto offset = static_cast<Real>(config.family->norm_offset);
   if (offset == 0) return wide;
   if (wide == scratch.data())
     for (auto& value : scratch) value += offset;
   else
-    for (std::int64_t i = 0; i < config.hidden_size; ++i) scratch.push_back(wide[i] + offset);
+    for (std::int64_t i = 0; i < n; ++i) scratch.push_back(wide[i] + offset);
   return scratch.data();
+}
+
+template <class Real, class Weight>
+void norm_heads(const LlamaConfig& config, const LayerWeights<const Weight>& w, Real* qkv,
+                std::int64_t rows, bool queries) {
+  if (!w.q_norm) return;
+  const auto d = config.head_dim, q_width = config.heads * d,
+             width = q_width + 2 * config.kv_heads * d;
+  const auto eps = static_cast<Real>(config.rms_norm_eps);
+  std::vector<Real> q_scratch, k_scratch;
+  const Real* q_factor = norm_factor(config, w.q_norm, d, q_scratch);
+  const Real* k_factor = norm_factor(config, w.k_norm, d, k_scratch);
+  const auto& kernel = kernels::table<Real>();
+  at::parallel_for(0, rows, row_grain, [&](std::int64_t begin, std::int64_t end) {
+    for (auto r = begin; r < end; ++r) {
+      Real *q = qkv + r * width, *k = q + q_width;
+      if (queries) kernel.rms_norm(q, q, q_factor, config.heads, d, eps);
+      kernel.rms_norm(k, k, k_factor, config.kv_heads, d, eps);
+    }
+  });
+  settle<Weight>(qkv, rows * width);
 }
 
 template <class Real, class Weight>
@@ -112,7 +134,7 @@ void LayerMath<Real, Weight>::rotate(Real* qkv, Real sign, bool queries) const {
 template <class Real, class Weight>
 void LayerMath<Real, Weight>::norm(Real* y, const Real* x, const Weight* w) const {
   std::vector<Real> scratch;
-  const Real* factor = norm_factor(config_, w, scratch);
+  const Real* factor = norm_factor(config_, w, c_, scratch);
   at::parallel_for(0, tokens_, row_grain, [&](std::int64_t begin, std::int64_t end) {
     kernels::table<Real>().rms_norm(y + begin * c_, x + begin * c_, factor, end - begin, c_, eps_);
   });
@@ -123,7 +145,7 @@ template <class Real, class Weight>
 void LayerMath<Real, Weight>::norm_backward(Real* dx, Weight* dw, const Real* dy, const Real* x,
                                             const Weight* w) const {
   std::vector<Real> scratch;
-  const Real* factor = norm_factor(config_, w, scratch);
+  const Real* factor = norm_factor(config_, w, c_, scratch);
   const auto pieces = std::clamp<std::int64_t>(tokens_ / row_grain, 1, at::get_num_threads());
   std::vector<Real> partial(dw ? pieces * c_ : 0);  // a row a thread, summed in order
   at::parallel_for(0, pieces, 1, [&](std::int64_t first, std::int64_t last) {
@@ -139,6 +161,45 @@ void LayerMath<Real, Weight>::norm_backward(Real* dx, Weight* dw, const Real* dy
   for (std::int64_t p = 0; p < pieces; ++p)
     for (std::int64_t i = 0; i < c_; ++i) sum[i] += partial[p * c_ + i];
   put(dw, sum);
+}
+
+template <class Real, class Weight>
+void LayerMath<Real, Weight>::norm_heads_backward(Real* d_qkv, const Real* raw_qk,
+                                                  const LayerWeights<const Weight>& w,
+                                                  const LayerWeights<Weight>& dw) const {
+  if (!w.q_norm) return;
+  const auto d = shape_.head_dim, q_width = shape_.heads * d, both = q_width + shape_.kv_heads * d,
+             width = shape_.width();
+  std::vector<Real> q_scratch, k_scratch;
+  const Real* q_factor = norm_factor(config_, w.q_norm, d, q_scratch);
+  const Real* k_factor = norm_factor(config_, w.k_norm, d, k_scratch);
+  const auto& kernel = kernels::table<Real>();
+  const auto pieces = std::clamp<std::int64_t>(tokens_ / row_grain, 1, at::get_num_threads());
+  std::vector<Real> partial(pieces * 2 * d);  // a thread's sums for q and k, added in order
+  at::parallel_for(0, pieces, 1, [&](std::int64_t first, std::int64_t last) {
+    std::vector<Real> dx(both);
+    for (auto p = first; p < last; ++p) {
+      Real *dq = partial.data() + p * 2 * d, *dk = dq + d;
+      for (auto t = tokens_ * p / pieces; t < tokens_ * (p + 1) / pieces; ++t) {
+        std::fill(dx.begin(), dx.end(), Real(0));
+        Real* dy = d_qkv + t * width;
+        const Real* x = raw_qk + t * both;
+        kernel.rms_norm_backward(dx.data(), dq, dy, x, q_factor, shape_.heads, d, eps_);
+        kernel.rms_norm_backward(dx.data() + q_width, dk, dy + q_width, x + q_width, k_factor,
+                                 shape_.kv_heads, d, eps_);
+        std::copy(dx.begin(), dx.end(), dy);
+      }
+    }
+  });
+  settle<Weight>(d_qkv, tokens_ * width);
+  std::vector<Real> q_sum(d), k_sum(d);
+  for (std::int64_t p = 0; p < pieces; ++p)
+    for (std::int64_t i = 0; i < d; ++i) {
+      q_sum[i] += partial[p * 2 * d + i];
+      k_sum[i] += partial[p * 2 * d + d + i];
+    }
+  if (dw.q_norm) put(dw.q_norm, q_sum);
+  if (dw.k_norm) put(dw.k_norm, k_sum);
 }
 
 template <class Real, class Weight>
@@ -173,6 +234,10 @@ void LayerMath<Real, Weight>::project(const LayerWeights<const Weight>& w,
     if (w.q) lora_->forward(Projection::qkv, {t, width, c_}, normed, {s.qkv, width});
   }
   settle<Weight>(s.qkv, t * width);
+  if (s.raw_qk)
+    for (std::int64_t r = 0; r < t; ++r)
+      std::copy_n(s.qkv + r * width, q_width + kv_width, s.raw_qk + r * (q_width + kv_width));
+  norm_heads(config_, w, s.qkv, t, w.q != nullptr);
   rotate(s.qkv, 1, w.q != nullptr);
 }
 
@@ -273,6 +338,7 @@ void LayerMath<Real, Weight>::project_backward(const BatchPlan::Attention& plan,
   attention_backward<Real>(plan, shape_, {s.qkv, s.attention, s.lse, scratch.d_heads, d_qkv}, t);
   settle<Weight>(d_qkv, t * width);
   rotate(d_qkv, -1, true);
+  norm_heads_backward(d_qkv, s.raw_qk, w, dw);
   const auto wants = [this](Projection p) { return lora_ && lora_->wants(p); };
   if (dw.q || dw.k || dw.v || wants(Projection::q) || wants(Projection::k) ||
       wants(Projection::v) || wants(Projection::qkv))
@@ -305,9 +371,18 @@ void LayerMath<Real, Weight>::project_backward(const BatchPlan::Attention& plan,
   norm_backward(dx, dw.norm1, d_normed, s.x_in, w.norm1);
 }
 
-template const float* norm_factor(const LlamaConfig&, const float*, std::vector<float>&);
-template const double* norm_factor(const LlamaConfig&, const double*, std::vector<double>&);
-template const float* norm_factor(const LlamaConfig&, const Bf16*, std::vector<float>&);
+template const float* norm_factor(const LlamaConfig&, const float*, std::int64_t,
+                                  std::vector<float>&);
+template const double* norm_factor(const LlamaConfig&, const double*, std::int64_t,
+                                   std::vector<double>&);
+template const float* norm_factor(const LlamaConfig&, const Bf16*, std::int64_t,
+                                  std::vector<float>&);
+template void norm_heads(const LlamaConfig&, const LayerWeights<const float>&, float*, std::int64_t,
+                         bool);
+template void norm_heads(const LlamaConfig&, const LayerWeights<const double>&, double*,
+                         std::int64_t, bool);
+template void norm_heads(const LlamaConfig&, const LayerWeights<const Bf16>&, float*, std::int64_t,
+                         bool);
 template void add_bias(float*, std::int64_t, std::int64_t, const float*, std::int64_t);
 template void add_bias(double*, std::int64_t, std::int64_t, const double*, std::int64_t);
 template void add_bias(float*, std::int64_t, std::int64_t, const Bf16*, std::int64_t);

@@ -15,13 +15,21 @@ namespace seawall::cpu {
 template <class Weight>
 struct LayerWeights {
   Weight *norm1, *q, *k, *v, *o, *norm2, *gate, *up, *down;
-  Weight *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr;  // where the family has them
+  // of families that have them
+  Weight *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr, *q_norm = nullptr,
+         *k_norm = nullptr;
 };
 
 /// What RMSNorm multiplies by: `w`, and the family's offset added to it; written to `scratch` where
-/// it is not `w`. Shapes: w [C].
+/// it is not `w`. Shapes: w [n].
 template <class Real, class Weight>
-const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::vector<Real>& scratch);
+const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::int64_t n,
+                        std::vector<Real>& scratch);
+/// RMSNorm of the heads of queries (unless `queries` is false) and keys, in place; does nothing if
+/// the family has none. Shapes: qkv [rows,width].
+template <class Real, class Weight>
+void norm_heads(const LlamaConfig& config, const LayerWeights<const Weight>& w, Real* qkv,
+                std::int64_t rows, bool queries = true);
 /// The kernel of the MLP's gate.
 template <class Real>
 auto gate_kernel(const LlamaConfig& config) {
@@ -41,11 +49,13 @@ struct Rotary {
 };
 
 /// What a block works on. Shapes: x_in, x_mid, x_out [T,C]; qkv [T,width] rotated; attention
-/// [T,H*D]; lse [H,T]; gate, up [T,I].
+/// [T,H*D]; lse [H,T]; gate, up [T,I]; raw_qk [T,(H+KV)*D], q and k before the norms of their
+/// heads, null if no backward pass will follow.
 template <class Real>
 struct LayerState {
   const Real* x_in;
   Real *qkv, *attention, *lse, *x_mid, *gate, *up, *x_out;
+  Real* raw_qk = nullptr;
 };
 
 /// Scratch shared by all blocks. Shapes: normed [T,C], inner [T,I], d_wide [T,max(I, width)],
@@ -96,6 +106,9 @@ class LayerMath {
   void rotate(Real* qkv, Real sign, bool queries) const;
   void norm(Real* y, const Real* x, const Weight* w) const;
   void norm_backward(Real* dx, Weight* dw, const Real* dy, const Real* x, const Weight* w) const;
+  /// Turns the gradients of q and k after the norms of their heads into those before.
+  void norm_heads_backward(Real* d_qkv, const Real* raw_qk, const LayerWeights<const Weight>& w,
+                           const LayerWeights<Weight>& dw) const;
 
   LlamaConfig config_;
   std::int64_t tokens_, c_, inner_;

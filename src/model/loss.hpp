@@ -24,8 +24,8 @@ Tensor fused_loss(const HeadInputs& inputs, const Targets& targets);
 /// fp64 weights).
 Tensor token_losses(const HeadInputs& inputs, const Targets& targets);
 
-/// x head^T, differentiable once; bf16 on a CPU by the own kernels. Shapes: x [M,C], head [V,C] ->
-/// [M,V].
+/// x head^T, of any weight; bf16 on a CPU by the own kernels, differentiable once. Shapes: x [M,C],
+/// head [V,C] -> [M,V].
 Tensor head_logits(const Tensor& x, const Tensor& head);
 
 }  // namespace seawall

@@ -27,7 +27,8 @@ using torch::autograd::variable_list;
 /// What the backward pass needs of one block; freed as soon as it has been used.
 struct SavedLayer {
   Tensor x_in, qkv, attention, lse, x_mid, gate_up;
-  Tensor kept;  // `attention` of the wanted rows, in a last block that runs on these only
+  Tensor raw_qk;  // of families with norms of the heads
+  Tensor kept;    // `attention` of the wanted rows, in a last block that runs on these only
 };
 
 /// Everything one node keeps: inputs, intermediate values and the versions the weights had.
@@ -58,7 +59,8 @@ cpu::LayerState<Real> state_of(const SavedLayer& s, const Tensor& x_out, std::in
           at_offset<Real>(s.x_mid),
           at_offset<Real>(s.gate_up),
           at_offset<Real>(s.gate_up, tokens * inner),
-          at_offset<Real>(x_out)};
+          at_offset<Real>(x_out),
+          at_offset<Real>(s.raw_qk)};
 }
 
 SavedLayer make_layer(const LlamaConfig& c, std::int64_t tokens, const at::TensorOptions& options,
@@ -69,6 +71,8 @@ SavedLayer make_layer(const LlamaConfig& c, std::int64_t tokens, const at::Tenso
   s.attention = at::empty({tokens, c.heads * c.head_dim}, options);
   s.lse = at::empty({c.heads, tokens}, options);
   if (keep) s.x_mid = at::empty({tokens, c.hidden_size}, options);
+  if (keep && c.family->has(Part::q_norm))
+    s.raw_qk = at::empty({tokens, (c.heads + c.kv_heads) * c.head_dim}, options);
   s.gate_up = at::empty({2, tokens, c.intermediate_size}, options);
   return s;
 }

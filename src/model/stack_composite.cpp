@@ -13,6 +13,7 @@
 
 #include "model/attention.hpp"
 #include "model/block_weights.hpp"
+#include "model/loss.hpp"
 #include "model/stack.hpp"
 
 namespace seawall {
@@ -55,7 +56,7 @@ static Tensor rotated(const Tensor& x, const Angles& angles) {  // [T,heads,D]
 /// x w^T, and what an adapter adds. Shapes: x [T,in], w [out,in] -> [T,out].
 static Tensor project(const BlockAdapter& adapter, Projection p, const Tensor& x, const Tensor& w,
                       const std::optional<Tensor>& bias = {}) {
-  Tensor y = at::linear(x, w, bias);
+  Tensor y = bias ? at::linear(x, w, bias) : head_logits(x, w);
   if (!adapter.adapter) return y;
   const auto& f = adapter.adapter->at(adapter.layer, p);
   if (!f.on()) return y;
@@ -64,8 +65,8 @@ static Tensor project(const BlockAdapter& adapter, Projection p, const Tensor& x
       a.drops()
           ? x * dropout_mask(Dropout{a.dropout_key, a.options.dropout}.of(adapter.layer, p), {}, x)
           : x;
-  return y +
-         at::linear(at::linear(input, f.a.to(x.scalar_type())), f.b.to(x.scalar_type())) * f.scale;
+  return y + head_logits(head_logits(input, f.a.to(x.scalar_type())), f.b.to(x.scalar_type())) *
+                 f.scale;
 }
 
 namespace {

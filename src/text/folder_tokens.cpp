@@ -229,9 +229,10 @@ std::optional<std::string> FolderTokens::name(const std::string& key) const {
 TokenizerShape FolderTokens::shape(bool byte_level) const {
   // Whatever class a Qwen2 folder names, its own is built.
   if (model_type == "qwen2") return TokenizerShape::qwen2;
-  if (model_type == "mistral") return TokenizerShape::as_given;
+  if (model_type == "mistral" || model_type == "phi3") return TokenizerShape::as_given;
   if (config_class == "LlamaTokenizer" && !byte_level) return TokenizerShape::llama;
-  if (config_class == "GemmaTokenizer" || (config_class.empty() && model_type == "gemma"))
+  if (config_class == "GemmaTokenizer" ||
+      (config_class.empty() && (model_type == "gemma" || model_type == "gemma2")))
     return TokenizerShape::gemma;
   return TokenizerShape::as_given;
 }

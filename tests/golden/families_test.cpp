@@ -110,13 +110,81 @@ TEST_P(Families, GreedyTokensAmongOtherRows) {
   EXPECT_EQ(result.rows.at(1).ids, ids_of(summary_.at("greedy_tokens")));
 }
 
+// What tells Gemma 2 apart, each alone.
+TEST(FamilyFacts, CapsAndTheScaleOfTheQueriesAreFelt) {
+  const auto files = read_hf_folder(golden_folder() / "families/gemma2");
+  const auto golden = golden_tensors("families/gemma2/golden.safetensors");
+  const auto ids = ids_of(golden_json("families/gemma2/golden.json").at("rows")[0].at("ids"));
+  const auto far = [&](const std::function<void(LlamaConfig&)>& change) {
+    auto config = files.config;
+    change(config);
+    const Decoder model(config, files.weights);
+    const Tensor logits = model.logits(model.hidden(plan_batch({{ids, {}}}, at::kCPU)));
+    return (logits - golden.at("row0.logits")).abs().max().item<double>();
+  };
+  EXPECT_LT(far([](LlamaConfig&) {}), family_tolerance);
+  EXPECT_GT(far([](LlamaConfig& c) { c.attention_cap *= 1.5; }), 30 * family_tolerance);
+  EXPECT_GT(far([](LlamaConfig& c) { c.logit_cap *= 1.5; }), 30 * family_tolerance);
+  EXPECT_GT(far([](LlamaConfig& c) { c.query_scalar = c.head_dim; }), 30 * family_tolerance);
+}
+
+class FamilyGradients : public Families {};
+
+TEST_P(FamilyGradients, OfEveryWeightAreTheReferences) {
+  const auto golden = golden_tensors(folder_ + "/gradients.safetensors");
+  const auto plan = plan_batch(rows(), at::kCPU);
+  for (const auto mode : {LossMode::fused, LossMode::per_token}) {
+    auto model = decoder();
+    model.set_requires_grad(true);
+    model.loss(plan, mode).mean().backward();
+    EXPECT_EQ(golden.size(), model.parameters().size());
+    for (const auto& [name, tensor] : model.parameters()) {
+      const Tensor& want = golden.at(name);
+      ASSERT_TRUE(tensor.grad().defined()) << name;
+      EXPECT_GT(want.abs().max().item<double>(), 1e-4) << name << ": nothing there";
+      // fp32 sums of up to 150 rows; a transposed or left-out term is off by its whole size
+      EXPECT_LT((tensor.grad() - want).abs().max().item<double>(),
+                2e-5 + 2e-4 * want.abs().max().item<double>())
+          << name;
+      tensor.mutable_grad() = Tensor();
+    }
+  }
+}
+
+// The same folder again. That transformers loads such an export with equal logits is for
+// data/golden/make_families.py --check to say.
+TEST_P(FamilyGradients, AnExportReadsBackTheSame) {
+  const auto out = std::filesystem::path(::testing::TempDir()) /
+                   (std::string("seawall_export_") + GetParam().name);
+  write_hf_folder(out, files_.config, files_.weights, {.bos = 1, .eos = {2}});
+  const auto again = read_hf_folder(out);
+  EXPECT_EQ(again.config.to_json(), files_.config.to_json());
+  EXPECT_EQ(again.config.family, files_.config.family);
+  for (std::size_t i = 0; i < again.weights.size(); ++i) {
+    EXPECT_EQ(again.weights[i].name, files_.weights[i].name);
+    EXPECT_TRUE(at::equal(again.weights[i].tensor, files_.weights[i].tensor));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Newer, FamilyGradients,
+                         ::testing::Values(FamilyCase{"qwen3", false}, FamilyCase{"qwen3", true},
+                                           FamilyCase{"phi3", false}, FamilyCase{"phi3", true},
+                                           FamilyCase{"gemma2", false}, FamilyCase{"gemma2", true}),
+                         [](const auto& info) {
+                           return std::string(info.param.name) +
+                                  (info.param.composite ? "_composite" : "_fused");
+                         });
+
 INSTANTIATE_TEST_SUITE_P(
     Folders, Families,
     ::testing::Values(FamilyCase{"llama3", false}, FamilyCase{"llama3", true},
                       FamilyCase{"llama_linear", false}, FamilyCase{"llama_linear", true},
                       FamilyCase{"mistral", false}, FamilyCase{"mistral", true},
                       FamilyCase{"qwen2", false}, FamilyCase{"qwen2", true},
-                      FamilyCase{"gemma", false}, FamilyCase{"gemma", true}),
+                      FamilyCase{"gemma", false}, FamilyCase{"gemma", true},
+                      FamilyCase{"qwen3", false}, FamilyCase{"qwen3", true},
+                      FamilyCase{"phi3", false}, FamilyCase{"phi3", true},
+                      FamilyCase{"gemma2", false}, FamilyCase{"gemma2", true}),
     [](const auto& info) {
       return std::string(info.param.name) + (info.param.composite ? "_composite" : "_fused");
     });

@@ -35,8 +35,8 @@ TEST(GgufTypes, EveryTypeIsDequantizedToTheBit) {
 }
 
 // The file keeps every bit of the weights, so what it gives is what the folder gives.
-TEST(GgufArchitectures, LlamaThreeAndQwenAreTheirFolders) {
-  for (const std::string name : {"llama3", "qwen2"}) {
+TEST(GgufArchitectures, AreTheirFolders) {
+  for (const std::string name : {"llama3", "qwen2", "qwen3", "phi3", "gemma2"}) {
     SCOPED_TRACE(name);
     const auto folder = golden_folder() / "families" / name;
     const GgufFile file(folder / "model.gguf");
@@ -46,6 +46,12 @@ TEST(GgufArchitectures, LlamaThreeAndQwenAreTheirFolders) {
     EXPECT_EQ(config.parameter_shapes(), want.config.parameter_shapes());
     EXPECT_EQ(config.max_position_embeddings, want.config.max_position_embeddings);
     EXPECT_FLOAT_EQ(config.rms_norm_eps, want.config.rms_norm_eps);  // the file keeps it in fp32
+    EXPECT_EQ(config.head_dim, want.config.head_dim);
+    EXPECT_EQ(config.sliding_window, want.config.sliding_window);
+    EXPECT_EQ(config.attention_cap, want.config.attention_cap);
+    EXPECT_EQ(config.logit_cap, want.config.logit_cap);
+    // GGUF has no field for the scale: that of the published models counts
+    EXPECT_EQ(config.query_scalar, want.config.query_scalar > 0 ? config.head_dim : 0);
     EXPECT_EQ(config.rope_scaling.type, want.config.rope_scaling.type);
     EXPECT_EQ(config.rope_scaling.factor, want.config.rope_scaling.factor);
     const auto got = rotary_frequencies<double>(config),

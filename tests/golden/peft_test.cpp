@@ -22,8 +22,13 @@ using testing::largest_difference;
 
 const std::vector<std::int32_t> row{1, 17, 250, 33, 33, 9, 40, 41, 299, 7, 102, 55, 2, 2};
 
-Decoder base(at::ScalarType type) {
-  auto folder = read_hf_folder(golden_folder() / "llama_tiny_untied");
+/// The model that an adapter was made for.
+std::string start_of(const std::string& adapter) {
+  return adapter == "peft_fused" ? "families/phi3" : "llama_tiny_untied";
+}
+
+Decoder base(const std::string& adapter, at::ScalarType type) {
+  auto folder = read_hf_folder(golden_folder() / start_of(adapter));
   for (auto& [name, tensor] : folder.weights) tensor = tensor.to(type);
   return {folder.config, folder.weights};
 }
@@ -37,7 +42,9 @@ class PeftGolden : public ::testing::TestWithParam<const char*> {
 
   static Tensor logits_of(const Decoder& decoder) {
     const at::NoGradGuard no_grad;
-    return decoder.logits(decoder.hidden(plan_batch({{row, {}}}, at::kCPU)));
+    auto ids = row;
+    for (auto& id : ids) id %= static_cast<std::int32_t>(decoder.config().vocab_size);
+    return decoder.logits(decoder.hidden(plan_batch({{ids, {}}}, at::kCPU)));
   }
   /// The adapter in fp64, so that nothing but formulas is compared.
   static void widen(Adapter& adapter) {
@@ -51,7 +58,7 @@ class PeftGolden : public ::testing::TestWithParam<const char*> {
 // Both sides are fp64 from the same fp32 values; logits are up to 20, so 1e-6 is far above rounding
 // and far below any wrong scale, order or missing factor.
 TEST_P(PeftGolden, LogitsBesideAndMergedAreThoseOfPeft) {
-  Decoder decoder = base(at::kDouble);
+  Decoder decoder = base(GetParam(), at::kDouble);
   Adapter adapter = read_peft(folder_, decoder.config());
   widen(adapter);
   EXPECT_GT(largest_difference(logits_of(decoder), logits_), 1);
@@ -64,7 +71,7 @@ TEST_P(PeftGolden, LogitsBesideAndMergedAreThoseOfPeft) {
 // PEFT merges in fp32 as well; sums of r products may be rounded once more or less: weights are up
 // to 2, 2^-23 apart.
 TEST_P(PeftGolden, MergedWeightsAreThoseOfPeft) {
-  Decoder decoder = base(at::kFloat);
+  Decoder decoder = base(GetParam(), at::kFloat);
   decoder.adapt(read_peft(folder_, decoder.config()));
   const NamedTensors before = decoder.parameters();
   decoder.merge();
@@ -81,7 +88,7 @@ TEST_P(PeftGolden, MergedWeightsAreThoseOfPeft) {
 }
 
 TEST_P(PeftGolden, WhatIsWrittenReadsBackToTheSameBits) {
-  const Decoder decoder = base(at::kFloat);
+  const Decoder decoder = base(GetParam(), at::kFloat);
   const Adapter adapter = read_peft(folder_, decoder.config());
   const auto out = std::filesystem::path(::testing::TempDir()) / "seawall-peft-out";
   std::filesystem::create_directories(out);
@@ -98,11 +105,13 @@ TEST_P(PeftGolden, WhatIsWrittenReadsBackToTheSameBits) {
   EXPECT_EQ(again.options.dropout, adapter.options.dropout);
   // These very bytes were loaded by peft 0.21.2 to the golden logits
   // (make_peft_tiny.py --check); written otherwise they have to be checked again.
-  const bool tiny = std::string(GetParam()) == "peft_tiny";
-  EXPECT_EQ(sha256_hex(read_file(out / kAdapterConfig)).substr(0, 16),
-            tiny ? "b136d6bdf5b2fee3" : "1bcb7f2453c9bc5b");
-  EXPECT_EQ(sha256_hex(read_file(out / kAdapterWeights)).substr(0, 16),
-            tiny ? "fd431aee2499cd09" : "88e30f34cf7d35a2");
+  const std::map<std::string, std::pair<const char*, const char*>> bytes{
+      {"peft_tiny", {"b136d6bdf5b2fee3", "fd431aee2499cd09"}},
+      {"peft_patterns", {"1bcb7f2453c9bc5b", "88e30f34cf7d35a2"}},
+      {"peft_fused", {"5da8c7798eb37b60", "9a8fd2d674ad0a45"}}};
+  const auto [config_hash, weights_hash] = bytes.at(GetParam());
+  EXPECT_EQ(sha256_hex(read_file(out / kAdapterConfig)).substr(0, 16), config_hash);
+  EXPECT_EQ(sha256_hex(read_file(out / kAdapterWeights)).substr(0, 16), weights_hash);
   std::filesystem::remove_all(out);
 }
 
@@ -140,7 +149,8 @@ INSTANTIATE_TEST_SUITE_P(Adapters, WholePeftGolden,
                                            std::pair("peft_tied", "llama_tiny"),
                                            std::pair("peft_head", "llama_tiny_untied")));
 
-INSTANTIATE_TEST_SUITE_P(Adapters, PeftGolden, ::testing::Values("peft_tiny", "peft_patterns"));
+INSTANTIATE_TEST_SUITE_P(Adapters, PeftGolden,
+                         ::testing::Values("peft_tiny", "peft_patterns", "peft_fused"));
 
 }  // namespace
 }  // namespace seawall

@@ -4,6 +4,8 @@
 #include <c10/core/GradMode.h>
 
 #include <cmath>
+#include <map>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -37,12 +39,21 @@ inline LlamaConfig small_config(std::int64_t heads = 4, std::int64_t kv_heads = 
 
 /// A config of each kind that is not plain Llama.
 inline std::vector<LlamaConfig> family_configs() {
-  std::vector<LlamaConfig> out(4, small_config(4, 2, false));
+  std::vector<LlamaConfig> out(7, small_config(4, 2, false));
   out[0].family = &family_of("mistral");
   out[0].sliding_window = 7;
   out[1].family = &family_of("qwen2");
   out[2].family = &family_of("gemma");
   out[3].rope_scaling = {.type = RopeScaling::Type::linear, .factor = 4};
+  out[4].family = &family_of("qwen3");
+  out[4].head_dim = 10;
+  out[5].family = &family_of("phi3");
+  out[5].sliding_window = 9;
+  out[6].family = &family_of("gemma2");
+  out[6].sliding_window = 7;
+  out[6].query_scalar = 9;
+  out[6].attention_cap = 1.5;
+  out[6].logit_cap = 3;
   return out;
 }
 
@@ -77,13 +88,37 @@ inline Sequence random_row(std::mt19937& random, std::vector<std::int32_t> prefi
   return row;
 }
 
+/// A block's tensors by their task; rows of fused ones apart.
+class ReferenceBlock {
+ public:
+  ReferenceBlock(const Decoder& decoder, std::int64_t layer) {
+    const auto& c = decoder.config();
+    const auto first = 1 + layer * static_cast<std::int64_t>(c.family->block.size());
+    for (std::size_t i = 0; i < c.family->block.size(); ++i)
+      parts_[c.family->block[i].part] =
+          decoder.parameters()[static_cast<std::size_t>(first) + i].tensor;
+    const auto q = c.heads * c.head_dim, k = c.kv_heads * c.head_dim, m = c.intermediate_size;
+    if (has(Part::qkv)) {
+      parts_[Part::q] = at(Part::qkv).slice(0, 0, q);
+      parts_[Part::k] = at(Part::qkv).slice(0, q, q + k);
+      parts_[Part::v] = at(Part::qkv).slice(0, q + k);
+    }
+    if (!has(Part::gate_up)) return;
+    parts_[Part::gate] = at(Part::gate_up).slice(0, 0, m);
+    parts_[Part::up] = at(Part::gate_up).slice(0, m);
+  }
+  bool has(Part part) const { return parts_.contains(part); }
+  const Tensor& at(Part part) const { return parts_.at(part); }
+
+ private:
+  std::map<Part, Tensor> parts_;
+};
+
 /// Hidden states of one row alone, written out in the plainest way. Shapes: -> [T,C].
 inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::int32_t>& ids) {
   const auto& c = decoder.config();
   const auto type = decoder.dtype();
   const auto t = static_cast<std::int64_t>(ids.size());
-  std::map<std::string, Tensor> w;
-  for (const auto& p : decoder.parameters()) w[p.name] = p.tensor;
   auto norm = [&](const Tensor& x, const Tensor& weight) {
     const Tensor factor = c.family->norm_offset > 0 ? weight + 1 : weight;
     return x / at::sqrt(x.pow(2).mean(-1, true) + c.rms_norm_eps) * factor;
@@ -101,37 +136,44 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
     return at::cat({a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()}, 2);
   };
   std::vector<std::int64_t> wide(ids.begin(), ids.end());
-  Tensor x = w.at("model.embed_tokens.weight").index_select(0, at::tensor(wide, at::kLong));
+  Tensor x = decoder.embedding().index_select(0, at::tensor(wide, at::kLong));
   if (c.family->scaled_embedding) x = x * std::sqrt(static_cast<double>(c.hidden_size));
   for (std::int64_t l = 0; l < c.layers; ++l) {
-    const auto name = "model.layers." + std::to_string(l) + ".";
-    auto weight = [&](const std::string& n) { return w.at(name + n + ".weight"); };
-    const Tensor n1 = norm(x, weight("input_layernorm"));
-    auto heads = [&](const std::string& n, std::int64_t count) {
-      Tensor out = at::matmul(n1, weight("self_attn." + n).t());
-      if (c.family->has(Part::q_bias)) out = out + w.at(name + "self_attn." + n + ".bias");
-      return out.view({t, count, c.head_dim}).transpose(0, 1);
+    const ReferenceBlock w(decoder, l);
+    const auto normed = [&](std::optional<Part> part, const Tensor& y) {
+      return part && w.has(*part) ? norm(y, w.at(*part)) : y;
+    };
+    const Tensor n1 = norm(x, w.at(Part::norm1));
+    auto heads = [&](Part part, Part bias, std::optional<Part> head_norm, std::int64_t count) {
+      Tensor out = at::matmul(n1, w.at(part).t());
+      if (w.has(bias)) out = out + w.at(bias);
+      return normed(head_norm, out.view({t, count, c.head_dim})).transpose(0, 1);
     };
     const auto group = c.heads / c.kv_heads;
-    const Tensor q = rope(heads("q_proj", c.heads));
-    const Tensor k = rope(heads("k_proj", c.kv_heads)).repeat_interleave(group, 0);
-    const Tensor v = heads("v_proj", c.kv_heads).repeat_interleave(group, 0);
+    const Tensor q = rope(heads(Part::q, Part::q_bias, Part::q_norm, c.heads));
+    const Tensor k =
+        rope(heads(Part::k, Part::k_bias, Part::k_norm, c.kv_heads)).repeat_interleave(group, 0);
+    const Tensor v =
+        heads(Part::v, Part::v_bias, std::nullopt, c.kv_heads).repeat_interleave(group, 0);
     Tensor mask = at::ones({t, t}, at::kBool).triu(1);
-    if (c.sliding_window > 0) mask = mask | at::ones({t, t}, at::kBool).tril(-c.sliding_window);
-    const Tensor scores =
-        (at::matmul(q, k.transpose(1, 2)) / std::sqrt(static_cast<double>(c.head_dim)))
-            .masked_fill(mask, -INFINITY);
+    const bool full = c.family->window == Window::alternate && l % 2 == 1;
+    if (c.sliding_window > 0 && !full)
+      mask = mask | at::ones({t, t}, at::kBool).tril(-c.sliding_window);
+    const auto scalar = static_cast<double>(c.query_scalar > 0 ? c.query_scalar : c.head_dim);
+    Tensor scores = at::matmul(q, k.transpose(1, 2)) / std::sqrt(scalar);
+    if (c.attention_cap > 0) scores = at::tanh(scores / c.attention_cap) * c.attention_cap;
+    scores = scores.masked_fill(mask, -INFINITY);
     const Tensor mixed =
         at::matmul(scores.softmax(-1), v).transpose(0, 1).reshape({t, c.heads * c.head_dim});
-    x = x + at::matmul(mixed, weight("self_attn.o_proj").t());
-    const Tensor n2 = norm(x, weight("post_attention_layernorm"));
-    const Tensor gate = at::matmul(n2, weight("mlp.gate_proj").t());
+    x = x + normed(Part::attention_norm, at::matmul(mixed, w.at(Part::o).t()));
+    const Tensor n2 = norm(x, w.at(Part::norm2));
+    const Tensor gate = at::matmul(n2, w.at(Part::gate).t());
     const Tensor cubic = gate + 0.044715 * gate.pow(3);
     const Tensor opened = c.family->gate == Gate::gelu_tanh
                               ? gate / 2 * (1 + at::tanh(std::sqrt(2 / M_PI) * cubic))
                               : gate * gate.sigmoid();
-    x = x +
-        at::matmul(opened * at::matmul(n2, weight("mlp.up_proj").t()), weight("mlp.down_proj").t());
+    x = x + normed(Part::mlp_norm,
+                   at::matmul(opened * at::matmul(n2, w.at(Part::up).t()), w.at(Part::down).t()));
   }
   return x;
 }

@@ -142,7 +142,7 @@ TEST(HfFolder, WritesWhatItReads) {
   }
 }
 
-class HfFolderCase : public testing::Test {
+class HfFolderCase : public ::testing::Test {
  protected:
   void SetUp() override {
     write_hf_folder(folder_.path(), config_, weights_, {.bos = 1, .eos = {2}});
