@@ -4,7 +4,7 @@
     python3 data/golden/make_chat.py [--python FILE]
 
 The templates in chat/templates are the project's own; they use the constructs of those published with Llama 2, 3, 3.1,
-Mistral, Qwen 2, 2.5, 3, SmolLM2, Gemma, Zephyr and Vicuna models and write the same formats.
+Mistral, Qwen 2, 2.5, 3, SmolLM2, Gemma, Phi-3, Zephyr and Vicuna models and write the same formats.
 """
 
 import datetime
@@ -35,7 +35,7 @@ SPECIAL = [
 # BOS and EOS as the family has them.
 ENDS = {
     "llama3": ("<|begin_of_text|>", "<|eot_id|>"), "llama31": ("<|begin_of_text|>", "<|eot_id|>"),
-    "qwen2": (None, "<|im_end|>"), "qwen25": (None, "<|im_end|>"), "qwen3": (None, "<|im_end|>"),
+    "qwen2": (None, "<|im_end|>"), "qwen25": (None, "<|im_end|>"), "qwen3": (None, "<|im_end|>"), "qwen3_tools": (None, "<|im_end|>"),
     "smollm2": ("<|im_start|>", "<|im_end|>"), "macros": ("<|im_start|>", "<|im_end|>"),
     "gemma": ("<bos>", "<end_of_turn>"), "gemma3": ("<bos>", "<end_of_turn>"),
 }  # fmt: skip

@@ -114,7 +114,7 @@ TEST(Jinja, TemplatesOfTheFamiliesRenderAndTokenizeAsInTransformers) {
     }
     ++ids;
   }
-  EXPECT_EQ(sources.size(), 14u);
+  EXPECT_EQ(sources.size(), 16u);
   EXPECT_GT(texts, 550);
   EXPECT_GT(ids, 300);
   EXPECT_GT(refused, 40);
