@@ -57,6 +57,9 @@ LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "remote", "at
 MAY_PRINT = {"src/core/listener.cpp": "what hears a program that brings no listener of its own"}
 PRINTS = re.compile(r"std::(cout|cerr|clog|print|println)\b|\bfmt::print|\bstd(out|err)\b|"
                     r"(?<!\w)(v?f?printf|f?puts|f?putchar|perror)\s*\(")
+# The table of model families, and what may name one all the same: names of tokenizers.
+FAMILIES = "src/model/families.cpp"
+MAY_NAME_FAMILIES = ("src/text/", "include/seawall/text/", "src/pretrained/gguf_tokenizer.cpp")
 # What only one room may touch.
 OWNED = {
     "hdf5": ("store",),
@@ -249,6 +252,25 @@ def rule_catalogue() -> list[str]:
     return broken
 
 
+def rule_families() -> list[str]:
+    """No source names a model family but the table of them; `llama`, the first, is also a word for other things."""
+    table = ROOT / FAMILIES
+    types = re.findall(r'\.type = "(\w+)"', table.read_text())[1:] if table.is_file() else []
+    if not types:
+        return [f"{FAMILIES}: want the table of families, with `.type = \"NAME\"` in each row"]
+    named = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(types)})(?![A-Za-z0-9])", re.I)
+    broken = []
+    for path in tracked("src/*.?pp", "include/*.?pp"):
+        where = str(path.relative_to(ROOT))
+        if where == FAMILIES or where.startswith(MAY_NAME_FAMILIES):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            code = COMMENT_OR_TEXT.sub(lambda found: "" if found[0].startswith("//") else found[0], line)
+            if found := named.search(code):
+                broken.append(f"{where}:{number}: names the family {found[1]}; read a fact of {FAMILIES} instead")
+    return broken
+
+
 def rule_sizes() -> list[str]:
     """Headers of at most 250 lines, sources of at most 400, lines of at most 100 characters."""
     broken = []
@@ -340,7 +362,7 @@ def rule_headers(build: pathlib.Path, jobs: int) -> list[str]:
 def main() -> int:
     global ROOT
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "sizes", "paths", "headers"])
+    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "families", "sizes", "paths", "headers"])
     parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="another tree, for the rules' own tests")

@@ -100,6 +100,14 @@ class Rules(unittest.TestCase):
         self.write("src/store/x.cpp", 'void f() { std::snprintf(to, 9, "std::cout"); isatty(STDERR_FILENO); }\n')
         self.assertEqual(self.rule("prints"), "rule prints: kept")
 
+    def test_only_the_table_names_a_model_family(self):
+        self.write("src/model/families.cpp", 'Family llama{.type = "llama"}, gemma{.type = "gemma"};\n')
+        self.write("src/text/x.cpp", 'bool is = shape == "gemma";\n')
+        for code in ('if (config.gemma()) {}', 'if (type == "gemma") {}', "is_gemma = true;"):
+            self.write("src/model/x.cpp", "// gemma may be spoken of\nllama();\n")
+            with self.subTest(code):
+                self.breaks("families", "src/model/x.cpp", code + "\n", "src/model/x.cpp:1: names the family gemma")
+
 
 if __name__ == "__main__":
     unittest.main()
