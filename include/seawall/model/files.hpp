@@ -72,7 +72,7 @@ class GgufFile {
   /// apart, 0 for none. Memory: the mapped bytes of the tensor are let go afterwards.
   Tensor load(const TensorInfo& info, std::int64_t rotary_heads = 0,
               at::ScalarType to = at::kFloat) const;
-  /// The config from the keys of the architecture (llama, qwen2) and rope_freqs.weight, and the
+  /// The config from the keys of the architecture (Family::gguf) and rope_freqs.weight, and the
   /// weights under Hugging Face names in its order.
   LlamaConfig llama_config() const;
   NamedTensors llama_weights(at::ScalarType type = at::kFloat) const;
