@@ -175,7 +175,7 @@ Tensor Decoder::target_loss(const Tensor& rows, const Targets& targets, LossMode
 Tensor Decoder::logits(const Tensor& rows) const {
   want_rows("logits: rows", rows, -1, config_.hidden_size);
   const Tensor factor = norm_factor(config_, final_norm());
-  const Tensor logits = head_logits(composite_rms_norm(rows, factor, config_.rms_norm_eps), head());
+  Tensor logits = head_logits(composite_rms_norm(rows, factor, config_.rms_norm_eps), head());
   if (config_.logit_cap == 0) return logits;
   return (logits / config_.logit_cap).tanh() * config_.logit_cap;
 }

@@ -188,7 +188,7 @@ bool Adapter::is_zero() const {
 /// The targets that the model has: all that it has for `all`, else each of them or an error.
 static std::vector<Projection> targets_of_model(const LlamaConfig& config,
                                                 const std::vector<Projection>& targets) {
-  const auto there = projections_of(config);
+  auto there = projections_of(config);
   if (targets.size() == projections_a_layer) return there;
   for (const auto p : targets)
     if (std::ranges::find(there, p) == there.end())

@@ -136,7 +136,7 @@ struct Wanted {
 /// Logits become cap tanh(logit / cap). Returns the derivative if it is wanted. Shapes: [R,V].
 Tensor capped(Tensor& logits, double cap, bool wanted) {
   logits.div_(cap).tanh_();
-  const Tensor slope = wanted ? 1 - logits.square() : Tensor();
+  Tensor slope = wanted ? 1 - logits.square() : Tensor();
   logits.mul_(cap);
   return slope;
 }
