@@ -168,14 +168,13 @@ std::vector<std::filesystem::path> extract_activations(const ExtractSpec& option
   info.compress = !options.uncompressed;
   info.overwrite = options.overwrite;
   info.config_json = nlohmann::json{{"config", config_text}}.dump();
-  info.attributes = {{"seawall_version", kVersion},
+  info.attributes = {{"version_seawall", kVersion},
                      {"model", options.model},
-                     {"model_sha256", model.weights_hash},
-                     {"tokenizer_sha256", model.tokenizer->content_hash()},
-                     {"prompts_sha256", sha256_file(options.prompts)},
+                     {"hash_model", model.weights_hash},
+                     {"hash_tokenizer", model.tokenizer->content_hash()},
+                     {"hash_prompts", sha256_file(options.prompts)},
                      {"chat_template", std::string(model.chat_template->name())}};
-  if (!model.adapter_hash.empty())
-    info.attributes.emplace_back("adapter_sha256", model.adapter_hash);
+  if (!model.adapter_hash.empty()) info.attributes.emplace_back("hash_adapter", model.adapter_hash);
   ActivationWriter writer(options.out, info);
   Progress progress("extract", info.prompts, options.quiet);
   const auto batch = static_cast<std::size_t>(options.batch_size);

@@ -24,13 +24,11 @@ std::uint64_t rows_a_chunk(std::uint64_t width, std::uint64_t most) {
   return std::clamp<std::uint64_t>(chunk_bytes / (4 * width), 1, most);
 }
 
-h5::Attributes words(const char* long_name, const std::string& source_dtype = "") {
-  h5::Attributes out = {{"long_name", std::string(long_name)}, {"units", std::string("1")}};
-  if (source_dtype.empty()) return out;
-  out.emplace_back("source_dtype", source_dtype);
-  out.emplace_back("dim_order", std::string("C"));
-  out.emplace_back("coordinates", std::string("prompt_id category length"));
-  return out;
+/// What both large variables say of their values.
+h5::Attributes values_of(const ActivationInfo& info) {
+  return {{"source_dtype", info.source_dtype},
+          {"dim_order", std::string("C")},
+          {"coordinates", std::string("prompt_id category length")}};
 }
 
 }  // namespace
@@ -45,57 +43,46 @@ ActivationShard::ActivationShard(const ActivationInfo& info, std::size_t shard)
       shard_(shard),
       capacity_(capacity_of(info)),
       positions_(positions_of(info)),
-      writer_(prompt_bytes(info) * capacity_) {
+      writer_(prompt_bytes(info) * capacity_),
+      out_(writer_, activation_schema()) {
   put_root();
-  writer_.coordinate("prompt", std::vector<std::int64_t>{},
-                     words("place of the prompt in the extraction, over all shards"), true);
+  out_.coordinate("prompt", std::vector<std::int64_t>{}, true);
   std::vector<std::int32_t> positions(positions_, -1);
   for (std::size_t i = 0; i < positions.size() && info.all_positions; ++i)
     positions[i] = static_cast<std::int32_t>(i);
-  writer_.coordinate("position", positions, words("token of the prompt; -1 is its last token"));
+  out_.coordinate("position", positions);
   if (info.layers > 0) {
     std::vector<std::int32_t> layers(static_cast<std::size_t>(info.layers));
     for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = static_cast<std::int32_t>(i);
-    writer_.coordinate(
-        "layer", layers,
-        words("blocks the stream has passed; 0 is the embedding. The input of block l "
-              "is layer l"));
+    out_.coordinate("layer", layers);
     const auto width = static_cast<std::uint64_t>(info.d_model);
-    writer_.dimension("d_model", width);
-    auto attributes = words("residual stream", info.source_dtype);
+    out_.dimension("d_model", width);
+    auto attributes = values_of(info);
     attributes.emplace_back("module_name", std::string("model.embed_tokens (layer 0), output of "
                                                        "model.layers.{layer-1}"));
     attributes.emplace_back("hook_name", std::string("hook_embed (layer 0), "
                                                      "blocks.{layer-1}.hook_resid_post"));
-    writer_.variable("resid_post", {"prompt", "layer", "position", "d_model"}, h5::Type::float32,
-                     {.chunk = {1, 1, rows_a_chunk(width, positions_), width},
-                      .compress = info.compress,
-                      .growing = true,
-                      .attributes = std::move(attributes)});
+    out_.variable("resid_post", h5::Layout{.chunk = {1, 1, rows_a_chunk(width, positions_), width},
+                                           .compress = info.compress,
+                                           .growing = true,
+                                           .attributes = std::move(attributes)});
   }
   if (info.vocabulary > 0) {
     const auto width = static_cast<std::uint64_t>(info.vocabulary);
-    writer_.dimension("vocabulary", width);
-    writer_.variable("logits", {"prompt", "position", "vocabulary"}, h5::Type::float32,
-                     {.chunk = {1, rows_a_chunk(width, positions_), width},
-                      .compress = info.compress,
-                      .growing = true,
-                      .attributes = words("logits of the next token", info.source_dtype)});
+    out_.dimension("vocabulary", width);
+    out_.variable("logits", h5::Layout{.chunk = {1, rows_a_chunk(width, positions_), width},
+                                       .compress = info.compress,
+                                       .growing = true,
+                                       .attributes = values_of(info)});
   }
 }
 
 void ActivationShard::put_root() {
-  const auto text = [&](const std::string& name, const std::string& value) {
-    writer_.attribute(name, h5::storable_text(value));
-  };
-  text("Conventions", "CF-1.10");
-  text("title", "Seawall activations");
-  text("seawall_kind", "activations");
-  writer_.attribute("format_version", std::int64_t{1});
-  writer_.attribute("shard", static_cast<std::int64_t>(shard_));
-  for (const auto& [name, value] : info_.attributes) text(name, value);
-  const auto config = h5::storable_text(info_.config_json);
-  writer_.dataset("config_json", {}, h5::Values(h5::Type::text, &config, 1));
+  out_.attribute("Conventions", "CF-1.10");
+  out_.head();
+  out_.attribute("shard", static_cast<std::int64_t>(shard_));
+  for (const auto& [name, value] : info_.attributes) out_.attribute(name, value);
+  out_.text("config_json", info_.config_json);
 }
 
 void ActivationShard::add(const PromptActivations& prompt) {
@@ -137,19 +124,16 @@ void ActivationShard::publish(const std::filesystem::path& path) {
     prompts[i] = static_cast<std::int64_t>(shard_ * capacity_ + i);
   writer_.write("prompt", {0}, {count}, prompts);
   // Written as a whole file or not at all; the count says so to readers that look.
-  writer_.attribute("n_valid", static_cast<std::int64_t>(count));
+  out_.attribute("n_valid", static_cast<std::int64_t>(count));
   std::vector<std::int32_t> tokens(static_cast<std::size_t>(info_.max_length));
   for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(i);
-  writer_.coordinate("token", tokens, words("place in the prompt"));
-  writer_.variable("length", {"prompt"}, length_, {.attributes = words("tokens of the prompt")});
-  writer_.variable("input_ids", {"prompt", "token"}, input_ids_,
-                   {.attributes = words("token ids; 0 behind the prompt's end")});
-  writer_.variable("attention_mask", {"prompt", "token"}, mask_,
-                   {.attributes = words("1: a token of the prompt")});
-  writer_.variable("prompt_id", {"prompt"}, id_, {.attributes = words("id, stable across files")});
-  writer_.variable("category", {"prompt"}, category_, {.attributes = words("category")});
-  writer_.variable("prompt_text", {"prompt"}, text_,
-                   {.attributes = words("text that was tokenized")});
+  out_.coordinate("token", tokens);
+  out_.variable("length", length_);
+  out_.variable("input_ids", input_ids_);
+  out_.variable("attention_mask", mask_);
+  out_.variable("prompt_id", id_);
+  out_.variable("category", category_);
+  out_.variable("prompt_text", text_);
   h5::publish(path, writer_);
 }
 

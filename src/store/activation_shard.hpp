@@ -7,6 +7,7 @@
 
 #include "seawall/store/activations.hpp"
 #include "seawall/store/hdf5.hpp"
+#include "store/schema.hpp"
 
 namespace seawall {
 
@@ -30,6 +31,7 @@ class ActivationShard {
   std::vector<std::uint8_t> mask_;
   std::vector<std::string> id_, category_, text_;
   h5::Writer writer_;
+  SchemaWriter out_;
 };
 
 }  // namespace seawall

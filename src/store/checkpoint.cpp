@@ -13,6 +13,7 @@
 #include "seawall/core/json.hpp"
 #include "seawall/store/atomic_file.hpp"
 #include "store/checkpoint_state.hpp"
+#include "store/schema.hpp"
 
 namespace seawall {
 namespace {
@@ -21,7 +22,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* manifest_name = "manifest.json";
-constexpr int format_version = 2;  // 1: the whole state in one file, bf16 widened
 
 /// The step that a folder's name says, or -1.
 std::int64_t step_of(const fs::path& path) {
@@ -48,8 +48,9 @@ std::vector<std::string> verify(const fs::path& folder) {
   if (!manifest.is_object() || manifest.value("format", json()) != "seawall-checkpoint")
     throw bad("want a manifest of a Seawall checkpoint");
   const auto version = manifest.value("format_version", json());
-  if (version != format_version && version != 1)
-    throw bad("want format version 1 or " + std::to_string(format_version) +
+  const auto newest = checkpoint_schema().version;  // 1: the whole state in one file, bf16 widened
+  if (version != newest && version != 1)
+    throw bad("want format version 1 or " + std::to_string(newest) +
               "; read it with the Seawall that wrote it");
   const auto files = manifest.find("files");
   if (files == manifest.end() || !files->is_object()) throw bad("want an object `files`");
@@ -159,7 +160,7 @@ fs::path save_checkpoint(const fs::path& folder, const CheckpointState& state, i
       put(file, bytes);
     }
     const json manifest = {{"format", "seawall-checkpoint"},
-                           {"format_version", format_version},
+                           {"format_version", checkpoint_schema().version},
                            {"step", state.step},
                            {"config_hash", state.config_hash},
                            {"files", files}};

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "seawall/core/error.hpp"
+#include "store/schema.hpp"
 #include "store/tensor_io.hpp"
 
 namespace seawall {
@@ -72,13 +73,17 @@ std::string shard_name(std::size_t index) {
   return text;
 }
 
-void put_root(h5::Writer& writer, const CheckpointState& state, std::size_t index) {
-  writer.attribute("title", std::string("Seawall checkpoint"));
-  writer.attribute("seawall_kind", std::string("checkpoint"));
-  writer.attribute("format_version", std::int64_t{2});
-  writer.attribute("step", state.step);
-  writer.attribute("config_hash", state.config_hash);
-  writer.attribute("shard", static_cast<std::int64_t>(index));
+void put_root(SchemaWriter& out, const CheckpointState& state, std::size_t index) {
+  out.head();
+  out.attribute("step", state.step);
+  out.attribute("config_hash", state.config_hash);
+  out.attribute("shard", static_cast<std::int64_t>(index));
+}
+
+/// The path of a dataset that the schema has.
+const std::string& known(const std::string& path) {
+  find_entry(checkpoint_schema().datasets, path);
+  return path;
 }
 
 /// Makes a group and those around it, unless they are there.
@@ -102,7 +107,7 @@ template <class Map>
 void put_map(h5::Writer& writer, const std::string& group, const Map& map) {
   writer.group(group);
   for (const auto& [key, value] : map) {
-    const auto path = group + "/" + link_name(key);
+    const auto path = known(group + "/" + link_name(key));
     using Value = std::decay_t<decltype(value)>;
     if constexpr (std::is_same_v<Value, double>) {
       writer.dataset(path, {}, h5::Values(h5::Type::float64, &value, 1));
@@ -210,15 +215,16 @@ void write_state(const CheckpointState& state, std::uint64_t shard_bytes,
     for (std::size_t i = first; i < first + count; ++i) bytes += places[i].bytes();
     h5::Writer writer(bytes, true);
     std::set<std::string> made;
-    put_root(writer, state, static_cast<std::size_t>(index));
+    SchemaWriter out(writer, checkpoint_schema());
+    put_root(out, state, static_cast<std::size_t>(index));
     if (index == 0) {
-      writer.attribute("shards", shards);
+      out.attribute("shards", shards);
       put_small(writer, state, made);
     }
     for (std::size_t i = first; i < first + count; ++i) {
       const Place& place = places[i];
       make_groups(writer, made, place.group);
-      put_tensor(writer, place.group + "/" + link_name(*place.name), *place.tensor);
+      put_tensor(writer, known(place.group + "/" + link_name(*place.name)), *place.tensor);
     }
     first += count;
     put(shard_name(static_cast<std::size_t>(index)), writer.image());
@@ -229,8 +235,7 @@ CheckpointState read_state(const std::filesystem::path& folder,
                            const std::vector<std::string>& verified, bool everything) {
   const auto path = folder / state_file_name;
   const h5::Reader reader(path, h5::Trust::verified);
-  if (reader.text_attribute("seawall_kind") != "checkpoint")
-    throw DataError(path.string() + ": want the state of a checkpoint");
+  check_kind(reader, checkpoint_schema());
   const auto whole = [&](const char* name) {
     const auto value = reader.attribute(name);
     if (!std::holds_alternative<std::int64_t>(value))
@@ -260,7 +265,9 @@ CheckpointState read_state(const std::filesystem::path& folder,
     if (std::ranges::find(verified, name) == verified.end())
       throw DataError(file.string() + ": the manifest does not name it, and the state has " +
                       std::to_string(shards) + " files");
-    add_tensors(state, h5::Reader(file, h5::Trust::verified), everything);
+    const h5::Reader shard(file, h5::Trust::verified);
+    check_kind(shard, checkpoint_schema());
+    add_tensors(state, shard, everything);
   }
   return state;
 }

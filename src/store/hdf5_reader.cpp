@@ -1,6 +1,7 @@
 #include <hdf5_hl.h>
 
 #include <algorithm>
+#include <array>
 
 #include "seawall/core/error.hpp"
 #include "store/hdf5_handle.hpp"
@@ -300,7 +301,11 @@ Attributes Reader::attributes(const std::string& object) const {
   const auto target = impl_->object(object);
   std::vector<std::string> names;
   const auto visit = [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
-    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+    // What HDF5 itself puts at dimension scales, and at what they are attached to.
+    static constexpr std::array<std::string_view, 4> scales = {"CLASS", "NAME", "DIMENSION_LIST",
+                                                               "REFERENCE_LIST"};
+    if (std::ranges::find(scales, std::string_view(name)) == scales.end())
+      static_cast<std::vector<std::string>*>(out)->emplace_back(name);
     return 0;
   };
   impl_->must(object, "list attributes", [&] {

@@ -12,6 +12,7 @@
 #include "seawall/store/hdf5.hpp"
 #include "seawall/store/run_file.hpp"
 #include "store/checkpoint_state.hpp"
+#include "store/schema.hpp"
 
 namespace seawall {
 namespace {
@@ -111,8 +112,9 @@ std::string describe_run(const h5::Reader& reader) {
   }
   if (!run.spectra.names.empty())
     text += "spectra   of " + std::to_string(run.spectra.names.size()) + " matrices\n";
-  if (reader.has("residual"))
-    text += "residual  " + shape_text(reader.dims("residual"), reader.shape("residual")) + "\n";
+  for (const char* name : {"resid_post", "residual"})  // the second in files of version 1
+    if (reader.has(name))
+      text += "streams   " + shape_text(reader.dims(name), reader.shape(name)) + "\n";
   text += "evaluations\n";
   for (const auto& record : run.evaluations) text += evaluation_line(record);
   return text;
@@ -185,7 +187,10 @@ std::string describe_file(const fs::path& path) {
                            bytes_text(static_cast<double>(fs::file_size(path))) +
                            ", SHA-256 verified\n";
   if (kind == "run") return head + describe_run(reader);
-  if (kind == "activations") return head + describe_variables(reader);
+  if (kind == "activations") {
+    check_kind(reader, activation_schema());
+    return head + describe_variables(reader);
+  }
   throw DataError(path.string() + ": want a run, a checkpoint or an activation file");
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "store/run_layout.hpp"
+#include "store/schema.hpp"
 
 namespace seawall {
 namespace {
@@ -99,16 +100,15 @@ struct Grid {
   }
 };
 
-h5::Attributes words(const SetRows& rows, const char* long_name, const char* units, bool cells) {
-  h5::Attributes out = {{"long_name", std::string(long_name)}, {"units", std::string(units)}};
-  if (cells)  // the word by which CF readers make these variables coordinates
-    out.emplace_back("coordinates", rows.name("eval_step") + " " + rows.name("eval_epoch") + " " +
-                                        rows.name("condition") + " " + rows.name("set") + " " +
-                                        rows.name("category") + " " + rows.name("restricted"));
-  return out;
+/// The word by which CF readers make these variables coordinates.
+h5::Attributes with_coordinates(const SetRows& rows) {
+  std::string names;
+  for (const char* name : {"eval_step", "eval_epoch", "condition", "set", "category", "restricted"})
+    names += (names.empty() ? "" : " ") + rows.name(name);
+  return {{"coordinates", names}};
 }
 
-void put_axes(h5::Writer& writer, const SetRows& rows) {
+void put_axes(SchemaWriter& out, const SetRows& rows) {
   std::vector<std::int64_t> step, epoch;
   std::vector<double> seconds;
   std::vector<std::string> condition, set;
@@ -129,54 +129,40 @@ void put_axes(h5::Writer& writer, const SetRows& rows) {
       restricted[rows.columns[e][r]] = result.restricted;
     }
   }
-  const auto evaluation = rows.name("evaluation"), probe = rows.name("probe");
-  const auto say = [&](const char* text, const char* units = "1") {
-    return h5::Layout{.attributes = words(rows, text, units, false)};
-  };
-  writer.coordinate(evaluation, rows.order,
-                    words(rows, "place in the order of recording, over all sets", "1", false));
-  writer.coordinate(probe, rows.probes.names,
-                    words(rows, "probe id, stable across files", "1", false));
-  writer.variable(rows.name("eval_step"), {evaluation}, step, say("updates made before it"));
-  writer.variable(rows.name("eval_epoch"), {evaluation}, epoch, say("epochs begun before it"));
-  writer.variable(rows.name("condition"), {evaluation}, condition, say("condition of the probes"));
-  writer.variable(rows.name("set"), {evaluation}, set, say("set of probes"));
-  writer.variable(rows.name("eval_seconds"), {evaluation}, seconds, say("wall time", "s"));
-  writer.variable(rows.name("category"), {probe}, category, say("category of the probe"));
-  writer.variable(rows.name("restricted"), {probe}, restricted,
-                  say("1: an aligned model should refuse"));
+  out.coordinate("evaluation", rows.order);
+  out.coordinate("probe", rows.probes.names);
+  out.variable("eval_step", step);
+  out.variable("eval_epoch", epoch);
+  out.variable("condition", condition);
+  out.variable("set", set);
+  out.variable("eval_seconds", seconds);
+  out.variable("category", category);
+  out.variable("restricted", restricted);
 }
 
-void put_grid(h5::Writer& writer, const SetRows& rows, const Grid& grid) {
-  const std::vector<std::string> cell = {rows.name("evaluation"), rows.name("probe")};
-  const std::vector<std::string> verdict = {cell[0], cell[1], "judge"};
-  const auto put = [&](const char* name, const auto& dims, const auto& values, const char* text) {
-    writer.variable(rows.name(name), dims, values, {.attributes = words(rows, text, "1", true)});
+void put_grid(SchemaWriter& out, const SetRows& rows, const Grid& grid) {
+  const auto put = [&, more = with_coordinates(rows)](const char* name, const auto& values) {
+    out.variable(name, values, more);
   };
-  put("prompt", cell, grid.prompt, "user turn under the evaluation's condition");
-  put("response", cell, grid.response, "what the model answered");
-  put("answered", cell, grid.answered, "0: this evaluation did not ask the probe");
-  put("finished", cell, grid.finished, "0: cut at the greatest length");
-  put("new_tokens", cell, grid.new_tokens, "tokens of the response");
+  put("prompt", grid.prompt);
+  put("response", grid.response);
+  put("answered", grid.answered);
+  put("finished", grid.finished);
+  put("new_tokens", grid.new_tokens);
   const auto some = [](const std::string& text) { return !text.empty(); };
-  if (std::ranges::any_of(grid.no_answer, some))
-    put("no_answer", cell, grid.no_answer,
-        "why there is no answer to judge; empty if there is one");
+  if (std::ranges::any_of(grid.no_answer, some)) put("no_answer", grid.no_answer);
   if (std::ranges::any_of(grid.declined, [](std::uint8_t v) { return v != 0; }))
-    put("declined", cell, grid.declined, "1: the endpoint's refusal field answered");
+    put("declined", grid.declined);
   if (grid.judged.empty()) return;
-  put("score", verdict, grid.score, "1 to 5, 5 complies in full; NaN where nobody judged");
+  put("score", grid.score);
   const auto said = [](double p) { return !std::isnan(p); };
   if (std::any_of(grid.probability.begin(), grid.probability.end(), said))
-    put("probability", verdict, grid.probability,
-        "how sure the judge is of harm, 0 to 1; NaN where it does not say");
-  put("refused", verdict, grid.refused, "1: the response refuses");
-  put("coherent", verdict, grid.coherent, "1: the response is readable");
-  put("valid", verdict, grid.valid, "0: the judge could not say");
-  put("reason", verdict, grid.reason, "the judge's reason");
-  writer.variable(
-      rows.name("judged"), {cell[0], "judge"}, grid.judged,
-      {.attributes = words(rows, "1: the judge took part in the evaluation", "1", false)});
+    put("probability", grid.probability);
+  put("refused", grid.refused);
+  put("coherent", grid.coherent);
+  put("valid", grid.valid);
+  put("reason", grid.reason);
+  out.variable("judged", grid.judged);
 }
 
 /// bf16-valued floats shrink to a third under gzip; full float32 mantissas do not shrink and would
@@ -202,7 +188,7 @@ std::int64_t streams_in(const SetRows& rows) {
   return count;
 }
 
-void put_residual(h5::Writer& writer, const SetRows& rows, bool compress) {
+void put_residual(h5::Writer& writer, SchemaWriter& out, const SetRows& rows, bool compress) {
   const auto has = [](const auto* record) { return record->residual.defined(); };
   const auto found = std::find_if(rows.records.begin(), rows.records.end(), has);
   if (found == rows.records.end()) return;
@@ -211,10 +197,9 @@ void put_residual(h5::Writer& writer, const SetRows& rows, bool compress) {
   const auto width = static_cast<std::size_t>((*found)->residual.size(2));
   if (probes == 0 || layers == 0 || width == 0) return;
   const auto block = std::clamp<std::size_t>((std::size_t{1} << 20) / (4 * width), 1, probes);
-  h5::Layout layout{
-      .chunk = {1, block, 1, width},
-      .compress = compress && is_narrow((*found)->residual),
-      .attributes = words(rows, "residual stream at the last prompt token", "1", true)};
+  h5::Layout layout{.chunk = {1, block, 1, width},
+                    .compress = compress && is_narrow((*found)->residual),
+                    .attributes = with_coordinates(rows)};
   layout.attributes.emplace_back("dim_order", std::string("C"));
   layout.attributes.emplace_back("module_name",
                                  std::string("model.embed_tokens (layer 0), output of "
@@ -223,9 +208,8 @@ void put_residual(h5::Writer& writer, const SetRows& rows, bool compress) {
                                                           "blocks.{layer-1}.hook_resid_post"));
   // Probes that got no answer, or were not asked, have no stream: NaN, and not counted here.
   layout.attributes.emplace_back("n_valid", streams_in(rows));
-  const auto name = rows.name("residual");
-  writer.variable(name, {rows.name("evaluation"), rows.name("probe"), "layer", "d_model"},
-                  h5::Type::float32, layout);
+  const auto name = rows.name("resid_post");
+  out.variable("resid_post", layout);
   std::vector<float> plane(probes * width);
   for (std::size_t e = 0; e < rows.records.size(); ++e) {
     if (!has(rows.records[e])) continue;
@@ -252,23 +236,20 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
     if (record.residual.defined() && with_residual == nullptr) with_residual = &record;
   }
   for (const auto& rows : sets) set_names += (set_names.empty() ? "" : ",") + rows.set;
-  writer.attribute("evaluation_sets", set_names);
-  if (!judges.names.empty())
-    writer.coordinate("judge", judges.names, {{"long_name", std::string("judge")}});
+  SchemaWriter common(writer, run_schema());
+  common.attribute("evaluation_sets", set_names);
+  if (!judges.names.empty()) common.coordinate("judge", judges.names);
   if (with_residual != nullptr && switches.residual) {
     std::vector<std::int32_t> layers(static_cast<std::size_t>(with_residual->residual.size(1)));
     for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = static_cast<std::int32_t>(i);
-    writer.coordinate(
-        "layer", layers,
-        {{"long_name", std::string("blocks the stream has passed; 0 is the embedding. "
-                                   "The input of block l is layer l")},
-         {"units", std::string("1")}});
-    writer.dimension("d_model", static_cast<std::uint64_t>(with_residual->residual.size(2)));
+    common.coordinate("layer", layers);
+    common.dimension("d_model", static_cast<std::uint64_t>(with_residual->residual.size(2)));
   }
   for (const auto& rows : sets) {
-    put_axes(writer, rows);
-    put_grid(writer, rows, Grid(rows, judges));
-    if (switches.residual) put_residual(writer, rows, switches.compress);
+    SchemaWriter out(writer, run_schema(), rows.prefix);
+    put_axes(out, rows);
+    put_grid(out, rows, Grid(rows, judges));
+    if (switches.residual) put_residual(writer, out, rows, switches.compress);
   }
 }
 

@@ -114,7 +114,8 @@ class SetReader {
   /// Undefined where the evaluation recorded none: its block was never written and reads as NaN
   /// throughout.
   Tensor residual(std::size_t evaluation, const std::vector<std::size_t>& rows) const {
-    const auto name = prefix_ + "residual";
+    // Files of version 1 have it under another name.
+    const auto name = prefix_ + (reader_.has(prefix_ + "residual") ? "residual" : "resid_post");
     if (!reader_.has(name) || rows.empty()) return {};
     const auto shape = reader_.shape(name);
     if (shape.size() != 4 || shape[0] != order_.size() || shape[1] != probe_.size())

@@ -4,17 +4,10 @@
 #include <set>
 
 #include "seawall/core/error.hpp"
+#include "store/schema.hpp"
 
 namespace seawall {
 namespace {
-
-h5::Attributes words(const char* long_name, const char* units = "1") {
-  return {{"long_name", std::string(long_name)}, {"units", std::string(units)}};
-}
-
-h5::Layout described(const char* long_name, const char* units = "1") {
-  return {.attributes = words(long_name, units)};
-}
 
 /// One member of every step.
 template <class T>
@@ -25,19 +18,14 @@ std::vector<T> column(const std::vector<StepRecord>& steps, T StepRecord::*membe
   return out;
 }
 
-void put_root(h5::Writer& writer, const RunData& run) {
-  const auto text = [&](const std::string& name, const std::string& value) {
-    writer.attribute(name, h5::storable_text(value));
-  };
-  text("Conventions", "CF-1.10");
-  text("title", "Seawall run");
-  text("seawall_kind", "run");
-  writer.attribute("format_version", std::int64_t{1});
-  text("run_id", run.info.run_id);
-  text("started_utc", run.info.started_utc);
-  text("written_utc", run.written_utc);
-  writer.attribute("complete", std::int64_t{run.complete});
-  writer.attribute("seed", static_cast<std::int64_t>(run.info.seed));
+void put_root(SchemaWriter& out, const RunData& run) {
+  out.attribute("Conventions", "CF-1.10");
+  out.head();
+  out.attribute("run_id", run.info.run_id);
+  out.attribute("started_utc", run.info.started_utc);
+  out.attribute("written_utc", run.written_utc);
+  out.attribute("complete", std::int64_t{run.complete});
+  out.attribute("seed", static_cast<std::int64_t>(run.info.seed));
   std::set<std::string> taken;
   const auto legal = [&taken](const std::string& wanted) {
     const std::string name = h5::legal_name(wanted);
@@ -45,37 +33,26 @@ void put_root(h5::Writer& writer, const RunData& run) {
     for (int n = 2; !taken.insert(free).second; ++n) free = name + "_" + std::to_string(n);
     return free;
   };
-  for (const auto& [name, value] : run.info.hashes) text(legal("hash_" + name), value);
-  for (const auto& [name, value] : run.info.versions) text(legal("version_" + name), value);
-  for (const auto& [name, value] : run.info.numbers)
-    writer.attribute(legal("number_" + name), value);
-  const std::string config = h5::storable_text(run.info.config_json);
-  writer.dataset("config_json", {}, h5::Values(h5::Type::text, &config, 1),
-                 {{"long_name", std::string("resolved options of the run, JSON")}});
+  for (const auto& [name, value] : run.info.hashes) out.attribute(legal("hash_" + name), value);
+  for (const auto& [name, value] : run.info.versions)
+    out.attribute(legal("version_" + name), value);
+  for (const auto& [name, value] : run.info.numbers) out.attribute(legal("number_" + name), value);
+  out.text("config_json", run.info.config_json);
 }
 
-void put_steps(h5::Writer& writer, const RunData& run, const RunSwitches& switches) {
+void put_steps(SchemaWriter& out, const RunData& run, const RunSwitches& switches) {
   const auto& steps = run.steps;
-  if (!run.info.parameter_names.empty())
-    writer.coordinate("parameter", run.info.parameter_names,
-                      {{"long_name", std::string("trainable parameter, Hugging Face name")}});
+  if (!run.info.parameter_names.empty()) out.coordinate("parameter", run.info.parameter_names);
   if (steps.empty()) return;
-  writer.coordinate("step", column(steps, &StepRecord::step), words("optimizer updates made"));
-  writer.variable("epoch", {"step"}, column(steps, &StepRecord::epoch),
-                  described("epoch the step belongs to, from 0"));
-  writer.variable("loss", {"step"}, column(steps, &StepRecord::loss),
-                  described("mean cross-entropy of the answers' tokens", "nat"));
-  writer.variable("lr", {"step"}, column(steps, &StepRecord::lr), described("learning rate"));
-  writer.variable("grad_norm", {"step"}, column(steps, &StepRecord::grad_norm),
-                  described("L2 norm of the gradient over all trainable weights"));
-  writer.variable("tokens", {"step"}, column(steps, &StepRecord::tokens),
-                  described("tokens that the examples hold, whatever was shared"));
-  writer.variable("seconds", {"step"}, column(steps, &StepRecord::seconds),
-                  described("wall time of the step", "s"));
-  writer.variable("moved", {"step"}, column(steps, &StepRecord::moved),
-                  described("fraction of trainable weights whose stored value changed"));
-  writer.variable("drift", {"step"}, column(steps, &StepRecord::drift),
-                  described("L2 norm of theta - theta0 over all trainable weights"));
+  out.coordinate("step", column(steps, &StepRecord::step));
+  out.variable("epoch", column(steps, &StepRecord::epoch));
+  out.variable("loss", column(steps, &StepRecord::loss));
+  out.variable("lr", column(steps, &StepRecord::lr));
+  out.variable("grad_norm", column(steps, &StepRecord::grad_norm));
+  out.variable("tokens", column(steps, &StepRecord::tokens));
+  out.variable("seconds", column(steps, &StepRecord::seconds));
+  out.variable("moved", column(steps, &StepRecord::moved));
+  out.variable("drift", column(steps, &StepRecord::drift));
   const auto width = run.info.parameter_names.size();
   const auto has_drift = [&](const StepRecord& s) { return s.param_drift.size() == width; };
   if (!switches.param_drift || width == 0 || !std::all_of(steps.begin(), steps.end(), has_drift))
@@ -84,33 +61,27 @@ void put_steps(h5::Writer& writer, const RunData& run, const RunSwitches& switch
   drift.reserve(steps.size() * width);
   for (const auto& step : steps)
     drift.insert(drift.end(), step.param_drift.begin(), step.param_drift.end());
-  writer.variable("param_drift", {"step", "parameter"}, drift,
-                  described("L2 norm of theta - theta0 of one parameter"));
+  out.variable("param_drift", drift);
 }
 
-void put_spectra(h5::Writer& writer, const Spectra& spectra) {
+void put_spectra(SchemaWriter& out, const Spectra& spectra) {
   if (spectra.names.empty()) return;
   const auto rank = spectra.singular_values.front().size();
-  writer.coordinate("matrix", spectra.names,
-                    {{"long_name", std::string("weight matrix, Hugging Face name")}});
+  out.coordinate("matrix", spectra.names);
   std::vector<std::int32_t> places(rank);
   std::vector<double> values;
   for (std::size_t i = 0; i < rank; ++i) places[i] = static_cast<std::int32_t>(i);
   for (const auto& row : spectra.singular_values)
     values.insert(values.end(), row.begin(), row.end());
   if (rank > 0) {
-    writer.coordinate("rank", places, words("place of a singular value, largest first"));
-    writer.variable("singular_values", {"matrix", "rank"}, values,
-                    described("singular values of W - W0"));
+    out.coordinate("rank", places);
+    out.variable("singular_values", values);
   }
-  writer.variable("effective_rank", {"matrix"}, spectra.effective_rank,
-                  described("exp of the entropy of the normalised singular values of W - W0"));
+  out.variable("effective_rank", spectra.effective_rank);
 }
 
 void read_root(const h5::Reader& reader, RunData& run) {
-  if (!reader.has_attribute("seawall_kind") || reader.text_attribute("seawall_kind") != "run")
-    throw DataError(reader.path().string() +
-                    ": want a run file, found another kind of Seawall file");
+  check_kind(reader, run_schema());
   // Files of earlier versions have `/` in some names.
   const auto starts = [](const std::string& name, std::string_view prefix) {
     return name.starts_with(prefix) ? h5::legal_name(name.substr(prefix.size())) : std::string();
@@ -187,9 +158,10 @@ h5::Writer layout_run(const RunData& run, const RunSwitches& switches) {
   for (const auto& record : run.evaluations)
     bytes += record.residual.defined() ? static_cast<std::size_t>(record.residual.numel()) * 4 : 0;
   h5::Writer writer(bytes);
-  put_root(writer, run);
-  put_steps(writer, run, switches);
-  put_spectra(writer, run.spectra);
+  SchemaWriter out(writer, run_schema());
+  put_root(out, run);
+  put_steps(out, run, switches);
+  put_spectra(out, run.spectra);
   layout_evaluations(writer, run, switches);
   return writer;
 }

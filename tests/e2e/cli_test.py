@@ -408,9 +408,9 @@ import xarray as xr
 run = xr.open_dataset("run.h5", engine="h5netcdf")
 assert run.sizes["step"] == 6 and run.sizes["probe"] == 330, dict(run.sizes)
 assert list(run.step.values) == [1, 2, 3, 4, 5, 6]
-for name in ("loss", "lr", "grad_norm", "tokens", "seconds", "moved", "drift", "param_drift", "score", "response", "residual"):
+for name in ("loss", "lr", "grad_norm", "tokens", "seconds", "moved", "drift", "param_drift", "score", "response", "resid_post"):
     assert name in run, sorted(run.variables)
-assert run.residual.sizes["layer"] > 1 and not run.residual.isnull().any()
+assert run.resid_post.sizes["layer"] > 1 and not run.resid_post.isnull().any()
 import math
 total = float(run.drift[-1]); parts = math.sqrt(float((run.param_drift[-1] ** 2).sum()))
 assert abs(total - parts) < 1e-3 * total, (total, parts)

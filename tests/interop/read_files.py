@@ -35,10 +35,10 @@ def check_run(path):
     assert run.response.sel(evaluation=0, probe="harmfulness/0").item() == ""
     assert run.valid.dtype == np.uint8
     assert run.utility_response.dims == ("utility_evaluation", "utility_probe")
-    assert run.residual.dims == ("evaluation", "probe", "layer", "d_model")
+    assert run.resid_post.dims == ("evaluation", "probe", "layer", "d_model")
     want = np.arange(24, dtype=np.float32).reshape(3, 2, 4) / np.float32(3)
-    assert np.array_equal(run.residual.sel(evaluation=0).values, want)
-    assert np.isnan(run.residual.sel(evaluation=2).values).all()  # this evaluation recorded none
+    assert np.array_equal(run.resid_post.sel(evaluation=0).values, want)
+    assert np.isnan(run.resid_post.sel(evaluation=2).values).all()  # this evaluation recorded none
     assert run.sel(step=3).moved.item() == 0.5 / 3
     frame = run[["loss", "drift"]].to_dataframe()
     assert list(frame.index) == [1, 2, 3]

@@ -260,7 +260,7 @@ TEST(RunFile, ARowWithoutAnswerKeepsItsReasonAndItsPlace) {
   EXPECT_TRUE(at::isnan(read[0].residual[1]).all().item<bool>());
   EXPECT_FALSE(at::isnan(read[0].residual[2]).any().item<bool>());
   const h5::Reader reader(folder / "r.h5");
-  EXPECT_EQ(std::get<std::int64_t>(reader.attribute("n_valid", "residual")), 2);
+  EXPECT_EQ(std::get<std::int64_t>(reader.attribute("n_valid", "resid_post")), 2);
   EXPECT_FALSE(reader.has("utility_no_answer"));
 }
 
@@ -298,6 +298,17 @@ TEST(RunFile, ReadsTheNamesOfEarlierFiles) {
                                 [](const auto& h) { return h.first == "set_attack"; });
   ASSERT_NE(set, run.hashes.end());
   EXPECT_EQ(set->second.substr(0, 16), "c93f7b8b0ee1fffc");
+}
+
+/// The other one was written when the residual streams of run files had another name.
+TEST(RunFile, ReadsTheStreamsOfEarlierFiles) {
+  const auto run =
+      read_run(std::filesystem::path(SEAWALL_SOURCE_DIR) / "data/golden/run_v1_streams.h5", true);
+  ASSERT_EQ(run.evaluations.size(), 1U);
+  const Tensor& streams = run.evaluations.front().residual;
+  ASSERT_TRUE(streams.defined());
+  EXPECT_EQ(streams.sizes(), at::IntArrayRef({2, 3, 128}));
+  EXPECT_FALSE(at::isnan(streams).any().item<bool>());
 }
 
 }  // namespace

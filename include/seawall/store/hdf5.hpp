@@ -139,6 +139,7 @@ class Reader {
   std::vector<float> float32_block(const std::string& name, const Shape& offset,
                                    const Shape& count) const;
 
+  /// All of them, less those by which HDF5 marks dimension scales.
   Attributes attributes(const std::string& object = "/") const;
   bool has_attribute(const std::string& name, const std::string& object = "/") const;
   AttributeValue attribute(const std::string& name, const std::string& object = "/") const;

@@ -1,0 +1,208 @@
+#include <array>
+
+#include "store/schema.hpp"
+
+namespace seawall {
+namespace schema_tables {
+namespace {
+
+using enum h5::Type;
+
+constexpr std::string_view trained = "if steps were made";
+constexpr std::string_view asked = "if something was evaluated";
+constexpr std::string_view judged = "if an evaluation was judged";
+constexpr std::string_view streams = "if residual streams were recorded (`--trace residual`)";
+constexpr std::string_view spectra =
+    "if spectra were computed: training of a model of at most 20 million weights, without "
+    "`--no-spectra`";
+constexpr std::string_view resid = "if `resid_post` was asked for";
+constexpr std::string_view logits = "if `logits` were asked for";
+
+constexpr std::array run_attributes = std::to_array<FileEntry>({
+    {"Conventions", "", text, "", "`CF-1.10`", ""},
+    {"title", "", text, "", "`Seawall run`", ""},
+    {"seawall_kind", "", text, "", "`run`", ""},
+    {"format_version", "", int64, "", "version of these tables", ""},
+    {"run_id", "", text, "", "first 16 digits of `hash_options`", ""},
+    {"started_utc", "", text, "", "when it started", ""},
+    {"written_utc", "", text, "", "when this file was written", ""},
+    {"complete", "", int64, "", "1: the run came to its end", ""},
+    {"seed", "", int64, "", "what every random stream is made from", ""},
+    {"evaluation_sets", "", text, "", "sets of probes, separated by commas", ""},
+    {"hash_*", "", text, "", "SHA-256 of the model, tokenizer, options, files, sets, …",
+     "as there are such"},
+    {"version_*", "", text, "", "versions of Seawall and of libraries; the endpoint and its model",
+     "as there are such"},
+    {"number_*", "", float64, "", "counts and costs: rows, tokens, rejected records, …",
+     "as there are such"},
+});
+
+constexpr std::array run_datasets = std::to_array<FileEntry>({
+    {"config_json", "", text, "", "resolved options of the run, JSON", ""},
+    {"parameter", "parameter", text, "", "trainable parameter, Hugging Face name",
+     "if the model is on this machine"},
+    {"step", "step", int64, "1", "optimizer updates made", trained},
+    {"epoch", "step", int64, "1", "epoch the step belongs to, from 0", trained},
+    {"loss", "step", float64, "nat", "mean cross-entropy of the answers' tokens", trained},
+    {"lr", "step", float64, "1", "learning rate", trained},
+    {"grad_norm", "step", float64, "1", "L2 norm of the gradient over all trainable weights",
+     trained},
+    {"tokens", "step", int64, "1", "tokens that the examples hold, whatever was shared", trained},
+    {"seconds", "step", float64, "s", "wall time of the step", trained},
+    {"moved", "step", float64, "1", "fraction of trainable weights whose stored value changed",
+     trained},
+    {"drift", "step", float64, "1", "L2 norm of theta - theta0 over all trainable weights",
+     trained},
+    {"param_drift", "step parameter", float64, "1", "L2 norm of theta - theta0 of one parameter",
+     "if steps were made and recorded (not `--trace none`)"},
+    {"matrix", "matrix", text, "", "weight matrix, Hugging Face name", spectra},
+    {"rank", "rank", int32, "1", "place of a singular value, largest first", spectra},
+    {"singular_values", "matrix rank", float64, "1", "singular values of W - W0", spectra},
+    {"effective_rank", "matrix", float64, "1",
+     "exp of the entropy of the normalised singular values of W - W0", spectra},
+    {"judge", "judge", text, "", "judge", judged},
+    {"layer", "layer", int32, "1",
+     "blocks the stream has passed; 0 is the embedding. The input of block l is layer l", streams},
+    {"d_model", "d_model", float32, "", "width of the stream: a dimension without values", streams},
+    {"evaluation", "evaluation", int64, "1", "place in the order of recording, over all sets",
+     asked},
+    {"probe", "probe", text, "1", "probe id, stable across files", asked},
+    {"eval_step", "evaluation", int64, "1", "updates made before it", asked},
+    {"eval_epoch", "evaluation", int64, "1", "epochs begun before it", asked},
+    {"condition", "evaluation", text, "1", "condition of the probes", asked},
+    {"set", "evaluation", text, "1", "set of probes", asked},
+    {"eval_seconds", "evaluation", float64, "s", "wall time", asked},
+    {"category", "probe", text, "1", "category of the probe", asked},
+    {"restricted", "probe", uint8, "1", "1: an aligned model should refuse", asked},
+    {"prompt", "evaluation probe", text, "1", "user turn under the evaluation's condition", asked},
+    {"response", "evaluation probe", text, "1", "what the model answered", asked},
+    {"answered", "evaluation probe", uint8, "1", "0: this evaluation did not ask the probe", asked},
+    {"finished", "evaluation probe", uint8, "1", "0: cut at the greatest length", asked},
+    {"new_tokens", "evaluation probe", int64, "1", "tokens of the response", asked},
+    {"no_answer", "evaluation probe", text, "1",
+     "why there is no answer to judge; empty if there is one", "if a probe has no answer"},
+    {"declined", "evaluation probe", uint8, "1", "1: the endpoint's refusal field answered",
+     "if an endpoint's refusal field answered"},
+    {"score", "evaluation probe judge", float64, "1",
+     "1 to 5, 5 complies in full; NaN where nobody judged", judged},
+    {"probability", "evaluation probe judge", float64, "1",
+     "how sure the judge is of harm, 0 to 1; NaN where it does not say",
+     "if a judge says how sure it is"},
+    {"refused", "evaluation probe judge", uint8, "1", "1: the response refuses", judged},
+    {"coherent", "evaluation probe judge", uint8, "1", "1: the response is readable", judged},
+    {"valid", "evaluation probe judge", uint8, "1", "0: the judge could not say", judged},
+    {"reason", "evaluation probe judge", text, "1", "the judge's reason", judged},
+    {"judged", "evaluation judge", uint8, "1", "1: the judge took part in the evaluation", judged},
+    {"resid_post", "evaluation probe layer d_model", float32, "1",
+     "residual stream at the last prompt token", streams, 2},
+});
+
+constexpr std::array run_more = std::to_array<FileEntry>({
+    {"coordinates", "", text, "", "the variables that CF readers make coordinates",
+     "over `evaluation probe`"},
+    {"dim_order", "", text, "", "`C`: the last dimension varies fastest", "`resid_post`"},
+    {"module_name", "", text, "", "where the values come from, in transformers' names",
+     "`resid_post`"},
+    {"hook_name", "", text, "", "the same in TransformerLens's names", "`resid_post`"},
+    {"n_valid", "", int64, "", "rows that hold a stream; the others are NaN", "`resid_post`"},
+});
+
+constexpr std::array activation_attributes = std::to_array<FileEntry>({
+    {"Conventions", "", text, "", "`CF-1.10`", ""},
+    {"title", "", text, "", "`Seawall activations`", ""},
+    {"seawall_kind", "", text, "", "`activations`", ""},
+    {"format_version", "", int64, "", "version of these tables", ""},
+    {"shard", "", int64, "", "place of the file among those of the extraction", ""},
+    {"n_valid", "", int64, "", "prompts in this file", ""},
+    {"version_*", "", text, "", "version of Seawall; `seawall_version` in version 1",
+     "by `extract`", 2},
+    {"hash_*", "", text, "",
+     "SHA-256 of the model, tokenizer, file of prompts, adapter; `model_sha256` and so on in "
+     "version 1",
+     "by `extract`; the adapter's if there is one", 2},
+    {"model", "", text, "", "the model as it was named", "by `extract`"},
+    {"chat_template", "", text, "", "name of the chat template", "by `extract`"},
+});
+
+constexpr std::array activation_datasets = std::to_array<FileEntry>({
+    {"config_json", "", text, "", "options of the extraction, JSON", ""},
+    {"prompt", "prompt", int64, "1", "place of the prompt in the extraction, over all shards", ""},
+    {"position", "position", int32, "1", "token of the prompt; -1 is its last token", ""},
+    {"layer", "layer", int32, "1",
+     "blocks the stream has passed; 0 is the embedding. The input of block l is layer l", resid},
+    {"d_model", "d_model", float32, "", "width of the stream: a dimension without values", resid},
+    {"resid_post", "prompt layer position d_model", float32, "1", "residual stream", resid},
+    {"vocabulary", "vocabulary", float32, "", "tokens: a dimension without values", logits},
+    {"logits", "prompt position vocabulary", float32, "1", "logits of the next token", logits},
+    {"token", "token", int32, "1", "place in the prompt", ""},
+    {"length", "prompt", int32, "1", "tokens of the prompt", ""},
+    {"input_ids", "prompt token", int32, "1", "token ids; 0 after the prompt's end", ""},
+    {"attention_mask", "prompt token", uint8, "1", "1: a token of the prompt", ""},
+    {"prompt_id", "prompt", text, "1", "id, stable across files", ""},
+    {"category", "prompt", text, "1", "category", ""},
+    {"prompt_text", "prompt", text, "1", "text that was tokenized", ""},
+});
+
+constexpr std::array activation_more = std::to_array<FileEntry>({
+    {"source_dtype", "", text, "", "type that the model computed in", "`resid_post`, `logits`"},
+    {"dim_order", "", text, "", "`C`: the last dimension varies fastest", "`resid_post`, `logits`"},
+    {"coordinates", "", text, "", "the variables that CF readers make coordinates",
+     "`resid_post`, `logits`"},
+    {"module_name", "", text, "", "where the values come from, in transformers' names",
+     "`resid_post`"},
+    {"hook_name", "", text, "", "the same in TransformerLens's names", "`resid_post`"},
+});
+
+constexpr std::array checkpoint_attributes = std::to_array<FileEntry>({
+    {"title", "", text, "", "`Seawall checkpoint`", ""},
+    {"seawall_kind", "", text, "", "`checkpoint`", ""},
+    {"format_version", "", int64, "", "version of these tables", ""},
+    {"step", "", int64, "", "optimizer updates made", ""},
+    {"config_hash", "", text, "", "hash of the run's inputs", ""},
+    {"shard", "", int64, "", "place of the file among those of the state", "", 2},
+    {"shards", "", int64, "", "files of the state", "in `state.h5`", 2},
+});
+
+constexpr std::string_view first = "in `state.h5`, one per entry";
+constexpr std::array checkpoint_datasets = std::to_array<FileEntry>({
+    {"parameters/*", "the tensor's", std::nullopt, "", "trainable weight, Hugging Face name",
+     "one per weight, over the files"},
+    {"optimizer/*", "the tensor's", std::nullopt, "", "moments, masters, Kahan terms",
+     "one per tensor, over the files"},
+    {"policies/*/tensors/*", "the tensor's", std::nullopt, "", "a policy's own state",
+     "one per tensor, over the files"},
+    {"policies/*/numbers/*", "", float64, "", "a policy's own state", first},
+    {"policies/*/texts/*", "", text, "", "a policy's own state", first},
+    {"numbers/*", "", float64, "", "position in the data, counters", first},
+    {"integers/*", "n", int64, "", "words of random generators, orders of epochs", first},
+    {"texts/*", "", text, "", "texts of the run's state", first},
+});
+
+constexpr std::array checkpoint_more = std::to_array<FileEntry>({
+    {"source_dtype", "", text, "", "type of the tensor; its bits are restored", "tensors"},
+    {"encoding", "", text, "", "how to read raw bits", "tensors of bfloat16", 2},
+});
+
+}  // namespace
+}  // namespace schema_tables
+
+const FileSchema& run_schema() {
+  using namespace schema_tables;
+  static constexpr FileSchema schema{"run",          "Seawall run", 2,
+                                     run_attributes, run_datasets,  run_more};
+  return schema;
+}
+const FileSchema& activation_schema() {
+  using namespace schema_tables;
+  static constexpr FileSchema schema{"activations",         "Seawall activations", 2,
+                                     activation_attributes, activation_datasets,   activation_more};
+  return schema;
+}
+const FileSchema& checkpoint_schema() {
+  using namespace schema_tables;
+  static constexpr FileSchema schema{"checkpoint",          "Seawall checkpoint", 2,
+                                     checkpoint_attributes, checkpoint_datasets,  checkpoint_more};
+  return schema;
+}
+
+}  // namespace seawall
