@@ -1,10 +1,10 @@
-# `make reproduce` (the paper on the built-in organism, with its report), `make test` (the tests) and `make lint` (formatting and
-# clang-tidy). Each does its own set-up.
+# `make reproduce` (the paper on the built-in organism, with its report), `make test` (the tests), `make lint` (formatting and
+# clang-tidy) and `make docs` (a site of the pages, with an API reference). Each does its own set-up.
 # Variables: TORCH_ROOT=DIR (your own libtorch), JOBS=N, PRESET=release|ci, OUT=DIR and SEEDS=N for reproduce.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test setup setup-test setup-lint configure build format-check format lint clean
+.PHONY: help reproduce test setup setup-test setup-lint setup-docs configure build format-check format lint docs clean
 
 PRESET ?= release
 JOBS ?= $(shell nproc)
@@ -41,6 +41,9 @@ setup-test:
 setup-lint:
 	@cmake/setup build test torch
 
+setup-docs:
+	@cmake/setup docs
+
 configure: setup
 	$(CONFIGURE)
 
@@ -57,6 +60,14 @@ format:
 lint: setup-lint format-check
 	@cmake --preset tidy $(if $(TORCH_ROOT),-DTORCH_ROOT="$(TORCH_ROOT)",-UTORCH_ROOT) >/dev/null
 	@python3 cmake/lint.py --build build/tidy --jobs $(JOBS)
+
+# The pages keep their places, so that links between them, and to examples, hold in the site as in the tree.
+docs: setup-docs
+	rm -rf build/site && mkdir -p build/site/pages
+	git ls-files -z -- '*.md' docs examples | xargs -0 cp --parents -t build/site/pages
+	doxygen cmake/Doxyfile
+	"$${SEAWALL_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/seawall}/docs/python" -m mkdocs build --strict
+	@echo "docs: build/site/html/index.html"
 
 clean:
 	rm -rf build

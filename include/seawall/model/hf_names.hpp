@@ -6,8 +6,8 @@
 namespace seawall {
 
 /// A tensor's Hugging Face name: without what torch.compile, FSDP, DDP, PEFT and multimodal models
-/// put before or inside it (`module.`, `_orig_mod.`, `base_model.model.`, `language_model.`, ...),
-/// and with the `model.` that base models lack.
+/// put before or inside it ("module.", "_orig_mod.", "base_model.model.", "language_model.", ...),
+/// and with the "model." that base models lack.
 std::string canonical_name(std::string_view stored);
 
 /// What a file may hold beyond the language model's weights.
