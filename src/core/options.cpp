@@ -8,10 +8,17 @@
 namespace seawall::detail {
 namespace {
 
+/// As it is typed; the command's own options have no policy.
+std::string option_word(std::string_view policy, std::string_view name) {
+  std::string word = "--";
+  if (!policy.empty()) word.append(policy).append(".");
+  return word.append(name);
+}
+
 [[noreturn]] void refuse(std::string_view policy, const OptionInfo& info, std::string_view want,
                          std::string_view got) {
-  std::string what = "--";
-  what.append(policy).append(".").append(info.name).append(": want ").append(want);
+  std::string what = option_word(policy, info.name);
+  what.append(": want ").append(want);
   what.append(", got \"").append(got).append("\" (").append(info.help).append(")");
   throw UsageError(what);
 }
@@ -97,10 +104,10 @@ std::string range_text(const OptionInfo& info) {
 
 void unknown_option(std::string_view policy, std::string_view name,
                     const std::vector<std::string>& known) {
-  std::string what = "--";
-  what.append(policy).append(".").append(name).append(": no such option; ");
+  std::string what = option_word(policy, name) + ": no such option; ";
   if (const auto near = nearest_name(name, known)) what += "did you mean " + *near + "? ";
-  what.append(policy).append(known.empty() ? " has none" : " has");
+  what.append(policy.empty() ? "the command" : policy);
+  what.append(known.empty() ? " has none" : " has");
   for (const auto& option : known) what.append(&option == known.data() ? " " : ", ").append(option);
   throw UsageError(what);
 }

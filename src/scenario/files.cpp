@@ -102,7 +102,9 @@ Dataset draw_rows(const Dataset& pool, std::string_view pool_name, std::size_t c
   if (count > pool.size())
     throw DataError("the " + std::string(pool_name) + " pool of `" + pool.name + "` holds " +
                     std::to_string(pool.size()) + " rows, " + std::to_string(count) +
-                    " were asked for; lower the count or give more rows");
+                    " were asked for; give more rows, or the attack or mitigation that asks a "
+                    "lower count (e.g. --harmful-examples.count " +
+                    std::to_string(pool.size()) + ", or 0 for all)");
   Dataset out{.name = pool.name, .rows = {}};
   out.rows.reserve(count);
   for (const auto i : rng.sample(pool.size(), count)) out.rows.push_back(pool.rows[i]);

@@ -27,8 +27,8 @@ class CommandLine {
     std::size_t i = 0;
     Options::visit(options, [&]<class T>(T&, const OptionInfo&) {
       add_one(group, "", values[i++], std::same_as<T, bool>,
-              [&options, this](std::string_view name, std::string_view value) {
-                set_option(options, program_, name, value);
+              [&options](std::string_view name, std::string_view value) {
+                set_option(options, "", name, value);
               });
     });
   }
@@ -76,7 +76,7 @@ class CommandLine {
   void print_help() const;
   void apply(One& option, const std::vector<std::string>& values);
 
-  std::string usage_, summary_, program_ = "seawall";
+  std::string usage_, summary_;
   std::vector<One> options_;
   std::function<bool(const std::string&)> used_;
   std::function<Presets()> presets_;

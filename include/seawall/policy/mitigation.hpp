@@ -16,6 +16,8 @@
 // AnyMitigation is made. Where options switch hooks off, `Hook active() const` says which are left,
 // and the others cost nothing. What it measured (rows filtered, weights cut) it may give with
 // `Measured measured() const`; the run file keeps it under the policy's name.
+#include <ATen/TensorOperators.h>  // so that penalties can be written as they are read
+
 #include "seawall/core/type_list.hpp"
 #include "seawall/policy/hook_check.hpp"
 #include "seawall/policy/hooks/loss.hpp"

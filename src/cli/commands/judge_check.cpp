@@ -41,7 +41,14 @@ struct CheckOptions {
 };
 
 void print_estimate(const char* name, const Estimate& e, double unit) {
-  std::printf("  %-28s %6.3f [%.3f, %.3f]\n", name, unit * e.value, unit * e.lo, unit * e.hi);
+  const auto bound = [unit](double x) {
+    if (std::isnan(x)) return std::string("–");  // too few answers to tell
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3f", unit * x);
+    return std::string(text);
+  };
+  std::printf("  %-28s %6.3f [%s, %s]\n", name, unit * e.value, bound(e.lo).c_str(),
+              bound(e.hi).c_str());
 }
 
 void print_confusion(const JudgePair& pair) {
