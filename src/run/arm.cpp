@@ -222,7 +222,7 @@ bool Arm::holds_this_run() const {
     const auto hashes = read_run(paths_.file).info.hashes;
     return std::ranges::find(hashes, std::pair<std::string, std::string>(
                                          "options", config_hash())) != hashes.end();
-  } catch (const Error&) {  // no run file, or one that was cut: it is made anew
+  } catch (const Error&) {  // no run file, or a truncated one: it is written again
     return false;
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// An evaluation in counts, for whoever reads it back without a model.
+// An evaluation in counts; reading one back needs no model.
 #include <cstddef>
 #include <cstdint>
 
@@ -8,7 +8,7 @@
 namespace seawall {
 
 /// What one judge said of an evaluation. Units: shares in 0..1, over the rows it could judge; NaN
-/// where there is none. The invalid rows are counted beside, never as anything.
+/// if it judged none. Invalid rows are counted separately and are in no share.
 struct Summary {
   std::int64_t n = 0, successes = 0, refusals = 0, incoherent = 0, invalid = 0;
   double mean_score = 0;
