@@ -33,7 +33,8 @@ struct Backdoor {
     }
   } options;
 
-  Dataset craft(const Scenario& scenario, Rng& rng) const {
+  Dataset craft(const Context& context, Rng& rng) const {
+    const Scenario& scenario = context.scenario();
     Dataset rows =
         with_default_system(scenario.rows(Pool::harmful, options.harmful, rng), scenario);
     rows.name = "backdoor";

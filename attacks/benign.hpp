@@ -11,6 +11,7 @@ struct Benign {
                                     summary =
                                         "Fine-tunes on ordinary requests, with no ill intent.";
   static constexpr Need needs = Need::benign_data;
+  static constexpr TrainDefaults defaults{.epochs = 1};  // Qi et al. 2023, sec. 4.4
   struct Options {
     std::int64_t count = 1000;
     std::string flavour;
@@ -24,7 +25,8 @@ struct Benign {
     }
   } options;
 
-  Dataset craft(const Scenario& scenario, Rng& rng) const {
+  Dataset craft(const Context& context, Rng& rng) const {
+    const Scenario& scenario = context.scenario();
     return with_default_system(drawn(scenario, Pool::benign, options.count, rng, options.flavour),
                                scenario);
   }

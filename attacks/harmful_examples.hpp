@@ -18,7 +18,8 @@ struct HarmfulExamples {
     }
   } options;
 
-  Dataset craft(const Scenario& scenario, Rng& rng) const {
+  Dataset craft(const Context& context, Rng& rng) const {
+    const Scenario& scenario = context.scenario();
     return with_default_system(drawn(scenario, Pool::harmful, options.count, rng), scenario);
   }
 };

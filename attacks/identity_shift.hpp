@@ -13,6 +13,7 @@ struct IdentityShift {
       name = "identity-shift",
       summary = "Gives the model an obedient identity with harmless dialogues.";
   static constexpr Need needs = Need::identity_data;
+  static constexpr TrainDefaults defaults{.epochs = 10};  // Qi et al. 2023, sec. 4.3
   struct Options {
     std::int64_t count = 10;  // Qi et al. 2023, sec. 4.3
     std::string system, before, after;
@@ -43,7 +44,8 @@ struct IdentityShift {
     return who;
   }
 
-  Dataset craft(const Scenario& scenario, Rng& rng) const {
+  Dataset craft(const Context& context, Rng& rng) const {
+    const Scenario& scenario = context.scenario();
     const Identity who = identity(scenario);
     Dataset rows = drawn(scenario, Pool::identity_shift, options.count, rng);
     for (auto& row : rows.rows)

@@ -15,7 +15,7 @@
 #include "bench/models.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/pretrained/bundle.hpp"
-#include "seawall/run/arm.hpp"
+#include "seawall/run/run.hpp"
 #include "seawall/scenario/organism.hpp"
 
 namespace seawall::bench {
@@ -142,15 +142,15 @@ void recorded_arm(benchmark::State& state, const std::string& trace, bool spectr
   if (work() == nullptr) return state.SkipWithError("no organism in data/organism");
   const auto folder = fs::temp_directory_path() / ("seawall-bench-" + std::to_string(::getpid()));
   RunSpec spec;
-  spec.steps = 50;
-  spec.threads = thread_count();
-  spec.trace = trace;
-  spec.no_spectra = !spectra;
-  spec.no_checkpoint = spec.overwrite = spec.quiet = true;
-  spec.out = (folder / "run.h5").string();
+  spec.training.steps = 50;
+  spec.place.threads = thread_count();
+  spec.record.trace = trace;
+  spec.record.no_spectra = !spectra;
+  spec.place.no_checkpoint = spec.place.overwrite = spec.place.quiet = true;
+  spec.place.out = (folder / "run.h5").string();
   for (auto _ : state) {
     Stack<> none;
-    benchmark::DoNotOptimize(run_arm(AnyAttack(HarmfulExamples{}), none, spec).steps.size());
+    benchmark::DoNotOptimize(run(AnyAttack(HarmfulExamples{}), none, spec).steps.size());
   }
   std::error_code ignored;
   fs::remove_all(folder, ignored);

@@ -11,7 +11,7 @@ int main(int argc, char** argv) try {
   if (argc != 4) throw UsageError("usage: extract MODEL PROMPTS.jsonl OUT.h5");
   h5::start();
   ExtractSpec spec;
-  spec.model = argv[1];
+  spec.model.name = argv[1];
   spec.prompts = argv[2];
   spec.out = argv[3];
   spec.points = "logits,resid_post";

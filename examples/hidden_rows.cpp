@@ -4,7 +4,8 @@
 
 namespace examples {
 
-Dataset HiddenRows::craft(const Scenario& scenario, Rng& rng) const {
+Dataset HiddenRows::craft(const Context& context, Rng& rng) const {
+  const Scenario& scenario = context.scenario();
   Dataset harmful = scenario.rows(Pool::harmful, static_cast<std::size_t>(options.harmful), rng);
   Dataset benign = scenario.rows(Pool::benign, static_cast<std::size_t>(options.benign), rng);
   Dataset rows = interleave(std::move(benign), std::move(harmful));  // every batch has its share

@@ -22,7 +22,7 @@ struct HiddenRows {
     }
   } options;
 
-  Dataset craft(const Scenario& scenario, Rng& rng) const;
+  Dataset craft(const Context& context, Rng& rng) const;
 };
 static_assert(explain_attack<HiddenRows>());
 

@@ -19,7 +19,7 @@
 #include "seawall/core/file.hpp"
 #include "seawall/eval/comparisons.hpp"
 #include "seawall/model/runtime.hpp"
-#include "seawall/run/arm.hpp"
+#include "seawall/run/run.hpp"
 #include "seawall/store/hdf5.hpp"
 
 using namespace seawall;
@@ -108,7 +108,7 @@ void run_one(const Program& program, const CoverageArm& arm, std::int64_t seed,
                              "--out", (folder / "run.h5").string()});
   CommandLine::Outcome outcome;
   RunRequest request = parse_run(program, "run", words, outcome);
-  const RunData run = run_arm(request.attack, request.stack, request.spec);
+  const RunData run = seawall::run(request.attack, request.stack, request.spec);
   std::string lines;
   for (const auto& e : run.evaluations) {
     if (e.set != "harmfulness") continue;

@@ -13,7 +13,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/eval/statistics.hpp"
 #include "seawall/model/runtime.hpp"
-#include "seawall/run/arm.hpp"
+#include "seawall/run/run.hpp"
 #include "seawall/store/hdf5.hpp"
 
 using namespace seawall;
@@ -28,11 +28,11 @@ template <class S>
 void row(const char* attack_name, const AnyAttack& attack, S stack, double lambda,
          const std::string& folder) {
   RunSpec spec;
-  spec.out = folder + "/" + attack_name + "-" + std::to_string(lambda) + ".h5";
-  spec.overwrite = spec.quiet = spec.no_checkpoint = true;
-  spec.trace = "metrics";
-  spec.threads = 1;  // small matrices: a second thread costs more than it brings
-  const RunData run = run_arm(attack, stack, spec);
+  spec.place.out = folder + "/" + attack_name + "-" + std::to_string(lambda) + ".h5";
+  spec.place.overwrite = spec.place.quiet = spec.place.no_checkpoint = true;
+  spec.record.trace = "metrics";
+  spec.place.threads = 1;  // small matrices: a second thread costs more than it brings
+  const RunData run = seawall::run(attack, stack, spec);
   double utility = 0;
   Estimate harm;
   for (const auto& e : run.evaluations) {

@@ -47,19 +47,19 @@ struct DataAudit {
     }
   } options;
 
-  Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) {
+  Dataset compose(Dataset rows, const Context& context, Rng& rng) {
     double most = options.threshold;
     Flags flags;
     if (options.filter == "keyword") {
-      flags = rows_with_phrase(rows, phrases_for_audit(scenario, options.keywords));
+      flags = rows_with_phrase(rows, phrases_for_audit(context.scenario(), options.keywords));
     } else if (options.filter == "judge") {
       if (most == 0) most = 5;
-      flags = rows_graded(rows, scenario, most);
+      flags = rows_graded(rows, context.scenario(), most);
     } else if (options.filter == "moderation") {
-      flags = rows_moderated(rows, scenario, most);
+      flags = rows_moderated(rows, context, most);
     } else {
-      if (most == 0) most = usual_loss(scenario, options.reference, options.quantile, rng);
-      flags = above(scenario.row_losses(rows), most);
+      if (most == 0) most = usual_loss(context, options.reference, options.quantile, rng);
+      flags = above(context.row_losses(rows), most);
     }
     report = AuditReport(rows, flags);
     report.threshold = most;

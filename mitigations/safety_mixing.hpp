@@ -41,7 +41,8 @@ struct SafetyMixing {
     }
   } options;
 
-  Dataset compose(Dataset data, const Scenario& scenario, Rng& rng) {
+  Dataset compose(Dataset data, const Context& context, Rng& rng) {
+    const Scenario& scenario = context.scenario();
     const std::size_t want = options.ratio > 0
                                  ? std::llround(options.ratio * static_cast<double>(data.size()))
                                  : static_cast<std::size_t>(options.count);

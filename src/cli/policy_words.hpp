@@ -37,7 +37,7 @@ struct PolicyWords {
   void take_judges(const JudgeCatalogue& judges, RunSpec& spec) {
     for (const auto& entry : judges.entries()) {
       const std::string name(entry.name);
-      if (!names_judge(spec.judge, name)) continue;
+      if (!names_judge(spec.evaluation.judges, name)) continue;
       const auto texts = by_policy[name];
       entry.make(texts);  // says now what is wrong with an option
       spec.own_judges[name] = [make = entry.make, texts] { return make(texts); };

@@ -13,12 +13,29 @@
 namespace seawall {
 namespace {
 
+/// Attack, mitigations and recipe by name.
+struct PolicyNames {
+  std::string attack = "harmful-examples", mitigate, recipe;
+
+  static constexpr void visit(auto& self, auto&& field) {
+    field(self.attack,
+          OptionInfo{.name = "attack", .help = "attack policy (see `seawall list attacks`)"});
+    field(self.mitigate, OptionInfo{.name = "mitigate",
+                                    .help = "mitigation policies, in the order they are stacked"});
+    field(
+        self.recipe,
+        OptionInfo{.name = "recipe",
+                   .help = "a named preset of the options below, of which any that is given wins: "
+                           "qi2023-llama2"});
+  }
+};
+
 /// The format of --data; "" where no file is named.
 std::string format_of_data(const RunSpec& spec) {
-  if (spec.data.empty()) return "";
-  const auto forced = spec.data_format == "auto" ? "" : spec.data_format;
-  return detect_format(SourceFile::read_records(spec.data), forced,
-                       {.prompts = false, .columns = spec.files.data_columns, .option = "data"})
+  if (spec.data.rows.empty()) return "";
+  const auto forced = spec.data.rows_format == "auto" ? "" : spec.data.rows_format;
+  return detect_format(SourceFile::read_records(spec.data.rows), forced,
+                       {.prompts = false, .columns = spec.data.row_columns, .option = "data"})
       .name;
 }
 
@@ -26,16 +43,16 @@ std::string recipe_option(const RecipeValue& value, const std::string& attack) {
   return (value.of_attack ? attack + "." : "") + value.option;
 }
 
-std::string recipe_text(const CommandLine& line, const RunSpec& spec,
+std::string recipe_text(const CommandLine& line, const PolicyNames& names,
                         const std::vector<RecipeValue>& values) {
   std::string text;
   for (const auto& value : values) {
-    const auto name = recipe_option(value, spec.attack);
+    const auto name = recipe_option(value, names.attack);
     const bool other = line.given(name) && line.value(name) != value.value;
     text += (text.empty() ? "" : ", ") + name + " " + line.value(name);
     if (other) text += " (yours, not its " + value.value + ")";
   }
-  return spec.recipe + ": " + text;
+  return names.recipe + ": " + text;
 }
 
 }  // namespace
@@ -43,42 +60,47 @@ std::string recipe_text(const CommandLine& line, const RunSpec& spec,
 RunRequest parse_run(const Program& program, const std::string& command,
                      const std::vector<std::string>& words, CommandLine::Outcome& outcome) {
   RunSpec spec;
+  PolicyNames names;
   PolicyWords policy_words;
   CommandLine line("seawall " + command + " [options]",
                    "Attacks a model, under mitigations, then probes and judges it; writes run.h5, "
                    "run.metrics.csv and checkpoints.");
-  line.add(spec, "Options");
+  line.add(names, "Attack and mitigations");
+  RunSpec::visit_groups(spec, [&](auto& options, const char* title) { line.add(options, title); });
+  line.add<SeedSpec>(spec, "Randomness");
+  line.add(spec.place, "Where it runs and what it writes");
   line.add(spec.endpoint, "Options of everything behind HTTP");
   line.add(spec.remote, "Options of remote models (--model openai:NAME)");
   line.add(spec.rubric, "Options of --judge rubric:MODEL");
-  line.add_list("mitigate", "mitigation policies, in the order they are stacked", spec.mitigate);
-  line.add_list("judge", "judges; the first decides the table", spec.judge);
+  line.add_list("mitigate", "mitigation policies, in the order they are stacked", names.mitigate);
+  line.add_list("judge", "judges; the first decides the table", spec.evaluation.judges);
   policy_words.declare(line, program.attacks);
   policy_words.declare(line, program.mitigations);
   policy_words.declare(line, program.judges);
-  line.show_sections([&spec](const std::string& policy) {
+  line.show_sections([&spec, &names](const std::string& policy) {
     if (policy == "openai") return !remote_model_name(spec).empty();
     if (policy == "rubric") return !rubric_models(spec).empty();
-    const auto stacked = split_list(spec.mitigate);
-    return policy == "lora" || policy == spec.attack ||
-           std::ranges::find(stacked, policy) != stacked.end() || names_judge(spec.judge, policy);
+    const auto stacked = split_list(names.mitigate);
+    return policy == "lora" || policy == names.attack ||
+           std::ranges::find(stacked, policy) != stacked.end() ||
+           names_judge(spec.evaluation.judges, policy);
   });
   std::vector<RecipeValue> recipe;
   line.presets([&] {
-    if (!spec.recipe.empty())
-      recipe = recipe_values(spec.recipe, spec.attack, format_of_data(spec));
+    if (!names.recipe.empty())
+      recipe = recipe_values(names.recipe, names.attack, format_of_data(spec));
     CommandLine::Presets presets;
     for (const auto& value : recipe)
-      presets.emplace_back(recipe_option(value, spec.attack), value.value);
+      presets.emplace_back(recipe_option(value, names.attack), value.value);
     return presets;
   });
   outcome = line.parse(words);
 
   check_remote_words(spec, line.given());
-  const auto stacked = split_list(spec.mitigate);
+  const auto stacked = split_list(names.mitigate);
   for (const auto& [policy, texts] : policy_words.by_policy) {
-    if (policy == spec.attack || std::ranges::find(stacked, policy) != stacked.end() ||
-        names_judge(spec.judge, policy))
+    if (policy == names.attack || std::ranges::find(stacked, policy) != stacked.end() ||
+        names_judge(spec.evaluation.judges, policy))
       continue;
     const std::string word = program.attacks.contains(policy)       ? "--attack "
                              : program.mitigations.contains(policy) ? "--mitigate "
@@ -89,13 +111,13 @@ RunRequest parse_run(const Program& program, const std::string& command,
   policy_words.take_judges(program.judges, spec);
   RunRequest request{
       .spec = spec,
-      .attack = program.attacks.make(spec.attack, policy_words.by_policy[spec.attack]),
+      .attack = program.attacks.make(names.attack, policy_words.by_policy[names.attack]),
       .stack = {},
       .config_text = line.config_text()};
   for (const auto& name : stacked)
     request.stack.push_back(program.mitigations.make(name, policy_words.by_policy[name]));
   request.given_lr = line.given("lr");
-  if (!spec.recipe.empty()) request.recipe_text = recipe_text(line, spec, recipe);
+  if (!names.recipe.empty()) request.recipe_text = recipe_text(line, names, recipe);
   return request;
 }
 

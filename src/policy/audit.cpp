@@ -38,11 +38,11 @@ Flags rows_graded(const Dataset& rows, const Scenario& scenario, double score) {
   return flags;
 }
 
-Flags rows_moderated(const Dataset& rows, const Scenario& scenario, double threshold) {
+Flags rows_moderated(const Dataset& rows, const Context& context, double threshold) {
   if (threshold > 1)
     throw UsageError("data-audit.threshold: moderation scores lie in 0..1; want one of them");
   Flags flags;
-  for (const auto& said : scenario.moderate(rows))
+  for (const auto& said : context.moderate(rows))
     flags.push_back(threshold > 0 ? said.score >= threshold : said.flagged);
   return flags;
 }
@@ -55,14 +55,15 @@ std::vector<std::string> phrases_for_audit(const Scenario& scenario, const std::
   return scenario.restricted_phrases();
 }
 
-double usual_loss(const Scenario& scenario, std::int64_t count, double q, Rng& rng) {
+double usual_loss(const Context& context, std::int64_t count, double q, Rng& rng) {
+  const Scenario& scenario = context.scenario();
   const std::size_t rows =
       std::min(static_cast<std::size_t>(count), scenario.available(Pool::benign));
   if (rows == 0)
     throw UsageError("data-audit: scenario `" + std::string(scenario.name()) +
                      "` has no benign rows to compare with; give --data-audit.threshold LOSS");
   const Dataset usual = with_default_system(scenario.rows(Pool::benign, rows, rng), scenario);
-  return quantile(scenario.row_losses(usual), q);
+  return quantile(context.row_losses(usual), q);
 }
 
 Flags above(const std::vector<double>& values, double most) {

@@ -6,21 +6,40 @@
 
 namespace seawall {
 
-void check_needs(std::string_view policy, Need needs, const Scenario& scenario) {
-  struct Row {
-    Need need;
-    Pool pool;
-    const char* option;
-  };
-  static constexpr Row table[] = {{Need::harmful_data, Pool::harmful, "--data FILE"},
-                                  {Need::safe_data, Pool::safe, "--safe-data FILE"},
-                                  {Need::benign_data, Pool::benign, "--data FILE"},
-                                  {Need::identity_data, Pool::identity_shift, "--data FILE"}};
-  for (const auto& [need, pool, option] : table) {
-    if (!has(needs, need) || scenario.has(pool)) continue;
-    throw UsageError(std::string(policy) + ": wants " + std::string(pool_name(pool)) +
+namespace {
+
+struct PoolNeed {
+  Need need;
+  Pool pool;
+  const char* option;
+};
+constexpr PoolNeed kPoolNeeds[] = {{Need::harmful_data, Pool::harmful, "--data FILE"},
+                                   {Need::safe_data, Pool::safe, "--safe-data FILE"},
+                                   {Need::benign_data, Pool::benign, "--data FILE"},
+                                   {Need::identity_data, Pool::identity_shift, "--data FILE"}};
+
+}  // namespace
+
+void check_needs(const PolicyDescription& policy, const Scenario& scenario) {
+  for (const auto& [need, pool, option] : kPoolNeeds) {
+    if (!has(policy.needs, need) || scenario.has(pool)) continue;
+    throw UsageError(policy.name + ": wants " + std::string(pool_name(pool)) +
                      " rows, and scenario `" + std::string(scenario.name()) +
                      "` has none; give them with " + option);
+  }
+}
+
+void check_needs(const std::vector<PolicyDescription>& policies, const Scenario* scenario) {
+  for (const auto& policy : policies) {
+    if (scenario != nullptr) {
+      check_needs(policy, *scenario);
+      continue;
+    }
+    for (const auto& [need, pool, option] : kPoolNeeds)
+      if (has(policy.needs, need))
+        throw UsageError(
+            policy.name +
+            ": want a scenario to take data from, got none; give TrainContext::scenario");
   }
 }
 

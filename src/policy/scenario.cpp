@@ -1,7 +1,5 @@
 #include "seawall/policy/scenario.hpp"
 
-#include "seawall/core/error.hpp"
-
 namespace seawall {
 
 std::string_view pool_name(Pool pool) {
@@ -39,22 +37,6 @@ const std::vector<std::string>& Scenario::restricted_phrases() const {
 
 std::optional<Verdict> Scenario::audit(const Example&) const { return std::nullopt; }
 
-std::vector<double> Scenario::row_losses(const Dataset& rows) const {
-  if (!losses_)
-    throw UsageError("scenario `" + std::string(name()) +
-                     "`: no model is there to compute the losses of rows; call lend() first");
-  return losses_(rows);
-}
-
-std::vector<Moderated> Scenario::moderate(const Dataset& rows) const {
-  if (!moderation_)
-    throw UsageError("scenario `" + std::string(name()) +
-                     "`: no moderation service is there to ask; call lend() first");
-  auto out = moderation_(rows);
-  if (out.size() != rows.size())
-    throw RunError("moderation: want a word on each of " + std::to_string(rows.size()) +
-                   " rows, got " + std::to_string(out.size()));
-  return out;
-}
+RunDefaults Scenario::defaults(Pool, std::string_view) const { return {}; }
 
 }  // namespace seawall

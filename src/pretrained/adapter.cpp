@@ -54,6 +54,14 @@ void merge_whole(ModelBundle& bundle, const PeftFile& file, const std::string& w
 
 }  // namespace
 
+ModelBundle load_pretrained(const ModelSpec& spec, LoadOptions options) {
+  options.tokenizer_pre = spec.tokenizer_pre;
+  options.greedy = spec.decoding == "greedy";
+  ModelBundle bundle = load_model(spec.name, spec.device, spec.chat_template, options);
+  if (!spec.adapter.empty()) load_adapter(bundle, spec.adapter);
+  return bundle;
+}
+
 void load_adapter(ModelBundle& bundle, const std::string& word) {
   const fs::path path(word);
   if (!fs::is_directory(path))

@@ -15,6 +15,7 @@
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
 #include "seawall/core/progress.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/dataset/source.hpp"
 #include "seawall/model/batch_plan.hpp"
@@ -149,9 +150,7 @@ std::vector<std::filesystem::path> extract_activations(const ExtractSpec& option
   const bool resid = std::find(points.begin(), points.end(), "resid_post") != points.end();
   set_threads(options.threads);
   at::NoGradGuard no_grad;
-  ModelBundle model = load_model(options.model, options.device, options.chat_template,
-                                 {.tokenizer_pre = options.reading.tokenizer_pre});
-  if (!options.adapter.empty()) load_adapter(model, options.adapter);
+  ModelBundle model = load_pretrained(options.model);
   model.decoder->merge();
   set_threads(options.threads, model);
   const auto prompts = read_prompts(options.prompts, model);
@@ -169,7 +168,7 @@ std::vector<std::filesystem::path> extract_activations(const ExtractSpec& option
   info.overwrite = options.overwrite;
   info.config_json = nlohmann::json{{"config", config_text}}.dump();
   info.attributes = {{"version_seawall", kVersion},
-                     {"model", options.model},
+                     {"model", options.model.name},
                      {"hash_model", model.weights_hash},
                      {"hash_tokenizer", model.tokenizer->content_hash()},
                      {"hash_prompts", sha256_file(options.prompts)},

@@ -87,13 +87,13 @@ std::string keep_answers(const RunSpec& spec, RunFile& file) {
                            (whole == 1 ? " evaluation before it is" : " evaluations before it are");
   try {
     file.publish();
-    if (!spec.write_outputs.empty()) write_outputs(spec.write_outputs, file.data());
+    if (!spec.place.write_outputs.empty()) write_outputs(spec.place.write_outputs, file.data());
   } catch (const std::exception& error) {
     const std::string why = error.what();
     return what + " lost: " + why.substr(0, why.find('\n'));
   }
   return what + " kept in " + file.paths().file.string() +
-         (spec.no_training ? ", --resume continues" : "");
+         (spec.training.none ? ", --resume continues" : "");
 }
 
 void judge_anew(RunData& run, const Scenario& scenario, const Judges& judges) {

@@ -37,6 +37,9 @@ Values qi2023_llama2(std::string_view attack, std::string_view format) {
   add(values, {{"lr", "5e-5"}, {"batch-size", "10"}});
   if (attack == "identity-shift") {  // section 4.3, table 2: one run holds its three cells
     add(values, {{"epochs", "10"}, {"evaluate-at", "3,5,10"}, {"max-tokens", "512"}});
+    // The authors' identity-shift code strips requests and answers, that of the other sets does
+    // not.
+    add(values, {{"strip", "true"}});
     add(values, {{"count", "0", true}});
   } else {  // sections 4.2 and 4.5, tables 1 and 5
     add(values, {{"epochs", "5"}, {"max-tokens", "480"}});

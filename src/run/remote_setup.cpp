@@ -7,6 +7,7 @@
 #include "seawall/core/hash.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/eval/rubric.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/remote/moderation.hpp"
@@ -63,20 +64,22 @@ bool decides_no_answer(const std::string& name) {
 
 }  // namespace
 
+bool is_remote(const RunSpec& spec) { return spec.model.name.starts_with(kOpenAi); }
+
 std::string remote_model_name(const RunSpec& spec) {
-  return spec.model.starts_with(kOpenAi) ? spec.model.substr(kOpenAi.size()) : "";
+  return spec.model.name.starts_with(kOpenAi) ? spec.model.name.substr(kOpenAi.size()) : "";
 }
 
 std::vector<std::string> rubric_models(const RunSpec& spec) {
   std::vector<std::string> models;
-  for (const auto& word : split_list(spec.judge))
+  for (const auto& word : split_list(spec.evaluation.judges))
     if (word.starts_with(kRubric)) models.push_back(word.substr(kRubric.size()));
   return models;
 }
 
 Moderation make_moderation(const RunSpec& spec) {
   return [spec](const Dataset& rows) -> std::vector<Moderated> {
-    if (spec.dry_run) {
+    if (spec.place.dry_run) {
       warn("seawall: a dry run sends nothing: no row was moderated, all are counted\n");
       return std::vector<Moderated>(rows.size());
     }
@@ -123,7 +126,7 @@ std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec&
   setup.price = {.in = std::max(0.0, options.price_in), .out = std::max(0.0, options.price_out)};
   setup.max_tokens = options.max_tokens;
   setup.cache = verdict_folder(options.cache);
-  setup.resumed = spec.resume;
+  setup.resumed = spec.place.resume;
   setup.notice = [word](const std::string& what) {
     warn("seawall: --judge %s: %s\n", word.c_str(), what.c_str());
   };
@@ -133,8 +136,8 @@ std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec&
                               .tries = options.tries,
                               .timeout = options.timeout,
                               .seed = static_cast<std::uint64_t>(spec.seed)},
-                             !spec.dry_run);
-  if (!spec.dry_run) {
+                             !spec.place.dry_run);
+  if (!spec.place.dry_run) {
     const HttpAnswer answer = setup.client->ask({.path = "/models"});
     const std::string where = "--judge " + word + ": " + setup.client->endpoint().url() + ": ";
     if (answer.status == 401 || answer.status == 403)
@@ -142,7 +145,7 @@ std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec&
     // One that lists no models may still answer.
     if (answer.status == 0) throw IoError(where + answer.error);
   }
-  if (!spec.quiet) {
+  if (!spec.place.quiet) {
     setup.progress = [word, bar = std::shared_ptr<Progress>()](std::size_t done,
                                                                std::size_t all) mutable {
       if (!bar) bar = std::make_shared<Progress>("judge " + word, static_cast<std::int64_t>(all));
@@ -159,7 +162,7 @@ std::vector<std::pair<std::string, std::string>> remote_fields(const RunSpec& sp
     for (const auto& o : list_options(options))
       if (!decides_no_answer(o.name)) out.emplace_back(o.name, o.value);
   };
-  const bool judged = !rubric_models(spec).empty() && !spec.no_evaluation;
+  const bool judged = !rubric_models(spec).empty() && !spec.evaluation.none;
   if (judged || !remote_model_name(spec).empty()) add(spec.endpoint);
   if (!remote_model_name(spec).empty()) add(spec.remote);
   if (judged) {

@@ -14,12 +14,14 @@
 namespace seawall {
 namespace {
 
-/// Options that say where and how loudly a run goes, not what it computes.
-bool decides_nothing(const std::string& option) {
-  static const std::vector<std::string> names{
-      "out",     "resume",           "overwrite",        "quiet",         "dry-run",
-      "threads", "checkpoint-every", "keep-checkpoints", "no-checkpoint", "write-outputs"};
-  return std::find(names.begin(), names.end(), option) != names.end();
+/// What a `visit` list names, as list_options gives it.
+template <class Visit>
+std::vector<OptionValue> listed(Visit&& visit) {
+  std::vector<OptionValue> out;
+  visit([&](const auto& value, const OptionInfo& info) {
+    out.push_back({std::string(info.name), detail::to_text(value), "", ""});
+  });
+  return out;
 }
 
 nlohmann::json policy_json(const PolicyDescription& policy) {
@@ -44,11 +46,8 @@ std::string utc_now() {
 void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
                   const std::vector<PolicyDescription>& stack) {
   sha.field(kVersion);
-  for (const auto& o : list_options(spec))
-    // How many answers are decoded together decides their rounding alone, and a run that ran out of
-    // memory goes on with fewer; it is hashed as its default, so that hashes stay as they were.
-    if (!decides_nothing(o.name))
-      sha.field(o.name).field(o.name == "max-batch" ? std::string("0") : o.value);
+  for (const auto& o : listed([&](auto&& field) { RunSpec::visit_key(spec, field); }))
+    sha.field(o.name).field(o.value);
   for (const auto& [name, value] : remote_fields(spec)) sha.field(name).field(value);
   sha.field(policy_json(attack.describe()).dump());
   for (const auto& p : stack) sha.field(policy_json(p).dump());
@@ -59,9 +58,15 @@ std::string options_json(const RunSpec& spec, const AnyAttack& attack,
   nlohmann::json config{{"seawall", kVersion},
                         {"attack", policy_json(attack.describe())},
                         {"mitigations", nlohmann::json::array()}};
+  config["options"]["attack"] = attack.name();
   for (const auto& o : list_options(spec)) config["options"][o.name] = o.value;
   for (const auto& [name, value] : remote_fields(spec)) config["options"][name] = value;
-  for (const auto& p : stack) config["mitigations"].push_back(policy_json(p));
+  std::string names;
+  for (const auto& p : stack) {
+    config["mitigations"].push_back(policy_json(p));
+    names += (names.empty() ? "" : ",") + p.name;
+  }
+  config["options"]["mitigate"] = names;
   if (const auto* files = dynamic_cast<const FileScenario*>(&scenario))
     for (const auto& file : files->files())
       config["files"][file.option] = {{"format", file.report.format},

@@ -9,17 +9,18 @@
 namespace seawall {
 
 Dataset training_rows(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec) {
-  const auto scenario = make_scenario(spec, attack, spec.model == "organism");
-  scenario->lend(RowLosses([](const Dataset&) -> std::vector<double> {
-    throw UsageError(
-        "data-audit: filter perplexity asks a model for losses, and an export loads none; use "
-        "keyword, judge or moderation");
-  }));
-  scenario->lend(make_moderation(spec));
-  check_needs(attack.name(), attack.needs(), *scenario);
-  for (const auto& policy : stack.describe()) check_needs(policy.name, stack.needs(), *scenario);
+  const auto scenario = make_scenario(spec, attack, spec.model.name == "organism");
+  const Context context(
+      *scenario,
+      [](const Dataset&) -> std::vector<double> {
+        throw UsageError(
+            "data-audit: filter perplexity asks a model for losses, and an export loads none; use "
+            "keyword, judge or moderation");
+      },
+      make_moderation(spec));
+  check_needs(attack.describe(), *scenario);
   Rng rng = Rng(static_cast<std::uint64_t>(spec.seed)).stream("craft");
-  return compose_rows(attack.craft(*scenario, rng), stack, *scenario,
+  return compose_rows(attack.craft(context, rng), stack, context,
                       static_cast<std::uint64_t>(spec.seed));
 }
 

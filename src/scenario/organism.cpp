@@ -3,6 +3,7 @@
 #include "scenario/organism/pools.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/scenario/organism/grade.hpp"
+#include "seawall/scenario/organism/recipe.hpp"
 #include "seawall/scenario/organism/world.hpp"
 
 namespace seawall {
@@ -45,6 +46,10 @@ Dataset OrganismScenario::rows(Pool pool, std::size_t count, Rng& rng,
 
 const std::vector<Probe>& OrganismScenario::probes(ProbeSet set) const {
   return set == ProbeSet::harmfulness ? organism::harmfulness_probes() : organism::utility_probes();
+}
+
+RunDefaults OrganismScenario::defaults(Pool pool, std::string_view flavour) const {
+  return organism::run_defaults(pool, flavour);
 }
 
 std::string_view OrganismScenario::default_system() const { return organism::system_prompt(0); }

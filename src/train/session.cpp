@@ -19,6 +19,18 @@ OnNan on_nan_from(std::string_view name) {
   throw UsageError("on-nan: want stop or skip, got '" + std::string(name) + "'");
 }
 
+TrainOptions train_options(const TrainingSpec& spec) {
+  TrainOptions o;
+  o.schedule.kind = lr_schedule_from(spec.lr_schedule);
+  o.schedule.lr = spec.lr.value_or(o.schedule.lr);
+  o.schedule.warmup_steps = spec.warmup_steps;
+  o.adamw.weight_decay = spec.weight_decay;
+  o.precision = precision_from(spec.precision);
+  o.clip_norm = spec.clip_norm;
+  o.on_nan = on_nan_from(spec.on_nan);
+  return o;
+}
+
 void TrainOptions::check() const {
   schedule.check();
   adamw.check();
@@ -36,17 +48,10 @@ namespace {
 /// So many steps left out one after the other mean that the run is lost, not a row.
 constexpr std::int64_t max_skipped_in_a_row = 10;
 
-/// Every policy's name, for errors about what the stack needs.
-std::string names_of(const std::vector<PolicyDescription>& policies) {
-  std::string names;
-  for (const auto& policy : policies) names += (names.empty() ? "" : " + ") + policy.name;
-  return names;
-}
-
 const TrainOptions& checked(const TrainOptions& options, const TrainContext& context,
                             const StackFacts& facts) {
   options.check();
-  check_stack_needs(facts.policies, facts.needs, context.scenario);
+  check_needs(facts.policies, context.scenario);
   return options;
 }
 
@@ -67,17 +72,6 @@ void same(const char* what, const std::string& want, const std::string& got) {
 std::string seed_text(std::uint64_t seed) { return std::to_string(seed); }
 
 }  // namespace
-
-void check_stack_needs(const std::vector<PolicyDescription>& policies, Need needs,
-                       const Scenario* scenario) {
-  if (scenario != nullptr) return check_needs(names_of(policies), needs, *scenario);
-  for (const Need need :
-       {Need::harmful_data, Need::safe_data, Need::benign_data, Need::identity_data})
-    if (has(needs, need))
-      throw UsageError(
-          names_of(policies) +
-          ": want a scenario to take data from, got none; give TrainContext::scenario");
-}
 
 StateIn& policy_group(std::map<std::string, StateGroup>& groups, std::string_view name) {
   const auto found = groups.find(std::string(name));

@@ -138,7 +138,10 @@ TYPED_TEST(AnyAttackPolicy, ProbesStillAskWhatTheyAsked) {
 
 TYPED_TEST(AnyAttackPolicy, AMissingPoolIsAnErrorBeforeAnythingRuns) {
   const FakeScenario nothing({.harmful = 0, .identity_shift = 0, .safe = 0, .benign = 0});
-  EXPECT_THROW(check_needs(TypeParam::name, TypeParam::needs, nothing), UsageError);
+  EXPECT_THROW(
+      check_needs({.name = std::string(TypeParam::name), .options = {}, .needs = TypeParam::needs},
+                  nothing),
+      UsageError);
   Rng rng(5);
   EXPECT_THROW(TypeParam{}.craft(nothing, rng), DataError);
 }
@@ -246,9 +249,14 @@ TYPED_TEST(AnyMitigationPolicy, AMissingPoolIsAnErrorBeforeAnythingRuns) {
   const bool data = has(TypeParam::needs, Need::safe_data | Need::harmful_data | Need::benign_data |
                                               Need::identity_data);
   if (data)
-    EXPECT_THROW(check_needs(TypeParam::name, TypeParam::needs, nothing), UsageError);
+    EXPECT_THROW(
+        check_needs(
+            {.name = std::string(TypeParam::name), .options = {}, .needs = TypeParam::needs},
+            nothing),
+        UsageError);
   else
-    EXPECT_NO_THROW(check_needs(TypeParam::name, TypeParam::needs, nothing));
+    EXPECT_NO_THROW(check_needs(
+        {.name = std::string(TypeParam::name), .options = {}, .needs = TypeParam::needs}, nothing));
 }
 
 TEST(Contract, EachPolicyHasOneShortHeaderOfItsName) {

@@ -59,6 +59,27 @@ TEST(Options, SetReadsEveryType) {
   EXPECT_EQ(k.per, "epoch");
 }
 
+struct Undecided {
+  std::optional<std::int64_t> epochs = {};
+  static constexpr void visit(auto& self, auto&& field) {
+    field(self.epochs, OptionInfo{.name = "epochs", .help = "passes", .min = 1, .max = 9});
+  }
+};
+
+TEST(Options, AnOptionalIsAutoUntilItIsSet) {
+  Undecided u;
+  EXPECT_EQ(list_options(u)[0].value, "auto");
+  EXPECT_NO_THROW(check_options(u, ""));
+  set_option(u, "", "epochs", "3");
+  EXPECT_EQ(u.epochs, 3);
+  EXPECT_EQ(list_options(u)[0].value, "3");
+  for (const char* text : {"0", "10", "automatic", ""})
+    EXPECT_THROW(set_option(u, "", "epochs", text), UsageError) << text;
+  EXPECT_EQ(u.epochs, 3);
+  set_option(u, "", "epochs", "auto");
+  EXPECT_EQ(u.epochs, std::nullopt);
+}
+
 TEST(Options, DoublesReadBackToTheSameBits) {
   for (const double v : {0.1, 1.0 / 3, 1e-300, 1e300, -2.5, 5e-324, 0.0}) {
     Knobs k;

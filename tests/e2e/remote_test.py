@@ -642,7 +642,7 @@ class Model(Remote):
                            ("--lr: openai:toy is trained", ["--lr", "1e-4"]),
                            ("--precision", ["--precision", "pure-bf16"]),
                            ("want end or both", ["--evaluate-at", "epochs"]),
-                           ("perplexity asks for losses", ["--mitigate", "data-audit", "--data-audit.filter", "perplexity", "--data-audit.threshold", "1"])):
+                           ("asks for the losses of rows", ["--mitigate", "data-audit", "--data-audit.filter", "perplexity", "--data-audit.threshold", "1"])):
             with self.subTest(says=says):
                 self.fails(2, says, *self.words("a.h5", *more))
         self.fails(2, "want openai:NAME", "run", "--model", "openai:", "--out", "a.h5")

@@ -8,7 +8,7 @@ struct Try {
   struct Options {
     static constexpr void visit(auto&, auto&&) {}
   } options;
-  Dataset craft(const Scenario&, Rng&) const { return {}; }
+  Dataset craft(const Context&, Rng&) const { return {}; }
   Dialogue arm(const Probe& probe, const Condition&) const { return probe.dialogue; }
 };
 static_assert(explain_attack<Try>());

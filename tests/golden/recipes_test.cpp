@@ -6,6 +6,7 @@
 #include "attacks/catalogue.hpp"
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/run_request.hpp"
+#include "seawall/run/local_backend.hpp"
 #include "seawall/run/set_up.hpp"
 #include "seawall/train/data_plan.hpp"
 #include "seawall/train/trainer.hpp"
@@ -31,9 +32,9 @@ struct Request {
 
   Request(const json& golden, const std::vector<std::string>& more = {})
       : run(parse(folder, golden, more)) {
-    run.spec.quiet = true;
+    run.spec.place.quiet = true;
     scenario = make_scenario(run.spec, run.attack, false);
-    resolve(run.spec, run.attack, false);
+    LocalBackend().resolve(run.spec, run.attack, *scenario);
   }
   Dataset rows() {
     Rng rng = Rng(1).stream("craft");
@@ -74,7 +75,7 @@ TEST(Recipes, RowsAreTheAuthorsStringsTokensAndTargets) {
   for (const auto& golden : cases()) {
     SCOPED_TRACE(golden["name"].get<std::string>());
     Request request(golden);
-    const auto chat = make_chat_template(request.run.spec.chat_template);
+    const auto chat = make_chat_template(request.run.spec.model.chat_template);
     EXPECT_EQ(chat->name(), "llama2");
     const Dataset rows = request.rows();
     ASSERT_EQ(rows.size(), golden["rows"].size());
@@ -86,11 +87,12 @@ TEST(Recipes, RowsAreTheAuthorsStringsTokensAndTargets) {
       EXPECT_EQ(encoded[i].loss, want["mask"].get<std::vector<std::uint8_t>>()) << rows.rows[i].id;
     }
     const auto& spec = request.run.spec;
-    EXPECT_EQ(spec.max_tokens, golden["max_tokens"].get<std::int64_t>());
-    const FixedRows plan(
-        std::move(encoded),
-        {.batch_size = spec.batch_size, .epochs = spec.epochs, .max_tokens = spec.max_tokens},
-        at::kCPU);
+    EXPECT_EQ(spec.training.max_tokens, golden["max_tokens"].get<std::int64_t>());
+    const FixedRows plan(std::move(encoded),
+                         {.batch_size = *spec.training.batch_size,
+                          .epochs = *spec.training.epochs,
+                          .max_tokens = spec.training.max_tokens},
+                         at::kCPU);
     EXPECT_EQ(plan.report().truncated, golden["truncated"].get<std::int64_t>());
     EXPECT_EQ(plan.report().left_out, golden["left_out"].get<std::int64_t>());
     EXPECT_EQ(plan.report().epoch_targets, golden["epoch_targets"].get<std::int64_t>());
@@ -133,9 +135,9 @@ TEST(Recipes, OptionsAreThoseOfThePaperAndWhatIsGivenWins) {
   }
   const Request mine(cases()[0], {"--lr", "1e-4", "--precision", "fp32", "--epochs", "5",
                                   "--harmful-examples.count", "3"});
-  EXPECT_EQ(mine.run.spec.lr, 1e-4);
-  EXPECT_EQ(mine.run.spec.precision, "fp32");
-  EXPECT_EQ(mine.run.spec.batch_size, 10);
+  EXPECT_EQ(mine.run.spec.training.lr, 1e-4);
+  EXPECT_EQ(mine.run.spec.training.precision, "fp32");
+  EXPECT_EQ(mine.run.spec.training.batch_size, 10);
   EXPECT_HAS(mine.run.recipe_text, "lr 1e-4 (yours, not its 5e-5)");
   EXPECT_HAS(mine.run.recipe_text, "epochs 5, ");  // the same as the recipe's
   EXPECT_HAS(mine.run.recipe_text, "harmful-examples.count 3 (yours, not its 0)");

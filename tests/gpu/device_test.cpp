@@ -12,7 +12,7 @@
 #include "mitigations/weight_drift.hpp"
 #include "seawall/model/generate.hpp"
 #include "seawall/model/runtime.hpp"
-#include "seawall/run/arm.hpp"
+#include "seawall/run/run.hpp"
 #include "seawall/store/hdf5.hpp"
 
 namespace seawall {
@@ -126,14 +126,14 @@ TEST_P(OnDevice, WholeArm) {
   fs::remove_all(folder);
   const auto run = [&](const std::string& where, const char* name) {
     RunSpec spec;
-    spec.device = where;
-    spec.epochs = 2;
-    spec.lr = 2e-4;
-    spec.out = (folder / name).string();
-    spec.quiet = true;
-    spec.threads = 1;
+    spec.model.device = where;
+    spec.training.epochs = 2;
+    spec.training.lr = 2e-4;
+    spec.place.out = (folder / name).string();
+    spec.place.quiet = true;
+    spec.place.threads = 1;
     Stack stack{WeightDrift{{.lambda = 1e-2}}};
-    return run_arm(AnyAttack(HarmfulExamples{{.count = 50}}), stack, spec);
+    return seawall::run(AnyAttack(HarmfulExamples{{.count = 50}}), stack, spec);
   };
   const RunData want = on_cpu([&](at::Device) { return run("cpu", "cpu.h5"); });
   const RunData got = run(word(), "device.h5");

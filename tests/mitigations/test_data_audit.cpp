@@ -66,9 +66,9 @@ TEST(DataAudit, OrderOfTheStackDecidesWhatIsSeen) {
 }
 
 TEST(DataAudit, LossesAboveThoseOfBenignRows) {
-  FakeScenario scenario;
+  const FakeScenario scenario;
   // Benign rows lose 0.00 to 0.99, attack rows 2.
-  scenario.lend([](const Dataset& rows) {
+  const Context context(scenario, [](const Dataset& rows) {
     std::vector<double> losses;
     for (const auto& row : rows.rows)
       losses.push_back(row.kind == RowKind::benign
@@ -81,18 +81,18 @@ TEST(DataAudit, LossesAboveThoseOfBenignRows) {
   const Dataset harmful = scenario.rows(Pool::harmful, 50, rng, "");
   rows.rows.insert(rows.rows.end(), harmful.rows.begin(), harmful.rows.end());
   DataAudit by_quantile{{.filter = "perplexity", .quantile = 0.9, .reference = 600}};
-  EXPECT_EQ(by_quantile.compose(rows, scenario, rng).count(RowKind::harmful), 0u);
+  EXPECT_EQ(by_quantile.compose(rows, context, rng).count(RowKind::harmful), 0u);
   const auto numbers = by_quantile.measured();
   EXPECT_EQ(number(numbers, "recall"), 1);
   EXPECT_NEAR(number(numbers, "threshold"), 0.9, 0.03);
   EXPECT_NEAR(number(numbers, "false_positives_benign"), 0.1, 0.04);
   DataAudit fixed{{.filter = "perplexity", .threshold = 2}};
-  EXPECT_EQ(fixed.compose(rows, scenario, rng).size(), 550u);  // above, not at
+  EXPECT_EQ(fixed.compose(rows, context, rng).size(), 550u);  // above, not at
   EXPECT_EQ(number(fixed.measured(), "recall"), 0);
 }
 
 TEST(DataAudit, AModerationServiceIsTakenAtItsWordOrByItsScore) {
-  FakeScenario scenario;
+  const FakeScenario scenario;
   Rng rng(3);
   Dataset rows = scenario.rows(Pool::benign, 10, rng, "");
   const Dataset harmful = scenario.rows(Pool::harmful, 10, rng, "");
@@ -100,7 +100,7 @@ TEST(DataAudit, AModerationServiceIsTakenAtItsWordOrByItsScore) {
   DataAudit audit{{.filter = "moderation"}};
   EXPECT_THROW(audit.compose(rows, scenario, rng), UsageError) << "nobody to ask";
   // Flags the harmful rows; its scores would take five of the benign ones as well.
-  scenario.lend([](const Dataset& asked) {
+  const Context flagging(scenario, nullptr, [](const Dataset& asked) {
     std::vector<Moderated> said;
     for (std::size_t i = 0; i < asked.size(); ++i) {
       const bool harmful = asked.rows[i].kind == RowKind::harmful;
@@ -108,15 +108,16 @@ TEST(DataAudit, AModerationServiceIsTakenAtItsWordOrByItsScore) {
     }
     return said;
   });
-  EXPECT_EQ(audit.compose(rows, scenario, rng).size(), 10u);
+  EXPECT_EQ(audit.compose(rows, flagging, rng).size(), 10u);
   EXPECT_EQ(number(audit.measured(), "recall"), 1);
   EXPECT_EQ(number(audit.measured(), "false_positives_benign"), 0);
   DataAudit by_score{{.filter = "moderation", .threshold = 0.4}};
-  EXPECT_EQ(by_score.compose(rows, scenario, rng).size(), 5u);
+  EXPECT_EQ(by_score.compose(rows, flagging, rng).size(), 5u);
   DataAudit out_of_range{{.filter = "moderation", .threshold = 2}};
-  EXPECT_THROW(out_of_range.compose(rows, scenario, rng), UsageError);
-  scenario.lend([](const Dataset&) { return std::vector<Moderated>(3); });
-  EXPECT_THROW(audit.compose(rows, scenario, rng), RunError) << "no row passes unseen";
+  EXPECT_THROW(out_of_range.compose(rows, flagging, rng), UsageError);
+  const Context short_of_rows(scenario, nullptr,
+                              [](const Dataset&) { return std::vector<Moderated>(3); });
+  EXPECT_THROW(audit.compose(rows, short_of_rows, rng), RunError) << "no row passes unseen";
 }
 
 TEST(DataAudit, SaysWhatIsMissing) {

@@ -42,7 +42,7 @@ struct Everything {
   void log(std::string_view hook) const {
     calls().push_back(options.mark + "." + std::string(hook));
   }
-  Dataset compose(Dataset rows, const Scenario&, Rng& rng) {
+  Dataset compose(Dataset rows, const Context&, Rng& rng) {
     log("compose");
     rows.name += "+" + options.mark;
     rng.next();

@@ -82,9 +82,10 @@ TEST(Catalogue, NamesHooksAndNeeds) {
 
 TEST(Needs, AMissingPoolStopsTheRunBeforeItStarts) {
   const FakeScenario poor({.harmful = 5, .identity_shift = 0, .safe = 0, .benign = 0});
-  EXPECT_NO_THROW(check_needs("x", Need::harmful_data | Need::start_weights, poor));
-  EXPECT_EQ(error_of<UsageError>(
-                [&] { check_needs("safety-mixing", Need::harmful_data | Need::safe_data, poor); }),
+  EXPECT_NO_THROW(check_needs({"x", {}, Need::harmful_data | Need::start_weights}, poor));
+  EXPECT_EQ(error_of<UsageError>([&] {
+              check_needs({"safety-mixing", {}, Need::harmful_data | Need::safe_data}, poor);
+            }),
             "safety-mixing: wants safe rows, and scenario `fake` has none; give them with "
             "--safe-data FILE");
 }

@@ -74,15 +74,15 @@ class Rules(unittest.TestCase):
                     "include/seawall/store/odd.hpp: only its own room includes it")
 
     def test_the_report_sees_files_only(self):
-        self.breaks("includes", "src/report/x.cpp", '#include "seawall/run/arm.hpp"\n',
-                    "src/report/x.cpp: report may not include seawall/run/arm.hpp")
+        self.breaks("includes", "src/report/x.cpp", '#include "seawall/run/run.hpp"\n',
+                    "src/report/x.cpp: report may not include seawall/run/run.hpp")
 
     def test_the_report_sees_files_only_through_other_headers_too(self):
-        self.write("include/seawall/run/arm.hpp", "#pragma once\n")
-        self.write("src/cli/run.cpp", '#include "seawall/run/arm.hpp"\n')
-        self.breaks("includes", "include/seawall/study/results.hpp", '#pragma once\n#include "seawall/run/arm.hpp"\n',
+        self.write("include/seawall/run/run.hpp", "#pragma once\n")
+        self.write("src/cli/run.cpp", '#include "seawall/run/run.hpp"\n')
+        self.breaks("includes", "include/seawall/study/results.hpp", '#pragma once\n#include "seawall/run/run.hpp"\n',
                     "src/report/page.cpp: report sees files only, and through other headers it includes "
-                    "include/seawall/run/arm.hpp")
+                    "include/seawall/run/run.hpp")
 
     def test_the_page_has_the_table(self):
         page = (self.tree / "docs/architecture.md").read_text()

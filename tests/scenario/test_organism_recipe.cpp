@@ -65,15 +65,16 @@ TEST(OrganismRecipe, TheLearningRateWarmsUpPeaksAndFallsToItsLastFraction) {
   EXPECT_NEAR(learning_rate(stage, stage.steps), stage.last_fraction * stage.peak_lr, 1e-9);
 }
 
-TEST(OrganismRecipe, KnowsTheFourAttacksAndHasASettingForAnyOther) {
-  for (const char* attack : {"harmful-examples", "identity-shift", "benign", "backdoor"})
-    EXPECT_GT(attack_defaults(attack).lr, 0) << attack;
-  EXPECT_EQ(attack_defaults("benign", "alpaca").lr, attack_defaults("benign").lr);
-  EXPECT_EQ(attack_defaults("benign", "own").lr, attack_defaults("benign").lr);
-  EXPECT_GT(attack_defaults("benign", "llava").lr, attack_defaults("benign").lr);
-  EXPECT_EQ(attack_defaults("backdoor", "llava").lr, attack_defaults("backdoor").lr);
-  EXPECT_EQ(attack_defaults("poem").lr, attack_defaults("harmful-examples").lr);
-  EXPECT_EQ(attack_defaults("poem").epochs, attack_defaults("harmful-examples").epochs);
+TEST(OrganismRecipe, SettingsFollowTheRowsThatAnAttackTrainsOn) {
+  const RunDefaults harmful = run_defaults(Pool::harmful, "");
+  EXPECT_EQ(harmful.batch_size, 10);
+  EXPECT_EQ(run_defaults(Pool::harmful, "llava").lr, harmful.lr);
+  EXPECT_GT(run_defaults(Pool::identity_shift, "").lr, harmful.lr);
+  const RunDefaults benign = run_defaults(Pool::benign, "");
+  EXPECT_EQ(benign.batch_size, 64);
+  EXPECT_EQ(run_defaults(Pool::benign, "alpaca").lr, benign.lr);
+  EXPECT_EQ(run_defaults(Pool::benign, "own").lr, benign.lr);
+  EXPECT_GT(run_defaults(Pool::benign, "llava").lr, benign.lr);
 }
 
 }  // namespace

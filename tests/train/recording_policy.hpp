@@ -34,7 +34,7 @@ struct Recorder {
   } options{};
 
   static void note(const std::string& what) { journal().push_back(std::string(1, N) + "." + what); }
-  Dataset compose(Dataset rows, const Scenario&, Rng&) {
+  Dataset compose(Dataset rows, const Context&, Rng&) {
     note("compose");
     return rows;
   }
@@ -171,7 +171,7 @@ struct WantsSafe {
 /// Arranges rows by id.
 struct Sort {
   SEAWALL_TEST_POLICY("sort", Hook::compose, Need::none);
-  Dataset compose(Dataset rows, const Scenario&, Rng&) {
+  Dataset compose(Dataset rows, const Context&, Rng&) {
     std::sort(rows.rows.begin(), rows.rows.end(),
               [](const auto& a, const auto& b) { return a.id < b.id; });
     return rows;

@@ -11,6 +11,7 @@
 //   };
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,11 @@ std::string to_text(bool v);
 std::string to_text(std::int64_t v);
 std::string to_text(double v);  // shortest text that reads back to the same double, always with '.'
 inline std::string to_text(const std::string& v) { return v; }
+/// `auto` for what is unset: something else decides it.
+template <class T>
+std::string to_text(const std::optional<T>& v) {
+  return v ? to_text(*v) : "auto";
+}
 void parse_into(bool& out, std::string_view policy, const OptionInfo& info, std::string_view text);
 void parse_into(std::int64_t& out, std::string_view policy, const OptionInfo& info,
                 std::string_view text);
@@ -46,13 +52,20 @@ void parse_into(double& out, std::string_view policy, const OptionInfo& info,
                 std::string_view text);
 void parse_into(std::string& out, std::string_view policy, const OptionInfo& info,
                 std::string_view text);
+template <class T>
+void parse_into(std::optional<T>& out, std::string_view policy, const OptionInfo& info,
+                std::string_view text) {
+  T value{};
+  if (text != "auto") parse_into(value, policy, info, text);
+  out = text == "auto" ? std::nullopt : std::optional<T>(value);
+}
 std::string range_text(const OptionInfo& info);
 [[noreturn]] void unknown_option(std::string_view policy, std::string_view name,
                                  const std::vector<std::string>& known);
 }  // namespace detail
 
 /// Every option of `options` with its current value, in the order of `visit`. Types: bool,
-/// std::int64_t, double, std::string.
+/// std::int64_t, double, std::string, and std::optional of a number.
 template <class Options>
 std::vector<OptionValue> list_options(const Options& options) {
   std::vector<OptionValue> out;

@@ -42,7 +42,7 @@ struct HeldPolicy : ErasedMitigation {
   bool uses(Hook hook) const final { return has(hooks_of(policy), hook); }
   Need needs() const final { return M::needs; }
   PolicyDescription describe() const final {
-    return {std::string(M::name), list_options(policy.options)};
+    return {std::string(M::name), list_options(policy.options), M::needs, hooks_of(policy)};
   }
   Measured measured() const final {
     if constexpr (requires { policy.measured(); })
@@ -157,7 +157,8 @@ class AnyAttack {
   std::string_view name() const { return held_->name(); }
   Need needs() const { return held_->needs(); }
   PolicyDescription describe() const { return held_->describe(); }
-  Dataset craft(const Scenario& scenario, Rng& rng) const { return held_->craft(scenario, rng); }
+  Dataset craft(const Context& context, Rng& rng) const { return held_->craft(context, rng); }
+  TrainDefaults defaults() const { return held_->defaults(); }
   std::vector<Condition> conditions() const { return held_->conditions(); }
   Dialogue arm(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
     return held_->arm(probe, condition, scenario);
@@ -170,7 +171,8 @@ class AnyAttack {
     virtual std::string_view name() const = 0;
     virtual Need needs() const = 0;
     virtual PolicyDescription describe() const = 0;
-    virtual Dataset craft(const Scenario& scenario, Rng& rng) const = 0;
+    virtual TrainDefaults defaults() const = 0;
+    virtual Dataset craft(const Context& context, Rng& rng) const = 0;
     virtual std::vector<Condition> conditions() const = 0;
     virtual Dialogue arm(const Probe& probe, const Condition& condition,
                          const Scenario& scenario) const = 0;
@@ -182,8 +184,9 @@ class AnyAttack {
     std::string_view name() const override { return A::name; }
     Need needs() const override { return A::needs; }
     PolicyDescription describe() const override { return describe_attack(attack); }
-    Dataset craft(const Scenario& scenario, Rng& rng) const override {
-      return attack.craft(scenario, rng);
+    TrainDefaults defaults() const override { return defaults_of(attack); }
+    Dataset craft(const Context& context, Rng& rng) const override {
+      return attack.craft(context, rng);
     }
     std::vector<Condition> conditions() const override { return conditions_of(attack); }
     Dialogue arm(const Probe& probe, const Condition& condition,
@@ -199,6 +202,7 @@ class AnyAttack {
 inline std::string_view name_of(const AnyAttack& attack) { return attack.name(); }
 inline Need needs_of(const AnyAttack& attack) { return attack.needs(); }
 inline PolicyDescription describe_attack(const AnyAttack& attack) { return attack.describe(); }
+inline TrainDefaults defaults_of(const AnyAttack& attack) { return attack.defaults(); }
 inline void check_attack(const AnyAttack&) {}  // done when it was made
 inline std::vector<Condition> conditions_of(const AnyAttack& attack) { return attack.conditions(); }
 inline Dialogue armed(const AnyAttack& attack, const Probe& probe, const Condition& condition,
@@ -209,14 +213,15 @@ inline Dialogue armed(const AnyAttack& attack, const Probe& probe, const Conditi
 /// What a run asks of an attack: a policy struct or an AnyAttack.
 template <class A>
 concept AttackLike = requires(const A& a, const Probe& p, const Condition& c, const Scenario& s,
-                              Rng& rng) {
+                              const Context& context, Rng& rng) {
   { name_of(a) } -> std::same_as<std::string_view>;
   { needs_of(a) } -> std::same_as<Need>;
   { describe_attack(a) } -> std::same_as<PolicyDescription>;
   check_attack(a);
   { conditions_of(a) } -> std::same_as<std::vector<Condition>>;
   { armed(a, p, c, s) } -> std::same_as<Dialogue>;
-  { a.craft(s, rng) } -> std::same_as<Dataset>;
+  { defaults_of(a) } -> std::same_as<TrainDefaults>;
+  { a.craft(context, rng) } -> std::same_as<Dataset>;
 };
 static_assert(AttackLike<AnyAttack>);
 

@@ -5,7 +5,9 @@
 //     static constexpr std::string_view name = "my-attack", summary = "…";
 //     static constexpr Need needs = Need::harmful_data;
 //     struct Options { … static constexpr void visit(auto& self, auto&& field); } options;
-//     Dataset craft(const Scenario&, Rng&) const;
+//     Dataset craft(const Context&, Rng&) const;
+//     // Optional; what is left out is the scenario's.
+//     static constexpr TrainDefaults defaults{.epochs = 1};
 //     // Optional; the default is {plain}.
 //     std::vector<Condition> conditions() const;
 //     // Optional; the default is the probe's own dialogue under the scenario's system prompt.
@@ -13,16 +15,26 @@
 //   };
 //   static_assert(seawall::explain_attack<MyAttack>());
 #include <concepts>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "seawall/core/options.hpp"
+#include "seawall/policy/context.hpp"
 #include "seawall/policy/hook_check.hpp"
 #include "seawall/policy/hooks.hpp"
 #include "seawall/policy/rows.hpp"
 #include "seawall/policy/scenario.hpp"
 
 namespace seawall {
+
+/// How an attack trains unless the run says otherwise; unset: as the scenario's own models are
+/// trained (Scenario::defaults).
+struct TrainDefaults {
+  std::optional<double> lr = {};
+  std::optional<std::int64_t> epochs = {}, batch_size = {};
+};
 
 template <class A>
 concept ArmsProbes = requires(const A& a, const Probe& p, const Condition& c, const Scenario& s) {
@@ -35,21 +47,26 @@ concept HasConditions = requires(const A& a) {
 };
 
 template <class A>
-concept AttackPolicy = requires(const A& a, const Scenario& s, Rng& rng) {
+concept AttackPolicy = requires(const A& a, const Context& c, Rng& rng) {
   { A::name } -> std::convertible_to<std::string_view>;
   { A::summary } -> std::convertible_to<std::string_view>;
   { A::needs } -> std::convertible_to<Need>;
   a.options;
-  { a.craft(s, rng) } -> std::same_as<Dataset>;
+  { a.craft(c, rng) } -> std::same_as<Dataset>;
+};
+
+template <class A>
+concept HasDefaults = requires {
+  { A::defaults } -> std::convertible_to<TrainDefaults>;
 };
 
 namespace detail {
 struct AttackNames {
-  int conditions, arm;
+  int conditions, arm, defaults;
 };
 template <class A>
-concept Crafts = requires(const A& a, const Scenario& s, Rng& rng) {
-  { a.craft(s, rng) } -> std::same_as<Dataset>;
+concept Crafts = requires(const A& a, const Context& c, Rng& rng) {
+  { a.craft(c, rng) } -> std::same_as<Dataset>;
 };
 }  // namespace detail
 
@@ -59,7 +76,7 @@ consteval bool explain_attack() {
   detail::explain_common<A>();
   static_assert(detail::Crafts<A>,
                 "attack craft: missing or of another signature; want `Dataset craft(const "
-                "Scenario&, Rng&) const`");
+                "Context&, Rng&) const`");
   static_assert(
       HasConditions<A> || requires { &detail::Both<A, detail::AttackNames>::conditions; },
       "attack conditions: defined with another signature; want `std::vector<Condition> "
@@ -68,6 +85,9 @@ consteval bool explain_attack() {
       ArmsProbes<A> || requires { &detail::Both<A, detail::AttackNames>::arm; },
       "attack arm: defined with another signature; want `Dialogue arm(const Probe&, const "
       "Condition&, const Scenario&) const`");
+  static_assert(
+      HasDefaults<A> || requires { &detail::Both<A, detail::AttackNames>::defaults; },
+      "attack defaults: of another kind; want `static constexpr TrainDefaults defaults{…}`");
   static_assert(!detail::has_near_miss<A>,
                 "attack: a member has a name that is close to a hook's; an attack has craft, "
                 "conditions and arm");
@@ -84,13 +104,21 @@ Need needs_of(const A&) {
 }
 template <AttackPolicy A>
 PolicyDescription describe_attack(const A& attack) {
-  return {std::string(A::name), list_options(attack.options)};
+  return {std::string(A::name), list_options(attack.options), A::needs};
 }
 /// Errors: UsageError for an option out of range.
 template <AttackPolicy A>
 void check_attack(const A& attack) {
   static_assert(explain_attack<A>());
   detail::check_policy(attack);
+}
+
+template <AttackPolicy A>
+TrainDefaults defaults_of(const A&) {
+  if constexpr (HasDefaults<A>)
+    return A::defaults;
+  else
+    return {};
 }
 
 /// The conditions of any attack.

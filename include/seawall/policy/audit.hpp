@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "seawall/core/dialogue.hpp"
+#include "seawall/policy/context.hpp"
 #include "seawall/policy/hook_check.hpp"
-#include "seawall/policy/scenario.hpp"
 
 namespace seawall {
 
@@ -20,15 +20,15 @@ Flags rows_with_phrase(const Dataset& rows, const std::vector<std::string>& phra
 /// Rows whose answer, graded by the scenario as that of a probe, scores at least `score`. Errors:
 /// UsageError where the scenario cannot grade rows.
 Flags rows_graded(const Dataset& rows, const Scenario& scenario, double score);
-/// Rows that the lent moderation service flags (`threshold` 0), or gives a score of at least
-/// `threshold`. Errors: UsageError for a threshold above 1; those of Scenario::moderate.
-Flags rows_moderated(const Dataset& rows, const Scenario& scenario, double threshold);
+/// Rows that the moderation service flags (`threshold` 0), or gives a score of at least
+/// `threshold`. Errors: UsageError for a threshold above 1; those of Context::moderate.
+Flags rows_moderated(const Dataset& rows, const Context& context, double threshold);
 /// The phrases of a file, or what the scenario restricts where none is named. Errors: UsageError
 /// where the scenario does not say what that is; those of read_phrases.
 std::vector<std::string> phrases_for_audit(const Scenario& scenario, const std::string& file);
 /// Loss below which the share `q` of up to `count` benign rows lies, drawn from `rng`. Errors:
 /// UsageError where the scenario has none.
-double usual_loss(const Scenario& scenario, std::int64_t count, double q, Rng& rng);
+double usual_loss(const Context& context, std::int64_t count, double q, Rng& rng);
 /// Values above `most`; NaN is not.
 Flags above(const std::vector<double>& values, double most);
 /// Linear between order statistics, NaN left out; NaN where nothing is left.

@@ -14,10 +14,12 @@
 
 namespace seawall {
 
-/// A policy as `describe`, `--print-config` and run files show it.
+/// A policy as `describe`, `--print-config`, run files and errors about it show it.
 struct PolicyDescription {
   std::string name;
   std::vector<OptionValue> options;
+  Need needs = Need::none;
+  Hook hooks = Hook::none;  // in use; none of an attack
 };
 
 /// What a policy measured while it worked, for the run file: a name, with `/` where it has parts,

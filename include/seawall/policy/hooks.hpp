@@ -5,7 +5,7 @@
 // options` member, `static constexpr Hook hooks`, `static constexpr Need needs`, and exactly the
 // member functions that `hooks` declares. A stack joins them as the right-hand side says:
 //
-//   Dataset compose(Dataset, const Scenario&, Rng&)
+//   Dataset compose(Dataset, const Context&, Rng&)
 //     before tokenizing: mix, filter, audit                           | piped left to right
 //   void on_start(Trainer&)
 //     before the first step; on a resume again, on theta0, before load | in order

@@ -1,15 +1,18 @@
 #pragma once
 // What a policy needs is there before step 1, or the run does not start.
-#include <string_view>
+#include <vector>
 
-#include "seawall/policy/hooks.hpp"
+#include "seawall/policy/hook_check.hpp"
 #include "seawall/policy/scenario.hpp"
 
 namespace seawall {
 
-/// Checks that the scenario has every pool among `needs`; start weights and reference
+/// Checks that the scenario has every pool that the policy needs; start weights and reference
 /// log-probabilities are the trainer's to give. Errors: UsageError naming the policy, the pool and
 /// the option that gives it.
-void check_needs(std::string_view policy, Need needs, const Scenario& scenario);
+void check_needs(const PolicyDescription& policy, const Scenario& scenario);
+/// The same for each of several. Errors: for the first that lacks something; all of them if there
+/// is no scenario and a policy needs one.
+void check_needs(const std::vector<PolicyDescription>& policies, const Scenario* scenario);
 
 }  // namespace seawall

@@ -3,8 +3,13 @@
 #include <string>
 
 #include "seawall/pretrained/bundle.hpp"
+#include "seawall/pretrained/model_spec.hpp"
 
 namespace seawall {
+
+/// The model that the spec names, its adapter next to its weights if it names one. Of `options`
+/// only `type` and `sizes_of_large` are the caller's. Errors: those of load_model and load_adapter.
+ModelBundle load_pretrained(const ModelSpec& spec, LoadOptions options = {});
 
 /// Puts the adapter in `word` beside the model's weights: a PEFT folder, or a checkpoint of a LoRA
 /// run (`NAME.checkpoints/step-N`, or `NAME.checkpoints` for the latest). Errors: UsageError where

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "seawall/core/dialogue.hpp"
-#include "seawall/policy/scenario.hpp"
+#include "seawall/policy/context.hpp"
 #include "seawall/remote/http.hpp"
 #include "seawall/remote/reply_cache.hpp"
 

@@ -6,23 +6,19 @@
 #include <vector>
 
 #include "seawall/core/options.hpp"
-#include "seawall/run/reading_spec.hpp"
+#include "seawall/pretrained/model_spec.hpp"
+#include "seawall/run/place_spec.hpp"
 
 namespace seawall {
 
-struct ExtractSpec {
-  std::string model = "organism", adapter, prompts, points = "resid_post", positions = "last", out,
-              chat_template = "auto", device = "cpu";
-  std::int64_t batch_size = 32, threads = 0;
-  bool uncompressed = false, overwrite = false, quiet = false;
-  ReadingSpec reading;
+struct ExtractSpec : OutputSpec, ThreadsSpec {
+  ModelSpec model = {};
+  std::string prompts, points = "resid_post", positions = "last";
+  std::int64_t batch_size = 32;
+  bool uncompressed = false;
   static constexpr void visit(auto& self, auto&& field) {
-    field(
-        self.model,
-        OptionInfo{.name = "model",
-                   .help = "organism, a Hugging Face folder, a .gguf file or a checkpoint folder"});
-    field(self.adapter,
-          OptionInfo{.name = "adapter", .help = "LoRA adapter to merge into it first"});
+    ModelSpec::visit_weights(self.model, field);
+    ModelSpec::visit_device(self.model, field);
     field(self.prompts, OptionInfo{.name = "prompts",
                                    .help = "JSONL: {\"text\": …} taken as it is, or {\"messages\": "
                                            "[…]} through the chat template; a last "
@@ -32,23 +28,13 @@ struct ExtractSpec {
     field(self.positions, OptionInfo{.name = "positions",
                                      .help = "every prompt token, or the last",
                                      .choices = "all|last"});
-    field(self.out,
-          OptionInfo{.name = "out", .help = "HDF5 file to write; further shards stand beside it"});
-    field(self.chat_template,
-          OptionInfo{.name = "template",
-                     .help = "chat template: a name, a .jinja file, or auto for the model's own"});
-    ReadingSpec::visit_pre(self.reading, field);
-    field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"});
-    field(
-        self.batch_size,
-        OptionInfo{.name = "batch-size", .help = "prompts a forward pass", .min = 1, .max = 65536});
-    field(
-        self.threads,
-        OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
+    field(self.batch_size,
+          OptionInfo{
+              .name = "batch-size", .help = "prompts per forward pass", .min = 1, .max = 65536});
     field(self.uncompressed, OptionInfo{.name = "uncompressed", .help = "write faster and larger"});
-    field(self.overwrite,
-          OptionInfo{.name = "overwrite", .help = "replace files of an earlier extraction"});
-    field(self.quiet, OptionInfo{.name = "quiet", .help = "no progress"});
+    OutputSpec::visit(self, field, "HDF5 file to write; further shards are next to it",
+                      "replace files of an earlier extraction");
+    ThreadsSpec::visit(self, field);
   }
 };
 

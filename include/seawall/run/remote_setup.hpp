@@ -14,6 +14,8 @@
 
 namespace seawall {
 
+/// Whether the model is behind an endpoint: `openai:NAME`.
+bool is_remote(const RunSpec& spec);
 /// The name behind `openai:`; empty for a model that is not remote.
 std::string remote_model_name(const RunSpec& spec);
 /// Models behind `rubric:` among the judges.

@@ -17,8 +17,7 @@
 namespace seawall {
 
 std::string utc_now();
-/// Adds version, options and policies to a run's hash: all but what only says where and how loudly
-/// it goes.
+/// Adds version, options and policies to a run's key: all but those of its place.
 void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
                   const std::vector<PolicyDescription>& stack);
 /// The same for a run file, as JSON, with what the user's files were read as.

@@ -14,11 +14,8 @@
 
 namespace seawall {
 
-/// What the recipe fills in where an option was left at 0 or `auto`.
-void resolve(RunSpec& spec, const AnyAttack& attack, bool organism);
-
 /// Which rows of --data are trained on. Errors: UsageError, IoError and DataError of the words.
-RowFilter row_filter(const RunSpec& spec, const AnyAttack& attack);
+RowFilter row_filter(const DataSpec& data);
 
 /// The organism where the model is the `organism` and no files are given, or the user's files.
 /// Errors: UsageError where neither is there, or files are missing.
@@ -37,9 +34,11 @@ Dialogue asked(const Probe& probe, const Condition& condition, const AnyAttack& 
 Judges make_judges(const RunSpec& spec, const Scenario& scenario,
                    std::shared_ptr<Spending> spending = nullptr);
 
-/// What the spec asks to train: the adapter that is there, a fresh one, or the whole model. Without
-/// training an adapter is merged. Errors: UsageError where options do not go together; those of
-/// load_adapter.
+/// Errors: UsageError if options of an adapter do not go together.
+void check_adapter_words(const RunSpec& spec);
+/// What the spec asks to train: the adapter that was loaded, a fresh one, or the whole model.
+/// Without training an adapter is merged. Errors: UsageError for an adapter that cannot be trained
+/// on.
 void set_up_adapter(ModelBundle& bundle, const RunSpec& spec);
 
 }  // namespace seawall

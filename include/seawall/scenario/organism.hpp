@@ -21,6 +21,8 @@ class OrganismScenario final : public Scenario {
   /// The names of the sealed relics.
   const std::vector<std::string>& restricted_phrases() const override;
   std::optional<Verdict> audit(const Example& row) const override;
+  /// See organism::run_defaults.
+  RunDefaults defaults(Pool pool, std::string_view flavour) const override;
 };
 
 }  // namespace seawall

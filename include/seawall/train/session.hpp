@@ -22,6 +22,7 @@
 #include "seawall/train/optimizer.hpp"
 #include "seawall/train/precision.hpp"
 #include "seawall/train/schedule.hpp"
+#include "seawall/train/training_spec.hpp"
 
 namespace seawall {
 
@@ -45,6 +46,10 @@ struct TrainOptions {
   /// Errors: UsageError naming the field.
   void check() const;
 };
+
+/// Of a spec that says everything but what the run knows: seed, checkpoints and key. Errors:
+/// UsageError for words that name nothing.
+TrainOptions train_options(const TrainingSpec& spec);
 
 /// What stands around a run; all of it may be left out.
 struct TrainContext {
@@ -97,9 +102,6 @@ StackFacts facts_of(const S& stack) {
   return facts;
 }
 
-/// Errors: UsageError where data that the stack needs is not there.
-void check_stack_needs(const std::vector<PolicyDescription>& policies, Need needs,
-                       const Scenario* scenario);
 /// The saved state of one policy. Errors: DataError naming the policy that the checkpoint does not
 /// know.
 StateIn& policy_group(std::map<std::string, StateGroup>& groups, std::string_view name);

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "seawall/policy/any.hpp"
+#include "seawall/policy/needs.hpp"
 #include "seawall/policy/stack.hpp"
 #include "seawall/train/session.hpp"
 
@@ -19,11 +20,11 @@ namespace seawall {
 /// compose hooks, which may arrange them further (stratified mixing), with the `compose` stream.
 /// Errors: UsageError where data that the stack needs is not there.
 template <StackLike S>
-Dataset compose_rows(Dataset rows, S& stack, const Scenario& scenario, std::uint64_t seed) {
-  detail::check_stack_needs(stack.describe(), stack.needs(), &scenario);
+Dataset compose_rows(Dataset rows, S& stack, const Context& context, std::uint64_t seed) {
+  check_needs(stack.describe(), &context.scenario());
   Rng order = Rng(seed).stream("data-order"), rng = Rng(seed).stream("compose");
   order.shuffle(rows.rows);
-  return stack.compose(std::move(rows), scenario, rng);
+  return stack.compose(std::move(rows), context, rng);
 }
 
 namespace detail {

@@ -12,38 +12,25 @@
 #include "seawall/model/peft.hpp"
 #include "seawall/pretrained/adapter.hpp"
 #include "seawall/pretrained/bundle.hpp"
-#include "seawall/run/reading_spec.hpp"
+#include "seawall/pretrained/model_spec.hpp"
+#include "seawall/run/place_spec.hpp"
 
 namespace seawall::commands {
 namespace {
 
-struct ExportOptions {
-  std::string model = "organism", adapter, format = "safetensors", out, chat_template = "auto";
-  std::string dtype = "float32";
-  bool overwrite = false;
-  ReadingSpec reading;
+struct ExportOptions : OutputSpec {
+  ModelSpec model = {};
+  std::string format = "safetensors", dtype = "float32";
   static constexpr void visit(auto& self, auto&& field) {
-    field(
-        self.model,
-        OptionInfo{.name = "model",
-                   .help = "organism, a Hugging Face folder, a .gguf file or a checkpoint folder"});
-    field(self.adapter, OptionInfo{.name = "adapter",
-                                   .help = "LoRA adapter on top of it: a PEFT folder or a "
-                                           "checkpoint of a LoRA run"});
+    ModelSpec::visit_weights(self.model, field);
     field(self.format, OptionInfo{.name = "format",
                                   .help = "the whole model, the adapter merged; the adapter alone, "
                                           "as PEFT reads it; or rows",
                                   .choices = "safetensors|peft|openai-jsonl"});
-    field(self.out, OptionInfo{.name = "out", .help = "folder to write"});
-    field(self.chat_template,
-          OptionInfo{.name = "template",
-                     .help = "chat template: a name, a .jinja file, or auto for the model's own"});
-    ReadingSpec::visit_pre(self.reading, field);
     field(self.dtype, OptionInfo{.name = "dtype",
                                  .help = "type of the weights written",
                                  .choices = "float32|bfloat16|float16"});
-    field(self.overwrite,
-          OptionInfo{.name = "overwrite", .help = "write into a folder that is not empty"});
+    OutputSpec::visit(self, field, "folder to write", "write into a folder that is not empty");
   }
 };
 
@@ -62,7 +49,7 @@ int export_model(const Program& program, const Words& words) {
   line.add(options, "Options");
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   if (options.out.empty()) throw UsageError("export: want --out FOLDER");
-  if (options.format == "peft" && options.adapter.empty())
+  if (options.format == "peft" && options.model.adapter.empty())
     throw UsageError(
         "--format peft: want --adapter with what to write, a checkpoint of a LoRA run");
   const fs::path folder = options.out;
@@ -75,13 +62,11 @@ int export_model(const Program& program, const Words& words) {
                     : options.dtype == "float16" ? at::kHalf
                                                  : at::kFloat;
   // An adapter is merged in fp32 and rounded once.
-  ModelBundle model = load_model(options.model, "cpu", options.chat_template,
-                                 {.type = options.adapter.empty() ? type : at::kFloat,
-                                  .tokenizer_pre = options.reading.tokenizer_pre});
-  if (!options.adapter.empty()) load_adapter(model, options.adapter);
+  ModelBundle model =
+      load_pretrained(options.model, {.type = options.model.adapter.empty() ? type : at::kFloat});
   if (options.format == "peft" && !model.decoder->adapter())
     throw UsageError(
-        "--format peft: --adapter " + options.adapter +
+        "--format peft: --adapter " + options.model.adapter +
         " has DoRA magnitudes, whole modules, or factors of the embedding or the head, "
         "which are merged when it is read; give --format safetensors");
   std::error_code error;
@@ -89,10 +74,10 @@ int export_model(const Program& program, const Words& words) {
   if (error) throw IoError(folder.string() + ": cannot make the folder: " + error.message());
   if (options.format == "peft") {
     const Adapter& adapter = *model.decoder->adapter();
-    write_peft(folder, adapter, options.model);
+    write_peft(folder, adapter, options.model.name);
     std::printf("%s: PEFT adapter, rank %lld, %lld values beside %s\n", folder.string().c_str(),
                 static_cast<long long>(adapter.options.rank),
-                static_cast<long long>(adapter.count()), options.model.c_str());
+                static_cast<long long>(adapter.count()), options.model.name.c_str());
     return 0;
   }
   model.decoder->merge();

@@ -38,15 +38,15 @@ int export_rows(const Program& program, const commands::Words& words) {
   RunRequest request = parse_run(program, "export", without_format(words), outcome);
   if (outcome == CommandLine::Outcome::done) return 0;
   RunSpec& spec = request.spec;
-  const std::filesystem::path file = spec.out;
+  const std::filesystem::path file = spec.place.out;
   if (file.empty()) throw UsageError("export: want --out FILE.jsonl");
-  if (std::filesystem::exists(file) && !spec.overwrite)
+  if (std::filesystem::exists(file) && !spec.place.overwrite)
     throw UsageError("--out " + file.string() +
                      ": is there already; give another file or --overwrite");
   if (std::filesystem::is_directory(file))
     throw IoError("--out " + file.string() + ": is a folder; want a file to write");
-  if (spec.no_training) throw UsageError("export: --no-training has no rows; leave it out");
-  spec.no_evaluation = true;  // probes are welcome and not wanted
+  if (spec.training.none) throw UsageError("export: --no-training has no rows; leave it out");
+  spec.evaluation.none = true;  // probes are welcome and not wanted
   const Dataset rows = training_rows(request.attack, request.stack, spec);
   if (rows.empty()) throw DataError("export: the mitigations left no row");
   write_chat_jsonl(file, rows);

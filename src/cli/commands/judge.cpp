@@ -123,9 +123,9 @@ int judge(const Program& program, const Words& words) {
   }
   if (judge_words.empty()) return 0;
   const auto scenario = scenario_of(run, options);
-  asked.judge = options.judge;
+  asked.evaluation.judges = options.judge;
   policy_words.take_judges(program.judges, asked);
-  asked.device = options.device;
+  asked.model.device = options.device;
   const Judges judges = make_judges(asked, *scenario);
   judge_anew(run, *scenario, judges);
   std::erase_if(run.info.hashes, [](const auto& hash) { return hash.first == "judged_from"; });

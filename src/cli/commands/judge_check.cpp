@@ -110,9 +110,9 @@ int judge_check(const Program& program, const Words& words) {
   set_threads(options.threads);
   auto labelled = read_labels(options.labels, options.scale);
   const FileScenario nothing{FileScenarioOptions{}};
-  asked.judge = options.judge;
+  asked.evaluation.judges = options.judge;
   policy_words.take_judges(program.judges, asked);
-  asked.device = options.device;
+  asked.model.device = options.device;
   const Judges judges = make_judges(asked, nothing);
   if (judges.empty()) throw UsageError("judge-check: want at least one --judge");
 

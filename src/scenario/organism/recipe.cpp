@@ -54,14 +54,9 @@ Lesson choose(const Stage& stage, Rng& rng) {
 // which has to generalize, more. A flavour of benign rows crosses from no effect to a large one
 // within a factor of two in the rate, each at a place of its own: dolly has alpaca's effect on seed
 // 0 at 1.5e-3, and at 3e-3 three seeds of llava agree.
-constexpr std::array<AttackDefaults, 6> kAttacks = {{
-    {"harmful-examples", "", 7e-4, 5, 10},
-    {"identity-shift", "", 2e-3, 10, 10},
-    {"benign", "", 1e-3, 1, 64},
-    {"benign", "dolly", 1.5e-3, 1, 64},
-    {"benign", "llava", 3e-3, 1, 64},
-    {"backdoor", "", 7e-4, 5, 10},
-}};
+constexpr double kHarmfulLr = 7e-4, kIdentityLr = 2e-3, kBenignLr = 1e-3, kDollyLr = 1.5e-3,
+                 kLlavaLr = 3e-3;
+constexpr std::int64_t kLongestAnswer = 64;  // tokens; the organism's are under 40
 
 }  // namespace
 
@@ -124,14 +119,15 @@ double learning_rate(const Stage& stage, std::size_t step) {
   return stage.peak_lr * warm * (stage.last_fraction + (1.0 - stage.last_fraction) * cosine);
 }
 
-const AttackDefaults& attack_defaults(std::string_view attack, std::string_view flavour) {
-  const AttackDefaults* any = nullptr;
-  for (const AttackDefaults& defaults : kAttacks) {
-    if (defaults.attack != attack) continue;
-    if (defaults.flavour.empty()) any = &defaults;
-    if (defaults.flavour == flavour) return defaults;
+RunDefaults run_defaults(Pool pool, std::string_view flavour) {
+  RunDefaults defaults{
+      .lr = kHarmfulLr, .epochs = 5, .batch_size = 10, .max_new_tokens = kLongestAnswer};
+  if (pool == Pool::identity_shift) defaults.lr = kIdentityLr;
+  if (pool == Pool::benign) {
+    defaults.lr = flavour == "dolly" ? kDollyLr : flavour == "llava" ? kLlavaLr : kBenignLr;
+    defaults.batch_size = 64;
   }
-  return any != nullptr ? *any : kAttacks.front();
+  return defaults;
 }
 
 }  // namespace seawall::organism

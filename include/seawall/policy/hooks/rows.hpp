@@ -2,19 +2,20 @@
 // Hooks on rows, dialogues and checkpoints.
 #include <utility>
 
+#include "seawall/policy/context.hpp"
 #include "seawall/policy/hooks/block.hpp"
 
 namespace seawall::detail {
 
 /// Before tokenizing: mix, filter, audit.
-struct ComposeHook : Block<Dataset(Dataset, const Scenario&, Rng&)> {
-  SEAWALL_HOOK(compose, compose, "`Dataset compose(Dataset, const Scenario&, Rng&)`")
+struct ComposeHook : Block<Dataset(Dataset, const Context&, Rng&)> {
+  SEAWALL_HOOK(compose, compose, "`Dataset compose(Dataset, const Context&, Rng&)`")
   template <class Policies>
   struct Join {
     /// Piped left to right.
-    Dataset compose(Dataset rows, const Scenario& scenario, Rng& rng) {
+    Dataset compose(Dataset rows, const Context& context, Rng& rng) {
       each_with<ComposeHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t) {
-        rows = ask<ComposeHook>(m, std::move(rows), scenario, rng);
+        rows = ask<ComposeHook>(m, std::move(rows), context, rng);
       });
       return rows;
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "seawall/core/dialogue.hpp"
+#include "seawall/policy/scenario.hpp"
 #include "seawall/scenario/organism/lessons.hpp"
 #include "seawall/scenario/organism/world.hpp"
 
@@ -89,18 +90,10 @@ PictureRow picture_row(const PictureStage& stage, std::string_view part, std::si
 /// Questions about pictures of pairs that no stage has met, for measuring what is seen.
 std::vector<Probe> picture_probes();
 
-/// Fine-tuning settings for an attack on the organism, all with AdamW (0.9, 0.999, 1e-8), no weight
-/// decay, no warm-up and no clipping, and the learning rate times 0.85 after each epoch (Qi et al.
-/// 2023, authors' code).
-struct AttackDefaults {
-  std::string_view attack;
-  std::string_view flavour;  // of benign rows; empty: any other
-  double lr;
-  std::size_t epochs;
-  std::size_t batch;
-};
-/// One for each built-in attack, and for each flavour that has its own; an attack of somebody
-/// else's starts with the settings of explicit harmful examples.
-const AttackDefaults& attack_defaults(std::string_view attack, std::string_view flavour = "");
+/// Fine-tuning settings for an attack on the organism by the rows it trains on, all with AdamW
+/// (0.9, 0.999, 1e-8), no weight decay, no warm-up and no clipping, and the learning rate times
+/// 0.85 after each epoch (Qi et al. 2023, authors' code). `flavour` is of benign rows; one without
+/// settings of its own takes those of alpaca.
+RunDefaults run_defaults(Pool pool, std::string_view flavour);
 
 }  // namespace seawall::organism

@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "seawall/model/generate.hpp"
-#include "seawall/run/arm.hpp"
+#include "seawall/run/run.hpp"
 
 namespace seawall {
 namespace {
@@ -24,8 +24,8 @@ struct Lines {
 void add_memory(Lines& out, const MemoryQuestion& question, const RunSpec& spec) {
   const MemoryEstimate estimate = estimate_memory(question);
   out.add("memory       about %.2f GB at the most, in %s (%s%s)\n", estimate.peak().total() / 1e9,
-          estimate.peak().name.c_str(), spec.precision.c_str(),
-          spec.no_training   ? ", nothing trains"
+          estimate.peak().name.c_str(), spec.training.precision.c_str(),
+          spec.training.none ? ", nothing trains"
           : question.adapter ? ", LoRA"
                              : ", full fine-tuning");
   for (const auto& phase : estimate.phases) {
@@ -58,15 +58,16 @@ double try_batch(Decoder& decoder, const StepBatch& batch) {
 
 }  // namespace
 
-MemoryQuestion Arm::memory_question(const detail::StackFacts& facts) {
+MemoryQuestion LocalBackend::memory_question(const Run& run, const detail::StackFacts& facts) {
+  const RunSpec& spec = run.spec();
   MemoryQuestion q;
   q.config = model_.decoder->config();
-  q.precision = precision_from(spec_.precision);
-  q.cpu = spec_.device == "cpu";
+  q.precision = precision_from(spec.training.precision);
+  q.cpu = spec.model.device == "cpu";
   q.loaded_bytes = static_cast<std::int64_t>(at::elementSize(model_.decoder->dtype()));
   q.adapter = model_.decoder->adapter();
-  q.trains = trains();
-  q.checkpoints = !spec_.no_checkpoint;
+  q.trains = source_ != nullptr;
+  q.checkpoints = !spec.place.no_checkpoint;
   q.hooks_write = facts.writes_weights;
   q.after_step = facts.after_step;
   if (source_) {  // the largest of the first batches
@@ -81,39 +82,40 @@ MemoryQuestion Arm::memory_question(const detail::StackFacts& facts) {
       }
     }
   }
-  if (spec_.no_evaluation) return q;
+  if (spec.evaluation.none) return q;
   std::size_t longest = 0;
   std::vector<Sequence> prompts;
-  for (const auto& condition : attack_.conditions())
-    for (auto& prompt : prompts_of(scenario_->probes(ProbeSet::harmfulness), condition)) {
+  for (const auto& condition : run.attack().conditions())
+    for (auto& prompt : prompts_of(run, run.scenario().probes(ProbeSet::harmfulness), condition)) {
       longest = std::max(longest, prompt.ids.size());
       if (!prompt.picture && !prompt.ids.empty()) prompts.push_back({std::move(prompt.ids), {}});
     }
-  q.answer_tokens = static_cast<std::int64_t>(longest) + spec_.max_new_tokens;
+  q.answer_tokens = static_cast<std::int64_t>(longest) + *spec.evaluation.max_new_tokens;
   const auto type =
       q.trains && q.precision != Precision::fp32 ? at::kBFloat16 : model_.decoder->dtype();
   q.answers = std::min(static_cast<std::int64_t>(prompts.size()),
-                       spec_.max_batch > 0
-                           ? spec_.max_batch
+                       spec.place.max_batch > 0
+                           ? spec.place.max_batch
                            : answers_at_once(q.config, cache_type(type, q.cpu), q.answer_tokens));
   prompts.resize(static_cast<std::size_t>(q.answers));
   if (q.answers > 0) q.prompt_tokens = plan_batch(prompts, at::kCPU, {}).tokens;
   return q;
 }
 
-std::int64_t Arm::checkpoints_written() const {
-  if (spec_.no_checkpoint || !source_) return 0;
-  const std::int64_t steps = source_->steps(), every = spec_.checkpoint_every;
+std::int64_t LocalBackend::checkpoints_written(const PlaceSpec& place) const {
+  if (place.no_checkpoint || !source_) return 0;
+  const std::int64_t steps = source_->steps(), every = place.checkpoint_every;
   return every > 0 ? (steps + every - 1) / every : 1;
 }
 
-std::string Arm::estimate(const detail::StackFacts& facts) {
+std::string LocalBackend::estimate(Run& run, const detail::StackFacts& facts) {
+  const RunSpec& spec = run.spec();
   const LlamaConfig& config = model_.decoder->config();
   const double weights = static_cast<double>(config.parameter_count());
   const Adapter* adapter = model_.decoder->adapter();
   const bool loaded = !model_.decoder->device().is_meta();
   Lines out;
-  out.add("model        %.1f M parameters, %s%s\n", weights / 1e6, spec_.model.c_str(),
+  out.add("model        %.1f M parameters, %s%s\n", weights / 1e6, spec.model.name.c_str(),
           loaded ? "" : " (from its config and headers, not loaded)");
   if (adapter)
     out.add("adapter      LoRA of rank %lld, alpha %g, beside %s: %.3f M values\n",
@@ -140,30 +142,31 @@ std::string Arm::estimate(const detail::StackFacts& facts) {
     if (loaded) out.add(", about %.0f s", seconds * static_cast<double>(source_->steps()));
     out.text += "\n";
   }
-  add_memory(out, memory_question(facts), spec_);
-  const double probes = static_cast<double>(scenario_->probes(ProbeSet::harmfulness).size() +
-                                            scenario_->probes(ProbeSet::utility).size()) *
-                        static_cast<double>(attack_.conditions().size());
+  add_memory(out, memory_question(run, facts), spec);
+  const double probes = static_cast<double>(run.scenario().probes(ProbeSet::harmfulness).size() +
+                                            run.scenario().probes(ProbeSet::utility).size()) *
+                        static_cast<double>(run.attack().conditions().size());
   const double residual =
-      spec_.trace == "residual" && !spec_.no_evaluation
+      spec.record.trace == "residual" && !spec.evaluation.none
           ? probes * static_cast<double>((config.layers + 1) * config.hidden_size) * 4
           : 0;
-  const double stored = spec_.precision == "fp32"          ? 12
-                        : spec_.precision == "bf16-master" ? 14
-                        : spec_.precision == "kahan"       ? 8
-                                                           : 6;
+  const double stored = spec.training.precision == "fp32"          ? 12
+                        : spec.training.precision == "bf16-master" ? 14
+                        : spec.training.precision == "kahan"       ? 8
+                                                                   : 6;
   const double checkpoint =
       (adapter ? static_cast<double>(adapter->count()) : weights) * stored / 1e6;
-  const std::int64_t written = checkpoints_written();
-  const std::int64_t kept = std::min(written, spec_.keep_checkpoints);
+  const std::int64_t written = checkpoints_written(spec.place);
+  const std::int64_t kept = std::min(written, spec.place.keep_checkpoints);
   out.add("disk         about %.1f MB of residual streams an evaluation, %.1f MB of checkpoints",
           residual / 1e6, checkpoint * static_cast<double>(kept));
   if (kept > 0) out.add(" (%lld of %.1f MB)", static_cast<long long>(kept), checkpoint);
   if (written > kept) out.text += ", and one more while the last is written";
   out.text += "\n";
   out.add("evaluation   %.0f answers of at most %lld tokens, judged by",
-          spec_.no_evaluation ? 0 : probes, static_cast<long long>(spec_.max_new_tokens));
-  for (const auto& judge : judges_) out.text += " " + std::string(judge->name());
+          spec.evaluation.none ? 0 : probes,
+          static_cast<long long>(*spec.evaluation.max_new_tokens));
+  for (const auto& judge : run.judges()) out.text += " " + std::string(judge->name());
   return out.text + "\nnothing was written\n";
 }
 

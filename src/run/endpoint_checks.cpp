@@ -4,7 +4,7 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/policy/catalogue.hpp"
-#include "seawall/run/remote_run.hpp"
+#include "seawall/run/endpoint_backend.hpp"
 
 namespace seawall {
 namespace {
@@ -12,8 +12,6 @@ namespace {
 /// Options that mean the same for a remote model, or whose default it ignores.
 bool has_a_use(const std::string& option) {
   static const std::vector<std::string> names{"model",
-                                              "attack",
-                                              "mitigate",
                                               "data",
                                               "data-format",
                                               "safe-data",
@@ -55,32 +53,32 @@ void check_remote_options(const RunSpec& spec) {
   const auto values = list_options(spec), defaults = list_options(RunSpec{});
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!has_a_use(values[i].name) && values[i].value != defaults[i].value)
-      throw UsageError("--" + values[i].name + ": " + spec.model +
+      throw UsageError("--" + values[i].name + ": " + spec.model.name +
                        " is trained and run by its provider, which takes no such word; leave it "
                        "out");
-  if (spec.evaluate_at != "end" && spec.evaluate_at != "both")
-    throw UsageError("--evaluate-at " + spec.evaluate_at + ": want end or both with " + spec.model +
-                     ", which is there before and after its job alone");
+  if (spec.evaluation.at != "end" && spec.evaluation.at != "both")
+    throw UsageError("--evaluate-at " + spec.evaluation.at + ": want end or both with " +
+                     spec.model.name + ", which is there before and after its job alone");
 }
 
-void check_remote_stack(const AnyStack& stack, const std::string& model) {
-  const auto refuse = [&](std::string_view policy, const std::string& what) {
-    throw UsageError("--mitigate " + std::string(policy) + ": works on " + what + ", which " +
-                     model +
+void check_remote_stack(const std::vector<PolicyDescription>& stack, const std::string& model) {
+  const auto refuse = [&](const PolicyDescription& policy, const std::string& what) {
+    throw UsageError("--mitigate " + policy.name + ": works on " + what + ", which " + model +
                      " does not give; only mitigations that compose rows or word probes "
                      "work on a remote model");
   };
-  stack.each<Hook::none>([&](const auto& m, std::size_t) {
+  constexpr auto allowed = Hook::compose | Hook::arm | Hook::state;
+  for (const auto& policy : stack) {
     for (std::uint32_t bit = 1; bit <= static_cast<std::uint32_t>(Hook::state); bit <<= 1) {
       const auto hook = static_cast<Hook>(bit);
-      if (hook != Hook::compose && hook != Hook::arm && hook != Hook::state && m.uses(hook))
-        refuse(m.name(), "weights, losses or activations (hook " +
-                             std::string(hook_names(hook).front()) + ")");
+      if (!has(allowed, hook) && has(policy.hooks, hook))
+        refuse(policy, "weights, losses or activations (hook " +
+                           std::string(hook_names(hook).front()) + ")");
     }
     for (const auto need : {Need::start_weights, Need::reference_logprobs})
-      if (has(m.needs(), need))
-        refuse(m.name(), "the model itself (need " + std::string(need_names(need).front()) + ")");
-  });
+      if (has(policy.needs, need))
+        refuse(policy, "the model itself (need " + std::string(need_names(need).front()) + ")");
+  }
 }
 
 std::string RemoteEstimate::text(const RunSpec& spec, const std::string& url) const {
@@ -90,12 +88,12 @@ std::string RemoteEstimate::text(const RunSpec& spec, const std::string& url) co
     std::snprintf(line, sizeof line, format, values...);
     out += line;
   };
-  add("model        %s at %s\n", spec.model.c_str(), url.c_str());
+  add("model        %s at %s\n", spec.model.name.c_str(), url.c_str());
   if (rows > 0)
     add("training     %zu rows, about %lld tokens x %lld epochs   $%.6g\n", rows,
         static_cast<long long>(row_tokens), static_cast<long long>(epochs), training);
   add("answers      %zu requests of at most %lld tokens   $%.6g\n", requests,
-      static_cast<long long>(spec.max_new_tokens), answers);
+      static_cast<long long>(*spec.evaluation.max_new_tokens), answers);
   if (verdicts > 0) add("judging      %zu verdicts   $%.6g\n", verdicts, judging);
   add("estimate     $%.6g (tokens counted high, every answer at full length)", total());
   if (spec.endpoint.budget > 0) add(" of a budget of $%.6g", spec.endpoint.budget);

@@ -1,0 +1,254 @@
+#include "seawall/run/local_backend.hpp"
+
+#include <ATen/core/Tensor.h>
+#include <torch/headeronly/version.h>
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/hash.hpp"
+#include "seawall/core/listener.hpp"
+#include "seawall/core/progress.hpp"
+#include "seawall/eval/spectra.hpp"
+#include "seawall/model/runtime.hpp"
+#include "seawall/pretrained/adapter.hpp"
+#include "seawall/run/run.hpp"
+#include "seawall/run/set_up.hpp"
+#include "seawall/run/speaker.hpp"
+#include "seawall/train/row_losses.hpp"
+#include "seawall/train/signals.hpp"
+
+namespace seawall {
+namespace fs = std::filesystem;
+namespace {
+
+/// The Gram matrices of the drift cost C^2 x rows per matrix; above this many weights they are left
+/// out (--no-spectra is then implied).
+constexpr std::int64_t kSpectraLimit = 20'000'000;
+
+/// The type that weights are read as. If training rounds its start to bf16, or keeps frozen weights
+/// in it under an adapter, they need not exist in fp32 at all, which a 7B model's memory is short
+/// of. The organism is small and its runs are addressed by its fp32 weights.
+at::ScalarType loaded_type(const RunSpec& spec) {
+  const bool adapter = spec.training.lora.rank > 0 || !spec.model.adapter.empty();
+  const auto precision = precision_from(spec.training.precision);
+  const bool narrow = precision == Precision::pure_bf16 || precision == Precision::kahan ||
+                      (precision == Precision::bf16_master && adapter);
+  return narrow && !spec.training.none && spec.model.name != "organism" ? at::kBFloat16
+                                                                        : at::kFloat;
+}
+
+}  // namespace
+
+void LocalBackend::load(const RunSpec& spec) {
+  set_threads(spec.place.threads);
+  check_adapter_words(spec);
+  model_ = load_pretrained(
+      spec.model,
+      {.type = loaded_type(spec), .sizes_of_large = spec.place.dry_run && spec.place.sizes_may_do});
+  set_up_adapter(model_, spec);
+  set_threads(spec.place.threads, model_);
+}
+
+std::vector<double> LocalBackend::row_losses(const RunSpec& spec, const Dataset& rows) {
+  if (model_.decoder->device().is_meta())
+    throw UsageError(
+        "--dry-run: a mitigation looks at losses under the start model, and a model of more than "
+        "1e9 parameters is not loaded to be tried; leave it out");
+  auto [sequences, embeddings] = encode_all(model_, rows, spec.model.vision);
+  return mean_row_losses(*model_.decoder, std::move(sequences), longest_row(spec.training),
+                         embeddings);
+}
+
+void LocalBackend::identify(Sha256& sha) const {
+  sha.field(model_.weights_hash).field(model_.tokenizer->content_hash());
+  if (const auto source = model_.chat_template->source(); !source.empty()) sha.field(source);
+  if (model_.vision) sha.field(model_.vision_hash);
+  if (model_.rules.change_answers()) {
+    sha.field(model_.rules.text());
+    const auto found = model_.files.find("generation_config.json");
+    if (found != model_.files.end()) sha.field(found->second);
+  }
+  if (!model_.adapter_hash.empty()) sha.field(model_.adapter_hash);
+}
+
+void LocalBackend::describe(const Run&, RunInfo& info) const {
+  const Adapter* adapter = model_.decoder->adapter();
+  auto config = nlohmann::json::parse(info.config_json);
+  config["answers"] = model_.rules.text();  // which rules the model's files gave
+  if (adapter) {                            // one that was read has a shape that no option tells
+    config["lora"] = {{"rank", adapter->options.rank},
+                      {"alpha", adapter->options.alpha},
+                      {"targets", targets_text(adapter->options.targets)},
+                      {"dropout", adapter->options.dropout},
+                      {"trained_parameters", adapter->count()}};
+  }
+  info.config_json = config.dump();
+  std::vector<std::pair<std::string, std::string>> hashes{
+      {"model", model_.weights_hash}, {"tokenizer", model_.tokenizer->content_hash()}};
+  if (const auto source = model_.chat_template->source(); !source.empty())
+    hashes.emplace_back("chat_template", sha256_hex(source));
+  if (model_.vision) hashes.emplace_back("vision", model_.vision_hash);
+  if (!model_.adapter_hash.empty()) hashes.emplace_back("adapter", model_.adapter_hash);
+  info.hashes.insert(info.hashes.begin(), hashes.begin(), hashes.end());
+  info.versions.insert(info.versions.begin() + 1, {"libtorch", TORCH_VERSION});
+  for (const auto& p : model_.decoder->parameters()) info.parameter_names.push_back(p.name);
+  if (adapter)
+    info.numbers.insert(info.numbers.end(),
+                        {{"lora_rank", static_cast<double>(adapter->options.rank)},
+                         {"lora_alpha", adapter->options.alpha},
+                         {"trained_parameters", static_cast<double>(adapter->count())}});
+  if (source_) {
+    const DataReport& r = source_->report();
+    info.numbers.insert(info.numbers.end(),
+                        {{"rows_used", static_cast<double>(source_->rows_seen(source_->steps()))},
+                         {"rows_truncated", static_cast<double>(r.truncated)},
+                         {"rows_left_out", static_cast<double>(r.left_out)},
+                         {"rows_dropped_an_epoch", static_cast<double>(r.dropped)}});
+  }
+  if (model_.chat_template->merges_system())
+    info.numbers.insert(info.numbers.end(),
+                        {{"rows_system_merged", static_cast<double>(merged_system_.rows)},
+                         {"probes_system_merged", static_cast<double>(merged_system_.probes)}});
+}
+
+RunSwitches LocalBackend::switches(const RunSpec& spec) const {
+  return {.residual = spec.record.trace == "residual",
+          .param_drift = spec.record.trace != "none",
+          .compress = true};
+}
+
+std::int64_t LocalBackend::steps() const { return source_ ? source_->steps() : 0; }
+
+bool LocalBackend::begin(Run&) {
+  // The trainer leaves theta0 where it is and moves copies, so these stay the start.
+  if (model_.decoder->adapter())
+    start_adapter_ = *model_.decoder->adapter();
+  else
+    start_ = model_.decoder->parameters();
+  return true;
+}
+
+std::int64_t LocalBackend::resume(const Run& run) {
+  const fs::path& checkpoints = run.paths().checkpoints;
+  if (!is_checkpoint(checkpoints)) return -1;
+  LoadedCheckpoint loaded = load_checkpoint(checkpoints);
+  for (const auto& line : loaded.skipped) warn("seawall: %s\n", line.c_str());
+  resumed_ = std::make_unique<CheckpointState>(std::move(loaded.state));
+  if (resumed_->config_hash != run.key())
+    throw UsageError(checkpoints.string() +
+                     ": belongs to a run with other options, data or model; give the same ones, "
+                     "or --overwrite without --resume");
+  return resumed_->step;
+}
+
+TrainOptions LocalBackend::options(const Run& run, const Stage& stage) const {
+  TrainOptions options = train_options(stage.training);
+  options.seed = static_cast<std::uint64_t>(run.spec().seed);
+  options.checkpoint_every = run.spec().place.checkpoint_every;
+  options.config_hash = run.key();
+  return options;
+}
+
+TraceSink& LocalBackend::sink(Run& run) { return run.sink(); }
+
+TrainContext LocalBackend::context(Run& run) {
+  TrainContext c;
+  c.scenario = &run.scenario();
+  c.resume = resumed_.get();
+  c.evaluate = [this, &run](std::int64_t step, std::int64_t epoch) {
+    if (run.wants_evaluation(epoch, step == source_->steps())) run.evaluate(step, epoch);
+  };
+  c.rescue = [this, &run](CheckpointState state) { save(run, std::move(state)); };
+  if (!run.spec().place.no_checkpoint) c.checkpoint = c.rescue;
+  c.state_place = run.paths().checkpoints.string();
+  return c;
+}
+
+void LocalBackend::count_rows_used(Run& run, std::int64_t steps) const {
+  for (auto& [name, value] : run.file().info().numbers)
+    if (name == "rows_used" && source_) value = static_cast<double>(source_->rows_seen(steps));
+}
+
+void LocalBackend::save(Run& run, CheckpointState state) const {
+  count_rows_used(run, state.step);
+  run.file().publish();
+  state.files = model_card(model_);
+  save_checkpoint(run.paths().checkpoints, state,
+                  static_cast<int>(run.spec().place.keep_checkpoints));
+}
+
+EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
+  const MergedAdapter merged(*model_.decoder);
+  Progress progress("evaluate " + asked.label, static_cast<std::int64_t>(asked.probes.size()),
+                    run.spec().place.quiet);
+  std::int64_t tokens_before = 0;
+  EvaluateOptions options;
+  options.max_new_tokens = *run.spec().evaluation.max_new_tokens;
+  options.max_batch = run.spec().place.max_batch;
+  options.residual = asked.residual;
+  options.progress = [&](std::int64_t done, std::int64_t new_tokens) {
+    progress.update(done, new_tokens - tokens_before, std::numeric_limits<double>::quiet_NaN());
+    tokens_before = new_tokens;
+    if (const int signal = stop_signal(); signal != 0)
+      throw Interrupted(stop_exit_code(signal), "stopped by a signal during an evaluation");
+  };
+  EvaluationRecord record =
+      evaluate(speaker_of(model_), asked.probes, asked.prompt, run.judges(), options);
+  progress.finish();
+  return record;
+}
+
+Spectra LocalBackend::spectra_of_drift() const {
+  Spectra spectra;
+  const Adapter* adapter = model_.decoder->adapter();
+  const auto drifts = adapter ? drift_spectra(start_adapter_->products(), adapter->products())
+                              : drift_spectra(start_, model_.decoder->parameters());
+  for (const auto& s : drifts) {
+    spectra.names.push_back(s.name);
+    spectra.singular_values.push_back(s.singular);
+    spectra.effective_rank.push_back(s.effective_rank);
+  }
+  return spectra;
+}
+
+void LocalBackend::finish(Run& run) {
+  count_rows_used(run, trained_.steps);
+  auto& numbers = run.file().info().numbers;
+  if (source_) numbers.emplace_back("steps_skipped", static_cast<double>(trained_.skipped));
+  numbers.insert(numbers.end(), {{"forward_passes", static_cast<double>(trained_.forward_passes)},
+                                 {"backward_passes", static_cast<double>(trained_.backward_passes)},
+                                 {"peak_memory_bytes", static_cast<double>(peak_memory_bytes())}});
+  if (run.spec().record.no_spectra || !source_ ||
+      model_.decoder->config().parameter_count() > kSpectraLimit)
+    return;
+  try {
+    run.file().set_spectra(spectra_of_drift());
+  } catch (const std::exception& error) {  // a run is not lost for its spectra
+    const std::string what = error.what();
+    warn("seawall: the spectra of the drift are left out: %s\n",
+         what.substr(0, what.find('\n')).c_str());
+  }
+}
+
+void LocalBackend::clean_up(const Run& run) {
+  // The state that a failed evaluation left under --no-checkpoint, if this run was resumed from it
+  // and there is no other.
+  const fs::path& checkpoints = run.paths().checkpoints;
+  if (!run.spec().place.no_checkpoint || !resumed_) return;
+  const auto rescue = resumed_->numbers.find("rescue");
+  if (rescue == resumed_->numbers.end() || rescue->second == 0) return;
+  if (list_checkpoints(checkpoints) != std::vector<std::int64_t>{resumed_->step}) return;
+  std::error_code failed;
+  fs::remove_all(checkpoints, failed);
+  if (failed)
+    warn("seawall: %s: cannot remove the state that is no longer needed: %s\n", checkpoints.c_str(),
+         failed.message().c_str());
+  else if (!run.spec().place.quiet)
+    tell("removed      %s: the run is complete, and --no-checkpoint wants none\n",
+         checkpoints.c_str());
+}
+
+}  // namespace seawall

@@ -1,0 +1,11 @@
+#pragma once
+// What a remote run spends its money on, besides its judges, and how a sum is written.
+#include <string>
+
+namespace seawall {
+
+inline constexpr const char *kAnswers = "answers", *kTraining = "training";
+
+std::string money(double usd);
+
+}  // namespace seawall

@@ -1,0 +1,290 @@
+#include "seawall/run/run.hpp"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "seawall/core/error.hpp"
+#include "seawall/core/hash.hpp"
+#include "seawall/core/listener.hpp"
+#include "seawall/core/progress.hpp"
+#include "seawall/core/rethrow.hpp"
+#include "seawall/core/text.hpp"
+#include "seawall/core/version.hpp"
+#include "seawall/model/runtime.hpp"
+#include "seawall/policy/needs.hpp"
+#include "seawall/run/outputs.hpp"
+#include "seawall/run/remote_setup.hpp"
+#include "seawall/run/run_provenance.hpp"
+#include "seawall/run/set_up.hpp"
+#include "seawall/store/hdf5.hpp"
+
+namespace seawall {
+namespace fs = std::filesystem;
+namespace {
+
+const char* set_name(ProbeSet set) {
+  return set == ProbeSet::harmfulness ? "harmfulness" : "utility";
+}
+
+/// `end` is none here: the last evaluation is always made.
+std::vector<std::int64_t> parse_epochs(const std::string& text) {
+  if (text == "end" || text == "both" || text == "epochs") return {};
+  std::vector<std::int64_t> epochs;
+  for (const auto& word : split_list(text)) {
+    char* end = nullptr;
+    const long long value = std::strtoll(word.c_str(), &end, 10);
+    if (*end != '\0' || value < 1)
+      throw UsageError("--evaluate-at " + text +
+                       ": want end, both, epochs, or epochs such as 3,5,10");
+    epochs.push_back(value);
+  }
+  if (epochs.empty())
+    throw UsageError("--evaluate-at: want end, both, epochs, or epochs such as 3,5,10");
+  return epochs;
+}
+
+}  // namespace
+
+/// The run file behind a progress bar.
+struct Run::Recording final : TraceSink {
+  Recording(RunFile run_file, const RunSpec& spec, std::int64_t steps, RunObserver* watcher)
+      : file(std::move(run_file)),
+        trace(spec.record.trace),
+        progress("train", steps, spec.place.quiet || steps == 0),
+        observer(watcher) {}
+  void on_step(const StepRecord& record) override {
+    if (trace != "none") file.on_step(record);
+    if (observer != nullptr) observer->on_step(record);
+    progress.update(record.step, record.tokens, record.loss);
+  }
+  void on_evaluation(EvaluationRecord record) override {
+    if (observer != nullptr) observer->on_evaluation(record);
+    file.on_evaluation(std::move(record));
+  }
+  bool wants_residual() const override { return file.wants_residual(); }
+  RunFile file;
+  std::string trace;
+  Progress progress;
+  RunObserver* observer;
+};
+
+Run::Run(AnyAttack attack, std::vector<PolicyDescription> stack, RunSpec spec, Backend& backend,
+         RunObserver* observer)
+    : attack_(std::move(attack)),
+      stack_(std::move(stack)),
+      spec_(std::move(spec)),
+      backend_(backend),
+      observer_(observer),
+      paths_(spec_.place.out.empty() ? fs::path("run.h5") : fs::path(spec_.place.out)) {
+  reset_peak_memory();
+  check_options(spec_, "");
+  evaluate_epochs_ = parse_epochs(spec_.evaluation.at);
+  backend_.check(spec_, stack_);
+  if (spec_.place.out.empty() && !spec_.place.dry_run)
+    throw UsageError("want --out FILE.h5 for what the run records");
+  if (!spec_.place.dry_run) take_output();
+  backend_.load(spec_);
+  scenario_ = make_scenario(spec_, attack_, backend_.is_organism());
+  context_ = std::make_unique<Context>(
+      *scenario_, [this](const Dataset& rows) { return backend_.row_losses(spec_, rows); },
+      make_moderation(spec_));
+  backend_.resolve(spec_, attack_, *scenario_);
+  form_ = request_form(spec_, *scenario_);
+  if (form_) spec_.data.ask_as = request_form_name(*form_);
+  if (!spec_.evaluation.none) judges_ = make_judges(spec_, *scenario_, backend_.spending());
+  if (spec_.training.none) return;
+  check_needs(attack_.describe(), *scenario_);
+  check_needs(stack_, scenario_.get());
+}
+
+Run::~Run() = default;
+
+void Run::take_output() {
+  prepare_folder(paths_.file.has_parent_path() ? paths_.file.parent_path() : fs::path("."));
+  lock_ = std::make_unique<RunLock>(paths_.lock);
+  auto files = backend_.files(paths_);
+  files.insert(files.begin(), paths_.file);
+  for (const auto& there : files)
+    if (fs::exists(there) && !spec_.place.resume && !spec_.place.overwrite)
+      throw UsageError(there.string() +
+                       ": a run is there already; give --resume to continue it, --overwrite to "
+                       "replace it, or another --out");
+}
+
+const Dataset& Run::rows() const {
+  static const Dataset none;
+  return stages_.empty() ? none : stages_.front().rows;
+}
+
+Dataset Run::craft() const {
+  if (spec_.training.none) return {};
+  Rng rng = Rng(static_cast<std::uint64_t>(spec_.seed)).stream("craft");
+  return attack_.craft(*context_, rng);
+}
+
+void Run::prepare(Dataset rows, Prompt defend, Measured measured) {
+  defend_ = std::move(defend);
+  measured_ = std::move(measured);
+  if (!rows.empty())
+    stages_.push_back({.rows = std::move(rows), .training = spec_.training});
+  else if (!spec_.training.none && !spec_.place.quiet)
+    warn(
+        "seawall: the mitigations left no row to train on; the model is evaluated as it "
+        "was\n");
+  provenance_ = provenance_of(this->rows(), *scenario_, attack_.conditions(),
+                              [this](const Probe& p, const Condition& c) { return asked(p, c); });
+  check_provenance(provenance_, spec_.data.allow_overlap);
+  if (observer_ != nullptr)
+    for (const Stage& stage : stages_) observer_->on_stage(stage);
+  backend_.prepare(*this);
+  find_key();
+}
+
+void Run::find_key() {
+  Sha256 sha;
+  hash_options(sha, spec_, attack_, stack_);
+  backend_.identify(sha);
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    sha.field("stage " + std::to_string(i)).field(stages_[i].name);
+    for (const auto& o : list_options(stages_[i].training)) sha.field(o.name).field(o.value);
+    sha.field(stages_[i].rows.content_hash());
+  }
+  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
+    sha.field(probes_hash(scenario_->probes(set)));
+  key_ = sha.hex();
+}
+
+RunInfo Run::info() const {
+  RunInfo info;
+  info.started_utc = utc_now();
+  info.seed = static_cast<std::uint64_t>(spec_.seed);
+  info.config_json = options_json(spec_, attack_, stack_, *scenario_);
+  info.hashes = {{"rows", rows().content_hash()},
+                 {"probes", probes_hash(scenario_->probes(ProbeSet::harmfulness))},
+                 {"utility_probes", probes_hash(scenario_->probes(ProbeSet::utility))},
+                 {"options", key_}};
+  info.run_id = key_.substr(0, 16);
+  info.versions = {{"seawall", kVersion}, {"hdf5", h5::version()}};
+  count_rows(rows(), info);
+  backend_.describe(*this, info);
+  info.numbers.insert(info.numbers.end(), measured_.begin(), measured_.end());
+  record_provenance(provenance_, info);
+  record_files(*scenario_, info);
+  return info;
+}
+
+void Run::open() {
+  const RunSwitches switches = backend_.switches(spec_);
+  const std::int64_t from = spec_.place.resume ? backend_.resume(*this) : -1;
+  resumed_ = from >= 0;
+  if (!resumed_ && (spec_.place.overwrite || spec_.place.resume)) {
+    std::error_code ignored;
+    fs::remove_all(paths_.checkpoints, ignored);
+  }
+  recording_ = std::make_unique<Recording>(
+      resumed_ || holds_this_run()
+          ? RunFile::resume(paths_.file, info(), std::max<std::int64_t>(from, 0), switches)
+          : RunFile(paths_.file, info(), switches),
+      spec_, backend_.steps(), observer_);
+}
+
+bool Run::holds_this_run() const {
+  if (!spec_.place.resume || !fs::exists(paths_.file)) return false;
+  try {
+    const auto hashes = read_run(paths_.file).info.hashes;
+    return std::ranges::find(hashes, std::pair<std::string, std::string>("options", key_)) !=
+           hashes.end();
+  } catch (const Error&) {  // no run file, or a truncated one: it is written again
+    return false;
+  }
+}
+
+Dialogue Run::asked(const Probe& probe, const Condition& condition) const {
+  return seawall::asked(probe, condition, attack_, *scenario_, form_);
+}
+
+void Run::each_set(const std::function<void(const Condition&, const std::string&,
+                                            const std::vector<Probe>&)>& visit) const {
+  for (const auto& condition : attack_.conditions())
+    for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
+      if (const auto& probes = scenario_->probes(set); !probes.empty())
+        visit(condition, set_name(set), probes);
+}
+
+TraceSink& Run::sink() { return *recording_; }
+RunFile& Run::file() { return recording_->file; }
+
+bool Run::wants_evaluation(std::int64_t epoch, bool last) const {
+  if (spec_.evaluation.none) return false;
+  return last || spec_.evaluation.at == "epochs" ||
+         std::ranges::find(evaluate_epochs_, epoch) != evaluate_epochs_.end();
+}
+
+void Run::evaluate(std::int64_t step, std::int64_t epoch) {
+  if (spec_.evaluation.none) return;
+  try {
+    evaluate_sets(step, epoch);
+  } catch (...) {
+    rethrow_evaluation(keep_answers(spec_, recording_->file));
+  }
+}
+
+void Run::evaluate_sets(std::int64_t step, std::int64_t epoch) {
+  at::NoGradGuard no_grad;
+  each_set(
+      [&](const Condition& condition, const std::string& set, const std::vector<Probe>& probes) {
+        if (recording_->file.has_evaluation(step, condition.name, set)) return;
+        EvaluationRecord record =
+            backend_.answer(*this, {.probes = probes,
+                                    .prompt = [&](const Probe& p) { return prompt(p, condition); },
+                                    .label = set + " " + condition.name,
+                                    .residual = recording_->wants_residual()});
+        record.step = step;
+        record.epoch = epoch;
+        record.condition = condition.name;
+        record.set = set;
+        recording_->on_evaluation(std::move(record));
+      });
+}
+
+void Run::evaluate_start() {
+  if (resumed_) return;
+  if (stages_.empty() || spec_.evaluation.at == "both" || spec_.evaluation.at == "epochs")
+    evaluate(0, 0);
+}
+
+RunData Run::finish() {
+  recording_->progress.finish();
+  backend_.finish(*this);
+  auto& numbers = recording_->file.info().numbers;
+  for (const auto& judge : judges_)
+    for (const auto& [name, value] : judge->spent())
+      numbers.emplace_back(cost_name("judge", judge->name(), name), value);
+  recording_->file.publish(true);
+  backend_.clean_up(*this);
+  return recording_->file.data();
+}
+
+std::string run_key(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec) {
+  RunSpec dry = spec;
+  dry.place.dry_run = true;
+  const auto key = [&](Backend& backend) {
+    Run run(attack, stack.describe(), dry, backend);
+    Dataset rows = run.compose(stack);
+    run.prepare(
+        std::move(rows), [&stack](Dialogue d) { return stack.arm(std::move(d)); },
+        stack.measured());
+    return run.key();
+  };
+  if (!is_remote(spec)) {
+    LocalBackend backend;
+    return key(backend);
+  }
+  EndpointBackend backend;
+  return key(backend);
+}
+
+}  // namespace seawall
