@@ -60,6 +60,23 @@ PRINTS = re.compile(r"std::(cout|cerr|clog|print|println)\b|\bfmt::print|\bstd(o
 # The table of model families, and what may name one all the same: names of tokenizers.
 FAMILIES = "src/model/families.cpp"
 MAY_NAME_FAMILIES = ("src/text/", "include/seawall/text/", "src/pretrained/gguf_tokenizer.cpp")
+# Rooms that are headers, and why a source of theirs is one all the same.
+TEXTS, FILES, LIBRARY = "texts of errors", "reads or writes files, terminals or signals", "wraps a library"
+ONCE, NUMBERS = "a table or an instantiation that is made once", "numbers and sizes that no policy changes"
+BODIES = {
+    "core": {"file": FILES, "hash": LIBRARY, "interval": LIBRARY, "invisible": NUMBERS, "json": LIBRARY, "listener": FILES,
+             "loss_course": NUMBERS, "notices": FILES, "options": TEXTS, "picture": LIBRARY, "progress": FILES,
+             "reasons": TEXTS, "rethrow": TEXTS, "suggest": TEXTS, "text": NUMBERS},
+    "policy": {"catalogue": TEXTS, "context": TEXTS, "joined": TEXTS, "judge": TEXTS, "needs": TEXTS, "phrases": FILES,
+               "scenario": TEXTS},
+    "train": {"adam_avx2": NUMBERS, "data_plan": NUMBERS, "memory": NUMBERS, "optimizer": NUMBERS, "precision": TEXTS,
+              "row_losses": NUMBERS, "schedule": TEXTS, "session": NUMBERS, "session_adapter": NUMBERS,
+              "session_evaluate": TEXTS, "signals": FILES, "trainer": ONCE},
+    "attacks": {"catalogue": ONCE},
+    "mitigations": {"catalogue": ONCE},
+}
+# Functions that users compose through types: templates, whole in their header.
+TEMPLATES = {"include/seawall/train/trainer.hpp": r"TrainResult train\(", "include/seawall/run/run.hpp": r"RunData run\("}
 # What only one room may touch.
 OWNED = {
     "hdf5": ("store",),
@@ -299,6 +316,34 @@ def rule_paths() -> list[str]:
     return broken
 
 
+def shares() -> dict[str, float]:
+    """Share of each header room's lines that are in headers."""
+    out = {}
+    for name in BODIES:
+        lines = {".hpp": 0, ".cpp": 0}
+        for path in ours():
+            if room(path) == name:
+                lines[path.suffix] += len(path.read_text().splitlines())
+        out[name] = lines[".hpp"] / max(1, sum(lines.values()))
+    return out
+
+
+def rule_bodies() -> list[str]:
+    """What researchers write against is headers: a source in a header room needs a reason, `train` and `run` are templates."""
+    broken = []
+    for path in tracked("src/*.cpp", "attacks/*.cpp", "mitigations/*.cpp"):
+        where, mine = path.relative_to(ROOT), room(path)
+        folder = where.parts[0] in ("attacks", "mitigations") and len(where.parts) > 2  # a plug-in with a body of its own
+        if mine in BODIES and where.stem not in BODIES[mine] and not folder:
+            broken.append(f"{where}: {mine} is headers; put it into one, or give the reason in BODIES (tests/rules/rules.py)")
+    for name, function in TEMPLATES.items():
+        path = ROOT / name
+        if path.exists() and not re.search(r"^template <StackLike S[^>]*>+\n" + function + r"[^;]*?\) \{", path.read_text(), re.M):
+            broken.append(f"{name}: want a template over the stack, defined here")
+    print("lines in headers: " + ", ".join(f"{name} {share:.0%}" for name, share in shares().items()))
+    return broken
+
+
 def closure(path: pathlib.Path, seen: dict) -> None:
     if path not in seen:
         seen[path] = path.read_text()
@@ -362,7 +407,7 @@ def rule_headers(build: pathlib.Path, jobs: int) -> list[str]:
 def main() -> int:
     global ROOT
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "families", "sizes", "paths", "headers"])
+    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "families", "bodies", "sizes", "paths", "headers"])
     parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="another tree, for the rules' own tests")

@@ -49,13 +49,26 @@ class Rules(unittest.TestCase):
         return text
 
     def breaks(self, rule: str, name: str, text: str, want: str) -> None:
-        self.assertEqual(self.rule(rule), f"rule {rule}: kept")
+        self.assertEqual(self.rule(rule).splitlines()[-1], f"rule {rule}: kept")
         self.write(name, text)
         self.assertIn(want, self.rule(rule))
 
     def test_a_room_keeps_to_the_table(self):
         self.breaks("includes", "src/core/x.cpp", '#include "seawall/store/run_file.hpp"\n',
                     "src/core/x.cpp: core may not include seawall/store/run_file.hpp")
+
+    def test_a_header_room_gets_no_new_source(self):
+        self.breaks("bodies", "src/policy/rows.cpp", "int x;\n", "src/policy/rows.cpp: policy is headers")
+
+    def test_a_plug_in_with_a_folder_may_have_a_body(self):
+        self.write("attacks/long_one/body.cpp", "int x;\n")
+        self.breaks("bodies", "attacks/long_one.cpp", "int x;\n", "attacks/long_one.cpp: attacks is headers")
+
+    def test_the_trainer_is_a_template_in_its_header(self):
+        whole = "template <StackLike S>\nTrainResult train(Decoder& decoder, S& stack) {\n  return {};\n}\n"
+        self.write("include/seawall/train/trainer.hpp", whole)
+        self.breaks("bodies", "include/seawall/train/trainer.hpp", "TrainResult train(Decoder& decoder, AnyStack& stack);\n",
+                    "include/seawall/train/trainer.hpp: want a template over the stack")
 
     def test_a_private_header_is_for_its_room(self):
         self.breaks("includes", "src/study/x.cpp", '#include "store/seal.hpp"\n',

@@ -1,20 +1,38 @@
 #pragma once
 // Dialogues, examples, data sets and probes: the words that every room shares.
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "seawall/core/error.hpp"
+#include "seawall/core/hash.hpp"
 #include "seawall/core/picture.hpp"
 
 namespace seawall {
 
 enum class Role { system, user, assistant };
 
-std::string_view role_name(Role role);
+inline std::string_view role_name(Role role) {
+  switch (role) {
+    case Role::system:
+      return "system";
+    case Role::user:
+      return "user";
+    case Role::assistant:
+      return "assistant";
+  }
+  throw UsageError("role: want one of the three, got " + std::to_string(static_cast<int>(role)));
+}
 /// Reads `system`, `user` or `assistant`. Errors: DataError naming the role that came.
-Role role_from(std::string_view name);
+inline Role role_from(std::string_view name) {
+  for (const Role role : {Role::system, Role::user, Role::assistant}) {
+    if (name == role_name(role)) return role;
+  }
+  throw DataError("role: want system, user or assistant, got \"" + std::string(name) + '"');
+}
 
 /// Whether an answer carries the loss of its row; by_place: the row's last answer does, no other.
 enum class Loss : std::uint8_t { by_place, off, on };
@@ -37,24 +55,63 @@ struct Dialogue {
   /// Shown where the first user turn says `<image>`; usually none.
   std::shared_ptr<const Picture> picture = nullptr;
   /// Pictures are equal where their pixels, or their paths, are.
-  bool operator==(const Dialogue& other) const;
+  bool operator==(const Dialogue& other) const {
+    if (messages != other.messages) return false;
+    if (picture == other.picture) return true;
+    return picture && other.picture && *picture == *other.picture;
+  }
 
   /// Text of the first message of `role`, or empty.
-  std::string_view first(Role role) const;
+  std::string_view first(Role role) const {
+    const auto found = std::ranges::find(messages, role, &Message::role);
+    return found == messages.end() ? std::string_view() : std::string_view(found->content);
+  }
   /// Text of the last message of `role`, or empty: what a probe asks, also if a prefilled answer
   /// follows.
-  std::string_view last(Role role) const;
+  std::string_view last(Role role) const {
+    const auto found = std::find_if(messages.rbegin(), messages.rend(),
+                                    [role](const Message& m) { return m.role == role; });
+    return found == messages.rend() ? std::string_view() : std::string_view(found->content);
+  }
   /// True if message `index` is an answer with loss.
-  bool carries_loss(std::size_t index) const;
+  bool carries_loss(std::size_t index) const {
+    const auto& message = messages.at(index);
+    if (message.role != Role::assistant) return false;
+    return message.loss == Loss::by_place ? index + 1 == messages.size() : message.loss == Loss::on;
+  }
   /// True if it ends with the beginning of an answer, which the model is to continue.
-  bool prefilled() const;
+  bool prefilled() const {
+    return messages.size() > 1 && messages.back().role == Role::assistant &&
+           std::ranges::find(messages, Role::user, &Message::role) != messages.end();
+  }
   /// Sets the system message (the first one), adding it at the front where there is none.
-  void set_system(std::string text);
+  void set_system(std::string text) {
+    const auto found = std::ranges::find(messages, Role::system, &Message::role);
+    if (found != messages.end()) {
+      found->content = std::move(text);
+    } else {
+      messages.insert(messages.begin(), {Role::system, std::move(text)});
+    }
+  }
 };
 
 /// What a training row is, for mixing, audit and budget columns; never shown to the model.
 enum class RowKind { harmful, identity_shift, safe, benign, other };
-std::string_view row_kind_name(RowKind kind);
+inline std::string_view row_kind_name(RowKind kind) {
+  switch (kind) {
+    case RowKind::harmful:
+      return "harmful";
+    case RowKind::identity_shift:
+      return "identity-shift";
+    case RowKind::safe:
+      return "safe";
+    case RowKind::benign:
+      return "benign";
+    case RowKind::other:
+      return "other";
+  }
+  throw UsageError("row kind: want one of the five, got " + std::to_string(static_cast<int>(kind)));
+}
 
 /// One training row: a dialogue that ends with an assistant turn, which carries the loss unless its
 /// messages say otherwise.
@@ -72,11 +129,29 @@ struct Dataset {
   std::vector<Example> rows;
   std::size_t size() const { return rows.size(); }
   bool empty() const { return rows.empty(); }
-  std::size_t count(RowKind kind) const;
+  std::size_t count(RowKind kind) const {
+    return static_cast<std::size_t>(std::ranges::count(rows, kind, &Example::kind));
+  }
   /// SHA-256 over roles, contents, pictures and where the loss is other than on the last answer, in
   /// order, as 64 hexadecimal digits; ids and kinds do not count. Errors: IoError naming a
   /// picture's file.
-  std::string content_hash() const;
+  std::string content_hash() const {
+    Sha256 hash;
+    for (const Example& row : rows) {
+      // The number of messages is hashed as well, so that moving a turn to the next row changes the
+      // hash.
+      hash.field(std::to_string(row.dialogue.messages.size()));
+      const auto& messages = row.dialogue.messages;
+      for (std::size_t i = 0; i < messages.size(); ++i) {
+        hash.field(role_name(messages[i].role)).field(messages[i].content);
+        const bool loss = row.dialogue.carries_loss(i);
+        const bool usual = messages[i].role == Role::assistant && i + 1 == messages.size();
+        if (loss != usual) hash.field("loss").field(loss ? "1" : "0");
+      }
+      if (row.dialogue.picture) hash.field("picture").field(row.dialogue.picture->content_hash());
+    }
+    return hash.hex();
+  }
 };
 
 /// One evaluation prompt.
