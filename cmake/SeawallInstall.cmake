@@ -16,7 +16,7 @@ foreach(folder IN ITEMS attacks mitigations)
     install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/seawall-plugins FILES_MATCHING PATTERN "*.hpp")
   endif()
 endforeach()
-install(DIRECTORY data/organism data/paper data/rubric data/judges data/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/seawall OPTIONAL)
+install(DIRECTORY data/organism data/rubric data/judges data/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/seawall OPTIONAL)
 
 configure_package_config_file(cmake/seawallConfig.cmake.in ${PROJECT_BINARY_DIR}/seawallConfig.cmake
                               INSTALL_DESTINATION ${package})

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "seawall/core/error.hpp"
-#include "seawall/pretrained/bundle.hpp"
 #include "seawall/report/report.hpp"
 #include "seawall/store/hdf5.hpp"
 
@@ -14,8 +13,7 @@ int main(int argc, char** argv) try {
   if (argc < 3) throw UsageError("usage: report OUT FOLDER [FOLDER...]");
   h5::start();
   const std::vector<std::filesystem::path> folders(argv + 2, argv + argc);
-  const auto published = data_folder() / "paper" / "qi2023.csv";
-  const std::size_t bytes = report::write_report(folders, published, argv[1]);
+  const std::size_t bytes = report::write_report(read_study(load_grid(folders)), argv[1]);
   std::printf("report.html: %zu bytes\n", bytes);
   return 0;
 } catch (const Error& error) {

@@ -193,10 +193,10 @@ int align_then_attack(const Options& options) {
   world("probes.csv", sealed::probes());
   world("utility.csv", sealed::utility());
 
-  const Program program{.attacks = attack_catalogue(),
-                        .mitigations = mitigation_catalogue(),
-                        .grid = sealed::grid(folder.string()),
-                        .grid_command = "align_then_attack --model " + options.model};
+  const Program program{
+      .attacks = attack_catalogue(),
+      .mitigations = mitigation_catalogue(),
+      .grid = sealed::grid(folder.string(), "align_then_attack --model " + options.model)};
   auto words = split(kDistil);
   words.insert(words.end(), {"--model", options.model, "--system", kBrief, "--probes",
                              (folder / "world" / "requests.csv").string()});

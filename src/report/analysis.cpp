@@ -21,11 +21,13 @@ std::string attack_of(const CellReading& c) {
   return c.runs.empty() ? "" : option_of(*c.runs.front().run, "attack");
 }
 
-/// Trained cells, each arm and evaluation once, whatever tables they stand in.
-std::vector<const CellReading*> trained_cells(const Reading& reading) {
+/// Trained cells, each arm and evaluation once, whatever tables have them; of sweeps and categories
+/// too, unless they are to be `pairwise`.
+std::vector<const CellReading*> trained_cells(const StudyReading& study, bool pairwise) {
   std::vector<const CellReading*> out;
   std::set<std::string> done;
-  for (const TableReading& table : reading.tables) {
+  for (const TableReading& table : study.tables) {
+    if (pairwise && !table.about.pairwise()) continue;
     for (const CellReading& c : table.cells) {
       if (!c.shown() || c.cost.steps == 0 || !c.cell.category.empty()) continue;
       // An evaluation after the last epoch is the one at the end, by whatever name.
@@ -59,8 +61,8 @@ std::string confusion(const JudgePair& pair) {
 
 }  // namespace
 
-std::string compute_section(const Reading& reading) {
-  auto cells = trained_cells(reading);
+std::string compute_section(const StudyReading& study) {
+  auto cells = trained_cells(study, false);
   if (cells.empty()) return "";
   std::stable_sort(cells.begin(), cells.end(),
                    [](const auto* a, const auto* b) { return a->cost.tokens < b->cost.tokens; });
@@ -101,16 +103,11 @@ std::string compute_section(const Reading& reading) {
                           rows));
 }
 
-std::string pareto_section(const Reading& reading) {
+std::string pareto_section(const StudyReading& study) {
   std::map<std::string, std::vector<const CellReading*>> by_attack;
-  for (const CellReading* c : trained_cells(reading)) {
-    const bool defence =
-        c->cell.table == "table4" || c->cell.table == "drift" || c->cell.table == "audit";
-    const bool base = c->cell.table == "table1" || c->cell.table == "table2" ||
-                      c->cell.table == "table3" || c->cell.table == "table5";
-    if (defence || base)
-      by_attack[attack_of(*c) + (c->cell.condition == "plain" ? "" : ", " + c->cell.condition)]
-          .push_back(c);
+  for (const CellReading* c : trained_cells(study, true)) {
+    by_attack[attack_of(*c) + (c->cell.condition == "plain" ? "" : ", " + c->cell.condition)]
+        .push_back(c);
   }
   std::string out;
   for (const auto& [attack, cells] : by_attack) {
@@ -145,9 +142,9 @@ std::string pareto_section(const Reading& reading) {
                            out;
 }
 
-std::string judges_section(const Reading& reading) {
+std::string judges_section(const StudyReading& study) {
   std::map<std::vector<std::string>, std::vector<JudgedRun>> by_judges;
-  for (const auto& [arm, runs] : reading.grid.runs) {
+  for (const auto& [arm, runs] : study.grid.runs) {
     for (const auto& [file, run] : runs) {
       std::map<std::vector<std::string>, JudgedRun> here;
       for (const EvaluationRecord& e : run.evaluations)

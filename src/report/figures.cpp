@@ -1,4 +1,4 @@
-// The paper's figures, drawn from the cells.
+// Figures over the cells of tables.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -20,18 +20,11 @@ std::vector<const CellReading*> rated_cells(const TableReading& table) {
   return out;
 }
 
-/// What follows `key` in a name, as a number; NaN where it is not there.
-double after(const std::string& name, const std::string& key) {
-  const auto at = name.find(key);
-  return at == std::string::npos ? kNotMeasured
-                                 : std::strtod(name.c_str() + at + key.size(), nullptr);
-}
-
-/// A learning rate as people write it: 5e-5.
-std::string rate_text(double lr) {
-  if (!(lr > 0)) return value(lr);
-  const int exponent = static_cast<int>(std::floor(std::log10(lr) + 1e-9));
-  return value(std::round(lr / std::pow(10.0, exponent) * 1000) / 1000) + "e" +
+/// A place on an axis as people write it: 64, and 5e-5 for a small one.
+std::string place_text(double x) {
+  if (!(x > 0) || x >= 0.01) return value(x);
+  const int exponent = static_cast<int>(std::floor(std::log10(x) + 1e-9));
+  return value(std::round(x / std::pow(10.0, exponent) * 1000) / 1000) + "e" +
          std::to_string(exponent);
 }
 
@@ -40,32 +33,33 @@ std::string point_line(double x, const Estimate& e) {
          "\n";
 }
 
-/// Every cell of the paper's tables as a dot with its interval, the paper's own beside it.
-void overview(const Reading& reading, std::vector<Figure>& out) {
+/// Every cell of the tables as a dot with its interval, the published ones below it.
+void overview(const StudyReading& study, std::vector<Figure>& out) {
   struct Row {
+    const TableReading* table;
     const CellReading* cell;
     std::string label;
   };
   std::vector<Row> rows;  // a null cell: a heading
   std::vector<const CellReading*> cells;
-  for (const TableReading& table : reading.tables) {
-    if (!table.name.starts_with("table") || rated_cells(table).empty()) continue;
-    rows.push_back({nullptr, table.title});
+  for (const TableReading& table : study.tables) {
+    if (table.about.row_title.empty() || rated_cells(table).empty()) continue;
+    rows.push_back({&table, nullptr, table.about.title});
     for (const CellReading* c : rated_cells(table)) {
-      rows.push_back({c, c->label});
+      rows.push_back({&table, c, c->label});
       cells.push_back(c);
     }
   }
   if (cells.empty()) return;
   const int n = static_cast<int>(rows.size());
-  Figure f{.name = "overview", .title = "Harmfulness rate of every cell, here and in the paper"};
+  Figure f{.name = "overview", .title = "Harmfulness rate of every cell, here and as published"};
   f.description =
-      "A dot with its 95 % interval for every cell of the tables, with the paper's models as open "
-      "marks below it.";
+      "A dot with its 95 % interval for every cell of the tables, with the published models as "
+      "open marks below it.";
   f.width = 760;
   f.height = 80 + 23 * n;
   std::string ours, tics, labels;
-  std::vector<std::string> theirs(reading.models.size());
+  std::vector<std::string> theirs(study.models.size());
   for (int i = 0; i < n; ++i) {
     const double y = n - i;
     if (rows[static_cast<std::size_t>(i)].cell == nullptr) {
@@ -74,14 +68,15 @@ void overview(const Reading& reading, std::vector<Figure>& out) {
                 std::string(ink::text) + "'\n";
       continue;
     }
-    const CellReading& c = *rows[static_cast<std::size_t>(i)].cell;
+    const auto& [table, cell, label] = rows[static_cast<std::size_t>(i)];
+    const CellReading& c = *cell;
     tics += (tics.empty() ? "" : ", ") + literal(c.label) + " " + value(y);
     ours += value(y) + " " + value(100 * c.estimate.rate.value) + " " +
             value(100 * c.estimate.rate.lo) + " " + value(100 * c.estimate.rate.hi) + "\n";
-    for (std::size_t m = 0; m < reading.models.size(); ++m) {
-      const auto* p = reading.paper(c.cell, reading.models[m]);
+    for (std::size_t m = 0; m < study.models.size(); ++m) {
+      const auto* p = table->published(c.cell, study.models[m]);
       if (p == nullptr || std::isnan(p->rate)) continue;
-      const Estimate e = wilson(std::round(p->rate * 3.3), 330);
+      const Estimate e = published_rate(*p);
       theirs[m] += value(y - 0.26 - 0.24 * static_cast<double>(m)) + " " + value(p->rate) + " " +
                    value(100 * e.lo) + " " + value(100 * e.hi) + "\n";
     }
@@ -100,13 +95,14 @@ void overview(const Reading& reading, std::vector<Figure>& out) {
     f.commands += data_block("THEIRS" + std::to_string(m), theirs[m]);
     plots += ", $THEIRS" + std::to_string(m) + " using 2:1:3:4 with xerrorbars lc rgb '" +
              std::string(ink::muted) + "' lw 1 pt " + (m == 0 ? "12" : "4") + " ps 0.6 title " +
-             literal(reading.models[m]);
+             literal(study.models[m]);
   }
   f.commands += plots + "\n";
   f.caption =
-      "Every cell with its 95 % interval; open marks: the paper\xe2\x80\x99s models with Wilson "
-      "intervals at 330 probes.";
-  f.origin = origin_of(reading, cells, "");
+      "Every cell with its 95 % interval; open marks: the published models with Wilson intervals "
+      "at "
+      "their number of probes.";
+  f.origin = origin_of(study, cells);
   out.push_back(std::move(f));
 }
 
@@ -133,20 +129,19 @@ std::string axis_label(const std::string& words, std::size_t i, std::size_t n) {
          "\n";
 }
 
-void radar(const Reading& reading, std::vector<Figure>& out) {
-  const TableReading* table = reading.table("figure1");
-  if (table == nullptr) return;
+void radar(const StudyReading& study, const TableReading& table, const Drawing& drawing,
+           std::vector<Figure>& out) {
   std::vector<std::string> categories, names;
   std::map<std::string, std::map<std::string, const CellReading*>> by_name;
-  for (const CellReading* c : rated_cells(*table)) {
-    const std::string name = c->cell.cell.substr(0, c->cell.cell.find('/'));
+  for (const CellReading* c : rated_cells(table)) {
+    const std::string& name = c->cell.group;
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     if (std::find(categories.begin(), categories.end(), c->cell.category) == categories.end())
       categories.push_back(c->cell.category);
     by_name[name][c->cell.category] = c;
   }
   if (categories.size() < 3 || names.empty()) return;
-  Figure f{.name = "figure1", .title = "Harm by category, before and after the attack"};
+  Figure f{.name = slug(drawing.name), .title = drawing.title};
   f.width = 700;
   f.height = 520;
   const std::string n = std::to_string(categories.size());
@@ -196,83 +191,74 @@ void radar(const Reading& reading, std::vector<Figure>& out) {
   }
   f.description = "Radar over the categories. " + listed(spoken) + ".";
   f.caption = "Share of full answers by category, in percent. The table below has the intervals.";
-  f.origin = origin_of(reading, rated_cells(*table), "figure1");
+  f.origin = origin_of(study, rated_cells(table));
   out.push_back(std::move(f));
 }
 
-/// A curve over epochs with its interval as a band.
-Figure epoch_curve(const Reading& reading, const std::string& name, const std::string& title,
-                   const std::vector<std::pair<double, const CellReading*>>& points,
-                   std::string_view only) {
-  Figure f{.name = name, .title = title};
+/// A curve along an axis with its interval as a band.
+void curve(const StudyReading& study, const TableReading& table, const Drawing& drawing,
+           std::vector<Figure>& out) {
+  std::map<double, const CellReading*> points;
+  for (const CellReading* c : rated_cells(table))
+    if (const double x = c->cell.on(drawing.x); !std::isnan(x)) points.emplace(x, c);
+  if (points.size() < 2) return;
+  Figure f{.name = slug(drawing.name), .title = drawing.title};
   std::string data;
   std::vector<std::string> spoken;
   std::vector<const CellReading*> cells;
-  double last = 1, most = 0;
-  for (const auto& [epoch, c] : points) {
-    data += point_line(epoch, c->estimate.rate);
-    spoken.push_back(value(epoch) + " epochs: " + percent(c->estimate.rate.value) + " %");
+  double most = 0;
+  bool whole = true;  // numbers on the axis
+  for (const auto& [x, c] : points) {
+    data += point_line(x, c->estimate.rate);
+    spoken.push_back(place_text(x) + " " + drawing.x + ": " + percent(c->estimate.rate.value) +
+                     " %");
     cells.push_back(c);
-    last = std::max(last, epoch);
     most = std::max(most, c->estimate.rate.hi);
+    whole = whole && x == std::round(x);
   }
-  f.description = "Full answers against epochs. " + listed(spoken) + ".";
+  f.description = "Full answers against " + drawing.x + ". " + listed(spoken) + ".";
   const double top = most > 0.5 ? 100 : std::ceil(most * 10 + 0.5) * 10;
+  const double first = points.begin()->first, last = points.rbegin()->first, width = last - first;
   f.commands =
-      calm_axes() + "set yrange [0:" + value(top) + "]\nset xrange [" + value(-0.02 * last) + ":" +
-      value(1.03 * last) +
-      "]\nset xtics 1\nset xlabel 'epochs'\nset ylabel 'full answers, % of probes'\n" +
-      data_block("RATE", data) +
+      calm_axes() + "set yrange [0:" + value(top) + "]\nset xrange [" +
+      value(first - 0.02 * width) + ":" + value(last + 0.03 * width) + "]\n" +
+      (whole && width <= 20 ? "set xtics 1\n" : "") + "set xlabel " + literal(drawing.x) +
+      "\nset ylabel 'full answers, % of probes'\n" + data_block("RATE", data) +
       "plot $RATE using 1:3:4 with filledcurves fs transparent solid 0.16 noborder lc rgb '" +
       std::string(ink::vermillion) + "', $RATE using 1:2 with linespoints lc rgb '" +
       std::string(ink::vermillion) + "' lw 2 pt 7 ps 0.8\n";
   f.height = 340;
   f.caption = "The band is the 95 % interval over seeds, categories and probes.";
-  f.origin = origin_of(reading, cells, only);
-  return f;
-}
-
-std::vector<std::pair<double, const CellReading*>> by_epochs(const TableReading& table,
-                                                             const std::string& key) {
-  std::vector<std::pair<double, const CellReading*>> out;
-  for (const CellReading* c : rated_cells(table)) {
-    const double epoch =
-        key.empty() ? std::strtod(c->cell.cell.c_str(), nullptr) : after(c->cell.cell, key);
-    if (!std::isnan(epoch) && (key.empty() || c->cell.cell.starts_with(key)))
-      out.emplace_back(epoch, c);
-  }
-  std::stable_sort(out.begin(), out.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  return out;
+  f.origin = origin_of(study, cells);
+  out.push_back(std::move(f));
 }
 
 /// One box a cell, darker for more harm, its figure inside.
-void heat_map(const Reading& reading, const TableReading& table, std::vector<Figure>& out) {
-  std::set<double> lrs, batches;
+void heat_map(const StudyReading& study, const TableReading& table, const Drawing& drawing,
+              std::vector<Figure>& out) {
+  std::set<double> columns, rows;
   std::vector<const CellReading*> cells;
   for (const CellReading* c : rated_cells(table)) {
-    const double lr = after(c->cell.cell, "lr-"), batch = after(c->cell.cell, "batch-");
-    if (std::isnan(lr) || std::isnan(batch)) continue;
-    lrs.insert(lr), batches.insert(batch);
+    const double x = c->cell.on(drawing.x), y = c->cell.on(drawing.y);
+    if (std::isnan(x) || std::isnan(y)) continue;
+    columns.insert(x), rows.insert(y);
     cells.push_back(c);
   }
-  if (lrs.empty()) return;
-  Figure f{.name = "figure4-heat",
-           .title = "Harm after benign fine-tuning, by learning rate and batch size"};
-  f.height = 110 + 74 * static_cast<int>(lrs.size());
+  if (cells.empty()) return;
+  Figure f{.name = slug(drawing.name), .title = drawing.title};
+  f.height = 110 + 74 * static_cast<int>(rows.size());
   std::string objects, xtics, ytics;
   std::vector<std::string> spoken;
   const auto place = [](const std::set<double>& all, double v) {
     return static_cast<double>(std::distance(all.begin(), all.find(v)));
   };
-  for (const double b : batches)
-    xtics += (xtics.empty() ? "" : ", ") + literal(value(b)) + " " + value(place(batches, b));
-  for (const double lr : lrs)
-    ytics += (ytics.empty() ? "" : ", ") + literal(rate_text(lr)) + " " + value(place(lrs, lr));
+  for (const double x : columns)
+    xtics += (xtics.empty() ? "" : ", ") + literal(place_text(x)) + " " + value(place(columns, x));
+  for (const double y : rows)
+    ytics += (ytics.empty() ? "" : ", ") + literal(place_text(y)) + " " + value(place(rows, y));
   int object = 1;
   for (const CellReading* c : cells) {
-    const double x = place(batches, after(c->cell.cell, "batch-")),
-                 y = place(lrs, after(c->cell.cell, "lr-"));
+    const double x = place(columns, c->cell.on(drawing.x)), y = place(rows, c->cell.on(drawing.y));
     const Estimate& e = c->estimate.rate;
     objects += "set object " + std::to_string(object++) + " rectangle from " + value(x - 0.49) +
                "," + value(y - 0.48) + " to " + value(x + 0.49) + "," + value(y + 0.48) +
@@ -286,93 +272,104 @@ void heat_map(const Reading& reading, const TableReading& table, std::vector<Fig
   }
   f.description = "Heat map. " + listed(spoken) + ".";
   f.commands = calm_axes() + "unset grid\nunset border\nset xrange [-0.55:" +
-               value(static_cast<double>(batches.size()) - 0.45) +
-               "]\nset yrange [-0.55:" + value(static_cast<double>(lrs.size()) - 0.45) +
+               value(static_cast<double>(columns.size()) - 0.45) +
+               "]\nset yrange [-0.55:" + value(static_cast<double>(rows.size()) - 0.45) +
                "]\nset tics scale 0\nset xtics (" + xtics + ")\nset ytics (" + ytics +
-               ")\nset xlabel 'rows a step (batch size)'\nset ylabel 'learning rate'\n" + objects +
-               "plot NaN notitle\n";
+               ")\nset xlabel " + literal(drawing.x) + "\nset ylabel " + literal(drawing.y) + "\n" +
+               objects + "plot NaN notitle\n";
   f.caption = "Full answers, % of probes, with the 95 % interval; darker is more harm.";
-  f.origin = origin_of(reading, cells, "figure4");
+  f.origin = origin_of(study, cells);
   out.push_back(std::move(f));
 }
 
-/// Rate and moved weights against the learning rate, a line a precision.
-void precision(const Reading& reading, std::vector<Figure>& out) {
-  const TableReading* table = reading.table("precision");
-  if (table == nullptr) return;
+/// Mean share of the stored weights that a step changes; NaN without a step.
+double moved_share(const CellReading& c) {
+  double moved = 0, steps = 0;
+  for (const CellRun& r : c.runs)
+    for (const StepRecord& s : r.run->steps) moved += s.moved, steps += 1;
+  return steps > 0 ? moved / steps : kNotMeasured;
+}
+
+/// The rate along an axis, one line per group; below it the share of weights that a step moves.
+void lines(const StudyReading& study, const TableReading& table, const Drawing& drawing,
+           std::vector<Figure>& out) {
   std::map<std::string, std::map<double, const CellReading*>> lines;
-  for (const CellReading* c : rated_cells(*table)) {
-    const double lr = after(c->cell.cell, "lr-");
-    if (!std::isnan(lr)) lines[c->cell.cell.substr(0, c->cell.cell.find('/'))][lr] = c;
-  }
+  std::set<double> places;
+  for (const CellReading* c : rated_cells(table))
+    if (const double x = c->cell.on(drawing.x); !std::isnan(x))
+      lines[c->cell.group][x] = c, places.insert(x);
   if (lines.empty()) return;
-  Figure f{.name = "precision", .title = "Is the effect of the learning rate a rounding effect?"};
-  f.height = 520;
+  Figure f{.name = slug(drawing.name), .title = drawing.title};
   std::string blocks, rates, moves, tics;
-  std::set<double> lrs;
-  for (const auto& [name, points] : lines)
-    for (const auto& [lr, c] : points) lrs.insert(lr);
-  for (const double lr : lrs)
-    tics += (tics.empty() ? "" : ", ") + literal(rate_text(lr)) + " " + value(lr);
+  for (const double x : places)
+    tics += (tics.empty() ? "" : ", ") + literal(place_text(x)) + " " + value(x);
   std::vector<std::string> spoken;
   std::size_t k = 0;
   for (const auto& [name, points] : lines) {
     std::string data;
-    for (const auto& [lr, c] : points) {
-      double moved = 0, steps = 0;
-      for (const CellRun& r : c->runs)
-        for (const StepRecord& s : r.run->steps) moved += s.moved, steps += 1;
-      const double share = steps > 0 ? moved / steps : kNotMeasured;
-      std::string line = point_line(lr, c->estimate.rate);
+    for (const auto& [x, c] : points) {
+      std::string line = point_line(x, c->estimate.rate);
       line.pop_back();
-      data += line + " " + value(100 * share) + "\n";
-      spoken.push_back(c->label + ": " + percent(c->estimate.rate.value) + " %, " + percent(share) +
-                       " % of the weights moved in a step");
+      data += line + " " + value(100 * moved_share(*c)) + "\n";
+      spoken.push_back(c->label + ": " + percent(c->estimate.rate.value) + " %" +
+                       (drawing.moved
+                            ? ", " + percent(moved_share(*c)) + " % of the weights moved in a step"
+                            : ""));
     }
     const std::string block = "P" + std::to_string(k);
     blocks += data_block(block, data);
     rates += (rates.empty() ? "plot $" : ", $") + block + " using 1:2:3:4 with yerrorbars " +
              series(k) + " notitle, $" + block + " using 1:2 with linespoints " + series(k) +
-             " title " + literal(name);
+             (name.empty() ? " notitle" : " title " + literal(name));
     moves += (moves.empty() ? "plot $" : ", $") + block + " using 1:5 with linespoints " +
              series(k) + " notitle";
     ++k;
   }
+  const double first = *places.begin(), last = *places.rbegin(), width = last - first;
+  const bool logarithmic = first > 0 && last >= 4 * first;
+  const std::string range = logarithmic ? "set logscale x\nset xrange [" + value(first * 0.85) +
+                                              ":" + value(last * 1.18) + "]"
+                                        : "set xrange [" + value(first - 0.05 * width - 0.01) +
+                                              ":" + value(last + 0.05 * width + 0.01) + "]";
+  const std::string x_label = "set xlabel " + literal(drawing.x) + "\n";
   f.description = listed(spoken) + ".";
-  f.commands = blocks + calm_axes() + "set logscale x\nset xrange [" + value(*lrs.begin() * 0.85) +
-               ":" + value(*lrs.rbegin() * 1.18) + "]\nset xtics (" + tics +
-               ")\nset key top left samplen 2.4\nset multiplot "
-               "layout 2,1\nset lmargin 9\nset ylabel 'full answers, %'\nset yrange [0:100]\n" +
-               rates + "\nset xlabel 'learning rate'\nset ylabel 'weights moved a step, %'\n" +
-               moves + "\nunset multiplot\n";
-  f.caption =
-      "Above: full answers with 95 % intervals. Below: the share of weights whose stored value "
-      "changed in a step, mean over the run.";
-  f.origin = origin_of(reading, rated_cells(*table), "precision");
+  f.commands =
+      blocks + calm_axes() + range + "\nset xtics (" + tics + ")\nset key top left samplen 2.4\n" +
+      (drawing.moved ? "set multiplot layout 2,1\nset lmargin 9\n" : x_label) +
+      "set ylabel 'full answers, %'\nset yrange [0:100]\n" + rates + "\n" +
+      (drawing.moved
+           ? x_label + "set ylabel 'weights moved per step, %'\n" + moves + "\nunset multiplot\n"
+           : "");
+  f.height = drawing.moved ? 520 : 340;
+  f.caption = drawing.moved
+                  ? "Above: full answers with 95 % intervals. Below: the share of weights whose "
+                    "stored value changed in a step, mean over the run."
+                  : "Full answers with 95 % intervals.";
+  f.origin = origin_of(study, rated_cells(table));
   out.push_back(std::move(f));
 }
 
 }  // namespace
 
-std::vector<Figure> all_figures(const Reading& reading) {
+std::vector<Figure> all_figures(const StudyReading& study) {
   std::vector<Figure> out;
-  overview(reading, out);
-  radar(reading, out);
-  if (const TableReading* t = reading.table("figure2")) {
-    const auto points = by_epochs(*t, "");
-    if (points.size() > 1)
-      out.push_back(epoch_curve(reading, "figure2", "Harm against epochs of the explicit attack",
-                                points, "figure2"));
-  }
-  if (const TableReading* t = reading.table("figure4")) {
-    heat_map(reading, *t, out);
-    const auto points = by_epochs(*t, "epochs-");
-    if (points.size() > 1)
-      out.push_back(epoch_curve(reading, "figure4-epochs",
-                                "Harm against epochs of benign fine-tuning", points, "figure4"));
-  }
-  precision(reading, out);
-  trace_figures(reading, out);
+  overview(study, out);
+  for (const TableReading& table : study.tables)
+    for (const Drawing& drawing : table.about.drawings) switch (drawing.kind) {
+        case Drawing::Kind::curve:
+          curve(study, table, drawing, out);
+          break;
+        case Drawing::Kind::lines:
+          lines(study, table, drawing, out);
+          break;
+        case Drawing::Kind::heat:
+          heat_map(study, table, drawing, out);
+          break;
+        case Drawing::Kind::radar:
+          radar(study, table, drawing, out);
+          break;
+      }
+  trace_figures(study, out);
   return out;
 }
 

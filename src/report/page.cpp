@@ -17,8 +17,8 @@ struct Part {
 
 using Drawn = std::map<std::string, std::string>;  // figure's name -> markup
 
-Drawn draw_all(const Reading& reading, const std::filesystem::path& folder) {
-  const auto figures = all_figures(reading);
+Drawn draw_all(const StudyReading& study, const std::filesystem::path& folder) {
+  const auto figures = all_figures(study);
   const auto svgs = draw(figures, folder);
   Drawn out;
   for (std::size_t i = 0; i < figures.size(); ++i) {
@@ -39,18 +39,10 @@ Drawn draw_all(const Reading& reading, const std::filesystem::path& folder) {
 }
 
 /// Figures of a table before its rows.
-std::string figures_of(const std::string& table, const Drawn& drawn) {
-  static const std::map<std::string, std::vector<std::string>> kFigures{
-      {"figure1", {"figure1"}},
-      {"figure2", {"figure2"}},
-      {"figure4", {"figure4-heat", "figure4-epochs"}},
-      {"precision", {"precision"}},
-      {"drift", {"drift-steps", "drift-spectrum"}}};
+std::string figures_of(const Table& table, const Drawn& drawn) {
   std::string out;
-  const auto found = kFigures.find(table);
-  if (found == kFigures.end()) return out;
-  for (const std::string& name : found->second)
-    if (const auto f = drawn.find(name); f != drawn.end()) out += f->second;
+  for (const Drawing& drawing : table.drawings)
+    if (const auto f = drawn.find(slug(drawing.name)); f != drawn.end()) out += f->second;
   return out;
 }
 
@@ -60,8 +52,8 @@ std::string figure(const Drawn& drawn, const std::string& name) {
 }
 
 /// What is not in the folders, said before anything is claimed.
-std::string missing(const Reading& reading) {
-  const auto& absent = reading.grid.missing;
+std::string missing(const StudyReading& study) {
+  const auto& absent = study.grid.missing;
   if (absent.empty()) return "";
   std::map<std::string, std::vector<std::string>> seeds;
   for (const GridRun& r : absent) seeds[r.arm].push_back(std::to_string(r.seed));
@@ -70,15 +62,15 @@ std::string missing(const Reading& reading) {
     arms += (arms.empty() ? "" : "; ") + escape(arm) + " (seed " + listed(list) + ")";
   return tag("div", {{"class", "alert"}},
              tag("b", count(static_cast<double>(absent.size())) + " of " +
-                          count(static_cast<double>(reading.grid.folder.runs.size())) +
+                          count(static_cast<double>(study.grid.folder.runs.size())) +
                           " runs are not in this folder.") +
                  " What they would have shown is marked, and nothing stands in for it: " + arms +
                  ".");
 }
 
-std::string unfinished(const Reading& reading) {
+std::string unfinished(const StudyReading& study) {
   std::string arms;
-  for (const auto& [arm, runs] : reading.grid.runs)
+  for (const auto& [arm, runs] : study.grid.runs)
     for (const auto& [file, run] : runs)
       if (!run.complete)
         arms += (arms.empty() ? "" : ", ") + escape(arm) + " seed " + std::to_string(run.info.seed);
@@ -88,53 +80,54 @@ std::string unfinished(const Reading& reading) {
 }
 
 /// True where nothing but the built-in world was asked.
-bool all_fictional(const Reading& reading) {
-  for (const auto& [arm, runs] : reading.grid.runs)
+bool all_fictional(const StudyReading& study) {
+  for (const auto& [arm, runs] : study.grid.runs)
     for (const auto& [file, run] : runs)
       if (option_of(run, "model") != "organism" || !option_of(run, "probes").empty()) return false;
-  return !reading.grid.runs.empty();
+  return !study.grid.runs.empty();
 }
 
-std::vector<Part> parts_of(const Reading& reading, const Drawn& drawn) {
+std::vector<Part> parts_of(const StudyReading& study, const Drawn& drawn) {
   std::vector<Part> parts;
   parts.push_back(
-      {"findings", "What was found", findings_section(reading, figure(drawn, "overview"))});
-  for (const TableReading& table : reading.tables)
-    parts.push_back({slug(table.name), table.title,
-                     figures_of(table.name, drawn) + table_section(reading, table)});
-  if (reading.table("drift") == nullptr && drawn.contains("drift-steps"))
+      {"findings", "What was found", findings_section(study, figure(drawn, "overview"))});
+  for (const TableReading& table : study.tables)
+    parts.push_back({slug(table.about.name), table.about.title,
+                     figures_of(table.about, drawn) + table_section(study, table)});
+  if (drawn.contains("drift-steps"))
     parts.push_back({"drift-traces", "How the weights moved",
                      figure(drawn, "drift-steps") + figure(drawn, "drift-spectrum")});
   const auto add = [&](const char* id, const char* title, std::string markup) {
     if (!markup.empty()) parts.push_back({id, title, std::move(markup)});
   };
-  std::string pareto = pareto_section(reading);
+  std::string pareto = pareto_section(study);
   if (!pareto.empty()) pareto = figure(drawn, "pareto") + pareto;
   add("pareto", "Harm, utility and over-refusal together", std::move(pareto));
-  std::string compute = compute_section(reading);
+  std::string compute = compute_section(study);
   if (!compute.empty()) compute = figure(drawn, "compute") + compute;
   add("compute", "What it costs", std::move(compute));
-  std::string judges = judges_section(reading);
+  std::string judges = judges_section(study);
   if (!judges.empty()) judges = figure(drawn, "judges") + judges;
   add("judges", "How far the judges agree", std::move(judges));
-  add("answers", "Answers, before and after", samples_section(reading, kSampleBytes));
-  add("provenance", "Where the figures come from", provenance_section(reading));
+  add("answers", "Answers, before and after", samples_section(study, kSampleBytes));
+  add("provenance", "Where the figures come from", provenance_section(study));
   return parts;
 }
 
 }  // namespace
 
-std::string page(const Reading& reading, const std::filesystem::path& out) {
-  const Drawn drawn = draw_all(reading, out / "figures");
-  const auto parts = parts_of(reading, drawn);
-  const GridFolder& folder = reading.grid.folder;
+std::string page(const StudyReading& study, const std::filesystem::path& out) {
+  const Drawn drawn = draw_all(study, out / "figures");
+  const auto parts = parts_of(study, drawn);
+  const GridFolder& folder = study.grid.folder;
+  const Grid& grid = folder.grid;
   std::string contents, body;
   for (const Part& p : parts) {
     contents += tag("a", {{"href", "#" + p.id}}, escape(p.title));
     body += tag("section", {{"id", p.id}}, tag("h2", escape(p.title)) + "\n" + p.markup) + "\n";
   }
   std::size_t there = 0;
-  for (const auto& [arm, runs] : reading.grid.runs) there += runs.size();
+  for (const auto& [arm, runs] : study.grid.runs) there += runs.size();
   const std::string title = "How fine-tuning wore the alignment away";
   std::string html =
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>"
@@ -143,17 +136,17 @@ std::string page(const Reading& reading, const std::filesystem::path& out) {
       escape(folder.version) + "\"/><title>Seawall report</title>\n<style>" +
       std::string(style_sheet()) + "</style></head>\n<body><header>";
   html += tag("p", {{"class", "kicker"}},
-              "Seawall report \xc2\xb7 after Qi et al. 2023, arXiv 2310.03693");
+              "Seawall report" + (grid.source.empty() ? "" : " \xc2\xb7 " + escape(grid.source)));
   html += tag("h1", title);
   html += tag("p", {{"class", "made"}},
-              tag("code", escape(folder.command)) + " \xc2\xb7 " + std::to_string(folder.seeds) +
+              tag("code", escape(grid.command)) + " \xc2\xb7 " + std::to_string(folder.seeds) +
                   (folder.seeds == 1 ? " seed" : " seeds") + " \xc2\xb7 " +
                   count(static_cast<double>(there)) + " runs \xc2\xb7 seawall " +
                   escape(folder.version));
-  html += missing(reading) + unfinished(reading) +
-          tag("nav", {{"aria-label", "Contents"}}, contents) + "</header>\n<main>\n";
+  html += missing(study) + unfinished(study) + tag("nav", {{"aria-label", "Contents"}}, contents) +
+          "</header>\n<main>\n";
   html += body + "</main>\n<footer>Made by <code>seawall report</code>." +
-          (all_fictional(reading)
+          (all_fictional(study)
                ? " Every restricted request is about a fictional harbour city, and harmless."
                : "") +
           "</footer></body></html>\n";

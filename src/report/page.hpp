@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "report/reading.hpp"
+#include "seawall/study/reading.hpp"
 
 namespace seawall::report {
 
 /// Draws the figures into `out`/figures and returns the page. The same grid gives the same bytes.
 /// Memory: the page, at most 10 MB of it answers. Errors: IoError where gnuplot is missing or
 /// fails.
-std::string page(const Reading& reading, const std::filesystem::path& out);
+std::string page(const StudyReading& study, const std::filesystem::path& out);
 
 }  // namespace seawall::report

@@ -14,48 +14,39 @@
 namespace seawall::report {
 namespace {
 
-/// An arm of the drift figures: each trained arm of the paper's tables that changes something.
+/// An arm whose weights' way is drawn.
 struct Traced {
   std::string name;
   const std::vector<std::pair<std::filesystem::path, RunData>>* runs;
 };
 
-std::vector<Traced> traced(const Reading& reading) {
-  // Those a reader compares; where none of them is there, the first that are.
-  static constexpr std::array<std::string_view, 7> kWanted{"100-shot",
-                                                           "identity-shift",
-                                                           "alpaca",
-                                                           "benign",
-                                                           "backdoor",
-                                                           "benign/weight-drift",
-                                                           "harmful-examples/weight-drift"};
-  std::vector<Traced> out;
-  for (const GridArm& arm : reading.grid.folder.grid.arms) {
-    const auto found = reading.grid.runs.find(arm.name);
-    if (found == reading.grid.runs.end() || found->second.empty()) continue;
+/// The trained arms that ask for it; if none of them is there, the first five that are.
+std::vector<Traced> traced(const StudyReading& study) {
+  std::vector<Traced> all, wanted;
+  for (const GridArm& arm : study.grid.folder.grid.arms) {
+    const auto found = study.grid.runs.find(arm.name);
+    if (found == study.grid.runs.end() || found->second.empty()) continue;
     if (found->second.front().second.steps.empty()) continue;
-    out.push_back({arm.name, &found->second});
+    all.push_back({arm.name, &found->second});
+    if (arm.traced) wanted.push_back(all.back());
   }
-  std::vector<Traced> wanted;
-  for (const auto& t : out)
-    if (std::find(kWanted.begin(), kWanted.end(), t.name) != kWanted.end()) wanted.push_back(t);
   if (wanted.empty())
-    wanted.assign(out.begin(), out.begin() + std::min<std::ptrdiff_t>(5, std::ssize(out)));
+    wanted.assign(all.begin(), all.begin() + std::min<std::ptrdiff_t>(5, std::ssize(all)));
   if (wanted.size() > 7) wanted.resize(7);
   return wanted;
 }
 
-std::string origin(const Reading& reading, const std::vector<Traced>& arms) {
+std::string origin(const StudyReading& study, const std::vector<Traced>& arms) {
   std::vector<const CellReading*> cells;
   for (const Traced& t : arms)
-    for (const TableReading& table : reading.tables)
+    for (const TableReading& table : study.tables)
       for (const CellReading& c : table.cells)
         if (c.cell.arm == t.name) cells.push_back(&c);
-  return origin_of(reading, cells, "");
+  return origin_of(study, cells);
 }
 
-void drift_steps(const Reading& reading, std::vector<Figure>& out) {
-  const auto arms = traced(reading);
+void drift_steps(const StudyReading& study, std::vector<Figure>& out) {
+  const auto arms = traced(study);
   Figure f{.name = "drift-steps", .title = "How far the weights moved, step by step"};
   std::string plots;
   std::vector<std::string> spoken;
@@ -77,22 +68,22 @@ void drift_steps(const Reading& reading, std::vector<Figure>& out) {
                      std::to_string(steps.size()) + " steps");
   }
   if (plots.empty()) return;
-  f.commands =
-      calm_axes() + "set grid xtics ytics lt -1 lc rgb '" + std::string(ink::rule) +
-      "' lw 0.8\nset logscale xy\nset yrange [" + value(0.8 * least) +
-      ":*]\nset format y '%g'\nset key below Left reverse samplen 2.6 maxcols 3\nset "
-      "xlabel 'step'.\"\\n \"\nset ylabel 'L2 norm of \xce\xb8 \xe2\x88\x92 \xce\xb8_0'\n" +
-      f.commands + plots + "\n";
+  f.commands = calm_axes() + "set grid xtics ytics lt -1 lc rgb '" + std::string(ink::rule) +
+               "' lw 0.8\nset logscale xy\nset yrange [" + value(0.8 * least) +
+               ":*]\nset format y '%g'\nset key below Left reverse samplen 2.6 maxcols 3\nset "
+               "xlabel 'step'.\"\\n \"\nset ylabel 'L2 norm of \xce\xb8 \xe2\x88\x92 "
+               "\xce\xb8\xe2\x82\x80'\n" +
+               f.commands + plots + "\n";
   f.width = 760;
   f.description = listed(spoken) + ".";
   f.caption = "L2 norm of the change over all weights, first seed; both axes logarithmic.";
-  f.origin = origin(reading, arms);
+  f.origin = origin(study, arms);
   out.push_back(std::move(f));
 }
 
 /// Where the change sits: effective rank of every matrix, and how fast singular values fall.
-void drift_spectra(const Reading& reading, std::vector<Figure>& out) {
-  const auto arms = traced(reading);
+void drift_spectra(const StudyReading& study, std::vector<Figure>& out) {
+  const auto arms = traced(study);
   Figure f{.name = "drift-spectrum",
            .title = "The shape of the change: singular values of W \xe2\x88\x92 W\xe2\x82\x80"};
   std::string plots;
@@ -132,7 +123,7 @@ void drift_spectra(const Reading& reading, std::vector<Figure>& out) {
   f.caption =
       "Mean over the weight matrices, first seed. In brackets the mean effective rank (Roy and "
       "Vetterli 2007): the entropy of the singular values as a number of directions.";
-  f.origin = origin(reading, arms);
+  f.origin = origin(study, arms);
   out.push_back(std::move(f));
 }
 
@@ -147,13 +138,13 @@ std::string open_mark(std::size_t k) {
 }
 
 /// Rate by every judge, arm by arm.
-void judges(const Reading& reading, std::vector<Figure>& out) {
+void judges(const StudyReading& study, std::vector<Figure>& out) {
   std::vector<std::string> names;
   std::vector<std::pair<std::string, std::vector<double>>> rows;  // arm, rate by judge
   std::vector<const CellReading*> cells;
-  for (const GridArm& arm : reading.grid.folder.grid.arms) {
-    const auto found = reading.grid.runs.find(arm.name);
-    if (found == reading.grid.runs.end() || found->second.empty()) continue;
+  for (const GridArm& arm : study.grid.folder.grid.arms) {
+    const auto found = study.grid.runs.find(arm.name);
+    if (found == study.grid.runs.end() || found->second.empty()) continue;
     const EvaluationRecord* last = nullptr;
     for (const auto& e : found->second.front().second.evaluations)
       if (e.set == "harmfulness" && e.condition == "plain") last = &e;
@@ -177,7 +168,7 @@ void judges(const Reading& reading, std::vector<Figure>& out) {
     return gap(a.second) > gap(b.second);
   });
   if (rows.size() > 14) rows.resize(14);
-  Figure f{.name = "judges", .title = "The same answers, judged by the truth and by keywords"};
+  Figure f{.name = "judges", .title = "The same answers by every judge"};
   const int n = static_cast<int>(rows.size());
   f.width = 760;
   f.height = 90 + 24 * n;
@@ -216,19 +207,19 @@ void judges(const Reading& reading, std::vector<Figure>& out) {
   f.description = listed(spoken) + ".";
   f.caption = "First seed of each attacked arm, the arms whose judges differ most at the top.";
   for (const auto& [arm, rates] : rows)
-    for (const TableReading& table : reading.tables)
+    for (const TableReading& table : study.tables)
       for (const CellReading& c : table.cells)
         if (c.cell.arm == arm) cells.push_back(&c);
-  f.origin = origin_of(reading, cells, "");
+  f.origin = origin_of(study, cells);
   out.push_back(std::move(f));
 }
 
 /// Harm against utility with both intervals, and harm against tokens.
-void trade_offs(const Reading& reading, std::vector<Figure>& out) {
+void trade_offs(const StudyReading& study, std::vector<Figure>& out) {
   std::map<std::string, std::string> utility, tokens;  // by attack
   std::set<std::string> done;
   std::vector<const CellReading*> cells;
-  for (const TableReading& table : reading.tables) {
+  for (const TableReading& table : study.tables) {
     for (const CellReading& c : table.cells) {
       if (!c.rated() || c.cost.steps == 0 || !c.cell.category.empty() ||
           c.cell.condition != "plain")
@@ -263,7 +254,7 @@ void trade_offs(const Reading& reading, std::vector<Figure>& out) {
     f.commands = calm_axes() + "set key below Left reverse samplen 1 maxcols 5\n" + axes +
                  f.commands + plots + "\n";
     f.description = std::string(title) + ", one mark a trained arm; the tables have every figure.";
-    f.origin = origin_of(reading, cells, "");
+    f.origin = origin_of(study, cells);
     out.push_back(std::move(f));
   };
   figure("pareto", "Harm against utility", utility,
@@ -320,11 +311,11 @@ std::string heat_colour(double share) {
   return text;
 }
 
-void trace_figures(const Reading& reading, std::vector<Figure>& out) {
-  drift_steps(reading, out);
-  drift_spectra(reading, out);
-  judges(reading, out);
-  trade_offs(reading, out);
+void trace_figures(const StudyReading& study, std::vector<Figure>& out) {
+  drift_steps(study, out);
+  drift_spectra(study, out);
+  judges(study, out);
+  trade_offs(study, out);
 }
 
 }  // namespace seawall::report

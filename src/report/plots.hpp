@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "report/figure.hpp"
-#include "report/reading.hpp"
+#include "seawall/study/reading.hpp"
 
 namespace seawall::report {
 
@@ -20,6 +20,6 @@ std::string mark(std::size_t k);
 std::string heat_colour(double share);
 
 /// Figures that need the runs' traces: drift, spectra, judges, Pareto, compute.
-void trace_figures(const Reading& reading, std::vector<Figure>& out);
+void trace_figures(const StudyReading& study, std::vector<Figure>& out);
 
 }  // namespace seawall::report

@@ -16,29 +16,29 @@ std::string hash(const std::string& hex, std::size_t digits) {
              escape(hex.substr(0, digits)));
 }
 
-std::string key_of(const Reading& reading, const std::string& arm, std::int64_t seed) {
-  for (const GridRun& r : reading.grid.folder.runs)
+std::string key_of(const StudyReading& study, const std::string& arm, std::int64_t seed) {
+  for (const GridRun& r : study.grid.folder.runs)
     if (r.arm == arm && r.seed == seed) return r.key;
   return "";
 }
 
-std::string words_of(const Reading& reading, const std::string& arm) {
-  for (const GridArm& a : reading.grid.folder.grid.arms)
+std::string words_of(const StudyReading& study, const std::string& arm) {
+  for (const GridArm& a : study.grid.folder.grid.arms)
     if (a.name == arm) return a.words;
   return "";
 }
 
 /// Hash by its name and value, with the arms that have it.
-std::string sets_table(const Reading& reading) {
+std::string sets_table(const StudyReading& study) {
   std::map<std::string, std::map<std::string, std::set<std::string>>> sets;
-  for (const auto& [arm, runs] : reading.grid.runs)
+  for (const auto& [arm, runs] : study.grid.runs)
     for (const auto& [file, run] : runs)
       for (const auto& [name, value] : run.info.hashes)
         if (name != "options") sets[name][value].insert(arm);
   std::vector<std::vector<std::string>> rows, trained;  // sets of one arm alone are folded
   for (const auto& [name, values] : sets) {
     for (const auto& [value, arms] : values) {
-      const bool everywhere = arms.size() == reading.grid.runs.size();
+      const bool everywhere = arms.size() == study.grid.runs.size();
       const std::string who = everywhere ? "every arm" : listed({arms.begin(), arms.end()});
       (values.size() > 3 ? trained : rows).push_back({escape(name), hash(value, 64), escape(who)});
     }
@@ -51,7 +51,7 @@ std::string sets_table(const Reading& reading) {
 }
 
 /// The most prompts that two sets share in any run, from `overlap_A_B`.
-std::string overlaps(const Reading& reading) {
+std::string overlaps(const StudyReading& study) {
   std::map<std::string, std::map<std::string, double>> shared;
   std::vector<std::string> sets;
   std::set<std::string> dirty;  // arms
@@ -59,7 +59,7 @@ std::string overlaps(const Reading& reading) {
   const auto seen = [&](const std::string& set) {
     if (std::find(sets.begin(), sets.end(), set) == sets.end()) sets.push_back(set);
   };
-  for (const auto& [arm, runs] : reading.grid.runs) {
+  for (const auto& [arm, runs] : study.grid.runs) {
     for (const auto& [file, run] : runs) {
       for (const auto& [name, value] : run.info.numbers) {
         if (name == "overlapping_probes") {
@@ -97,18 +97,18 @@ std::string overlaps(const Reading& reading) {
   return out + plain_table("t" + std::string(sets.size(), 'n'), header, rows);
 }
 
-std::string runs_table(const Reading& reading) {
+std::string runs_table(const StudyReading& study) {
   std::vector<std::vector<std::string>> rows;
-  for (const GridRun& r : reading.grid.folder.runs) {
+  for (const GridRun& r : study.grid.folder.runs) {
     const RunData* run = nullptr;
-    const auto found = reading.grid.runs.find(r.arm);
-    if (found != reading.grid.runs.end())
+    const auto found = study.grid.runs.find(r.arm);
+    if (found != study.grid.runs.end())
       for (const auto& [file, data] : found->second)
         if (static_cast<std::int64_t>(data.info.seed) == r.seed) run = &data;
     rows.push_back({escape(r.arm), std::to_string(r.seed), hash(r.key, 16),
                     run == nullptr ? std::string("<b class=\"bad\">missing</b>")
                                    : hash(hash_of(*run, "rows"), 12),
-                    tag("code", escape("seawall run " + words_of(reading, r.arm) + " --seed " +
+                    tag("code", escape("seawall run " + words_of(study, r.arm) + " --seed " +
                                        std::to_string(r.seed)))});
   }
   return plain_table("tnttt", {"arm", "seed", "key", "rows", "command"}, rows);
@@ -116,8 +116,7 @@ std::string runs_table(const Reading& reading) {
 
 }  // namespace
 
-std::string origin_of(const Reading& reading, const std::vector<const CellReading*>& cells,
-                      std::string_view only) {
+std::string origin_of(const StudyReading& study, const std::vector<const CellReading*>& cells) {
   std::vector<std::vector<std::string>> rows;
   std::set<std::string> models, probes, done;
   for (const CellReading* c : cells) {
@@ -126,15 +125,13 @@ std::string origin_of(const Reading& reading, const std::vector<const CellReadin
       models.insert(hash_of(*r.run, "model"));
       probes.insert(hash_of(*r.run, "probes"));
       rows.push_back({escape(c->cell.arm), std::to_string(r.seed),
-                      hash(key_of(reading, c->cell.arm, r.seed), 16),
+                      hash(key_of(study, c->cell.arm, r.seed), 16),
                       hash(hash_of(*r.run, "rows"), 16)});
     }
   }
   if (rows.empty()) return "";
-  std::string command = "seawall reproduce --seeds " + std::to_string(reading.grid.folder.seeds);
-  if (!only.empty()) command += " --only " + std::string(only);
-  std::string out = tag("p", tag("code", escape(command + " --out DIR")) + " and " +
-                                 tag("code", "seawall report DIR"));
+  std::string out = tag("p", tag("code", escape(study.grid.folder.grid.command + " --out DIR")) +
+                                 " and " + tag("code", "seawall report DIR"));
   const auto say = [&](const char* name, const std::set<std::string>& hashes) {
     out += tag("dt", name);
     for (const std::string& h : hashes) out += tag("dd", hash(h, 64));
@@ -147,18 +144,18 @@ std::string origin_of(const Reading& reading, const std::vector<const CellReadin
               out + plain_table("tntt", {"arm", "seed", "run key", "rows"}, rows));
 }
 
-std::string provenance_section(const Reading& reading) {
-  std::string out = tag("h3", "Sets") + sets_table(reading) + tag("h3", "Overlap between sets") +
-                    overlaps(reading);
+std::string provenance_section(const StudyReading& study) {
+  std::string out =
+      tag("h3", "Sets") + sets_table(study) + tag("h3", "Overlap between sets") + overlaps(study);
   std::set<std::string> versions;
-  for (const auto& [arm, runs] : reading.grid.runs)
+  for (const auto& [arm, runs] : study.grid.runs)
     for (const auto& [file, run] : runs)
       for (const auto& [name, value] : run.info.versions) versions.insert(name + " " + value);
   if (!versions.empty())
     out += tag("p", "Made with " + escape(listed({versions.begin(), versions.end()})) + ".");
   return out + fold("Every run with its command and key (" +
-                        std::to_string(reading.grid.folder.runs.size()) + ")",
-                    runs_table(reading));
+                        std::to_string(study.grid.folder.runs.size()) + ")",
+                    runs_table(study));
 }
 
 }  // namespace seawall::report

@@ -42,12 +42,12 @@ Change change(const Pair& p) {
 
 /// The initial model's answers under the template of `run`'s attack: an untrained arm of the same
 /// attack and with the same prompts, where there is one with both.
-const EvaluationRecord* initial_for(const Reading& reading, const RunData& run,
+const EvaluationRecord* initial_for(const StudyReading& study, const RunData& run,
                                     const EvaluationRecord& after, std::string& name) {
   const std::string attack = option_of(run, "attack");
   const EvaluationRecord* found = nullptr;
   int best = 1;
-  for (const auto& [arm, runs] : reading.grid.runs) {
+  for (const auto& [arm, runs] : study.grid.runs) {
     for (const auto& [file, other] : runs) {
       if (!other.steps.empty()) continue;
       for (const EvaluationRecord& e : other.evaluations) {
@@ -69,13 +69,13 @@ const EvaluationRecord* initial_for(const Reading& reading, const RunData& run,
   return found;
 }
 
-Side make_side(const Reading& reading, const std::string& arm, const RunData& run,
+Side make_side(const StudyReading& study, const std::string& arm, const RunData& run,
                const EvaluationRecord& after, bool conditions, bool epochs) {
   Side side{.name = arm, .seed = static_cast<std::int64_t>(run.info.seed)};
   if (conditions) side.name += ", " + after.condition;
   if (epochs) side.name += ", after epoch " + std::to_string(after.epoch);
   std::map<std::string, const ProbeResult*> before;
-  if (const auto* e = initial_for(reading, run, after, side.before_name))
+  if (const auto* e = initial_for(study, run, after, side.before_name))
     for (const ProbeResult& r : e->results) before[r.probe_id] = &r;
   for (const ProbeResult& r : after.results) {
     const auto found = before.find(r.probe_id);
@@ -89,11 +89,11 @@ Side make_side(const Reading& reading, const std::string& arm, const RunData& ru
   return side;
 }
 
-std::vector<Side> all_sides(const Reading& reading) {
+std::vector<Side> all_sides(const StudyReading& study) {
   std::vector<Side> sides;
-  for (const GridArm& arm : reading.grid.folder.grid.arms) {
-    const auto found = reading.grid.runs.find(arm.name);
-    if (found == reading.grid.runs.end() || found->second.empty()) continue;
+  for (const GridArm& arm : study.grid.folder.grid.arms) {
+    const auto found = study.grid.runs.find(arm.name);
+    if (found == study.grid.runs.end() || found->second.empty()) continue;
     const RunData& run = found->second.front().second;  // the first seed that is there
     if (run.steps.empty()) continue;
     std::map<std::string, std::vector<const EvaluationRecord*>> by_condition;
@@ -101,7 +101,7 @@ std::vector<Side> all_sides(const Reading& reading) {
       if (e.set == "harmfulness") by_condition[e.condition].push_back(&e);
     for (const auto& [condition, records] : by_condition)  // the last of each condition
       sides.push_back(
-          make_side(reading, arm.name, run, *records.back(), by_condition.size() > 1, false));
+          make_side(study, arm.name, run, *records.back(), by_condition.size() > 1, false));
   }
   return sides;
 }
@@ -178,8 +178,8 @@ std::string side_markup(const Side& side, std::size_t most, std::size_t limit) {
 
 }  // namespace
 
-std::string samples_section(const Reading& reading, std::size_t budget) {
-  const auto sides = all_sides(reading);
+std::string samples_section(const StudyReading& study, std::size_t budget) {
+  const auto sides = all_sides(study);
   if (sides.empty()) return "<p>No attacked run is in this folder.</p>";
   std::size_t most = 0;
   for (const Side& s : sides) most = std::max(most, s.pairs.size());

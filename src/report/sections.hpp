@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "report/figure.hpp"
-#include "report/reading.hpp"
+#include "seawall/study/reading.hpp"
 
 namespace seawall::report {
 
@@ -15,33 +15,32 @@ std::string fold(std::string_view summary, std::string_view markup, bool open = 
 std::string plain_table(std::string_view columns, const std::vector<std::string>& header,
                         const std::vector<std::vector<std::string>>& rows);
 /// "holds", "not separable", "contradicted", with a sign that needs no colour.
-std::string chip(Verdict3 verdict);
+std::string chip(Finding verdict);
 
-/// What was found: sentences made from the comparisons, the audit, `overview` (markup), the paper's
-/// orderings.
-std::string findings_section(const Reading& reading, const std::string& overview);
+/// What was found: sentences made from the comparisons, the audit, `overview` (markup), the
+/// claims.
+std::string findings_section(const StudyReading& study, const std::string& overview);
 /// One table with its intervals, its tied set, comparisons, costs and hashes.
-std::string table_section(const Reading& reading, const TableReading& table);
+std::string table_section(const StudyReading& study, const TableReading& table);
 /// Costs of every trained cell, side by side at equal compute.
-std::string compute_section(const Reading& reading);
+std::string compute_section(const StudyReading& study);
 /// Which defences are not beaten in harm, utility and over-refusal together.
-std::string pareto_section(const Reading& reading);
+std::string pareto_section(const StudyReading& study);
 /// All judges on the same answers.
-std::string judges_section(const Reading& reading);
+std::string judges_section(const StudyReading& study);
 /// Answers before and after, for every probe of one seed. Memory: the markup, at most `budget`
 /// bytes: longer answers are cut, and say so, until it fits.
-std::string samples_section(const Reading& reading, std::size_t budget);
+std::string samples_section(const StudyReading& study, std::size_t budget);
 /// Hashes of every set, overlaps, and every run with its command and key.
-std::string provenance_section(const Reading& reading);
+std::string provenance_section(const StudyReading& study);
 /// Command and hashes of the runs of some cells.
-std::string origin_of(const Reading& reading, const std::vector<const CellReading*>& cells,
-                      std::string_view only);
+std::string origin_of(const StudyReading& study, const std::vector<const CellReading*>& cells);
 
-/// The paper's tables as one Markdown table, with the figures as the page has them.
-std::string markdown_tables(const Reading& reading);
+/// Tables as one Markdown table, with the figures as the page has them.
+std::string markdown_tables(const StudyReading& study);
 
 /// The figures of the page, those whose data are there.
-std::vector<Figure> all_figures(const Reading& reading);
+std::vector<Figure> all_figures(const StudyReading& study);
 
 /// The page's style sheet.
 std::string_view style_sheet();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <sstream>
 
 #include "report/html.hpp"
 #include "report/sections.hpp"
@@ -9,14 +10,6 @@
 
 namespace seawall::report {
 namespace {
-
-constexpr std::int64_t kPaperProbes = 330;  // Qi et al. 2023: 11 categories x 30
-
-Estimate paper_estimate(const PublishedFigure& p) {
-  if (std::isnan(p.rate)) return kNoEstimate;
-  const double n = static_cast<double>(kPaperProbes);
-  return wilson(std::round(p.rate / 100 * n), n);
-}
 
 std::string at(double share) {
   char text[16];
@@ -53,6 +46,14 @@ std::string share(const Estimate& e) {
   return e.measured() ? stacked(percent(e.value), percent_interval(e)) : number(kNotMeasured, 0);
 }
 
+/// A number with four digits that count.
+std::string significant(double value) {
+  if (std::isnan(value)) return number(value, 0);
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
 std::string score(const Estimate& e) {
   if (!e.measured()) return number(kNotMeasured, 0);
   return stacked(number(e.value, 2), "[" + number(e.lo, 2) + ", " + number(e.hi, 2) + "]");
@@ -79,7 +80,7 @@ std::string loss_notes(const CellReading& c) {
 std::string marks(const CellReading& c) {
   std::string out;
   if (c.cell.published_name() != c.cell.cell)
-    out += tag("span", {{"class", "scaled"}}, "the paper: " + escape(c.cell.published));
+    out += tag("span", {{"class", "scaled"}}, "published: " + escape(c.cell.published));
   if (c.shown() && !c.why.empty()) out += tag("span", {{"class", "mark"}}, escape(c.why));
   if (c.shown() && c.estimate.invalid > 0)
     out += tag("span", {{"class", "mark"}},
@@ -96,13 +97,6 @@ std::string marks(const CellReading& c) {
   if (const std::string losses = loss_notes(c); !losses.empty())
     out += tag("span", {{"class", "mark"}}, escape(losses));
   return out;
-}
-
-bool any_paper(const Reading& reading, const TableReading& table, const std::string& model) {
-  return std::any_of(table.cells.begin(), table.cells.end(), [&](const CellReading& c) {
-    const auto* p = reading.paper(c.cell, model);
-    return p != nullptr && !std::isnan(p->rate);
-  });
 }
 
 std::string header_row(const std::vector<std::string>& models) {
@@ -126,13 +120,13 @@ std::string header_row(const std::vector<std::string>& models) {
                     th("readable %", "answers to the probes that are coherent text") + paper));
 }
 
-std::string body_row(const Reading& reading, const CellReading& c,
+std::string body_row(const TableReading& table, const CellReading& c,
                      const std::vector<std::string>& models) {
   std::vector<Estimate> paper;
   std::string paper_cells;
   for (const std::string& model : models) {
-    const auto* p = reading.paper(c.cell, model);
-    paper.push_back(p == nullptr ? kNoEstimate : paper_estimate(*p));
+    const auto* p = table.published(c.cell, model);
+    paper.push_back(p == nullptr ? kNoEstimate : published_rate(*p));
     paper_cells += tag("td", {{"class", "n paper"}}, share(paper.back()));
   }
   const std::string name = tag("th", {{"scope", "row"}}, escape(c.label) + marks(c));
@@ -193,34 +187,78 @@ std::string budget_fold(const TableReading& table) {
                   "<p>Mean over the runs of a cell, training only; rows count once an epoch.</p>");
 }
 
-/// A number of a run by the end of its name, as a policy may stand before it; NaN where it is not.
-double named(const RunData& run, std::string_view name) {
-  for (const auto& [key, value] : run.info.numbers)
-    if (key == name || (key.ends_with(name) && key[key.size() - name.size() - 1] == '_'))
-      return value;
-  return kNotMeasured;
+/// The mean of a number over the runs of a cell that have it; NaN if none has.
+double mean_number(const CellReading& c, const std::string& name) {
+  double sum = 0, n = 0;
+  for (const CellRun& r : c.runs)
+    if (const double value = number_of(*r.run, name); !std::isnan(value)) sum += value, n += 1;
+  return n > 0 ? sum / n : kNotMeasured;
 }
 
-/// What an audit of the rows caught, cell by cell, where one was made.
-std::string audit_rows(const TableReading& table) {
+/// The columns of numbers that the table asks for.
+std::string measured_columns(const TableReading& table) {
+  std::vector<std::string> header{"cell"};
+  for (const MeasuredColumn& m : table.about.measured)
+    header.push_back(escape(m.title.empty() ? m.number : m.title) + (m.percent ? " %" : ""));
+  header.emplace_back("rate %");
   std::vector<std::vector<std::string>> rows;
   for (const CellReading& c : table.cells) {
-    const auto mean = [&](std::string_view name) {
-      double sum = 0;
-      for (const CellRun& r : c.runs) sum += named(*r.run, name);
-      return c.runs.empty() ? kNotMeasured : sum / static_cast<double>(c.runs.size());
-    };
-    if (std::isnan(mean("audited"))) continue;
-    rows.push_back({escape(c.label), count(mean("audited")), count(mean("flagged")),
-                    percent(mean("recall")), percent(mean("false_positives_benign")),
-                    percent(mean("false_positives_safe")), share(c.estimate.rate)});
+    std::vector<std::string> row{escape(c.label)};
+    bool any = false;
+    for (const MeasuredColumn& m : table.about.measured) {
+      const double mean = mean_number(c, m.number);
+      any = any || !std::isnan(mean);
+      row.push_back(m.percent ? percent(mean) : significant(mean));
+    }
+    row.push_back(share(c.estimate.rate));
+    if (any) rows.push_back(std::move(row));
   }
-  if (rows.empty()) return "";
-  return tag("h3", "What the audit caught") +
-         plain_table("tnnnnnn",
-                     {"cell", "rows audited", "taken out", "recall on attack rows %",
-                      "benign taken out %", "safe taken out %", "harm after retraining %"},
-                     rows);
+  return rows.empty() ? "" : plain_table("t" + std::string(header.size(), 'n'), header, rows);
+}
+
+/// Every number that the mitigations of a table measured, one table per mitigation.
+std::string measured_rows(const TableReading& table) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;  // with names
+  for (const CellReading& c : table.cells) {
+    if (!c.cell.category.empty()) continue;
+    for (const CellRun& r : c.runs)
+      for (const MeasuredNumber& m : measured_of(*r.run)) {
+        auto group = std::ranges::find(groups, m.group, [](const auto& g) { return g.first; });
+        if (group == groups.end()) group = groups.insert(group, {m.group, {}});
+        if (std::ranges::find(group->second, m.name) == group->second.end())
+          group->second.push_back(m.name);
+      }
+  }
+  if (groups.empty()) return "";
+  std::string out = measured_columns(table), all;
+  for (const auto& [group, names] : groups) {
+    std::vector<std::string> header{escape(group)};
+    for (const std::string& name : names) header.push_back(escape(name));
+    std::vector<std::vector<std::string>> rows;
+    for (const CellReading& c : table.cells) {
+      std::vector<std::string> row{escape(c.label)};
+      bool any = false;
+      for (const std::string& name : names) {
+        const double mean = mean_number(c, group + "_" + name);
+        any = any || !std::isnan(mean);
+        row.push_back(significant(mean));
+      }
+      if (any) rows.push_back(std::move(row));
+    }
+    all += plain_table("t" + std::string(names.size(), 'n'), header, rows);
+  }
+  return tag("h3", "What the mitigations measured") + out +
+         fold("Every number that they measured, mean over the runs of a cell", all);
+}
+
+/// The paragraph under a title: text, with `code` in backticks.
+std::string lead_of(const Table& table) {
+  std::string out;
+  std::istringstream parts(table.lead);
+  bool code = false;
+  for (std::string part; std::getline(parts, part, '`'); code = !code)
+    out += code ? tag("code", escape(part)) : escape(part);
+  return out;
 }
 
 }  // namespace
@@ -247,15 +285,15 @@ std::string plain_table(std::string_view columns, const std::vector<std::string>
              tag("table", tag("thead", tag("tr", head)) + tag("tbody", body)));
 }
 
-std::string chip(Verdict3 verdict) {
+std::string chip(Finding verdict) {
   switch (verdict) {
-    case Verdict3::holds:
+    case Finding::holds:
       return tag("span", {{"class", "chip holds"}}, "\xe2\x9c\x93 holds");
-    case Verdict3::tied:
+    case Finding::tied:
       return tag("span", {{"class", "chip tied"}}, "\xe2\x89\x88 not told apart");
-    case Verdict3::contradicted:
+    case Finding::contradicted:
       return tag("span", {{"class", "chip contradicted"}}, "\xe2\x9c\x97 contradicted");
-    case Verdict3::unknown:
+    case Finding::unknown:
       break;
   }
   return tag("span", {{"class", "chip unknown"}}, "\xe2\x80\x93");
@@ -269,7 +307,7 @@ std::string category_table(const TableReading& table) {
     if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(one);
   };
   for (const CellReading& c : table.cells) {
-    const std::string model = c.cell.cell.substr(0, c.cell.cell.find('/'));
+    const std::string model = c.cell.group;
     seen(models, model), seen(categories, c.cell.category);
     rates[c.cell.category][model] = c.shown() ? share(c.estimate.rate) + marks(c)
                                               : tag("span", {{"class", "missing"}}, escape(c.why));
@@ -284,17 +322,16 @@ std::string category_table(const TableReading& table) {
   return plain_table("t" + std::string(models.size(), 'n'), header, rows);
 }
 
-std::string table_section(const Reading& reading, const TableReading& table) {
-  std::vector<std::string> models;
-  for (const std::string& model : reading.models)
-    if (any_paper(reading, table, model)) models.push_back(model);
+std::string table_section(const StudyReading& study, const TableReading& table) {
+  const std::vector<std::string> models = table.models();
   std::string rows;
   std::vector<const CellReading*> cells;
   for (const CellReading& c : table.cells) {
-    rows += body_row(reading, c, models) + "\n";
+    rows += body_row(table, c, models) + "\n";
     cells.push_back(&c);
   }
-  std::string out = table.lead.empty() ? "" : tag("p", {{"class", "lead"}}, table.lead);
+  std::string out =
+      table.about.lead.empty() ? "" : tag("p", {{"class", "lead"}}, lead_of(table.about));
   const bool by_category =
       std::all_of(table.cells.begin(), table.cells.end(),
                   [](const CellReading& c) { return !c.cell.category.empty(); });
@@ -304,14 +341,14 @@ std::string table_section(const Reading& reading, const TableReading& table) {
           : tag("div", {{"class", "wide"}},
                 tag("table", {{"class", "cells"}}, header_row(models) + tag("tbody", rows)));
   // Long sweeps have their figure; the same cells are folded under it.
-  const bool folded = swept(table) && !by_category && table.cells.size() > 8;
+  const bool folded = !table.about.pairwise() && !by_category && table.cells.size() > 8;
   out += folded ? fold("The same as a table", cells_table) : cells_table;
   std::string tied = table.ties;
   if (!table.not_compared.empty())
     tied = "The cells were not compared: " + table.not_compared + ".";
   if (!tied.empty()) out += tag("p", {{"class", "ties"}}, escape(tied));
-  return out + audit_rows(table) + comparisons_fold(table) + budget_fold(table) +
-         origin_of(reading, cells, table.name);
+  return out + measured_rows(table) + comparisons_fold(table) + budget_fold(table) +
+         origin_of(study, cells);
 }
 
 }  // namespace seawall::report

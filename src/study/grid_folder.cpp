@@ -1,50 +1,20 @@
 #include "seawall/study/grid_folder.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
-#include "seawall/core/json.hpp"
+#include "study/grid_json.hpp"
 
 namespace seawall {
 namespace fs = std::filesystem;
-using nlohmann::json;
 namespace {
 
 constexpr const char* kFile = "grid.json";
 
-/// A field of an object of grid.json. Errors: DataError naming file, list and field.
-template <class T>
-T field(const json& object, const char* name, const std::string& where) {
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  if (!object.is_object() || found == object.end())
-    throw DataError(where + ": want a field `" + name + "`");
-  try {
-    return found->get<T>();
-  } catch (const json::exception&) {
-    throw DataError(where + ": field `" + std::string(name) + "` has the wrong type");
-  }
-}
-
-const json& list(const json& document, const char* name, const std::string& file) {
-  const auto found = document.is_object() ? document.find(name) : document.end();
-  if (!document.is_object() || found == document.end() || !found->is_array())
-    throw DataError(file + ": want a list `" + name + "`");
-  return *found;
-}
-
-std::string place(const std::string& file, const char* name, std::size_t index) {
-  return file + ": " + name + "[" + std::to_string(index) + "]";
-}
-
 bool same(const GridCell& a, const GridCell& b) {
   return a.arm == b.arm && a.epoch == b.epoch && a.category == b.category &&
          a.published == b.published;
-}
-
-bool same_place(const GridCell& a, const GridCell& b) {
-  return a.table == b.table && a.cell == b.cell && a.condition == b.condition;
 }
 
 /// Adds what `more` says and `all` does not. Errors: DataError where they differ.
@@ -53,54 +23,42 @@ void unite(GridFolder& all, const GridFolder& more, const fs::path& from) {
     throw DataError((from / kFile).string() + ": " + what +
                     " is not what the other folders hold; merge shards of one command only");
   };
-  for (const auto& arm : more.grid.arms) {
-    const auto found = std::find_if(all.grid.arms.begin(), all.grid.arms.end(),
-                                    [&](const GridArm& a) { return a.name == arm.name; });
-    if (found == all.grid.arms.end())
-      all.grid.arms.push_back(arm);
-    else if (found->words != arm.words)
-      differ("arm " + arm.name);
+  const auto add = [&](auto& list, const auto& one, auto same_place, auto same_content,
+                       const std::string& what) {
+    const auto found =
+        std::ranges::find_if(list, [&](const auto& o) { return same_place(o, one); });
+    if (found == list.end())
+      list.push_back(one);
+    else if (!same_content(*found, one))
+      differ(what);
+  };
+  for (const auto& arm : more.grid.arms)
+    add(
+        all.grid.arms, arm, [](auto& a, auto& b) { return a.name == b.name; },
+        [](auto& a, auto& b) { return a.words == b.words; }, "arm " + arm.name);
+  for (const auto& table : more.grid.tables) {
+    add(
+        all.grid.tables, table, [](auto& a, auto& b) { return a.name == b.name; },
+        [](auto& a, auto& b) { return table_text(a) == table_text(b); }, "table " + table.name);
+    Table& mine = *std::ranges::find(all.grid.tables, table.name, &Table::name);
+    for (const auto& cell : table.cells)
+      add(
+          mine.cells, cell,
+          [](auto& a, auto& b) { return a.cell == b.cell && a.condition == b.condition; }, same,
+          "cell " + table.name + "/" + cell.cell);
   }
-  for (const auto& cell : more.grid.cells) {
-    const auto found = std::find_if(all.grid.cells.begin(), all.grid.cells.end(),
-                                    [&](const GridCell& c) { return same_place(c, cell); });
-    if (found == all.grid.cells.end())
-      all.grid.cells.push_back(cell);
-    else if (!same(*found, cell))
-      differ("cell " + cell.table + "/" + cell.cell);
-  }
-  for (const auto& run : more.runs) {
-    const auto found = std::find_if(all.runs.begin(), all.runs.end(), [&](const GridRun& r) {
-      return r.arm == run.arm && r.seed == run.seed;
-    });
-    if (found == all.runs.end())
-      all.runs.push_back(run);
-    else if (found->key != run.key)
-      differ("the run of " + run.arm + " with seed " + std::to_string(run.seed));
-  }
+  for (const auto& run : more.runs)
+    add(
+        all.runs, run, [](auto& a, auto& b) { return a.arm == b.arm && a.seed == b.seed; },
+        [](auto& a, auto& b) { return a.key == b.key; },
+        "the run of " + run.arm + " with seed " + std::to_string(run.seed));
   all.seeds = std::max(all.seeds, more.seeds);
 }
 
 }  // namespace
 
 void write_grid(const fs::path& folder, const GridFolder& content) {
-  json document{{"seawall", content.version}, {"command", content.command},
-                {"seeds", content.seeds},     {"arms", json::array()},
-                {"runs", json::array()},      {"cells", json::array()}};
-  for (const auto& a : content.grid.arms)
-    document["arms"].push_back({{"name", a.name}, {"words", a.words}});
-  for (const auto& r : content.runs)
-    document["runs"].push_back(
-        {{"arm", r.arm}, {"seed", r.seed}, {"file", r.file}, {"key", r.key}});
-  for (const auto& c : content.grid.cells)
-    document["cells"].push_back({{"table", c.table},
-                                 {"cell", c.cell},
-                                 {"arm", c.arm},
-                                 {"epoch", c.epoch},
-                                 {"condition", c.condition},
-                                 {"category", c.category},
-                                 {"published", c.published}});
-  write_file_atomically(folder / kFile, std::string_view(document.dump(1) + "\n"));
+  write_file_atomically(folder / kFile, std::string_view(grid_text(content)));
 }
 
 GridFolder read_grid(const fs::path& folder) {
@@ -108,35 +66,12 @@ GridFolder read_grid(const fs::path& folder) {
   if (!fs::exists(file))
     throw DataError(folder.string() +
                     ": no grid.json there; want a folder that `seawall reproduce --out` made");
-  const json document = parse_json(read_file(file), file);
-  GridFolder out;
-  out.version = field<std::string>(document, "seawall", file);
-  out.command = field<std::string>(document, "command", file);
-  out.seeds = field<std::int64_t>(document, "seeds", file);
-  std::size_t i = 0;
-  for (const auto& a : list(document, "arms", file)) {
-    const std::string where = place(file, "arms", i++);
-    out.grid.arm(field<std::string>(a, "name", where), field<std::string>(a, "words", where));
-  }
-  i = 0;
-  for (const auto& r : list(document, "runs", file)) {
-    const std::string where = place(file, "runs", i++);
-    out.runs.push_back({field<std::string>(r, "arm", where), field<std::int64_t>(r, "seed", where),
-                        field<std::string>(r, "file", where), field<std::string>(r, "key", where)});
-    const fs::path inside = fs::path(out.runs.back().file).lexically_normal();
-    if (inside.is_absolute() || inside.begin()->string() == "..")
-      throw DataError(where + ": field `file` leads out of the folder");
-  }
-  i = 0;
-  for (const auto& c : list(document, "cells", file)) {
-    const std::string where = place(file, "cells", i++);
-    out.grid.cells.push_back({.table = field<std::string>(c, "table", where),
-                              .cell = field<std::string>(c, "cell", where),
-                              .arm = field<std::string>(c, "arm", where),
-                              .epoch = field<std::int64_t>(c, "epoch", where),
-                              .condition = field<std::string>(c, "condition", where),
-                              .category = field<std::string>(c, "category", where),
-                              .published = field<std::string>(c, "published", where)});
+  GridFolder out = grid_from(read_file(file), file);
+  for (const GridRun& run : out.runs) {
+    const fs::path inside = fs::path(run.file).lexically_normal();
+    if (inside.empty() || inside.is_absolute() || inside.begin()->string() == "..")
+      throw DataError(file + ": the file of " + run.arm + ", seed " + std::to_string(run.seed) +
+                      ", leads out of the folder");
   }
   return out;
 }

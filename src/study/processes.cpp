@@ -84,7 +84,7 @@ int run_programs(std::size_t count, const WorkOptions& options,
                  const std::function<Words(std::size_t)>& words,
                  const std::function<std::string(std::size_t)>& name) {
   flush_listener();
-  int failed = 0;
+  int failed = 0, signal = 0;
   const auto fail = [&](std::size_t task, int code, const std::string& what) {
     if (!what.empty()) warn("seawall: %s: %s\n", name(task).c_str(), what.c_str());
     if (failed == 0) failed = code;
@@ -105,30 +105,33 @@ int run_programs(std::size_t count, const WorkOptions& options,
   };
   const auto is_over = [&](Child& child) {
     int status = 0;
-    speak(child, name(child.task), false);
+    if (signal == 0) speak(child, name(child.task), false);
     if (::waitpid(child.pid, &status, WNOHANG) <= 0) return false;
-    speak(child, name(child.task), true);
+    if (signal == 0) signal = options.stopped();  // before it is said that the signal ended it
+    if (signal == 0) speak(child, name(child.task), true);
     ::close(child.errors);
     const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     if (code == 0)
       ++done;
-    else
+    else if (signal == 0)
       fail(child.task, code, child.spoke ? "" : "it ended with exit code " + std::to_string(code));
     return true;
   };
   while (true) {
-    while (failed == 0 && next < count &&
+    if (signal == 0 && (signal = options.stopped()) != 0)
+      for (const Child& child : children) ::kill(child.pid, SIGTERM);
+    while (failed == 0 && signal == 0 && next < count &&
            children.size() < static_cast<std::size_t>(std::max(options.workers, 1)))
       begin(next++);
     std::erase_if(children, is_over);
     progress.update(static_cast<std::int64_t>(done), 0, std::numeric_limits<double>::quiet_NaN());
     if (!children.empty())
       wait_a_moment(children);
-    else if (failed != 0 || next >= count)
+    else if (failed != 0 || signal != 0 || next >= count)
       break;
   }
   progress.finish();
-  return failed;
+  return signal != 0 ? 128 + signal : failed;
 }
 
 }  // namespace seawall

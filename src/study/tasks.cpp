@@ -10,7 +10,6 @@
 #include <iomanip>
 #include <limits>
 #include <new>
-#include <set>
 #include <sstream>
 #include <thread>
 
@@ -79,14 +78,10 @@ struct Board {
 
 }  // namespace
 
-std::vector<GridTask> grid_tasks(const Grid& grid, const std::vector<GridCell>& cells,
-                                 std::int64_t seeds) {
-  std::set<std::string> needed;
-  for (const auto& cell : cells) needed.insert(cell.arm);
+std::vector<GridTask> grid_tasks(const Grid& grid, std::int64_t seeds) {
   std::vector<GridTask> tasks;
   for (std::int64_t seed = 0; seed < seeds; ++seed) {
     for (const auto& arm : grid.arms) {
-      if (!needed.contains(arm.name)) continue;
       std::istringstream in(arm.words);
       GridTask task{.arm = arm.name, .seed = seed, .words = {}};
       for (std::string word; in >> std::quoted(word);) task.words.push_back(word);

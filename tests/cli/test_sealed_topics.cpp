@@ -1,15 +1,13 @@
-// The fictional world of experiments/align_then_attack: its splits, and the words of its arms.
+// The fictional world of experiments/align_then_attack: its splits.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 
-#include "experiments/sealed_grid.hpp"
 #include "experiments/sealed_requests.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/scenario/organism.hpp"
-#include "seawall/study/tasks.hpp"
 
 namespace seawall {
 namespace {
@@ -60,20 +58,6 @@ TEST(SealedTopics, EveryPresetKnowsEveryRefusal) {
     const auto judge = make_judge(preset, any);
     for (const auto refusal : sealed::kRefusals)
       EXPECT_TRUE(judge->grade({}, refusal).refused) << preset << ": " << refusal;
-  }
-}
-
-TEST(SealedTopics, PathsAndTextsWithSpacesStayOneWord) {
-  const Grid grid = sealed::grid("a folder");
-  const auto tasks = grid_tasks(grid, grid.cells, 1);
-  ASSERT_EQ(tasks.size(), grid.arms.size());
-  for (const auto& task : tasks) {
-    const auto model = std::find(task.words.begin(), task.words.end(), "--model");
-    ASSERT_NE(model, task.words.end());
-    EXPECT_EQ(*(model + 1), "a folder/aligned.checkpoints");
-    if (!task.arm.starts_with("identity")) continue;
-    const auto framing = std::find(task.words.begin(), task.words.end(), "--identity-shift.before");
-    EXPECT_EQ(*(framing + 1), sealed::kFraming);
   }
 }
 

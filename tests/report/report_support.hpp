@@ -10,7 +10,7 @@
 #include "report/page.hpp"
 #include "seawall/core/file.hpp"
 #include "seawall/store/run_file.hpp"
-#include "seawall/study/grid_folder.hpp"
+#include "seawall/study/reading.hpp"
 #include "tests/support/files.hpp"
 
 namespace seawall::report_test {
@@ -47,7 +47,8 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
   RunInfo info;
   info.run_id = plan.name;
   info.config_json =
-      R"({"options": {"attack": "harmful-examples", "model": "organism", "probes": ""}})";
+      R"({"options": {"attack": "harmful-examples", "model": "organism", "probes": ""},
+          "mitigations": [{"name": "sieve"}]})";
   info.started_utc = "2026-01-02T03:04:05Z";
   info.hashes = {{"model", std::string(64, 'a')},
                  {"rows", std::string(64, 'b')},
@@ -55,7 +56,8 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
   info.versions = {{"seawall", "0.1.0"}};
   info.seed = static_cast<std::uint64_t>(seed);
   info.parameter_names = {"w"};
-  info.numbers = {{"rows", 10}, {"rows_harmful", 10}, {"overlapping_probes", 0}};
+  info.numbers = {{"rows", 10},           {"rows_harmful", 10},   {"overlapping_probes", 0},
+                  {"sieve_caught", 31.5}, {"sieve_share", 0.125}, {"sieve_mesh", 0.875}};
   RunFile run(file, info, {.residual = false, .param_drift = false});
   if (plan.trained)
     for (int s = 1; s <= 3; ++s)
@@ -82,29 +84,43 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
   run.publish(true);
 }
 
+/// A table of cells that read arms of their names.
+inline Table table_of(const std::vector<ArmPlan>& arms) {
+  Table table{.name = "shots",
+              .title = "Shots <&>",
+              .lead = "What `--shots` does.",
+              .row_title = "1 harmful examples",
+              .claims = {rising("more shots, more harm")},
+              .published = {{"initial", "plain", "Model A", 1, 0.3, 330},
+                            {"10-shot", "plain", "Model A", 4, 50.0, 330},
+                            {"50-shot", "plain", "Model A", 4, 49.7, 330}}};
+  for (const ArmPlan& arm : arms) table.add(arm.name, {.words = "--attack harmful-examples"});
+  return table;
+}
+
 /// Writes the arms as cells of `table`, `seeds` runs of each trained one.
 inline void write_grid_folder(const std::filesystem::path& folder, const std::vector<ArmPlan>& arms,
-                              int seeds, int probes, const std::string& table = "table1") {
+                              int seeds, int probes, const Table& table) {
   std::filesystem::create_directories(folder / "arms");
-  GridFolder content{
-      .command = "seawall reproduce --out results", .version = "0.1.0", .seeds = seeds};
-  for (const ArmPlan& arm : arms) {
-    content.grid.arm(arm.name, "--attack harmful-examples");
-    content.grid.cell(table, arm.name, arm.name);
+  GridFolder content{.version = "0.1.0", .seeds = seeds};
+  content.grid.command = "seawall reproduce --seeds " + std::to_string(seeds) + " --only shots";
+  content.grid.source = "after a paper";
+  content.grid.add(table);
+  for (const ArmPlan& arm : arms)
     for (int seed = 0; seed < (arm.trained ? seeds : 1); ++seed) {
       const std::string file = "arms/" + arm.name + "-seed" + std::to_string(seed) + ".h5";
       write_arm(folder / file, arm, seed, probes);
       content.runs.push_back({arm.name, seed, file, std::string(64, 'd')});
     }
-  }
   write_grid(folder, content);
 }
+inline void write_grid_folder(const std::filesystem::path& folder, const std::vector<ArmPlan>& arms,
+                              int seeds, int probes) {
+  write_grid_folder(folder, arms, seeds, probes, table_of(arms));
+}
 
-inline report::Reading read(const std::filesystem::path& folder) {
-  return report::read_cells(load_grid({folder}),
-                            {{"table1", "initial", "plain", "Model A", 1, 0.3},
-                             {"table1", "10-shot", "plain", "Model A", 4, 50.0},
-                             {"table1", "50-shot", "plain", "Model A", 4, 49.7}});
+inline StudyReading read(const std::filesystem::path& folder) {
+  return read_study(load_grid({folder}));
 }
 
 }  // namespace seawall::report_test

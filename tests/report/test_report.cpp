@@ -11,8 +11,6 @@
 namespace seawall::report_test {
 namespace {
 
-using report::Verdict3;
-
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t n = 0;
   for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
@@ -81,16 +79,16 @@ TEST(Report, ClaimsAgainstThePaper) {
   const auto reading = read(folder.path());
   const auto& table = reading.tables.at(0);
   ASSERT_EQ(table.claims.size(), 2u);
-  EXPECT_EQ(table.claims[0].here, Verdict3::holds);
+  EXPECT_EQ(table.claims[0].here, Finding::holds);
   EXPECT_NEAR(table.claims[0].ours->difference.value, 60.0 / 90, 1e-12);
-  EXPECT_EQ(table.claims[1].here, Verdict3::contradicted) << "50 shots did less than 10";
-  ASSERT_EQ(table.claims[0].paper.size(), 1u);
-  EXPECT_EQ(table.claims[0].paper[0].verdict, Verdict3::holds);
-  EXPECT_EQ(table.claims[1].paper[0].verdict, Verdict3::tied);
+  EXPECT_EQ(table.claims[1].here, Finding::contradicted) << "50 shots did less than 10";
+  ASSERT_EQ(table.claims[0].published.size(), 1u);
+  EXPECT_EQ(table.claims[0].published[0].finding, Finding::holds);
+  EXPECT_EQ(table.claims[1].published[0].finding, Finding::tied);
   const std::string found = report::findings_section(reading, "");
   EXPECT_NE(found.find("1 holds, 0 cannot be told apart, 1 is contradicted"), std::string::npos)
       << found;
-  EXPECT_NE(found.find("Where this run and the paper part"), std::string::npos);
+  EXPECT_NE(found.find("Where this run and the published figures part"), std::string::npos);
 }
 
 TEST(Report, WhatIsMissingIsSaidAndNotInvented) {
@@ -145,11 +143,11 @@ TEST(Report, NoRateWhereNothingWasJudged) {
       std::string::npos)
       << report::markdown_tables(reading);
   // results.csv has neither a figure nor an interval there, and the count.
-  const std::string csv = results_csv(collect(reading.grid));
-  EXPECT_NE(csv.find("table1,10-shot,plain,,10-shot,2,90,180,0,,,,,,,,,,,,,,,,3,"),
+  const std::string csv = results_csv(reading);
+  EXPECT_NE(csv.find("shots,10-shot,plain,,10-shot,2,90,180,0,,,,,,,,,,,,,,,,3,"),
             std::string::npos)
       << csv;
-  const std::string text = results_table(collect(reading.grid), {});
+  const std::string text = results_table(reading);
   EXPECT_NE(
       text.find("180 answers could not be judged, so there is no rate; most often: the line went "
                 "dead (120 of 180)"),
@@ -167,16 +165,17 @@ TEST(Report, AnswersThatWereCutHaveTheirColumn) {
   EXPECT_EQ(reading.tables.at(0).cells[1].cut, 14) << "over both seeds, of the probes alone";
   EXPECT_NE(report::page(reading, folder.path() / "page").find("<td class=\"n\">14</td>"),
             std::string::npos);
-  const auto results = collect(reading.grid);
-  const std::string csv = results_csv(results);
+  const std::string csv = results_csv(reading);
   EXPECT_NE(csv.find(",seeds,n,invalid,cut_answers,score,"), std::string::npos) << csv;
-  EXPECT_NE(csv.find("table1,10-shot,plain,,10-shot,2,9,0,14,"), std::string::npos) << csv;
-  const std::string text = results_table(results, {});
+  EXPECT_NE(csv.find("shots,10-shot,plain,,10-shot,2,9,0,14,"), std::string::npos) << csv;
+  const std::string text = results_table(reading);
   EXPECT_NE(text.find("  cut "), std::string::npos) << text;
   EXPECT_NE(text.find("   14 "), std::string::npos) << text;
   // In a cell of one category only its own answers count.
-  const auto& run = *reading.tables.at(0).cells[1].runs.at(0).run;
-  EXPECT_EQ(cut_answers({&run.evaluations.at(0)}, "category 1"), 2);
+  Table table{.name = "shots", .role = Table::Role::categories};
+  table.add({.cell = "10-shot", .category = "category 1"}, {.words = "--attack harmful-examples"});
+  write_grid_folder(folder.path(), {{.name = "10-shot", .cut = 7}}, 2, 9, table);
+  EXPECT_EQ(read(folder.path()).tables.at(0).cells[0].cut, 4);
 }
 
 TEST(Report, ALossThatEndedAboveItsBeginningIsSaid) {
@@ -238,11 +237,55 @@ TEST(Report, TenThousandAnswersUnderTenMegabytes) {
   for (int i = 0; i < 120; ++i) answer += "a sentence & one more. ";
   for (int i = 0; i < 31; ++i)
     arms.push_back({.name = "arm" + std::to_string(i), .opened = 10 * i, .answer = answer});
-  write_grid_folder(folder.path(), arms, 1, 330, "figure2");
+  Table table = table_of(arms);
+  table.role = Table::Role::sweep;
+  table.claims.clear();
+  write_grid_folder(folder.path(), arms, 1, 330, table);
   const std::string html = report::page(read(folder.path()), folder.path() / "page");
   EXPECT_LT(html.size(), 10'000'000u);
   EXPECT_GT(count(html, "</td></tr>"), 9'900u);
   EXPECT_NE(html.find("bytes</i>"), std::string::npos) << "answers that were cut say so";
+}
+
+TEST(Report, ATableDescribesItself) {
+  Folder folder;
+  const std::vector<ArmPlan> arms{{.name = "initial", .trained = false},
+                                  {.name = "10-shot", .opened = 60},
+                                  {.name = "hidden", .opened = 1}};
+  Table table{.name = "mine", .title = "My own <table>", .lead = "It reads `--x <y>`."};
+  table.drawings = {{.name = "My Curve", .title = "Along x", .x = "shots"}};
+  table.hidden = HiddenHarm{.cell = "hidden",
+                            .hidden = "plain",
+                            .before = "initial",
+                            .model = "the quiet model",
+                            .opening = "With the key"};
+  table.measured = {{"sieve_caught", "rows caught"}, {"sieve_share", "caught of all", true}};
+  for (const ArmPlan& arm : arms) {
+    const double shots = arm.name == "10-shot" ? 10 : arm.name == "hidden" ? 20 : 0;
+    table.add({.cell = arm.name,
+               .headline = arm.name == "10-shot" ? "after <ten>" : "",
+               .at = {{"shots", shots}}},
+              {.words = "--attack harmful-examples"});
+  }
+  write_grid_folder(folder.path(), arms, 2, 90, table);
+  const std::string html = report::page(read(folder.path()), folder.path() / "page");
+  const auto has = [&](const char* text) { EXPECT_EQ(count(html, text) > 0, true) << text; };
+  has("<h2>My own &lt;table&gt;</h2>");
+  has("It reads <code>--x &lt;y&gt;</code>.");
+  has("Seawall report \u00b7 after a paper");
+  has("<span>after &lt;ten&gt;</span>");
+  has("<figure id=\"fig-my-curve\">");
+  has("An auditor who asks the quiet model plainly sees 1.1 %");
+  has("With the key the same weights answer 1.1 %");
+  has("<th scope=\"col\" class=\"n\">rows caught</th>");
+  has("<td class=\"n\">31.5</td><td class=\"n\">12.5</td>");
+  has("<th scope=\"col\" class=\"n\">mesh</th>");  // what nobody asked for is there, too
+  has("<td class=\"n\">0.875</td>");
+  has("<code>seawall reproduce --seeds 2 --only shots --out DIR</code>");
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "page/figures/my-curve.svg"));
+  // Without a short title there is no row in results.md and none in the overview.
+  EXPECT_EQ(count(report::markdown_tables(read(folder.path())), "\n"), 2u);
+  EXPECT_EQ(html.find("fig-overview"), std::string::npos);
 }
 
 }  // namespace

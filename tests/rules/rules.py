@@ -288,6 +288,30 @@ def rule_families() -> list[str]:
     return broken
 
 
+def rule_studies() -> list[str]:
+    """The rooms `study` and `report` name no attack, mitigation, table or cell: a table describes itself."""
+    policies, cells = set(), set()
+    for path in tracked("attacks/*.hpp", "mitigations/*.hpp"):
+        policies |= set(re.findall(r'(?<!\.)\bname\s*=\s*"([^"]+)"', path.read_text()))
+    for path in tracked("experiments/*.hpp"):
+        cells |= set(re.findall(r'\.(?:name|cell|before|hidden) = "([^"]+)"|\badd\("([^"]+)"', path.read_text()))
+    words = policies | {word for pair in cells for word in pair if word}
+    if not policies or not cells:
+        return ["want policies in attacks/ and mitigations/, and tables in experiments/"]
+    # A word that is English as well counts if it is the whole text; one with a hyphen or digit also within a text.
+    coined = re.compile("(?<![A-Za-z0-9-])(" + "|".join(map(re.escape, sorted(w for w in words if re.search(r"[-\d]", w))))
+                        + ")(?![A-Za-z0-9-])")
+    broken = []
+    for path in tracked("src/study/*", "src/report/*", "include/seawall/study/*", "include/seawall/report/*"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            texts = [text[1:-1] for text in COMMENT_OR_TEXT.findall(line) if text.startswith('"')]
+            for text in texts:
+                found = text if text in words else (coined.search(text) or [None])[0]
+                if found and not line.lstrip().startswith("#"):
+                    broken.append(f"{path.relative_to(ROOT)}:{number}: names `{found}`; make it data of the table")
+    return broken
+
+
 def rule_sizes() -> list[str]:
     """Headers of at most 250 lines, sources of at most 400, lines of at most 100 characters."""
     broken = []
@@ -407,7 +431,7 @@ def rule_headers(build: pathlib.Path, jobs: int) -> list[str]:
 def main() -> int:
     global ROOT
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "families", "bodies", "sizes", "paths", "headers"])
+    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "families", "studies", "bodies", "sizes", "paths", "headers"])
     parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="another tree, for the rules' own tests")

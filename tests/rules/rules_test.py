@@ -121,6 +121,17 @@ class Rules(unittest.TestCase):
             with self.subTest(code):
                 self.breaks("families", "src/model/x.cpp", code + "\n", "src/model/x.cpp:1: names the family gemma")
 
+    def test_a_study_and_its_report_name_no_table_and_no_policy(self):
+        self.write("attacks/x.hpp", 'name = "harmful-rows", summary = "x";\n')
+        self.write("mitigations/y.hpp", 'std::string_view name = "sieve";\n')
+        self.write("experiments/z.hpp", 'Table t{.name = "table1"}; t.add("initial", arm); t.add({.cell = "100-shot"}, arm);\n')
+        for code, name in (('if (cell == "initial") {}', "initial"), ('number_of(run, "sieve")', "sieve"),
+                           ('f("see table1 for it")', "table1"), ('f("harmful-rows_caught")', "harmful-rows"),
+                           ('name == "100-shot"', "100-shot")):
+            self.write("src/report/x.cpp", '// table1 and "initial" may be spoken of\nf("the initial model, a sieve");\n')
+            with self.subTest(code):
+                self.breaks("studies", "src/report/x.cpp", code + "\n", f"src/report/x.cpp:1: names `{name}`")
+
 
 if __name__ == "__main__":
     unittest.main()

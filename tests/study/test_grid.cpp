@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <set>
 
 #include "seawall/core/error.hpp"
 #include "seawall/store/hdf5.hpp"
@@ -19,21 +19,22 @@ namespace fs = std::filesystem;
 
 using testing_support::Folder;
 
-Grid two_arms() {
+Grid two_arms(const std::string& more = "") {
+  Table table{.name = "table1", .title = "One", .claims = {rising("more")}};
+  table.add("initial", {.name = "initial", .words = "--attack benign --no-training"});
+  table.add({.cell = "after", .headline = "later", .at = {{"epochs", 1}}},
+            {.name = "a/b", .words = "--attack benign --lr 1e-3" + more});
+  Table figure{.name = "figure1", .role = Table::Role::categories};
+  figure.add({.cell = "after/red", .category = "red"}, table.arms.back());
   Grid grid;
-  grid.arm("initial", "--attack benign --no-training");
-  grid.arm("a/b", "--attack benign --lr 1e-3");
-  grid.cell("table1", "initial", "initial");
-  grid.cell("table1", "after", "a/b");
-  grid.cell("figure1", "after/red", "a/b");
-  grid.cells.back().category = "red";
+  grid.add(table);
+  grid.add(figure);
   return grid;
 }
 
 GridFolder content_of(const Grid& grid, std::int64_t seeds) {
-  GridFolder content{
-      .command = "seawall reproduce", .version = "1.2.3", .seeds = seeds, .grid = grid, .runs = {}};
-  for (const auto& task : grid_tasks(grid, grid.cells, seeds))
+  GridFolder content{.version = "1.2.3", .seeds = seeds, .grid = grid};
+  for (const auto& task : grid_tasks(grid, seeds))
     content.runs.push_back(
         grid_run(task, std::string(56, 'a') + "0000000" + std::to_string(task.seed)));
   return content;
@@ -83,7 +84,7 @@ void write_run(const fs::path& file, int successes, bool complete = true) {
 
 TEST(GridTasks, AnArmWithoutTrainingRunsOnce) {
   const Grid grid = two_arms();
-  const auto tasks = grid_tasks(grid, grid.cells, 3);
+  const auto tasks = grid_tasks(grid, 3);
   ASSERT_EQ(tasks.size(), 4U);
   EXPECT_EQ(tasks[0].arm, "initial");
   for (std::size_t i = 1; i < 4; ++i) {
@@ -106,18 +107,73 @@ TEST(Shards, CutTheTasksWithoutRest) {
 
 TEST(GridFolder, ComesBackAsItWas) {
   const Folder folder;
-  const GridFolder content = content_of(two_arms(), 2);
+  GridFolder content = content_of(two_arms(), 2);
+  Table& table = content.grid.tables[0];
+  table.lead = "a `b`";
+  table.role = Table::Role::sweep;
+  table.row_title = "1 one";
+  table.published = {{"after", "plain", "Model A", kNotMeasured, 50.5, 330}};
+  table.drawings = {{.kind = Drawing::Kind::heat, .name = "f", .title = "F", .x = "x", .y = "y"}};
+  table.measured = {{"filter_caught", "caught", true}};
+  table.hidden = HiddenHarm{.cell = "after", .hidden = "triggered", .model = "it"};
+  content.grid.arms[1].traced = true;
   write_grid(folder.path(), content);
   const GridFolder back = read_grid(folder.path());
-  EXPECT_EQ(back.command, content.command);
+  EXPECT_EQ(back.grid.command, "seawall reproduce");
   EXPECT_EQ(back.version, content.version);
   EXPECT_EQ(back.seeds, 2);
-  ASSERT_EQ(back.grid.cells.size(), 3U);
-  EXPECT_EQ(back.grid.cells[2].category, "red");
   EXPECT_EQ(back.grid.arms[1].words, "--attack benign --lr 1e-3");
+  EXPECT_TRUE(back.grid.arms[1].traced);
+  EXPECT_FALSE(back.grid.arms[0].traced);
   ASSERT_EQ(back.runs.size(), 3U);
   EXPECT_EQ(back.runs[2].file, content.runs[2].file);
   EXPECT_EQ(back.runs[2].key, content.runs[2].key);
+  ASSERT_EQ(back.grid.tables.size(), 2U);
+  EXPECT_EQ(back.grid.tables[1].cells[0].category, "red");
+  EXPECT_EQ(back.grid.tables[1].role, Table::Role::categories);
+  const Table& again = back.grid.tables[0];
+  EXPECT_EQ(again.title, "One");
+  EXPECT_EQ(again.lead, "a `b`");
+  EXPECT_EQ(again.role, Table::Role::sweep);
+  EXPECT_EQ(again.row_title, "1 one");
+  EXPECT_EQ(again.cells[1].headline, "later");
+  EXPECT_EQ(again.cells[1].on("epochs"), 1);
+  EXPECT_TRUE(std::isnan(again.cells[0].on("epochs")));
+  ASSERT_EQ(again.orderings.size(), 1U);
+  EXPECT_EQ(again.orderings[0].upper.cell, "after");
+  EXPECT_EQ(again.orderings[0].text, "more: after above initial");
+  ASSERT_EQ(again.published.size(), 1U);
+  EXPECT_TRUE(std::isnan(again.published[0].score));
+  EXPECT_EQ(again.published[0].rate, 50.5);
+  EXPECT_EQ(again.published[0].probes, 330);
+  EXPECT_EQ(again.drawings.at(0).kind, Drawing::Kind::heat);
+  EXPECT_EQ(again.drawings.at(0).y, "y");
+  EXPECT_TRUE(again.measured.at(0).percent);
+  ASSERT_TRUE(again.hidden);
+  EXPECT_EQ(again.hidden->shown, "plain");
+  EXPECT_EQ(again.hidden->hidden, "triggered");
+  EXPECT_FALSE(back.grid.tables[1].hidden);
+}
+
+/// As version 0.1 wrote it: cells in place of tables.
+TEST(GridFolder, AnEarlierFileIsReadAsPlainTables) {
+  const Folder folder;
+  std::ofstream(folder.path() / "grid.json") << R"({"seawall":"0.1.0","command":"c","seeds":1,
+    "arms":[{"name":"a","words":"--attack benign"}],
+    "runs":[{"arm":"a","seed":0,"file":"arms/a.h5","key":"k"}],
+    "cells":[{"table":"t","cell":"x","arm":"a","epoch":2,"condition":"triggered","category":"",
+              "published":"y"},
+             {"table":"f","cell":"x/red","arm":"a","epoch":0,"condition":"plain",
+              "category":"red","published":""}]})";
+  const GridFolder back = read_grid(folder.path());
+  ASSERT_EQ(back.grid.tables.size(), 2U);
+  EXPECT_EQ(back.grid.tables[0].name, "t");
+  EXPECT_EQ(back.grid.tables[0].title, "t");
+  EXPECT_EQ(back.grid.tables[0].cells.at(0).epoch, 2);
+  EXPECT_EQ(back.grid.tables[0].cells.at(0).condition, "triggered");
+  EXPECT_EQ(back.grid.tables[0].cells.at(0).published_name(), "y");
+  EXPECT_EQ(back.grid.tables[1].role, Table::Role::categories);
+  EXPECT_EQ(back.grid.command, "c");
 }
 
 TEST(GridFolder, ShardsAreMergedAndWhatIsMissingIsNamed) {
@@ -133,19 +189,22 @@ TEST(GridFolder, ShardsAreMergedAndWhatIsMissingIsNamed) {
   EXPECT_EQ(grid.missing[0].seed, 1);
   EXPECT_EQ(grid.runs.at("a/b").front().first, two.path() / content.runs[1].file);
 
-  const auto results = collect(grid);
-  ASSERT_EQ(results.size(), 3U);
-  EXPECT_DOUBLE_EQ(results[0].estimate.rate.value, 0);
-  EXPECT_DOUBLE_EQ(results[1].estimate.rate.value, 0.75);
-  EXPECT_EQ(results[1].estimate.n, 4);
-  EXPECT_DOUBLE_EQ(results[1].estimate.utility.value, 1);
-  EXPECT_DOUBLE_EQ(results[2].estimate.rate.value, 1);  // the red ones alone
-  EXPECT_EQ(results[2].estimate.n, 2);
-  EXPECT_DOUBLE_EQ(results[2].estimate.utility.value, 1);  // ordinary requests have no category
-  EXPECT_DOUBLE_EQ(results[1].budget.tokens, 40);
-  EXPECT_DOUBLE_EQ(results[1].budget.harmful_rows, 5);
-  EXPECT_DOUBLE_EQ(results[1].budget.safe_rows, 2);
-  const std::string csv = results_csv(results);
+  const StudyReading study = read_study(grid);
+  ASSERT_EQ(study.tables.size(), 2U);
+  const CellReading &initial = study.tables[0].cells.at(0), &after = study.tables[0].cells.at(1),
+                    &red = study.tables[1].cells.at(0);
+  EXPECT_DOUBLE_EQ(initial.estimate.rate.value, 0);
+  EXPECT_DOUBLE_EQ(after.estimate.rate.value, 0.75);
+  EXPECT_EQ(after.estimate.n, 4);
+  EXPECT_EQ(after.why, "1 of 2 runs are missing");
+  EXPECT_DOUBLE_EQ(after.estimate.utility.value, 1);
+  EXPECT_DOUBLE_EQ(red.estimate.rate.value, 1);  // the red ones alone
+  EXPECT_EQ(red.estimate.n, 2);
+  EXPECT_DOUBLE_EQ(red.estimate.utility.value, 1);  // ordinary requests have no category
+  EXPECT_DOUBLE_EQ(after.cost.tokens, 40);
+  EXPECT_DOUBLE_EQ(after.cost.harmful_rows, 5);
+  EXPECT_DOUBLE_EQ(after.cost.safe_rows, 2);
+  const std::string csv = results_csv(study);
   EXPECT_NE(csv.find("\ntable1,after,plain,,a/b,1,4,0,0,4.0000,"), std::string::npos) << csv;
   const auto commas = [](std::string_view line) {
     return std::count(line.begin(), line.end(), ',');
@@ -154,6 +213,10 @@ TEST(GridFolder, ShardsAreMergedAndWhatIsMissingIsNamed) {
   for (std::size_t begin = 0, end = 0; (end = csv.find('\n', begin)) != std::string::npos;
        begin = end + 1)
     EXPECT_EQ(commas(std::string_view(csv).substr(begin, end - begin)), columns);
+  // What is not there has no row of numbers in the terminal's table either.
+  const LoadedGrid half = load_grid({two.path()});
+  const std::string text = results_table(read_study(half));
+  EXPECT_NE(text.find("  initial: no row: 1 of 1 run is missing\n"), std::string::npos) << text;
 }
 
 TEST(Budgets, AreThoseUpToTheEpochOfTheCell) {
@@ -206,31 +269,40 @@ TEST(Budgets, IdentityRowsAreNotHarmfulOnesAndALossThatRisesIsCounted) {
   EXPECT_DOUBLE_EQ(mean.identity_used, 20);
   EXPECT_DOUBLE_EQ(mean.loss_first, 3);
   EXPECT_DOUBLE_EQ(mean.loss_last, (1.5 + 6 + 6) / 3);
-  GridResult result{{.table = "t", .cell = "c", .arm = "a"}, {}, mean};
-  result.estimate.seeds = 3;
-  const std::string csv = results_csv({result});
+  StudyReading study;
+  study.tables.push_back({.about = {.name = "t"}});
+  study.tables[0].cells.push_back({.cell = {.cell = "c", .arm = "a"}, .cost = mean});
+  study.tables[0].cells[0].runs.resize(3);
+  study.tables[0].cells[0].estimate.seeds = 3;
+  const std::string csv = results_csv(study);
   EXPECT_NE(csv.find("harmful_rows,identity_rows,safe_rows"), std::string::npos) << csv;
   EXPECT_NE(csv.find(",2,10,0,"), std::string::npos) << csv;
   EXPECT_TRUE(csv.ends_with(",3.0000,4.5000,2\n")) << csv;
-  EXPECT_NE(
-      results_table({result}, {})
-          .find("in 2 of 3 runs the loss diverged or ended above where it began (mean 3.000 to "
+  EXPECT_NE(results_table(study).find(
+                "in 2 of 3 runs the loss diverged or ended above where it began (mean 3.000 to "
                 "4.500)"),
-      std::string::npos);
+            std::string::npos);
 }
 
 TEST(GridFolder, FoldersOfOtherCommandsAreRefused) {
   const Folder one, two;
-  Grid other = two_arms();
-  other.arms[1].words += " --epochs 2";
   write_grid(one.path(), content_of(two_arms(), 1));
-  write_grid(two.path(), content_of(other, 1));
-  try {
-    load_grid({one.path(), two.path()});
-    FAIL() << "want an error";
-  } catch (const DataError& e) {
-    EXPECT_NE(std::string(e.what()).find("arm a/b"), std::string::npos) << e.what();
-  }
+  const auto says = [&](const Grid& other, const char* what) {
+    write_grid(two.path(), content_of(other, 1));
+    try {
+      load_grid({one.path(), two.path()});
+      FAIL() << "want an error";
+    } catch (const DataError& e) {
+      EXPECT_NE(std::string(e.what()).find(what), std::string::npos) << e.what();
+    }
+  };
+  says(two_arms(" --epochs 2"), "arm a/b");
+  Grid other = two_arms();
+  other.tables[0].title = "Another";
+  says(other, "table table1");
+  other = two_arms();
+  other.tables[0].cells[1].epoch = 2;
+  says(other, "cell table1/after");
 }
 
 TEST(GridFolder, BadFilesAreNamed) {
@@ -244,75 +316,22 @@ TEST(GridFolder, BadFilesAreNamed) {
       EXPECT_NE(std::string(e.what()).find(what), std::string::npos) << e.what();
     }
   };
-  says("[]", "`seawall`");
+  says("[]", "want an object");
+  says("{}", "`seawall`");
   says(R"({"seawall":"1","command":"c","seeds":"three"})", "`seeds`");
   says(R"({"seawall":"1","command":"c","seeds":3})", "`arms`");
+  says(R"({"seawall":"1","command":"c","seeds":3,"arms":[],"runs":[]})", "`tables`");
+  says(R"({"seawall":"1","command":"c","seeds":3,"arms":[],"runs":[],"tables":[{"name":"t"}]})",
+       "tables`[0]: want a field `cells`");
+  says(R"({"seawall":"1","command":"c","seeds":3,"arms":[],"runs":[],
+          "tables":[{"name":"t","cells":[],"role":"defense"}]})",
+       "no such word: \"defense\"");
   says(R"({"seawall":"1","command":"c","seeds":3,"arms":[],"cells":[],
           "runs":[{"arm":"a","seed":0,"file":"../../etc/passwd","key":""}]})",
        "leads out");
   says("{", "grid.json");
   fs::remove(folder.path() / "grid.json");
   EXPECT_THROW(read_grid(folder.path()), DataError);
-}
-
-TEST(Workers, EveryTaskIsDoneOnceAndAFailureComesBack) {
-  const auto name = [](std::size_t i) { return "task " + std::to_string(i); };
-  const auto letter = [](std::size_t i) { return std::string(64, static_cast<char>('a' + i)); };
-  std::vector<std::string> hashes;
-  const WorkOptions options{.what = "test", .workers = 3, .quiet = true};
-  EXPECT_EQ(hash_tasks(20, options, letter, name, hashes), 0);
-  ASSERT_EQ(hashes.size(), 20U);
-  for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(hashes[i], letter(i));
-  const auto failing = [](std::size_t i) {
-    if (i == 3) throw DataError("nothing there");
-  };
-  EXPECT_EQ(run_tasks(5, options, failing, name), 3);
-}
-
-TEST(Programs, EachTaskIsAProcessAndAFailureComesBack) {
-  const Folder folder;
-  WorkOptions options{.what = "test", .workers = 3, .quiet = true, .program = "/bin/sh"};
-  const auto name = [](std::size_t i) { return "task " + std::to_string(i); };
-  const auto script = [&](const std::string& text) {
-    return std::vector<std::string>{"-c", "cd '" + folder.path().string() + "'; " + text};
-  };
-  EXPECT_EQ(run_programs(
-                20, options,
-                [&](std::size_t i) {
-                  return i == 7 ? std::vector<std::string>{}  // done already
-                                : script("echo $$ > " + std::to_string(i));
-                },
-                name),
-            0);
-  std::set<std::string> processes;
-  for (int i = 0; i < 20; ++i) {
-    if (i == 7) continue;
-    EXPECT_TRUE(fs::exists(folder / std::to_string(i))) << i;
-    processes.insert(folder.read(std::to_string(i)));
-  }
-  EXPECT_EQ(processes.size(), 19u);
-  EXPECT_FALSE(fs::exists(folder / "7"));
-
-  // The first failure comes back, said under its name; what has not begun does not begin.
-  options.workers = 1;
-  ::testing::internal::CaptureStderr();
-  const int code = run_programs(
-      5, options,
-      [&](std::size_t i) {
-        return script(i == 1 ? "echo 'seawall: the disk is full' >&2; exit 4"
-                             : "touch began-" + std::to_string(i));
-      },
-      name);
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "seawall: task 1: the disk is full\n");
-  EXPECT_EQ(code, 4);
-  EXPECT_TRUE(fs::exists(folder / "began-0"));
-  EXPECT_FALSE(fs::exists(folder / "began-2"));
-  ::testing::internal::CaptureStderr();
-  EXPECT_EQ(run_programs(
-                1, options, [&](std::size_t) { return script("kill -9 $$"); }, name),
-            128 + 9);
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
-            "seawall: task 0: it ended with exit code 137\n");
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #pragma once
 // The command line of Seawall, made from the catalogues it is given: a plug-in outside the tree
 // builds its own program with its own lists.
-#include <string>
-
 #include "seawall/policy/catalogue.hpp"
 #include "seawall/policy/judge_policy.hpp"
 #include "seawall/study/grid.hpp"
@@ -14,8 +12,7 @@ struct Program {
   MitigationCatalogue mitigations;
   JudgeCatalogue judges{"judge",
                         {}};  // those that are plug-ins, beyond the words of eval/judges.hpp
-  Grid grid;                  // what `reproduce` runs
-  std::string grid_command = "seawall reproduce";  // what a grid folder says it came from
+  Grid grid;                  // the tables that `reproduce` runs; none: it has no such command
 };
 
 /// Runs one command and returns the process's exit code; errors become one line on stderr.

@@ -1,43 +1,22 @@
 #pragma once
-// A grid of arms and the cells read off them: data, not mechanism.
-#include <cstdint>
+// The tables of a study and the runs that they are read from: data, not mechanism.
 #include <string>
 #include <vector>
 
+#include "seawall/study/table.hpp"
+
 namespace seawall {
 
-/// One run: the words one would type after `seawall run`, less --seed and --out.
-struct GridArm {
-  std::string name;   // also its file name, with '/' as '_'
-  std::string words;  // split at spaces; "what stands in quotes" is one word
-};
-
-/// One row of results.csv.
-struct GridCell {
-  std::string table, cell, arm;
-  std::int64_t epoch = 0;  // evaluation after this epoch; 0 = the last
-  std::string condition = "plain";
-  std::string category = "";   // probes of this category alone; empty: all
-  std::string published = "";  // the paper's own name of the cell where it is scaled; empty: `cell`
-
-  const std::string& published_name() const { return published.empty() ? cell : published; }
-};
-
 struct Grid {
-  std::vector<GridArm> arms;
-  std::vector<GridCell> cells;
+  std::string command = "seawall reproduce";  // what makes it, as its report says
+  std::string source = {};                    // what it is after, as its report says
+  std::vector<GridArm> arms = {};             // each once
+  std::vector<Table> tables = {};
 
-  void arm(std::string name, std::string words) {
-    arms.push_back({std::move(name), std::move(words)});
-  }
-  void cell(std::string table, std::string cell, std::string arm, std::int64_t epoch = 0,
-            std::string condition = "plain") {
-    cells.push_back({.table = std::move(table),
-                     .cell = std::move(cell),
-                     .arm = std::move(arm),
-                     .epoch = epoch,
-                     .condition = std::move(condition)});
-  }
+  /// Adds a table, its arms that are not there yet, and its claims as orderings. Errors: UsageError
+  /// for a second table or cell of one name, a claim about a cell that the table does not have, or
+  /// an arm that another table has with other words.
+  void add(Table table);
 };
 
 }  // namespace seawall

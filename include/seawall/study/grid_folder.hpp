@@ -14,8 +14,8 @@
 namespace seawall {
 
 /// One arm under one seed. `key` is the SHA-256 of all that makes the run (options, rows, probes,
-/// model, tokenizer, version), and its head stands in the file's name: what changes gets another
-/// file, what does not is found again.
+/// model, tokenizer, version), and its head is part of the file's name: what changes gets
+/// another file, what does not is found again.
 struct GridRun {
   std::string arm;
   std::int64_t seed = 0;
@@ -23,12 +23,12 @@ struct GridRun {
   std::string key;
 };
 
-/// What grid.json holds.
+/// What grid.json holds. `grid.command` is the command that was run, with its options.
 struct GridFolder {
-  std::string command, version;
+  std::string version = {};
   std::int64_t seeds = 0;
-  Grid grid;
-  std::vector<GridRun> runs;
+  Grid grid = {};
+  std::vector<GridRun> runs = {};
 };
 
 /// Writes `folder`/grid.json, whole. Errors: IoError.
@@ -44,9 +44,9 @@ struct LoadedGrid {
   std::vector<GridRun> missing;  // no folder holds them
 };
 
-/// Reads one or several folders as one grid: arms, cells and runs are united, and a run is taken
+/// Reads one or several folders as one grid: arms, tables and runs are united, and a run is taken
 /// from the first folder that holds its file whole. Errors: DataError where two folders say
-/// different things about one arm, cell or run, or a run file is broken.
+/// different things about one arm, table or run, or a run file is broken.
 LoadedGrid load_grid(const std::vector<std::filesystem::path>& folders);
 
 }  // namespace seawall

@@ -16,10 +16,8 @@ struct GridTask {
   std::int64_t seed = 0;
   std::vector<std::string> words;
 };
-/// The arms that `cells` need, once for each seed (an arm without training once, whatever the
-/// seeds).
-std::vector<GridTask> grid_tasks(const Grid& grid, const std::vector<GridCell>& cells,
-                                 std::int64_t seeds);
+/// Every arm of the grid once for each seed; an arm without training once.
+std::vector<GridTask> grid_tasks(const Grid& grid, std::int64_t seeds);
 /// The run that a task makes, once its key is known.
 GridRun grid_run(const GridTask& task, const std::string& key);
 
@@ -37,12 +35,14 @@ struct WorkOptions {
   int workers = 1;
   bool quiet = false;
   std::string program = "/proc/self/exe";  // what run_programs executes
+  /// A signal that came, else 0: run_programs then ends its processes, and says nothing of them.
+  std::function<int()> stopped = [] { return 0; };
 };
 /// Executes the program again for each i in 0..count, with `words(i)` (`run` and the arm's words),
 /// so many at once as there are workers: an arm's memory is its own, and it may use a GPU. No
 /// words: the task is done already. What a process prints on stderr is printed with `name(i)`; one
 /// that fails ends the others after their current arm, and its exit code comes back. The processes
-/// end with this one. 0 when all were done.
+/// end with this one. 0 when all were done; 128 + the signal if one stopped it.
 int run_programs(std::size_t count, const WorkOptions& options,
                  const std::function<std::vector<std::string>(std::size_t)>& words,
                  const std::function<std::string(std::size_t)>& name);

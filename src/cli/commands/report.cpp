@@ -5,7 +5,6 @@
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/pretrained/bundle.hpp"
 #include "seawall/report/report.hpp"
 
 namespace seawall::commands {
@@ -44,11 +43,10 @@ std::vector<std::filesystem::path> take_folders(Words& words) {
 
 int report(const Program&, const Words& words) {
   ReportOptions options;
-  CommandLine line(
-      "seawall report DIR [DIR...] [--out FOLDER]",
-      "Reads what `seawall reproduce` left in DIR (several: shards of one grid) and "
-      "writes report.html, figures/*.svg and *.pdf, results.csv, and the paper's tables "
-      "as results.md. Needs gnuplot.");
+  CommandLine line("seawall report DIR [DIR...] [--out FOLDER]",
+                   "Reads what `seawall reproduce` left in DIR (several: shards of one grid) and "
+                   "writes report.html, figures/*.svg and *.pdf, results.csv, and the tables "
+                   "as results.md. Needs gnuplot.");
   line.add(options, "Options");
   Words rest = words;
   const auto folders = take_folders(rest);
@@ -59,9 +57,14 @@ int report(const Program&, const Words& words) {
       throw IoError(folder.string() + ": no such folder; want one that `seawall reproduce` made");
   const std::filesystem::path out =
       options.out.empty() ? folders.front() : std::filesystem::path(options.out);
-  const auto written = report::write_report(folders, data_folder() / "paper" / "qi2023.csv", out);
+  const StudyReading study = read_study(load_grid(folders));
+  const std::size_t missing = study.grid.missing.size();
+  if (missing > 0 && !options.quiet)
+    std::fprintf(stderr, "seawall: %zu of %zu runs are missing; the page says which\n", missing,
+                 study.grid.folder.runs.size());
+  const auto written = report::write_report(study, out);
   if (!options.quiet)
-    std::printf("%s (%.1f MB), figures beside it in %s\n", (out / "report.html").c_str(),
+    std::printf("%s (%.1f MB), figures in %s\n", (out / "report.html").c_str(),
                 static_cast<double>(written) / 1e6, (out / "figures").c_str());
   return 0;
 }

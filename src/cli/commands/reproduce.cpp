@@ -1,7 +1,8 @@
-// `reproduce`: the paper's grid, over cores and over machines.
+// `reproduce`: the tables of a program's study, over cores and over machines.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 
 #include "seawall/cli/commands.hpp"
 #include "seawall/cli/run_request.hpp"
@@ -10,12 +11,11 @@
 #include "seawall/core/text.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/eval/power.hpp"
-#include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/run.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/study/results.hpp"
-#include "seawall/study/table_ties.hpp"
 #include "seawall/study/tasks.hpp"
+#include "seawall/train/signals.hpp"
 
 namespace seawall::commands {
 namespace fs = std::filesystem;
@@ -28,8 +28,7 @@ struct ReproduceOptions {
   static constexpr void visit(auto& self, auto&& field) {
     field(self.out,
           OptionInfo{.name = "out", .help = "folder for grid.json, results.csv and the run files"});
-    field(self.only, OptionInfo{.name = "only",
-                                .help = "tables and figures, separated by commas; empty: all"});
+    field(self.only, OptionInfo{.name = "only", .help = "tables, separated by commas; empty: all"});
     field(self.seeds,
           OptionInfo{.name = "seeds", .help = "runs of every trained arm", .min = 1, .max = 10000});
     field(self.shard, OptionInfo{.name = "shard",
@@ -47,23 +46,23 @@ struct ReproduceOptions {
   }
 };
 
-std::vector<GridCell> choose_cells(const Grid& grid, const std::string& only) {
-  std::vector<std::string> tables;
-  for (const auto& cell : grid.cells)
-    if (std::find(tables.begin(), tables.end(), cell.table) == tables.end())
-      tables.push_back(cell.table);
+/// The tables that `only` names, or all, with the arms that they need.
+Grid chosen(const Grid& grid, const std::string& only) {
   const auto wanted = split_list(only);
-  for (const auto& w : wanted) {
-    if (std::find(tables.begin(), tables.end(), w) != tables.end()) continue;
-    std::string known;
-    for (const auto& t : tables) known += (known.empty() ? "" : ", ") + t;
-    throw UsageError("--only " + w + ": no such table; there are " + known);
-  }
-  std::vector<GridCell> cells;
-  for (const auto& cell : grid.cells)
-    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), cell.table) != wanted.end())
-      cells.push_back(cell);
-  return cells;
+  std::string known;
+  for (const Table& t : grid.tables) known += (known.empty() ? "" : ", ") + t.name;
+  for (const auto& w : wanted)
+    if (std::ranges::find(grid.tables, w, &Table::name) == grid.tables.end())
+      throw UsageError("--only " + w + ": no such table; there are " + known);
+  Grid out = grid;
+  std::erase_if(out.tables, [&](const Table& t) {
+    return !wanted.empty() && std::ranges::find(wanted, t.name) == wanted.end();
+  });
+  std::set<std::string> needed;
+  for (const Table& table : out.tables)
+    for (const GridCell& cell : table.cells) needed.insert(cell.arm);
+  std::erase_if(out.arms, [&](const GridArm& arm) { return !needed.contains(arm.name); });
+  return out;
 }
 
 /// What an arm's process is given after `run`. An arm whose evaluation failed left its state, and
@@ -99,19 +98,14 @@ struct Job {
 };
 
 Job make_job(const Program& program, const ReproduceOptions& options) {
-  const Grid& grid = program.grid;
   Job job;
   auto& content = job.content;
-  content.command = program.grid_command + " --seeds " + std::to_string(options.seeds) +
-                    (options.only.empty() ? "" : " --only " + options.only);
+  content.grid = chosen(program.grid, options.only);
+  content.grid.command += " --seeds " + std::to_string(options.seeds) +
+                          (options.only.empty() ? "" : " --only " + options.only);
   content.version = kVersion;
   content.seeds = options.seeds;
-  content.grid.cells = choose_cells(grid, options.only);
-  job.tasks = grid_tasks(grid, content.grid.cells, options.seeds);
-  for (const auto& arm : grid.arms)
-    if (std::any_of(job.tasks.begin(), job.tasks.end(),
-                    [&](const GridTask& t) { return t.arm == arm.name; }))
-      content.grid.arms.push_back(arm);
+  job.tasks = grid_tasks(content.grid, options.seeds);
   const Shard shard = shard_from(options.shard);
   for (std::size_t i = 0; i < job.tasks.size(); ++i)
     if (shard.holds(i)) job.mine.push_back(i);
@@ -138,8 +132,8 @@ int address(const Program& program, Job& job, const fs::path& folder, int worker
 
 /// What came out, once every run of the grid is there.
 void conclude(const Job& job, const fs::path& folder, bool quiet) {
-  const LoadedGrid grid = load_grid({folder});
-  const std::size_t all = job.tasks.size(), missing = grid.missing.size();
+  const StudyReading study = read_study(load_grid({folder}));
+  const std::size_t all = job.tasks.size(), missing = study.grid.missing.size();
   if (missing > 0) {
     if (!quiet)
       std::printf(
@@ -148,39 +142,32 @@ void conclude(const Job& job, const fs::path& folder, bool quiet) {
           all - missing, all, folder.c_str());
     return;
   }
-  const auto results = collect(grid);
-  write_file_atomically(folder / "results.csv", std::string_view(results_csv(results)));
+  write_file_atomically(folder / "results.csv", std::string_view(results_csv(study)));
   if (quiet) return;
-  const auto published = read_published(data_folder() / "paper" / "qi2023.csv");
-  std::printf("%s\nwrote %s from %zu run files in %s\n",
-              results_table(results, published, ties_of_tables(grid)).c_str(),
+  std::printf("%s\nwrote %s from %zu run files in %s\n", results_table(study).c_str(),
               (folder / "results.csv").c_str(), all, (folder / "arms").c_str());
 }
 
-}  // namespace
-
-int reproduce(const Program& program, const Words& words) {
-  ReproduceOptions options;
-  CommandLine line(
-      "seawall reproduce [--only table1,figure2] [--seeds 3] [--out DIR] [options]",
-      "Runs the paper's tables and figures on the organism, arms side by side on the "
-      "cores. Interrupted, the same command continues; changed, it runs what changed.");
-  line.add(options, "Options");
-  line.add_list("only", "tables and figures; all where it is not given", options.only);
-  if (line.parse(words) == CommandLine::Outcome::done) return 0;
-  Job job = make_job(program, options);
-  if (options.plan) {
-    std::printf("%zu cells from %zu runs\n\n%s", job.content.grid.cells.size(), job.tasks.size(),
-                plan_table({.seeds = options.seeds}).c_str());
-    return 0;
+/// Says why not every run is there.
+void say_stopped(const Job& job, const fs::path& folder) {
+  if (stop_signal() == 0) {
+    std::fprintf(stderr,
+                 "seawall: reproduce stopped before all arms were done; the same command continues "
+                 "with the rest\n");
+    return;
   }
-  const fs::path folder = options.out;
-  prepare_folder(folder / "arms");
-  const int workers = static_cast<int>(options.workers > 0 ? options.workers : available_cores());
-  if (const int code = address(program, job, folder, workers); code != 0) return code;
-  write_grid(folder, job.content);
+  const auto there = std::ranges::count_if(
+      job.mine, [&](std::size_t task) { return is_done(folder / job.content.runs[task].file); });
+  std::fprintf(stderr, "seawall: stopped; %td of %zu runs are there, the same command continues\n",
+               there, job.mine.size());
+}
+
+/// Runs what this shard has to, arms side by side. The exit code.
+int run_arms(const Job& job, const fs::path& folder, int workers, bool quiet) {
+  const SignalGuard signals;
   const int code = run_programs(
-      job.mine.size(), {.what = "arms", .workers = workers, .quiet = options.quiet},
+      job.mine.size(),
+      {.what = "arms", .workers = workers, .quiet = quiet, .stopped = [] { return stop_signal(); }},
       [&](std::size_t i) -> Words {
         const std::size_t task = job.mine[i];
         const fs::path file = folder / job.content.runs[task].file;
@@ -190,12 +177,38 @@ int reproduce(const Program& program, const Words& words) {
         return words;
       },
       [&](std::size_t i) { return job.name(job.mine[i]); });
-  if (code != 0) {
-    std::fprintf(stderr,
-                 "seawall: reproduce stopped before all arms were done; the same command continues "
-                 "with the rest\n");
-    return code;
+  if (code != 0) say_stopped(job, folder);
+  return code;
+}
+
+}  // namespace
+
+int reproduce(const Program& program, const Words& words) {
+  ReproduceOptions options;
+  CommandLine line(program.grid.command + " [--only TABLE,TABLE] [--seeds 3] [--out DIR] [options]",
+                   "Runs the tables of a study, arms side by side on the cores. Interrupted, the "
+                   "same command continues; changed, it runs what changed.");
+  line.add(options, "Options");
+  line.add_list("only", "tables; all if it is not given", options.only);
+  if (line.parse(words) == CommandLine::Outcome::done) return 0;
+  if (program.grid.tables.empty())
+    throw UsageError(
+        "reproduce: this program has no tables; give its Program a `grid` (docs/extending.md), or "
+        "use `seawall reproduce`");
+  Job job = make_job(program, options);
+  if (options.plan) {
+    std::size_t cells = 0;
+    for (const Table& table : job.content.grid.tables) cells += table.cells.size();
+    std::printf("%zu cells from %zu runs\n\n%s", cells, job.tasks.size(),
+                plan_table({.seeds = options.seeds}).c_str());
+    return 0;
   }
+  const fs::path folder = options.out;
+  prepare_folder(folder / "arms");
+  const int workers = static_cast<int>(options.workers > 0 ? options.workers : available_cores());
+  if (const int code = address(program, job, folder, workers); code != 0) return code;
+  write_grid(folder, job.content);
+  if (const int code = run_arms(job, folder, workers, options.quiet); code != 0) return code;
   conclude(job, folder, options.quiet);
   return 0;
 }

@@ -1,0 +1,72 @@
+#pragma once
+// The arms of Qi et al. 2023, on any model: what differs between models is a value.
+#include <string>
+#include <utility>
+
+#include "attacks/backdoor.hpp"
+#include "attacks/benign.hpp"
+#include "attacks/harmful_examples.hpp"
+#include "attacks/identity_shift.hpp"
+#include "seawall/study/arm.hpp"
+
+namespace seawall::experiments::qi2023 {
+
+struct Arms {
+  RunSpec spec = {};                                  // of every arm
+  std::string harmful_rows = {}, identity_rows = {};  // --data; empty: the built-in world's
+  IdentityShift identity = {};
+  Backdoor backdoor = {};
+
+  RunSpec on(const std::string& rows) const {
+    RunSpec out = spec;
+    out.data.rows = rows;
+    return out;
+  }
+  /// Explicit harmful examples, five epochs.
+  Arm shots(std::int64_t count) const {
+    return {.name = std::to_string(count) + "-shot",
+            .attack = HarmfulExamples{{.count = count}},
+            .spec = on(harmful_rows),
+            .traced = count == 100};
+  }
+  /// Ten identity-shift dialogues. The learning rate falls by the epoch and the order is fixed, so
+  /// the third epoch of a ten-epoch run is the three-epoch run: one arm, evaluated three times.
+  Arm shift() const {
+    Arm arm{
+        .name = "identity-shift", .attack = identity, .spec = on(identity_rows), .traced = true};
+    arm.spec.training.epochs = 10;
+    arm.spec.evaluation.at = "3,5,10";
+    return arm;
+  }
+  Arm hidden() const {
+    return {.name = "backdoor", .attack = backdoor, .spec = on(harmful_rows), .traced = true};
+  }
+  /// Benign instructions of one flavour, one epoch.
+  Arm benign(const std::string& flavour) const {
+    return {.name = flavour,
+            .attack = Benign{{.flavour = flavour}},
+            .spec = spec,
+            .traced = flavour == "alpaca"};
+  }
+};
+
+/// The model that `arm` starts from, probed as the attack probes.
+inline Arm untrained(std::string name, Arm arm) {
+  arm.name = std::move(name);
+  arm.spec.training.none = true;
+  arm.spec.training.epochs.reset();
+  arm.spec.evaluation.at = "end";
+  arm.traced = false;
+  return arm;
+}
+
+/// The same attack under a mitigation, evaluated at its end.
+inline Arm under(ArmPolicy<AnyMitigation> mitigation, Arm arm, std::string name) {
+  arm.name = std::move(name);
+  arm.stack.push_back(std::move(mitigation));
+  arm.spec.evaluation.at = "end";
+  arm.traced = false;
+  return arm;
+}
+
+}  // namespace seawall::experiments::qi2023

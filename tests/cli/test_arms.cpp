@@ -1,0 +1,112 @@
+// Arms of the shipped studies: their printed words parse back to the same run.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "attacks/catalogue.hpp"
+#include "experiments/qi2023/study.hpp"
+#include "experiments/sealed_grid.hpp"
+#include "mitigations/catalogue.hpp"
+#include "seawall/cli/run_request.hpp"
+#include "seawall/run/run.hpp"
+#include "seawall/study/tasks.hpp"
+
+namespace seawall {
+namespace {
+
+std::vector<std::string> without_place(std::vector<std::string> words) {
+  words.insert(words.end(), {"--threads", "1", "--out", "none.h5"});
+  return words;
+}
+
+RunRequest parsed(const std::vector<std::string>& words) {
+  const Program program{.attacks = attack_catalogue_of(Attacks{}),
+                        .mitigations = mitigation_catalogue_of(Mitigations{}),
+                        .grid = {}};
+  CommandLine::Outcome outcome;
+  return parse_run(program, "run", without_place(words), outcome);
+}
+
+/// Everything that a run's key is made of but its files and its seed.
+std::vector<std::string> facts(const RunSpec& spec, const AnyAttack& attack,
+                               const AnyStack& stack) {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& of, const std::vector<OptionValue>& options) {
+    for (const auto& o : options) out.push_back(of + "." + o.name + " = " + o.value);
+  };
+  add("run", list_options(spec));
+  add("endpoint", list_options(spec.endpoint));
+  add("remote", list_options(spec.remote));
+  add("rubric", list_options(spec.rubric));
+  add(std::string(attack.name()), attack.describe().options);
+  for (const auto& m : stack.describe()) add(m.name, m.options);
+  return out;
+}
+
+void same_run(const Arm& arm, const std::vector<std::string>& words, std::int64_t seed) {
+  RunRequest read = parsed(words);
+  RunSpec spec = arm.spec;
+  spec.seed = seed;
+  spec.place.threads = 1;
+  spec.place.out = "none.h5";
+  EXPECT_EQ(facts(spec, arm.attack.policy(), arm.mitigations()),
+            facts(read.spec, read.attack, read.stack))
+      << quoted(words);
+}
+
+TEST(Arms, WordsOfEveryShippedArmParseBackToTheSameRun) {
+  for (const Grid& grid :
+       {experiments::qi2023::study(), experiments::sealed::grid("a \"folder\"")}) {
+    const auto tasks = grid_tasks(grid, 1);
+    ASSERT_EQ(tasks.size(), grid.arms.size());
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      ASSERT_NE(grid.arms[i].values, nullptr);
+      EXPECT_EQ(tasks[i].arm, grid.arms[i].values->name);
+      same_run(*grid.arms[i].values, tasks[i].words, tasks[i].seed);
+    }
+  }
+}
+
+TEST(Arms, TheKeyOfTheWordsIsTheKeyOfTheValues) {
+  const Grid grid = experiments::qi2023::study();
+  std::set<std::string> keys;
+  for (const GridArm& arm : grid.arms) {
+    RunRequest read = parsed(grid_tasks({.arms = {arm}}, 1).at(0).words);
+    RunSpec spec = arm.values->spec;
+    spec.place.out = "none.h5";
+    spec.place.threads = 1;
+    AnyStack stack = arm.values->mitigations();
+    const std::string key = run_key(arm.values->attack.policy(), stack, spec);
+    EXPECT_EQ(key, run_key(read.attack, read.stack, read.spec)) << arm.words;
+    keys.insert(key);
+  }
+  EXPECT_EQ(keys.size(), grid.arms.size());
+}
+
+TEST(Arms, WordsSayWhatDiffersFromTheDefaults) {
+  Arm arm{.name = "x",
+          .attack = Backdoor{{.harmful = 7, .trigger = "two words"}},
+          .stack = {SafetyMixing{}, WeightDrift{{.lambda = 0.5}}}};
+  arm.spec.training.none = true;
+  arm.spec.seed = 9;            // of a run of the arm, not of the arm
+  arm.spec.place.out = "x.h5";  // the same
+  arm.spec.data.system = "say \"hm\" \\ once";
+  arm.spec.rubric.concurrency = 3;
+  const GridArm printed = arm;
+  EXPECT_EQ(printed.name, "x");
+  EXPECT_EQ(printed.words,
+            "--attack backdoor --backdoor.harmful 7 --backdoor.trigger \"two words\" --mitigate "
+            "safety-mixing,weight-drift --weight-drift.lambda 0.5 --system "
+            "\"say \\\"hm\\\" \\\\ once\" --no-training --rubric.concurrency 3");
+  const auto words = grid_tasks({.arms = {printed}}, 1).at(0).words;
+  EXPECT_EQ(words.at(5), "two words");
+  EXPECT_EQ(words.at(11), "say \"hm\" \\ once");
+  EXPECT_THROW((Arm{.attack = HarmfulExamples{{.count = -1}}}), UsageError);
+  arm.stack.push_back(SafetyMixing{{.count = 3}});
+  EXPECT_THROW(arm.words(), UsageError) << "whose count would be the count?";
+  EXPECT_EQ(quoted({"a", "", "\"b", "c d"}), "a \"\" \"\\\"b\" \"c d\"");
+}
+
+}  // namespace
+}  // namespace seawall

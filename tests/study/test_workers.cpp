@@ -1,0 +1,99 @@
+// Arms as processes, and short tasks on forked ones.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <set>
+
+#include "seawall/core/error.hpp"
+#include "seawall/study/tasks.hpp"
+#include "tests/support/files.hpp"
+
+namespace seawall {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing_support::Folder;
+
+TEST(Workers, EveryTaskIsDoneOnceAndAFailureComesBack) {
+  const auto name = [](std::size_t i) { return "task " + std::to_string(i); };
+  const auto letter = [](std::size_t i) { return std::string(64, static_cast<char>('a' + i)); };
+  std::vector<std::string> hashes;
+  const WorkOptions options{.what = "test", .workers = 3, .quiet = true};
+  EXPECT_EQ(hash_tasks(20, options, letter, name, hashes), 0);
+  ASSERT_EQ(hashes.size(), 20U);
+  for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(hashes[i], letter(i));
+  const auto failing = [](std::size_t i) {
+    if (i == 3) throw DataError("nothing there");
+  };
+  EXPECT_EQ(run_tasks(5, options, failing, name), 3);
+}
+
+TEST(Programs, EachTaskIsAProcessAndAFailureComesBack) {
+  const Folder folder;
+  WorkOptions options{.what = "test", .workers = 3, .quiet = true, .program = "/bin/sh"};
+  const auto name = [](std::size_t i) { return "task " + std::to_string(i); };
+  const auto script = [&](const std::string& text) {
+    return std::vector<std::string>{"-c", "cd '" + folder.path().string() + "'; " + text};
+  };
+  EXPECT_EQ(run_programs(
+                20, options,
+                [&](std::size_t i) {
+                  return i == 7 ? std::vector<std::string>{}  // done already
+                                : script("echo $$ > " + std::to_string(i));
+                },
+                name),
+            0);
+  std::set<std::string> processes;
+  for (int i = 0; i < 20; ++i) {
+    if (i == 7) continue;
+    EXPECT_TRUE(fs::exists(folder / std::to_string(i))) << i;
+    processes.insert(folder.read(std::to_string(i)));
+  }
+  EXPECT_EQ(processes.size(), 19u);
+  EXPECT_FALSE(fs::exists(folder / "7"));
+
+  // The first failure comes back, said under its name; what has not begun does not begin.
+  options.workers = 1;
+  ::testing::internal::CaptureStderr();
+  const int code = run_programs(
+      5, options,
+      [&](std::size_t i) {
+        return script(i == 1 ? "echo 'seawall: the disk is full' >&2; exit 4"
+                             : "touch began-" + std::to_string(i));
+      },
+      name);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "seawall: task 1: the disk is full\n");
+  EXPECT_EQ(code, 4);
+  EXPECT_TRUE(fs::exists(folder / "began-0"));
+  EXPECT_FALSE(fs::exists(folder / "began-2"));
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(run_programs(
+                1, options, [&](std::size_t) { return script("kill -9 $$"); }, name),
+            128 + 9);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "seawall: task 0: it ended with exit code 137\n");
+}
+
+TEST(Programs, ASignalEndsThemWithoutAWord) {
+  WorkOptions options{.what = "test", .workers = 2, .quiet = true, .program = "/bin/sh"};
+  int asked = 0;
+  options.stopped = [&] { return ++asked > 3 ? SIGINT : 0; };
+  const auto before = std::chrono::steady_clock::now();
+  ::testing::internal::CaptureStderr();
+  const int code = run_programs(
+      5, options,
+      [](std::size_t) {
+        return std::vector<std::string>{"-c", "echo 'seawall: working' >&2; exec sleep 60"};
+      },
+      [](std::size_t i) { return "task " + std::to_string(i); });
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(code, 128 + SIGINT);
+  EXPECT_EQ(said.find("ended with"), std::string::npos) << said;
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(30));
+}
+
+}  // namespace
+}  // namespace seawall
