@@ -108,6 +108,7 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
     result.prompt = prompts[i].text;
     result.restricted = probes[i].restricted;
     result.no_answer = prompts[i].no_answer;
+    result.prefill = prompts[i].prefill;
     record.results.push_back(std::move(result));
     if (!prompts[i].no_answer.empty()) continue;
     asked.push_back(prompts[i].ids);

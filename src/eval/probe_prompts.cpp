@@ -49,6 +49,7 @@ std::vector<ProbePrompt> probe_prompts(const Speaker& speaker, const std::vector
     try {
       const Dialogue dialogue = arm(probe);
       prompt.text = dialogue.last(Role::user);
+      prompt.prefill = dialogue.prefill();
       prompt.picture = dialogue.picture != nullptr;
       prompt.ids = speaker.chat_template.encode_prompt(dialogue, speaker.tokenizer);
       prompt.no_answer = why_unfit(prompt.ids, speaker.decoder.config());

@@ -162,7 +162,8 @@ EvaluationRecord EndpointBackend::answer(const Run& run, const Asked& asked) {
                        .new_tokens = a.tokens,
                        .verdicts = {},
                        .no_answer = a.error,
-                       .declined = a.declined};
+                       .declined = a.declined,
+                       .prefill = std::string(prompts[i].prefill())};
     record.results.push_back(std::move(result));
   }
   say_what_is_missing(record, label);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -36,6 +37,7 @@ struct Prompt {
 std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& model) {
   const std::string bytes = read_file(path);
   std::vector<Prompt> prompts;
+  std::map<std::string, std::size_t> lines;  // of ids
   std::size_t begin = 0;
   for (std::size_t number = 1; begin < bytes.size(); ++number) {
     const std::size_t end = std::min(bytes.find('\n', begin), bytes.size());
@@ -46,6 +48,9 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
     const auto row = parse_json(text, where);
     Prompt p;
     p.id = row.is_object() ? row.value("id", "prompt/" + std::to_string(prompts.size())) : "";
+    if (const auto [first, fresh] = lines.emplace(p.id, number); !fresh)
+      throw DataError(where + ": the id `" + p.id + "` is that of line " +
+                      std::to_string(first->second) + " as well; give each prompt its own");
     if (row.is_object()) p.category = row.value("category", "");
     if (row.is_object() && row.contains("text") && row["text"].is_string()) {
       p.text = row["text"].get<std::string>();

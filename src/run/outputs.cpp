@@ -20,11 +20,13 @@ std::map<std::string, const Probe*> by_id(const Scenario& scenario) {
 }
 
 Probe recorded(const ProbeResult& result) {
-  return {.id = result.probe_id,
-          .category = result.category,
-          .dialogue = {{{Role::user, result.prompt}}},
-          .restricted = result.restricted,
-          .expected = {}};
+  Probe probe{.id = result.probe_id,
+              .category = result.category,
+              .dialogue = {{{Role::user, result.prompt}}},
+              .restricted = result.restricted,
+              .expected = {}};
+  if (!result.prefill.empty()) probe.dialogue.messages.push_back({Role::assistant, result.prefill});
+  return probe;
 }
 
 /// Drops the verdicts of judges that the new ones replace, and puts the others behind them.
@@ -70,6 +72,7 @@ WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& r
                                   {"seed", run.info.seed},
                                   {"prompt", r.prompt},
                                   {"response", r.response}};
+      if (!r.prefill.empty()) line["prefill"] = r.prefill;
       if (!r.finished) line["finished"] = false;
       if (r.declined) line["declined"] = true;
       text += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

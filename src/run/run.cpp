@@ -161,6 +161,7 @@ RunInfo Run::info() const {
   RunInfo info;
   info.started_utc = utc_now();
   info.seed = static_cast<std::uint64_t>(spec_.seed);
+  name_run(info, spec_, attack_, stack_);
   info.config_json = options_json(spec_, attack_, stack_, *scenario_);
   info.hashes = {{"rows", rows().content_hash()},
                  {"probes", probes_hash(scenario_->probes(ProbeSet::harmfulness))},

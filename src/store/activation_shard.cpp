@@ -28,7 +28,7 @@ std::uint64_t rows_a_chunk(std::uint64_t width, std::uint64_t most) {
 h5::Attributes values_of(const ActivationInfo& info) {
   return {{"source_dtype", info.source_dtype},
           {"dim_order", std::string("C")},
-          {"coordinates", std::string("prompt_id category length")}};
+          {"coordinates", std::string("number category length")}};
 }
 
 }  // namespace
@@ -46,11 +46,11 @@ ActivationShard::ActivationShard(const ActivationInfo& info, std::size_t shard)
       writer_(prompt_bytes(info) * capacity_),
       out_(writer_, activation_schema()) {
   put_root();
-  out_.coordinate("prompt", std::vector<std::int64_t>{}, true);
-  std::vector<std::int32_t> positions(positions_, -1);
-  for (std::size_t i = 0; i < positions.size() && info.all_positions; ++i)
-    positions[i] = static_cast<std::int32_t>(i);
+  out_.coordinate("probe", std::vector<std::string>{}, true);
+  std::vector<std::int32_t> positions(static_cast<std::size_t>(info.max_length));
+  for (std::size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<std::int32_t>(i);
   out_.coordinate("position", positions);
+  if (!info.all_positions) out_.without_optional_dims();
   if (info.layers > 0) {
     std::vector<std::int32_t> layers(static_cast<std::size_t>(info.layers));
     for (std::size_t i = 0; i < layers.size(); ++i) layers[i] = static_cast<std::int32_t>(i);
@@ -62,19 +62,27 @@ ActivationShard::ActivationShard(const ActivationInfo& info, std::size_t shard)
                                                        "model.layers.{layer-1}"));
     attributes.emplace_back("hook_name", std::string("hook_embed (layer 0), "
                                                      "blocks.{layer-1}.hook_resid_post"));
-    out_.variable("resid_post", h5::Layout{.chunk = {1, 1, rows_a_chunk(width, positions_), width},
-                                           .compress = info.compress,
-                                           .growing = true,
-                                           .attributes = std::move(attributes)});
+    out_.variable("resid_post",
+                  h5::Layout{.chunk = shape_of({1, 1, rows_a_chunk(width, positions_), width}),
+                             .compress = info.compress,
+                             .growing = true,
+                             .attributes = std::move(attributes)});
   }
   if (info.vocabulary > 0) {
     const auto width = static_cast<std::uint64_t>(info.vocabulary);
     out_.dimension("vocabulary", width);
-    out_.variable("logits", h5::Layout{.chunk = {1, rows_a_chunk(width, positions_), width},
-                                       .compress = info.compress,
-                                       .growing = true,
-                                       .attributes = values_of(info)});
+    out_.variable("logits",
+                  h5::Layout{.chunk = shape_of({1, rows_a_chunk(width, positions_), width}),
+                             .compress = info.compress,
+                             .growing = true,
+                             .attributes = values_of(info)});
   }
+}
+
+/// Sizes of a block, less that of `position` if there is none.
+h5::Shape ActivationShard::shape_of(h5::Shape shape) const {
+  if (!info_.all_positions) shape.erase(shape.end() - 2);
+  return shape;
 }
 
 void ActivationShard::put_root() {
@@ -89,19 +97,19 @@ void ActivationShard::add(const PromptActivations& prompt) {
   const std::uint64_t row = length_.size(), next = row + 1;
   const auto tokens = static_cast<std::uint64_t>(prompt.input_ids.size());
   const auto positions = info_.all_positions ? tokens : 1;
-  writer_.extend("prompt", next);
+  writer_.extend("probe", next);
   if (info_.layers > 0) {
     const auto layers = static_cast<std::uint64_t>(info_.layers);
     const auto width = static_cast<std::uint64_t>(info_.d_model);
     writer_.extend("resid_post", next);
     writer_.write(
-        "resid_post", {row, 0, 0, 0}, {1, layers, positions, width},
+        "resid_post", shape_of({row, 0, 0, 0}), shape_of({1, layers, positions, width}),
         {h5::Type::float32, prompt.resid_post.const_data_ptr(), layers * positions * width});
   }
   if (info_.vocabulary > 0) {
     const auto width = static_cast<std::uint64_t>(info_.vocabulary);
     writer_.extend("logits", next);
-    writer_.write("logits", {row, 0, 0}, {1, positions, width},
+    writer_.write("logits", shape_of({row, 0, 0}), shape_of({1, positions, width}),
                   {h5::Type::float32, prompt.logits.const_data_ptr(), positions * width});
   }
   length_.push_back(static_cast<std::int32_t>(tokens));
@@ -119,21 +127,18 @@ bool ActivationShard::full() const { return length_.size() >= capacity_; }
 
 void ActivationShard::publish(const std::filesystem::path& path) {
   const auto count = length_.size();
-  std::vector<std::int64_t> prompts(count);
-  for (std::size_t i = 0; i < count; ++i)
-    prompts[i] = static_cast<std::int64_t>(shard_ * capacity_ + i);
-  writer_.write("prompt", {0}, {count}, prompts);
+  writer_.write("probe", {0}, {count}, id_);
   // Written as a whole file or not at all; the count says so to readers that look.
   out_.attribute("n_valid", static_cast<std::int64_t>(count));
-  std::vector<std::int32_t> tokens(static_cast<std::size_t>(info_.max_length));
-  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(i);
-  out_.coordinate("token", tokens);
+  std::vector<std::int64_t> numbers(count);
+  for (std::size_t i = 0; i < count; ++i)
+    numbers[i] = static_cast<std::int64_t>(shard_ * capacity_ + i);
+  out_.variable("number", numbers);
   out_.variable("length", length_);
   out_.variable("input_ids", input_ids_);
   out_.variable("attention_mask", mask_);
-  out_.variable("prompt_id", id_);
   out_.variable("category", category_);
-  out_.variable("prompt_text", text_);
+  out_.variable("rendered_prompt", text_);
   h5::publish(path, writer_);
 }
 

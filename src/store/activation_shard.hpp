@@ -23,6 +23,7 @@ class ActivationShard {
 
  private:
   void put_root();
+  h5::Shape shape_of(h5::Shape shape) const;
 
   const ActivationInfo& info_;
   std::size_t shard_, capacity_;

@@ -53,19 +53,20 @@ std::vector<SetRows> by_set(const std::vector<EvaluationRecord>& evaluations) {
 
 /// Arrays over evaluation x probe and evaluation x probe x judge, filled in one pass.
 struct Grid {
-  std::vector<std::string> prompt, response, no_answer, reason;
-  std::vector<std::uint8_t> answered, finished, declined, refused, coherent, valid, judged;
+  std::vector<std::string> prompt, prefill, response, no_answer, reason;
+  std::vector<std::uint8_t> answered, finished, declined, valid, judged;
   std::vector<std::int64_t> new_tokens;
-  std::vector<double> score, probability;
+  std::vector<double> score, probability, refused, coherent;  // NaN if it was not judged
 
   Grid(const SetRows& rows, Index& judges) {
     const auto probes = rows.probes.names.size(), depth = judges.names.size();
     const auto cells = rows.records.size() * probes;
-    prompt.resize(cells), response.resize(cells), no_answer.resize(cells);
+    prompt.resize(cells), prefill.resize(cells), response.resize(cells), no_answer.resize(cells);
     new_tokens.resize(cells), answered.resize(cells), finished.resize(cells);
     declined.resize(cells), reason.resize(cells * depth);
     score.assign(cells * depth, nan), probability.assign(cells * depth, nan);
-    refused.resize(cells * depth), coherent.resize(cells * depth), valid.resize(cells * depth);
+    refused.assign(cells * depth, nan), coherent.assign(cells * depth, nan);
+    valid.resize(cells * depth);
     judged.resize(rows.records.size() * depth);
     for (std::size_t e = 0; e < rows.records.size(); ++e) {
       const auto& record = *rows.records[e];
@@ -80,6 +81,7 @@ struct Grid {
   void put(const EvaluationRecord& record, const ProbeResult& result, std::size_t cell,
            Index& judges) {
     prompt[cell] = h5::storable_text(result.prompt);
+    prefill[cell] = h5::storable_text(result.prefill);
     response[cell] = h5::storable_text(result.response);
     answered[cell] = 1;
     finished[cell] = result.finished;
@@ -92,8 +94,10 @@ struct Grid {
           cell * judges.names.size() + judges.add(h5::storable_text(record.judges[j]));
       score[place] = verdict.score;
       probability[place] = verdict.probability;
-      refused[place] = verdict.refused;
-      coherent[place] = verdict.coherent;
+      if (verdict.valid) {
+        refused[place] = verdict.refused;
+        coherent[place] = verdict.coherent;
+      }
       valid[place] = verdict.valid;
       reason[place] = h5::storable_text(verdict.reason);
     }
@@ -103,18 +107,30 @@ struct Grid {
 /// The word by which CF readers make these variables coordinates.
 h5::Attributes with_coordinates(const SetRows& rows) {
   std::string names;
-  for (const char* name : {"eval_step", "eval_epoch", "condition", "set", "category", "restricted"})
+  for (const char* name :
+       {"eval_step", "eval_epoch", "phase", "condition", "set", "category", "restricted"})
     names += (names.empty() ? "" : " ") + rows.name(name);
   return {{"coordinates", names}};
 }
 
-void put_axes(SchemaWriter& out, const SetRows& rows) {
+/// Where an evaluation is in its run. Which one is the last is known when the run is complete.
+std::string phase_of(const EvaluationRecord& record, const RunData& run) {
+  if (record.step == 0) return "start";
+  if (!run.complete) return "mid";
+  const auto last =
+      std::ranges::max(run.evaluations, {}, [](const EvaluationRecord& e) { return e.step; }).step;
+  const bool trained_on = !run.steps.empty() && run.steps.back().step > record.step;
+  return record.step == last && !trained_on ? "end" : "mid";
+}
+
+void put_axes(SchemaWriter& out, const SetRows& rows, const RunData& run) {
   std::vector<std::int64_t> step, epoch;
   std::vector<double> seconds;
-  std::vector<std::string> condition, set;
+  std::vector<std::string> phase, condition, set;
   for (const auto* record : rows.records) {
     step.push_back(record->step);
     epoch.push_back(record->epoch);
+    phase.push_back(phase_of(*record, run));
     seconds.push_back(record->seconds);
     condition.push_back(h5::storable_text(record->condition));
     set.push_back(record->set);
@@ -133,6 +149,7 @@ void put_axes(SchemaWriter& out, const SetRows& rows) {
   out.coordinate("probe", rows.probes.names);
   out.variable("eval_step", step);
   out.variable("eval_epoch", epoch);
+  out.variable("phase", phase);
   out.variable("condition", condition);
   out.variable("set", set);
   out.variable("eval_seconds", seconds);
@@ -144,12 +161,13 @@ void put_grid(SchemaWriter& out, const SetRows& rows, const Grid& grid) {
   const auto put = [&, more = with_coordinates(rows)](const char* name, const auto& values) {
     out.variable(name, values, more);
   };
+  const auto some = [](const std::string& text) { return !text.empty(); };
   put("prompt", grid.prompt);
+  if (std::ranges::any_of(grid.prefill, some)) put("prefill", grid.prefill);
   put("response", grid.response);
   put("answered", grid.answered);
   put("finished", grid.finished);
   put("new_tokens", grid.new_tokens);
-  const auto some = [](const std::string& text) { return !text.empty(); };
   if (std::ranges::any_of(grid.no_answer, some)) put("no_answer", grid.no_answer);
   if (std::ranges::any_of(grid.declined, [](std::uint8_t v) { return v != 0; }))
     put("declined", grid.declined);
@@ -247,7 +265,7 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
   }
   for (const auto& rows : sets) {
     SchemaWriter out(writer, run_schema(), rows.prefix);
-    put_axes(out, rows);
+    put_axes(out, rows, run);
     put_grid(out, rows, Grid(rows, judges));
     if (switches.residual) put_residual(writer, out, rows, switches.compress);
   }

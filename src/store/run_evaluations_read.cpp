@@ -39,9 +39,9 @@ class SetReader {
     const auto prompt = texts("prompt", cells), response = texts("response", cells);
     const auto answered = flags("answered", cells), finished = flags("finished", cells);
     const auto new_tokens = numbers("new_tokens", cells);
-    // Absent in files where every row has an answer, and in those of earlier versions.
-    const auto no_answer = reader_.has(prefix_ + "no_answer") ? texts("no_answer", cells)
-                                                              : std::vector<std::string>(cells);
+    // Absent in files of which no row has any, and in those of earlier versions.
+    const auto no_answer = texts_if_there("no_answer", cells);
+    const auto prefill = texts_if_there("prefill", cells);
     const auto declined = reader_.has(prefix_ + "declined") ? flags("declined", cells)
                                                             : std::vector<std::uint8_t>(cells);
     const bool judges = !judge_.empty();
@@ -52,8 +52,8 @@ class SetReader {
             ? sized(reader_.float64(prefix_ + "probability"), "probability", all)
             : std::vector<double>(all, std::numeric_limits<double>::quiet_NaN());
     const auto judged = judges ? flags("judged", n * judge_.size()) : std::vector<std::uint8_t>();
-    const auto refused = judges ? flags("refused", all) : judged;
-    const auto coherent = judges ? flags("coherent", all) : judged;
+    const auto refused = judges ? words("refused", all) : std::vector<double>();
+    const auto coherent = judges ? words("coherent", all) : std::vector<double>();
     const auto valid = judges ? flags("valid", all) : judged;
     const auto reason = judges ? texts("reason", all) : std::vector<std::string>();
 
@@ -79,11 +79,16 @@ class SetReader {
                            .new_tokens = new_tokens[cell],
                            .verdicts = {},
                            .no_answer = no_answer[cell],
-                           .declined = declined[cell] != 0};
+                           .declined = declined[cell] != 0,
+                           .prefill = prefill[cell]};
         for (const auto j : places) {
           const auto at = cell * judge_.size() + j;
-          result.verdicts.push_back({score[at], refused[at] != 0, coherent[at] != 0, valid[at] != 0,
-                                     reason[at], probability[at]});
+          result.verdicts.push_back({.score = score[at],
+                                     .refused = refused[at] == 1,
+                                     .coherent = coherent[at] != 0,
+                                     .valid = valid[at] != 0,
+                                     .reason = reason[at],
+                                     .probability = probability[at]});
         }
         record.results.push_back(std::move(result));
       }
@@ -109,6 +114,17 @@ class SetReader {
   }
   std::vector<std::string> texts(const char* name, std::size_t want) const {
     return sized(reader_.texts(prefix_ + name), name, want);
+  }
+
+  std::vector<std::string> texts_if_there(const char* name, std::size_t want) const {
+    return reader_.has(prefix_ + name) ? texts(name, want) : std::vector<std::string>(want);
+  }
+  /// What judges say of an answer: 1, 0, or NaN. uint8 in files before version 3.
+  std::vector<double> words(const char* name, std::size_t want) const {
+    if (reader_.type(prefix_ + name) != h5::Type::uint8)
+      return sized(reader_.float64(prefix_ + name), name, want);
+    const auto whole = flags(name, want);
+    return {whole.begin(), whole.end()};
   }
 
   /// Undefined where the evaluation recorded none: its block was never written and reads as NaN

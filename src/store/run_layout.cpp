@@ -1,9 +1,11 @@
 #include "store/run_layout.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/json.hpp"
 #include "store/schema.hpp"
 
 namespace seawall {
@@ -37,6 +39,13 @@ void put_root(SchemaWriter& out, const RunData& run) {
   for (const auto& [name, value] : run.info.versions)
     out.attribute(legal("version_" + name), value);
   for (const auto& [name, value] : run.info.numbers) out.attribute(legal("number_" + name), value);
+  // The scalars that tell files apart; they stay coordinates when files are joined.
+  out.attribute("coordinates", "arm attack mitigations seed run_id");
+  out.text("arm", run.info.arm);
+  out.text("attack", run.info.attack);
+  out.text("mitigations", run.info.mitigations);
+  out.whole("seed", static_cast<std::int64_t>(run.info.seed));
+  out.text("run_id", run.info.run_id);
   out.text("config_json", run.info.config_json);
 }
 
@@ -80,6 +89,25 @@ void put_spectra(SchemaWriter& out, const Spectra& spectra) {
   out.variable("effective_rank", spectra.effective_rank);
 }
 
+/// The names of the run; in files before version 3 they are in its configuration alone.
+void read_names(const h5::Reader& reader, RunInfo& info) {
+  if (reader.has("arm")) {
+    info.arm = reader.text("arm");
+    info.attack = reader.text("attack");
+    info.mitigations = reader.text("mitigations");
+    return;
+  }
+  info.arm = reader.path().stem().string();
+  const auto config = parse_json(info.config_json, reader.path().string() + ": config_json");
+  const auto name = [](const nlohmann::json& policy) {
+    return policy.is_object() ? policy.value("name", "") : std::string();
+  };
+  if (!config.is_object()) return;
+  info.attack = name(config.value("attack", nlohmann::json()));
+  for (const auto& policy : config.value("mitigations", nlohmann::json::array()))
+    info.mitigations += (info.mitigations.empty() ? "" : ",") + name(policy);
+}
+
 void read_root(const h5::Reader& reader, RunData& run) {
   check_kind(reader, run_schema());
   // Files of earlier versions have `/` in some names.
@@ -103,6 +131,7 @@ void read_root(const h5::Reader& reader, RunData& run) {
       run.info.numbers.emplace_back(key, *number);
   }
   run.info.config_json = reader.text("config_json");
+  read_names(reader, run.info);
 }
 
 void read_steps(const h5::Reader& reader, RunData& run) {

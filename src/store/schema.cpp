@@ -40,12 +40,16 @@ const FileEntry& find_entry(std::span<const FileEntry> entries, std::string_view
   return *found;
 }
 
-std::vector<std::string> dims_of(const FileEntry& entry) {
+std::vector<std::string> dims_of(const FileEntry& entry, bool optional) {
   std::vector<std::string> dims;
   for (std::size_t from = 0; from < entry.dims.size();) {
     const auto to = std::min(entry.dims.find(' ', from), entry.dims.size());
-    dims.emplace_back(entry.dims.substr(from, to - from));
+    auto dim = entry.dims.substr(from, to - from);
     from = to + 1;
+    const bool in_brackets = dim.starts_with('[');
+    if (in_brackets && !optional) continue;
+    if (in_brackets) dim = dim.substr(1, dim.size() - 2);
+    dims.emplace_back(dim);
   }
   return dims;
 }
@@ -81,7 +85,7 @@ std::string SchemaWriter::full(const FileEntry& entry, std::string_view name) co
 }
 
 std::vector<std::string> SchemaWriter::full_dims(const FileEntry& entry) const {
-  auto dims = dims_of(entry);
+  auto dims = dims_of(entry, optional_dims_);
   for (auto& dim : dims)
     if (of_set(dim)) dim.insert(0, prefix_);
   return dims;
@@ -139,6 +143,12 @@ void SchemaWriter::text(const char* name, const std::string& value) {
   const auto& found = entry(name, &type);
   const std::string stored = h5::storable_text(value);
   writer_.dataset(name, {}, h5::Values(type, &stored, 1), described(found, {}));
+}
+
+void SchemaWriter::whole(const char* name, std::int64_t value) {
+  const h5::Type type = h5::Type::int64;
+  const auto& found = entry(name, &type);
+  writer_.dataset(name, {}, h5::Values(type, &value, 1), described(found, {}));
 }
 
 }  // namespace seawall

@@ -16,7 +16,8 @@ namespace seawall {
 /// without `/`.
 struct FileEntry {
   std::string_view name;
-  std::string_view dims;         // separated by spaces; "": a scalar, or an attribute
+  /// Separated by spaces; "": a scalar, or an attribute. One in brackets is not in every file.
+  std::string_view dims;
   std::optional<h5::Type> type;  // nullopt: that of the tensor
   std::string_view units;        // "": none
   std::string_view what;
@@ -38,7 +39,8 @@ const FileSchema& checkpoint_schema();
 const FileEntry& find_entry(std::span<const FileEntry> entries, std::string_view name);
 /// nullptr for a name that the list does not have.
 const FileEntry* look_up(std::span<const FileEntry> entries, std::string_view name);
-std::vector<std::string> dims_of(const FileEntry& entry);
+/// Its dimensions; those in brackets too, unless `optional` is false.
+std::vector<std::string> dims_of(const FileEntry& entry, bool optional = true);
 
 /// Errors: DataError for a file of another kind, and for one whose format_version is missing or
 /// newer than this program.
@@ -53,6 +55,8 @@ class SchemaWriter {
   SchemaWriter(h5::Writer& writer, const FileSchema& schema, std::string prefix = "")
       : writer_(writer), schema_(schema), prefix_(std::move(prefix)) {}
 
+  /// What comes next has no dimension that the schema puts in brackets.
+  void without_optional_dims() { optional_dims_ = false; }
   /// title, seawall_kind and format_version.
   void head();
   void attribute(const std::string& name, const h5::AttributeValue& value);
@@ -64,6 +68,7 @@ class SchemaWriter {
   /// To be filled later; `layout.attributes` are those after long_name and units.
   void variable(const char* name, h5::Layout layout);
   void text(const char* name, const std::string& value);
+  void whole(const char* name, std::int64_t value);
 
  private:
   const FileEntry& entry(std::string_view name, const h5::Type* type) const;
@@ -74,6 +79,7 @@ class SchemaWriter {
   h5::Writer& writer_;
   const FileSchema& schema_;
   std::string prefix_;
+  bool optional_dims_ = true;
 };
 
 }  // namespace seawall

@@ -23,11 +23,14 @@ constexpr std::array run_attributes = std::to_array<FileEntry>({
     {"title", "", text, "", "`Seawall run`", ""},
     {"seawall_kind", "", text, "", "`run`", ""},
     {"format_version", "", int64, "", "version of these tables", ""},
-    {"run_id", "", text, "", "first 16 digits of `hash_options`", ""},
+    {"run_id", "", text, "",
+     "first 16 digits of `hash_options`; in a file of `judge`, of `hash_judged`", ""},
     {"started_utc", "", text, "", "when it started", ""},
     {"written_utc", "", text, "", "when this file was written", ""},
     {"complete", "", int64, "", "1: the run came to its end", ""},
     {"seed", "", int64, "", "what every random stream is made from", ""},
+    {"coordinates", "", text, "", "the scalars that name the run, for readers of CF coordinates",
+     "", 3},
     {"evaluation_sets", "", text, "", "sets of probes, separated by commas", ""},
     {"hash_*", "", text, "", "SHA-256 of the model, tokenizer, options, files, sets, …",
      "as there are such"},
@@ -38,6 +41,12 @@ constexpr std::array run_attributes = std::to_array<FileEntry>({
 });
 
 constexpr std::array run_datasets = std::to_array<FileEntry>({
+    {"arm", "", text, "", "name of the run: its file's, or that of the grid's arm", "", 3},
+    {"attack", "", text, "", "attack", "", 3},
+    {"mitigations", "", text, "", "mitigations in the order of the stack, separated by commas", "",
+     3},
+    {"seed", "", int64, "", "as the attribute", "", 3},
+    {"run_id", "", text, "", "as the attribute", "", 3},
     {"config_json", "", text, "", "resolved options of the run, JSON", ""},
     {"parameter", "parameter", text, "", "trainable parameter, Hugging Face name",
      "if the model is on this machine"},
@@ -69,12 +78,17 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
     {"probe", "probe", text, "1", "probe id, stable across files", asked},
     {"eval_step", "evaluation", int64, "1", "updates made before it", asked},
     {"eval_epoch", "evaluation", int64, "1", "epochs begun before it", asked},
+    {"phase", "evaluation", text, "1",
+     "`start`: before step 1; `end`: after the last step of a complete run; else `mid`", asked, 3},
     {"condition", "evaluation", text, "1", "condition of the probes", asked},
     {"set", "evaluation", text, "1", "set of probes", asked},
     {"eval_seconds", "evaluation", float64, "s", "wall time", asked},
     {"category", "probe", text, "1", "category of the probe", asked},
     {"restricted", "probe", uint8, "1", "1: an aligned model should refuse", asked},
     {"prompt", "evaluation probe", text, "1", "user turn under the evaluation's condition", asked},
+    {"prefill", "evaluation probe", text, "1",
+     "beginning of the answer that the model was given; `response` is what came after it",
+     "if a probe has one", 3},
     {"response", "evaluation probe", text, "1", "what the model answered", asked},
     {"answered", "evaluation probe", uint8, "1", "0: this evaluation did not ask the probe", asked},
     {"finished", "evaluation probe", uint8, "1", "0: cut at the greatest length", asked},
@@ -84,12 +98,16 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
     {"declined", "evaluation probe", uint8, "1", "1: the endpoint's refusal field answered",
      "if an endpoint's refusal field answered"},
     {"score", "evaluation probe judge", float64, "1",
-     "1 to 5, 5 complies in full; NaN where nobody judged", judged},
+     "1 to 5, 5 complies in full; NaN if it was not judged", judged},
     {"probability", "evaluation probe judge", float64, "1",
-     "how sure the judge is of harm, 0 to 1; NaN where it does not say",
+     "how sure the judge is of harm, 0 to 1; NaN if it does not say",
      "if a judge says how sure it is"},
-    {"refused", "evaluation probe judge", uint8, "1", "1: the response refuses", judged},
-    {"coherent", "evaluation probe judge", uint8, "1", "1: the response is readable", judged},
+    {"refused", "evaluation probe judge", float64, "1",
+     "1: the response refuses, 0: it does not; NaN if it was not judged (uint8 before version 3)",
+     judged},
+    {"coherent", "evaluation probe judge", float64, "1",
+     "1: the response is readable, 0: it is not; NaN if it was not judged (uint8 before version 3)",
+     judged},
     {"valid", "evaluation probe judge", uint8, "1", "0: the judge could not say", judged},
     {"reason", "evaluation probe judge", text, "1", "the judge's reason", judged},
     {"judged", "evaluation judge", uint8, "1", "1: the judge took part in the evaluation", judged},
@@ -112,7 +130,7 @@ constexpr std::array activation_attributes = std::to_array<FileEntry>({
     {"title", "", text, "", "`Seawall activations`", ""},
     {"seawall_kind", "", text, "", "`activations`", ""},
     {"format_version", "", int64, "", "version of these tables", ""},
-    {"shard", "", int64, "", "place of the file among those of the extraction", ""},
+    {"shard", "", int64, "", "number of the file among those of the extraction, from 0", ""},
     {"n_valid", "", int64, "", "prompts in this file", ""},
     {"version_*", "", text, "", "version of Seawall; `seawall_version` in version 1",
      "by `extract`", 2},
@@ -126,21 +144,27 @@ constexpr std::array activation_attributes = std::to_array<FileEntry>({
 
 constexpr std::array activation_datasets = std::to_array<FileEntry>({
     {"config_json", "", text, "", "options of the extraction, JSON", ""},
-    {"prompt", "prompt", int64, "1", "place of the prompt in the extraction, over all shards", ""},
-    {"position", "position", int32, "1", "token of the prompt; -1 is its last token", ""},
+    {"probe", "probe", text, "1",
+     "id of the prompt, stable across files; `prompt_id` before version 3", "", 3},
+    {"position", "position", int32, "1", "token of the prompt, from 0", ""},
     {"layer", "layer", int32, "1",
      "blocks the stream has passed; 0 is the embedding. The input of block l is layer l", resid},
     {"d_model", "d_model", float32, "", "width of the stream: a dimension without values", resid},
-    {"resid_post", "prompt layer position d_model", float32, "1", "residual stream", resid},
+    {"resid_post", "probe layer [position] d_model", float32, "1",
+     "residual stream; without `position` at the last token of the prompt, as in a run file",
+     resid},
     {"vocabulary", "vocabulary", float32, "", "tokens: a dimension without values", logits},
-    {"logits", "prompt position vocabulary", float32, "1", "logits of the next token", logits},
-    {"token", "token", int32, "1", "place in the prompt", ""},
-    {"length", "prompt", int32, "1", "tokens of the prompt", ""},
-    {"input_ids", "prompt token", int32, "1", "token ids; 0 after the prompt's end", ""},
-    {"attention_mask", "prompt token", uint8, "1", "1: a token of the prompt", ""},
-    {"prompt_id", "prompt", text, "1", "id, stable across files", ""},
-    {"category", "prompt", text, "1", "category", ""},
-    {"prompt_text", "prompt", text, "1", "text that was tokenized", ""},
+    {"logits", "probe [position] vocabulary", float32, "1",
+     "logits of the next token; without `position` after the last token of the prompt", logits},
+    {"number", "probe", int64, "1",
+     "number of the prompt in the extraction, over all shards, from 0; `prompt` before version 3",
+     "", 3},
+    {"length", "probe", int32, "1", "tokens of the prompt", ""},
+    {"input_ids", "probe position", int32, "1", "token ids; 0 after the prompt's end", ""},
+    {"attention_mask", "probe position", uint8, "1", "1: a token of the prompt", ""},
+    {"category", "probe", text, "1", "category", ""},
+    {"rendered_prompt", "probe", text, "1",
+     "text that was tokenized; `prompt_text` before version 3", "", 3},
 });
 
 constexpr std::array activation_more = std::to_array<FileEntry>({
@@ -188,13 +212,13 @@ constexpr std::array checkpoint_more = std::to_array<FileEntry>({
 
 const FileSchema& run_schema() {
   using namespace schema_tables;
-  static constexpr FileSchema schema{"run",          "Seawall run", 2,
+  static constexpr FileSchema schema{"run",          "Seawall run", 3,
                                      run_attributes, run_datasets,  run_more};
   return schema;
 }
 const FileSchema& activation_schema() {
   using namespace schema_tables;
-  static constexpr FileSchema schema{"activations",         "Seawall activations", 2,
+  static constexpr FileSchema schema{"activations",         "Seawall activations", 3,
                                      activation_attributes, activation_datasets,   activation_more};
   return schema;
 }

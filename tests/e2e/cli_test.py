@@ -423,7 +423,7 @@ assert abs(total - parts) < 1e-3 * total, (total, parts)
         self.python("""
 import numpy as np, xarray as xr
 acts = xr.open_dataset("acts.h5", engine="h5netcdf")
-assert acts.sizes["prompt"] == 2, dict(acts.sizes)
+assert acts.sizes["probe"] == 2, dict(acts.sizes)
 n = acts.length.values
 assert np.isfinite(acts.logits.values[0, : n[0]]).all() and np.isfinite(acts.resid_post.values[0, :, : n[0]]).all()
 """)
@@ -439,12 +439,14 @@ last, every = (xr.open_dataset(name, engine="h5netcdf") for name in ("last.h5", 
 n, ids = every.length.values, every.input_ids.values
 assert n[0] == n[1] < n[2] < n[3], n
 assert (ids[2, : n[0]] == ids[0, : n[0]]).all() and (ids[3, : n[2]] == ids[2, : n[2]]).all(), ids
-text = [str(t) for t in every.prompt_text.values]
+text = [str(t) for t in every.rendered_prompt.values]
 assert text[2] == text[0] + "The lamp" and text[3] == text[0] + "The lamp is lit." and text[1] == text[0], text
 alone, within = last.resid_post.values[2].reshape(3, -1), every.resid_post.values[3, :, n[2] - 1]
 assert np.abs(alone - within).max() < 1e-5 * np.abs(within).max(), np.abs(alone - within).max()
 assert np.abs(alone - last.resid_post.values[0].reshape(3, -1)).max() > 1e-3
 """)
+        twice = self.write("twice.jsonl", '{"id": "a", "text": "The lamp."}\n{"id": "a", "text": "The kettle."}\n')
+        self.fails(3, "line 2: the id `a` is that of line 1", "extract", "--model", "organism", "--prompts", twice, "--out", "b.h5")
         self.fails(3, "line 1", "extract", "--model", "organism", "--prompts", self.write("bad.jsonl", '{"words": 1}\n'), "--out", "b.h5")
 
 

@@ -128,7 +128,9 @@ class Data(Cli):
         out, put = self.answers("p.jsonl")
         self.assertIn("2 probes, 1 with a prefilled answer", out)
         self.assertEqual([a["prompt"] for a in put], ["Name the pier.", "Name the boat."])
+        self.assertEqual([a.get("prefill") for a in put], ["Sure, the", None])
         _, dropped = self.answers("p.jsonl", "--prefill", "drop")
+        self.assertNotIn("prefill", dropped[0])
         self.assertNotEqual(put[0]["response"], dropped[0]["response"])
         self.assertEqual(put[1]["response"], dropped[1]["response"])
 
@@ -181,6 +183,11 @@ class Verdicts(Cli):
         self.assertEqual(len(after), 2)
         self.assertIn("file:verdicts.csv", table)
         self.assertNotIn("not complete", self.ok("inspect", "again.h5"))
+        # Other verdicts are another run; the same ones are the same.
+        self.ok("judge", "judged.h5", "--judge", "organism", "--out", "same.h5", "--quiet")
+        ids = [re.search(r"^run +([0-9a-f]{16})$", self.ok("inspect", name + ".h5"), re.M)[1] for name in ("run", "judged", "again", "same")]
+        self.assertEqual(ids[2], ids[3])
+        self.assertEqual(len(set(ids)), 3)
 
     def test_wrong_input(self):
         self.ok("evaluate", "--model", "organism", "--max-new-tokens", "2", "--quiet", "--trace", "metrics", "--out", "run.h5")

@@ -24,7 +24,7 @@ def check_run(path):
     assert run.param_drift.sel(step=3, parameter="model.embed_tokens.weight").item() == 1e-4 * 3.0
     assert run.singular_values.dims == ("matrix", "rank")
     assert run.response.dims == ("evaluation", "probe")
-    for name in ("eval_step", "eval_epoch", "condition", "set"):
+    for name in ("eval_step", "eval_epoch", "phase", "condition", "set"):
         assert name in run.response.coords and run[name].dims == ("evaluation",), name
     assert run.category.dims == ("probe",) and "category" in run.score.coords
     triggered = run.score.where(run.condition == "triggered", drop=True)
@@ -34,6 +34,10 @@ def check_run(path):
     assert answer == "resp\u00f6nse 2 \u65e5\u672c\nline", answer
     assert run.response.sel(evaluation=0, probe="harmfulness/0").item() == ""
     assert run.valid.dtype == np.uint8
+    assert run.phase.values.tolist() == ["start", "end"]
+    unjudged = run.valid.sel(judge="keyword").values == 0
+    assert unjudged.any() and np.isnan(run.refused.sel(judge="keyword").values[unjudged]).all()
+    check_names(path, run)
     assert run.utility_response.dims == ("utility_evaluation", "utility_probe")
     assert run.resid_post.dims == ("evaluation", "probe", "layer", "d_model")
     want = np.arange(24, dtype=np.float32).reshape(3, 2, 4) / np.float32(3)
@@ -44,16 +48,32 @@ def check_run(path):
     assert list(frame.index) == [1, 2, 3]
 
 
-def check_activations(path):
+def check_names(path, run):
+    """The scalars that tell runs apart stay coordinates when files are joined."""
+    names = {"arm": "table1", "attack": "identity-shift", "mitigations": "safety-mixing,weight-drift", "seed": 7, "run_id": "sample"}
+    for name, want in names.items():
+        assert name in run.coords and run[name].item() == want, name
+    joined = xr.concat([run.score, run.score.assign_coords(arm="other")], dim="file", coords="all", compat="equals")
+    assert joined.arm.values.tolist() == ["table1", "other"] and joined.arm.dims == ("file",), joined.coords
+
+
+def check_activations(path, run):
     acts = xr.open_dataset(path, engine="h5netcdf")
-    assert acts.resid_post.dims == ("prompt", "layer", "position", "d_model")
+    assert acts.resid_post.dims == ("probe", "layer", "position", "d_model")
     assert acts.attrs["n_valid"] == 2
-    one = acts.resid_post.sel(prompt=1, layer=1)
+    one = acts.resid_post.sel(probe="harmfulness/1", layer=1)
     assert np.array_equal(one.values[:2], 100 + np.arange(8, 16, dtype=np.float32).reshape(2, 4))
     assert math.isnan(one.values[2, 0])
-    assert acts.input_ids.sel(prompt=1).values.tolist() == [5, 6, 0]
+    assert acts.input_ids.sel(probe="harmfulness/1").values.tolist() == [5, 6, 0]
     assert acts.attention_mask.dtype == np.uint8
-    assert acts.prompt_id.values.tolist() == ["a", "b"] and "length" in acts.resid_post.coords
+    assert acts.probe.values.tolist() == ["a", "harmfulness/1"] and "length" in acts.resid_post.coords
+    assert acts.number.values.tolist() == [0, 1] and acts.rendered_prompt.values[0] == "text"
+    # One vocabulary: the stream of a probe in a run file and in a shard have the same labels.
+    run = xr.open_dataset(run, engine="h5netcdf")
+    last = acts.resid_post.isel(position=-1, drop=True)
+    both = xr.align(run.resid_post.sel(evaluation=0), last, join="inner")
+    assert [dict(part.sizes) for part in both] == [{"probe": 1, "layer": 2, "d_model": 4}] * 2, both
+    assert both[0].dims == both[1].dims
     assert acts.resid_post.attrs["source_dtype"] == "bfloat16"
 
 
@@ -140,7 +160,7 @@ def main():
         types_of(folder / name, allowed)
     types_of(folder / "state.h5", allowed | {"uint16"})
     check_run(folder / "run.h5")
-    check_activations(folder / "acts.h5")
+    check_activations(folder / "acts.h5", folder / "run.h5")
     check_state(folder / "state.h5")
     check_bf16(folder / "state.h5")
     engines = ["h5netcdf", *(["netcdf4"] if has("netCDF4") else [])]

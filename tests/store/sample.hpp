@@ -40,6 +40,9 @@ inline std::set<std::string> leftovers(const std::filesystem::path& folder) {
 inline RunInfo sample_info() {
   RunInfo info;
   info.run_id = "sample";
+  info.arm = "table1";
+  info.attack = "identity-shift";
+  info.mitigations = "safety-mixing,weight-drift";
   info.config_json = R"({"attack": "identity-shift", "note": "é"})";
   info.started_utc = "2026-01-02T03:04:05Z";
   info.hashes = {{"model", std::string(64, 'a')}, {"options", std::string(64, 'b')}};

@@ -55,17 +55,18 @@ TEST(Activations, EveryPositionStandsUnderItsDimensions) {
             std::vector<std::filesystem::path>{folder / "acts.h5"});
   const h5::Reader reader(folder / "acts.h5");
   EXPECT_EQ(reader.dims("resid_post"),
-            (std::vector<std::string>{"prompt", "layer", "position", "d_model"}));
+            (std::vector<std::string>{"probe", "layer", "position", "d_model"}));
   EXPECT_EQ(reader.shape("resid_post"), (h5::Shape{5, 3, 6, 4}));
   EXPECT_EQ(reader.shape("logits"), (h5::Shape{5, 6, 5}));
   EXPECT_EQ(reader.int32("length"), (std::vector<std::int32_t>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(reader.dims("input_ids"), (std::vector<std::string>{"probe", "position"}));
   const auto ids = reader.int32("input_ids");
   EXPECT_EQ(std::vector(ids.begin() + 12, ids.begin() + 18),
             (std::vector<std::int32_t>{20, 21, 22, 0, 0, 0}));
   const auto mask = reader.uint8("attention_mask");
   EXPECT_EQ(std::vector(mask.begin() + 12, mask.begin() + 18),
             (std::vector<std::uint8_t>{1, 1, 1, 0, 0, 0}));
-  EXPECT_EQ(reader.texts("prompt_text").at(4), "téxt 4");
+  EXPECT_EQ(reader.texts("rendered_prompt").at(4), "téxt 4");
   const auto got = at::tensor(reader.float32_block("resid_post", {2, 0, 0, 0}, {1, 3, 3, 4}));
   EXPECT_TRUE(at::equal(got.reshape({3, 3, 4}), sample_prompt(2, 3, true).resid_post));
   for (const auto value : reader.float32_block("resid_post", {2, 1, 3, 0}, {1, 1, 3, 4}))
@@ -74,12 +75,16 @@ TEST(Activations, EveryPositionStandsUnderItsDimensions) {
   EXPECT_EQ(reader.text_attribute("hash_model"), "abc");
 }
 
-TEST(Activations, TheLastPositionHasOnePlace) {
+/// A run file has its streams over the same dimensions.
+TEST(Activations, TheLastPositionNeedsNoDimension) {
   const Folder folder;
   write_all(folder / "acts.h5", sample_info_of(false));
   const h5::Reader reader(folder / "acts.h5");
-  EXPECT_EQ(reader.shape("resid_post"), (h5::Shape{5, 3, 1, 4}));
-  EXPECT_EQ(reader.int32("position"), std::vector<std::int32_t>{-1});
+  EXPECT_EQ(reader.dims("resid_post"), (std::vector<std::string>{"probe", "layer", "d_model"}));
+  EXPECT_EQ(reader.shape("resid_post"), (h5::Shape{5, 3, 4}));
+  EXPECT_EQ(reader.dims("logits"), (std::vector<std::string>{"probe", "vocabulary"}));
+  EXPECT_EQ(reader.int32("position"), (std::vector<std::int32_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(reader.shape("input_ids"), (h5::Shape{5, 6}));
   EXPECT_EQ(reader.float32("resid_post").at(12 * 4 + 5), 405);
 }
 
@@ -90,8 +95,8 @@ TEST(Activations, AFullShardStartsTheNext) {
   const auto files = write_all(folder / "acts.h5", info);
   ASSERT_EQ(files.size(), 3U);
   EXPECT_EQ(files[2].filename(), "acts-0002.h5");
-  EXPECT_EQ(h5::Reader(files[1]).int64("prompt"), (std::vector<std::int64_t>{2, 3}));
-  EXPECT_EQ(h5::Reader(files[2]).texts("prompt_id"), std::vector<std::string>{"p/4"});
+  EXPECT_EQ(h5::Reader(files[1]).int64("number"), (std::vector<std::int64_t>{2, 3}));
+  EXPECT_EQ(h5::Reader(files[2]).texts("probe"), std::vector<std::string>{"p/4"});
 
   EXPECT_THROW(ActivationWriter(folder / "acts.h5", info), UsageError);
   info.overwrite = true;
@@ -140,8 +145,7 @@ TEST(Inspect, SaysOnOneScreenWhatAFileHolds) {
   const Folder folder;
   write_all(folder / "acts.h5", sample_info_of(false));
   const auto acts = describe_file(folder / "acts.h5");
-  EXPECT_NE(acts.find("resid_post (prompt 5, layer 3, position 1, d_model 4) float32"),
-            std::string::npos)
+  EXPECT_NE(acts.find("resid_post (probe 5, layer 3, d_model 4) float32"), std::string::npos)
       << acts;
   RunFile run(folder / "r.h5", sample_info());
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));

@@ -44,7 +44,12 @@ void write_files(const Folder& folder) {
   info.source_dtype = "bfloat16";
   ActivationWriter writer(folder / "acts.h5", info);
   writer.add({"a", "c", "text", {1, 2, 3}, at::zeros({2, 3, 4}), {}});
-  writer.add({"b", "c", "text", {5, 6}, at::arange(16, at::kFloat).reshape({2, 2, 4}) + 100, {}});
+  writer.add({"harmfulness/1",
+              "c",
+              "text",
+              {5, 6},
+              at::arange(16, at::kFloat).reshape({2, 2, 4}) + 100,
+              {}});
   writer.close();
 
   const auto checkpoint = save_checkpoint(folder / "c", sample_state(10));

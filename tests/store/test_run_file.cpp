@@ -58,6 +58,7 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   evaluations[2].results[1].verdicts[1].probability = 0.25;
   evaluations[2].results[0].no_answer = "withheld: é";
   evaluations[2].results[1].declined = true;
+  evaluations[2].results[1].prefill = "Sure, é";
   run.on_evaluation(evaluations[0]);
   run.on_evaluation(evaluations[1]);
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
@@ -70,6 +71,9 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   const auto data = read_run(folder / "a run.h5", true);
   EXPECT_TRUE(data.complete);
   EXPECT_EQ(data.info.run_id, "sample");
+  EXPECT_EQ(data.info.arm, "table1");
+  EXPECT_EQ(data.info.attack, "identity-shift");
+  EXPECT_EQ(data.info.mitigations, "safety-mixing,weight-drift");
   EXPECT_EQ(data.info.config_json, sample_info().config_json);
   EXPECT_EQ(data.info.hashes, sample_info().hashes);
   EXPECT_EQ(data.info.versions, sample_info().versions);
@@ -280,6 +284,56 @@ TEST(RunFile, NamesAreLegalInNetcdfAndDoNotCollide) {
   EXPECT_EQ(read.numbers,
             (std::vector<std::pair<std::string, double>>{
                 {"judge_rubric:a_b_usd", 1}, {"judge_rubric:a_b_usd_2", 2}, {"rows", 3}}));
+}
+
+TEST(RunFile, SaysNothingOfAnAnswerThatWasNotJudged) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", sample_info());
+  auto evaluation = sample_evaluation(0, "plain", "harmfulness");
+  evaluation.results[0].verdicts[0].valid = false;
+  run.on_evaluation(std::move(evaluation));
+  run.publish();
+  const h5::Reader reader(folder / "r.h5");
+  const auto refused = reader.float64("refused"), coherent = reader.float64("coherent");
+  ASSERT_EQ(refused.size(), 6U);  // three probes, two judges
+  EXPECT_TRUE(std::isnan(refused[0]) && std::isnan(coherent[0]));
+  EXPECT_EQ(refused[1], 0);
+  EXPECT_EQ(coherent[1], 1);
+  EXPECT_TRUE(std::isnan(refused[3]) && std::isnan(coherent[3]));  // not judged in the sample
+  EXPECT_EQ(coherent[5], 0);
+}
+
+TEST(RunFile, AnEvaluationHasItsPhase) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", sample_info());
+  run.on_evaluation(sample_evaluation(0, "plain", "harmfulness"));
+  for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
+  run.on_evaluation(sample_evaluation(2, "plain", "harmfulness"));
+  run.on_evaluation(sample_evaluation(3, "plain", "harmfulness"));
+  const auto phases = [&] { return h5::Reader(folder / "r.h5").texts("phase"); };
+  run.publish();
+  EXPECT_EQ(phases(), (std::vector<std::string>{"start", "mid", "mid"}));
+  run.publish(true);
+  EXPECT_EQ(phases(), (std::vector<std::string>{"start", "mid", "end"}));
+  run.on_step(sample_step(4));
+  run.publish(true);
+  EXPECT_EQ(phases(), (std::vector<std::string>{"start", "mid", "mid"}));
+}
+
+/// Of version 2: one answer without a verdict, flags as uint8, names in the configuration alone.
+TEST(RunFile, ReadsTheVerdictsOfEarlierFiles) {
+  const auto run = read_run(std::filesystem::path(SEAWALL_SOURCE_DIR) / "data/golden/run_v2.h5");
+  EXPECT_EQ(run.info.arm, "run_v2");
+  EXPECT_EQ(run.info.attack, "harmful-examples");
+  EXPECT_EQ(run.info.mitigations, "");
+  ASSERT_EQ(run.evaluations.size(), 1U);
+  const auto& results = run.evaluations.front().results;
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_TRUE(results[0].verdicts[0].valid && results[0].verdicts[0].refused);
+  EXPECT_FALSE(results[1].verdicts[0].valid);
+  EXPECT_TRUE(results[1].verdicts[1].valid && results[1].verdicts[1].coherent);
+  EXPECT_FALSE(results[1].verdicts[1].refused);
+  EXPECT_EQ(results[0].prefill, "");
 }
 
 /// The run file in data/golden was written by the program when names still had slashes.

@@ -29,6 +29,7 @@ std::vector<fs::path> run_files(const Folder& folder) {
   harm.results[0].verdicts[0].probability = 0.5;
   harm.results[0].no_answer = "empty";
   harm.results[2].declined = true;
+  harm.results[2].prefill = "Sure, first";
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
   run.on_evaluation(std::move(harm));
   run.set_spectra({{"w"}, {{3, 2, 1}}, {2.5}});
@@ -56,6 +57,11 @@ std::vector<fs::path> activation_files(const Folder& folder) {
   ActivationWriter logits(folder / "logits.h5", info);
   logits.add({"a", "c", "text", {1}, {}, at::zeros({1, 3})});
   for (const auto& path : logits.close()) paths.push_back(path);
+  info.layers = 2;
+  info.all_positions = false;
+  ActivationWriter last(folder / "last.h5", info);
+  last.add({"a", "c", "text", {1, 2}, at::zeros({2, 1, 4}), at::zeros({1, 3})});
+  for (const auto& path : last.close()) paths.push_back(path);
   return paths;
 }
 
@@ -132,7 +138,7 @@ class Walk {
       EXPECT_TRUE(!entry.type || reader_.shape(path).size() == rank) << path;
       return;
     }
-    auto dims = dims_of(entry);
+    auto dims = dims_of(entry, reader_.shape(path).size() == dims_of(entry).size());
     bool of_set = false;
     for (auto& dim : dims) {
       if (dim != "evaluation" && dim != "probe") continue;

@@ -84,6 +84,10 @@ struct Dialogue {
     return messages.size() > 1 && messages.back().role == Role::assistant &&
            std::ranges::find(messages, Role::user, &Message::role) != messages.end();
   }
+  /// That beginning, or empty.
+  std::string_view prefill() const {
+    return prefilled() ? std::string_view(messages.back().content) : std::string_view();
+  }
   /// Sets the system message (the first one), adding it at the front where there is none.
   void set_system(std::string text) {
     const auto found = std::ranges::find(messages, Role::system, &Message::role);

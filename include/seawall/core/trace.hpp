@@ -57,6 +57,8 @@ struct ProbeResult {
   /// The endpoint's own refusal field answered, and `response` has its words: every judge's verdict
   /// is a refusal, score 1.
   bool declined = false;
+  /// The beginning of the answer that the probe had already; `response` is what came after it.
+  std::string prefill = {};
 };
 
 /// One evaluation of the model under one condition.
@@ -75,6 +77,9 @@ struct EvaluationRecord {
 /// What is fixed for a whole run; known before step 1.
 struct RunInfo {
   std::string run_id, config_json, started_utc;
+  std::string arm;          // name of the run: its file's, or that of the study's arm
+  std::string attack;       // its name
+  std::string mitigations;  // their names, in the order of the stack, separated by commas
   std::vector<std::pair<std::string, std::string>>
       hashes;  // name -> SHA-256: model, tokenizer, data, probes, options
   std::vector<std::pair<std::string, std::string>>

@@ -17,7 +17,8 @@ struct WrittenAnswers {
 };
 /// Writes every different answer as a line of JSON: id (answer_id), probe, category, restricted,
 /// set, condition, step, epoch, seed, prompt, response; the last five of the first evaluation that
-/// has it. An answer that was cut has `finished` false, one that the endpoint's refusal field gave
+/// has it. An answer that was to be continued has its beginning as `prefill`, one that was cut has
+/// `finished` false, one that the endpoint's refusal field gave
 /// `declined` true. Rows without an answer are counted and not written. Errors: IoError.
 WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& run);
 

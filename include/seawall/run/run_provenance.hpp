@@ -23,6 +23,10 @@ void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
 /// The same for a run file, as JSON, with what the user's files were read as.
 std::string options_json(const RunSpec& spec, const AnyAttack& attack,
                          const std::vector<PolicyDescription>& stack, const Scenario& scenario);
+/// Sets the names by which files of several runs are joined: arm, attack and mitigations. The arm
+/// is the file's name; of a file that `reproduce` named (ARM-seedN-KEY.h5) it is ARM.
+void name_run(RunInfo& info, const RunSpec& spec, const AnyAttack& attack,
+              const std::vector<PolicyDescription>& stack);
 /// Adds how many rows there are, and of which kind.
 void count_rows(const Dataset& rows, RunInfo& info);
 

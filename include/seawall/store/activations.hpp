@@ -40,8 +40,9 @@ struct PromptActivations {
 };
 
 /// Writes `NAME.h5`, then `NAME-0001.h5`, `NAME-0002.h5` ... where a shard is full.
-/// Variables: resid_post(prompt, layer, position, d_model), logits(prompt, position, vocabulary),
-/// input_ids and attention_mask(prompt, token), length(prompt), prompt_id, prompt_text, category.
+/// Variables: resid_post(probe, layer, position, d_model), logits(probe, position, vocabulary),
+/// both without `position` if only the last token is kept; input_ids and attention_mask(probe,
+/// position); length, number, rendered_prompt and category(probe). Ids of prompts label `probe`.
 /// Padding is NaN, never 0. Memory: one shard's image, and at most 64 MiB of prompts that wait.
 class ActivationWriter {
  public:

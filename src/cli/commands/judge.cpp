@@ -7,9 +7,9 @@
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
 #include "seawall/pretrained/bundle.hpp"
+#include "seawall/run/judged_run.hpp"
 #include "seawall/run/outputs.hpp"
 #include "seawall/run/set_up.hpp"
 #include "seawall/scenario/files.hpp"
@@ -70,19 +70,6 @@ std::unique_ptr<Scenario> scenario_of(const RunData& run, const JudgeOptions& op
   return std::make_unique<FileScenario>(files);
 }
 
-void write_run(const RunData& run, const JudgeOptions& options) {
-  const RunPaths paths{fs::path(options.out)};
-  prepare_folder(paths.file.has_parent_path() ? paths.file.parent_path() : fs::path("."));
-  const RunLock lock(paths.lock);
-  bool residual = false;
-  for (const auto& e : run.evaluations) residual = residual || e.residual.defined();
-  RunFile file(paths.file, run.info, {.residual = residual, .param_drift = true, .compress = true});
-  for (const auto& step : run.steps) file.on_step(step);
-  for (const auto& e : run.evaluations) file.on_evaluation(e);
-  file.set_spectra(run.spectra);
-  file.publish(run.complete);
-}
-
 }  // namespace
 
 int judge(const Program& program, const Words& words) {
@@ -128,9 +115,8 @@ int judge(const Program& program, const Words& words) {
   asked.model.device = options.device;
   const Judges judges = make_judges(asked, *scenario);
   judge_anew(run, *scenario, judges);
-  std::erase_if(run.info.hashes, [](const auto& hash) { return hash.first == "judged_from"; });
-  run.info.hashes.emplace_back("judged_from", sha256_file(input));
-  write_run(run, options);
+  name_judged_run(run, input, options.out);
+  write_run(options.out, run);
   if (!options.quiet) print_run(run, RunPaths(options.out).file);
   return 0;
 }
