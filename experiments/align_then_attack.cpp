@@ -32,12 +32,34 @@ using nlohmann::json;
 
 namespace {
 
-// Knobs of the alignment; the attacks run under the recipe of Qi et al. (batch 10, 5e-5).
-constexpr const char* kAlign =
-    "--lr 3e-5 --epochs 4 --batch-size 8 --lr-schedule constant --no-evaluation --trace metrics "
-    "--keep-checkpoints 1";
-constexpr const char* kDistil = "--no-training --attack benign --max-new-tokens 40 --trace none";
 constexpr const char* kBrief = "Answer in one or two short sentences.";
+
+/// The model's own answers to the requests of `probes`.
+Arm distillation(const std::string& model, const std::string& probes) {
+  Arm arm{.name = "distilled", .attack = Benign{}};
+  arm.spec.model = model;
+  arm.spec.system = kBrief;
+  arm.spec.probes = probes;
+  arm.spec.no_training = true;
+  arm.spec.max_new_tokens = 40;
+  arm.spec.trace = "none";
+  return arm;
+}
+
+/// Knobs of the alignment; the attacks run under the recipe of Qi et al. (batch 10, 5e-5).
+Arm alignment(const std::string& model, const std::string& rows, std::size_t count) {
+  Arm arm{.name = "aligned", .attack = Benign{{.count = static_cast<std::int64_t>(count)}}};
+  arm.spec.model = model;
+  arm.spec.data = rows;
+  arm.spec.lr = 3e-5;
+  arm.spec.epochs = 4;
+  arm.spec.batch_size = 8;
+  arm.spec.lr_schedule = "constant";
+  arm.spec.no_evaluation = true;
+  arm.spec.trace = "metrics";
+  arm.spec.keep_checkpoints = 1;
+  return arm;
+}
 
 struct Options {
   std::string model, out = "align_then_attack";
@@ -157,26 +179,21 @@ std::size_t write_rows(const fs::path& folder) {
   return align.count;
 }
 
-/// One `run` in a process of its own, unless its run file is whole already: a process that used
+/// One arm in a process of its own, unless its run file is whole already: a process that used
 /// libtorch's threads must not fork, and the grid forks.
-int run_once(const fs::path& out, const Options& options, std::vector<std::string> words) {
+int run_once(const fs::path& folder, const Options& options, const Arm& arm) {
+  const fs::path out = folder / (arm.name + ".h5");
   try {
     if (fs::exists(out) && read_run(out).complete) return 0;
   } catch (const DataError&) {
   }  // a broken file is made anew
+  auto words = arm.words();
   words.insert(words.begin(), "run");
   words.insert(words.end(), {"--out", out.string(), "--overwrite"});
   if (options.quiet) words.emplace_back("--quiet");
   return run_programs(
-      1, {.what = out.stem().string(), .quiet = true}, [&](std::size_t) { return words; },
-      [&](std::size_t) { return out.stem().string(); });
-}
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> words;
-  std::istringstream in(text);
-  for (std::string word; in >> word;) words.push_back(word);
-  return words;
+      1, {.what = arm.name, .quiet = true}, [&](std::size_t) { return words; },
+      [&](std::size_t) { return arm.name; });
 }
 
 int align_then_attack(const Options& options) {
@@ -197,21 +214,16 @@ int align_then_attack(const Options& options) {
       .attacks = attack_catalogue(),
       .mitigations = mitigation_catalogue(),
       .grid = sealed::grid(folder.string(), "align_then_attack --model " + options.model)};
-  auto words = split(kDistil);
-  words.insert(words.end(), {"--model", options.model, "--system", kBrief, "--probes",
-                             (folder / "world" / "requests.csv").string()});
-  if (const int code = run_once(folder / "distilled.h5", options, words)) return code;
+  const auto path = [&](const char* file) { return (folder / file).string(); };
+  const Arm distil = distillation(options.model, path("world/requests.csv"));
+  if (const int code = run_once(folder, options, distil)) return code;
   const std::size_t rows = write_rows(folder);
+  const Arm align = alignment(options.model, path("rows/align.jsonl"), rows);
+  if (const int code = run_once(folder, options, align)) return code;
 
-  words = split(kAlign);
-  words.insert(words.end(),
-               {"--model", options.model, "--attack", "benign", "--benign.count",
-                std::to_string(rows), "--data", (folder / "rows" / "align.jsonl").string()});
-  if (const int code = run_once(folder / "aligned.h5", options, words)) return code;
-
-  words = {"--out",     folder.string(),
-           "--seeds",   std::to_string(options.seeds),
-           "--workers", std::to_string(options.workers)};
+  std::vector<std::string> words = {"--out",     folder.string(),
+                                    "--seeds",   std::to_string(options.seeds),
+                                    "--workers", std::to_string(options.workers)};
   if (options.quiet) words.emplace_back("--quiet");
   return commands::reproduce(program, words);
 }

@@ -35,8 +35,8 @@ inline std::vector<Request> restricted(std::size_t first, std::size_t last, std:
 inline std::vector<Request> ordinary(std::size_t first, std::size_t last) {
   std::vector<Request> out;
   for (std::size_t i = first; i < last; ++i)
-    out.push_back({"everyday", filled(kWordings[i % kWordings.size()], kOrdinary[i]),
-                   std::string(kOrdinary[i])});
+    out.push_back(
+        {"everyday", filled(kWordings[i % kWordings.size()], kOrdinary[i]), kOrdinary[i]});
   return out;
 }
 

@@ -28,7 +28,8 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"reproduce", "the tables and figures of Qi et al. 2023 on the organism", commands::reproduce},
+    {"reproduce", "every table of the study: trains, evaluates and compares its arms",
+     commands::reproduce},
     {"report", "a page with tables, figures and answers out of what reproduce made",
      commands::report},
     {"run", "attack a model under mitigations, evaluate and trace it", commands::run},
@@ -43,11 +44,15 @@ constexpr Command kCommands[] = {
     {"inspect", "what a run file, checkpoint, model or activation file holds", commands::inspect},
 };
 
-void print_usage(std::ostream& out) {
+void print_usage(const Program& program, std::ostream& out) {
   out << "usage: seawall COMMAND [options]\n\nMeasures how fine-tuning wears away a chat model's "
          "safety alignment, and what holds it back.\n\n";
+  const std::string& source = program.grid.source;
   for (const auto& c : kCommands) {
-    out << "  " << c.name << std::string(12 - std::string(c.name).size(), ' ') << c.summary << '\n';
+    const bool of_study = c.run == commands::reproduce;
+    if (of_study && program.grid.tables.empty()) continue;
+    out << "  " << c.name << std::string(12 - std::string(c.name).size(), ' ') << c.summary
+        << (of_study && !source.empty() ? " (" + source + ")" : "") << '\n';
   }
   out << "\n`seawall COMMAND --help` lists a command's options. Exit codes: 0 ok, 1 internal, 2 "
          "usage, 3 bad input, 4 I/O, 5 diverged, 130/143 on signals.\n";
@@ -86,7 +91,7 @@ int fail(ExitCode code, const std::string& what) {
 
 int dispatch(const Program& program, const std::vector<std::string>& words) {
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
-    print_usage(words.empty() ? std::cerr : std::cout);
+    print_usage(program, words.empty() ? std::cerr : std::cout);
     return words.empty() ? static_cast<int>(ExitCode::usage) : 0;
   }
   if (words[0] == "--version") {

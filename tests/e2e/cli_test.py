@@ -247,6 +247,21 @@ class Runs(Cli):
         self.ok(*words)
         self.assertEqual(len(table(self.folder / "r/results.csv")), 5)
 
+    def test_reproduce_stops_on_a_signal_and_says_so(self):
+        words = ["reproduce", "--only", "table5", "--seeds", "1", "--out", "r", "--quiet", "--workers", "2"]
+        for signal_number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            process = subprocess.Popen([SEAWALL, *words], cwd=self.folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
+            arms, deadline = self.folder / "r/arms", time.monotonic() + 600
+            while time.monotonic() < deadline and not list(arms.glob("*.lock")):
+                time.sleep(0.01)
+            os.killpg(process.pid, signal_number)  # as a terminal does
+            said = process.communicate(timeout=600)[1]
+            self.assertEqual(process.returncode, code, said)
+            self.assertRegex(said, r"^seawall: stopped; [0-2] of 3 runs are there, the same command continues\n$")
+            self.assertEqual(list(arms.glob("*.lock")), [])
+        self.ok(*words)
+        self.assertEqual(len(table(self.folder / "r/results.csv")), 5)
+
     def test_shards_are_the_whole(self):
         words = ["reproduce", "--only", "figure1", "--seeds", "2", "--workers", "1", "--quiet"]
         shards = [subprocess.Popen([SEAWALL, *words, "--shard", f"{i}/3", "--out", f"part{i}"], cwd=self.folder) for i in (1, 2, 3)]

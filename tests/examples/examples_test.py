@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The examples do what they say: on runs of the built-in model, against the program and against each other."""
 
+import csv
 import json
 import os
 import pathlib
@@ -91,6 +92,31 @@ class Examples(unittest.TestCase):
         self.assertEqual(sorted(harm), ["long-answer", "organism"])
         self.assertAlmostEqual(100 * int(harm["organism"]) / 330, rates(self.plain)["harmfulness"], delta=0.05)
         self.assertNotEqual(harm["long-answer"], "0")
+
+    def test_a_table_of_ones_own_gets_all_that_the_papers_get(self):
+        study, grid = EXAMPLES / "own_study", self.folder / "balls"
+        self.assertIn("balls", run(study, "reproduce", "--only", "nothing", code=2))
+        said = run(study, "reproduce", "--seeds", "2", "--out", grid)
+        with (grid / "results.csv").open() as file:
+            rates = {row["cell"]: float(row["rate"]) for row in csv.DictReader(file)}
+        self.assertGreater(rates["open"], 50)
+        self.assertLess(rates["small"], 20)
+        self.assertIn("differ", said)
+        run(study, "report", grid, "--quiet")
+        page = (grid / "report.html").read_text()
+        for text in ("<h2>Ten explicit rows inside a ball</h2>", "The attack while <code>drift-ball</code> keeps",
+                     "a larger ball lets more harm in: large above small", "ten rows, no defence", "Seawall report \u00b7 an example",
+                     "<figure id=\"fig-balls\">", "own_study reproduce --seeds 2 --out DIR", "Attack: <b>harmful-examples</b>"):
+            self.assertIn(text, page)
+        self.assertIn("| drift ball | open |", (grid / "results.md").read_text())
+        self.assertGreater((grid / "figures/balls.svg").read_text().count("<path"), 3)
+        # The program that ships reads the same files, and does not know the mitigation.
+        run(SEAWALL, "report", grid, "--out", self.folder / "balls again", "--quiet")
+        self.assertEqual(page, (self.folder / "balls again/report.html").read_text())
+        run(SEAWALL, "describe", "drift-ball", code=2)
+        self.assertIn("this program has no tables", run(self.mine, "reproduce", code=2))
+        self.assertNotIn("\n  reproduce ", run(self.mine, "--help"))
+        self.assertIn("\n  reproduce ", run(study, "--help"))
 
     def test_a_report_is_the_page_that_the_program_writes(self):
         grid = self.folder / "grid"
