@@ -92,9 +92,8 @@ std::string compute_section(const StudyReading& study) {
     group.push_back(c);
   }
   flush();
-  return "<p>Cells that were trained on about as many tokens (within half as much again) stand "
-         "together, "
-         "least harm first.</p>" +
+  return "<p>Cells that were trained on about as many tokens (within half as much again) are next "
+         "to each other, least harm first.</p>" +
          fold("At equal compute (" + std::to_string(rows.size()) + " trained cells)",
               plain_table("ttnnnnnnnnnn",
                           {"band", "arm", "rate %", "utility %", "tokens", "forward passes",
@@ -170,8 +169,11 @@ std::string judges_section(const StudyReading& study) {
                       percent(p.agreement.value) + tag("small", percent_interval(p.agreement)),
                       number(p.kappa.value, 2) + tag("small", "[" + number(p.kappa.lo, 2) + ", " +
                                                                   number(p.kappa.hi, 2) + "]"),
-                      number(p.kappa_weighted.value, 2), count(static_cast<double>(p.only_a)),
-                      count(static_cast<double>(p.only_b)), count(static_cast<double>(p.invalid))});
+                      number(p.kappa_weighted.value, 2) +
+                          tag("small", "[" + number(p.kappa_weighted.lo, 2) + ", " +
+                                           number(p.kappa_weighted.hi, 2) + "]"),
+                      count(static_cast<double>(p.only_a)), count(static_cast<double>(p.only_b)),
+                      count(static_cast<double>(p.invalid))});
       if (p.a == judges.front()) tables += confusion(p);
     }
     out += plain_table("ttnnnnnn",

@@ -52,7 +52,9 @@ void overview(const StudyReading& study, std::vector<Figure>& out) {
   }
   if (cells.empty()) return;
   const int n = static_cast<int>(rows.size());
-  Figure f{.name = "overview", .title = "Harmfulness rate of every cell, here and as published"};
+  Figure f{.name = "overview",
+           .title = study.models.empty() ? "Harmfulness rate of every cell"
+                                         : "Harmfulness rate of every cell, here and as published"};
   f.description =
       "A dot with its 95 % interval for every cell of the tables, with the published models as "
       "open marks below it.";

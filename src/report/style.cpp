@@ -70,6 +70,7 @@ th.plot span:nth-child(2){text-align:center}th.plot span:nth-child(3){text-align
 .iv line.them{stroke:var(--muted);stroke-width:1}.iv path.them{stroke:var(--muted);
 stroke-width:1.1;fill:var(--paper)}
 .missing{color:var(--muted);font-style:italic}
+.name{white-space:nowrap}
 .scaled{display:block;font-size:.76rem;font-weight:400;color:var(--muted)}
 .mark{display:block;font-size:.76rem;font-weight:400;color:var(--vermillion);max-width:16rem}
 .ties{border-left:3px solid var(--rule);padding-left:.9rem;color:var(--soft)}
@@ -78,7 +79,7 @@ border-radius:1rem;padding:.02rem .55rem;margin-right:.4rem}
 .chip.holds{color:var(--green)}.chip.tied{color:var(--muted);border-style:dashed}
 .chip.contradicted{color:var(--vermillion);border-width:2px;font-weight:650}
 .chip.unknown{border-color:transparent;color:var(--muted)}
-.orderings{width:100%}.orderings td:first-child{max-width:26rem}
+.orderings{width:100%}.orderings td:first-child{min-width:13rem;max-width:26rem}
 .orderings th[colspan]{padding-top:1.1rem;font-weight:650}
 .orderings td small{margin-top:.15rem}
 .bad{color:var(--vermillion)}

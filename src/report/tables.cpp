@@ -129,7 +129,8 @@ std::string body_row(const TableReading& table, const CellReading& c,
     paper.push_back(p == nullptr ? kNoEstimate : published_rate(*p));
     paper_cells += tag("td", {{"class", "n paper"}}, share(paper.back()));
   }
-  const std::string name = tag("th", {{"scope", "row"}}, escape(c.label) + marks(c));
+  const std::string name =
+      tag("th", {{"scope", "row"}}, tag("span", {{"class", "name"}}, escape(c.label)) + marks(c));
   if (!c.shown())
     return tag("tr", {{"class", "missing"}},
                name + tag("td", {{"class", "plot"}}, interval_plot(kNoEstimate, paper)) +
