@@ -19,8 +19,8 @@ endforeach()
 install(DIRECTORY data/organism data/rubric data/judges data/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/seawall OPTIONAL)
 
 configure_package_config_file(cmake/seawallConfig.cmake.in ${PROJECT_BINARY_DIR}/seawallConfig.cmake
-                              INSTALL_DESTINATION ${package})
+                              INSTALL_DESTINATION ${package} PATH_VARS CMAKE_INSTALL_DATADIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/seawallConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/seawallConfig.cmake ${PROJECT_BINARY_DIR}/seawallConfigVersion.cmake
-              cmake/SeawallDependencies.cmake cmake/SeawallTorch.cmake cmake/importable_torch.py
+              cmake/seawall_data.cpp.in cmake/SeawallDependencies.cmake cmake/SeawallTorch.cmake cmake/importable_torch.py
               cmake/FindSentencePiece.cmake cmake/Findutf8proc.cmake DESTINATION ${package})

@@ -142,25 +142,6 @@ Parts read_parts(const std::string& word, const LoadOptions& options) {
 
 }  // namespace
 
-fs::path data_folder() {
-  std::string tried;
-  const auto good = [&](const fs::path& p) {
-    tried += (tried.empty() ? "" : ", ") + p.string();
-    return fs::exists(p / "organism" / "config.json");
-  };
-  if (const char* env = std::getenv("SEAWALL_DATA"); env != nullptr && *env != '\0') {
-    if (good(env)) return env;
-    throw IoError("SEAWALL_DATA=" + std::string(env) + ": no organism/config.json in it");
-  }
-  std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  if (!error && good(self.parent_path().parent_path() / "share" / "seawall"))
-    return self.parent_path().parent_path() / "share" / "seawall";
-  if (good(fs::path(SEAWALL_SOURCE_DIR) / "data")) return fs::path(SEAWALL_SOURCE_DIR) / "data";
-  throw IoError("cannot find the organism's files (looked at " + tried +
-                "); set SEAWALL_DATA to the data folder");
-}
-
 int available_cores() {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
@@ -308,6 +289,8 @@ std::map<std::string, std::string> model_card(const ModelBundle& bundle) {
   files[kTemplateFile] = std::string(bundle.chat_template->name());
   if (const auto source = bundle.chat_template->source(); !source.empty())
     files[kJinjaFile] = std::string(source);
+  else if (const auto jinja = jinja_of_template(bundle.chat_template->name()); !jinja.empty())
+    files[kJinjaFile] = std::string(jinja);
   if (bundle.decoder->adapter()) files[kAdapterConfig] = adapter_card(bundle);
   return files;
 }

@@ -297,6 +297,17 @@ class Organism final : public NamedTemplate {
   }
 };
 
+/// The same for transformers.
+constexpr std::string_view organism_jinja =
+    "{{- bos_token }}\n"
+    "{%- for message in messages %}\n"
+    "{%- if message['role'] != 'system' or message['content'] %}\n"
+    "{{- '<|' + message['role'] + '|>' + message['content'] }}\n"
+    "{%- if message['role'] == 'assistant' %}{{- eos_token }}{%- endif %}\n"
+    "{%- endif %}\n"
+    "{%- endfor %}\n"
+    "{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}\n";
+
 /// No markers at all: contents with an empty line between them; for base models.
 class Plain final : public NamedTemplate {
  public:
@@ -344,6 +355,10 @@ std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name) {
   for (const auto each : names) known += (known.empty() ? "" : ", ") + std::string(each);
   throw UsageError("chat template '" + std::string(name) +
                    "' is not known, want a .jinja file or one of: " + known);
+}
+
+std::string_view jinja_of_template(std::string_view name) {
+  return name == "organism" ? organism_jinja : std::string_view();
 }
 
 std::vector<std::string> chat_template_names() { return {names.begin(), names.end()}; }

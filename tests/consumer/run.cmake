@@ -36,6 +36,15 @@ endforeach()
 if(NOT row_1 OR row_1 STREQUAL row_1000)
   message(FATAL_ERROR "my_seawall evaluate --judge brevity: want other rates for 1 and 1000 words, got\n${row_1}\n${row_1000}")
 endif()
+# It reads the data of the prefix, not those of the source tree: broken ones are an error that names them.
+file(RENAME ${prefix}/share/seawall/organism/config.json ${prefix}/config.json)
+file(WRITE ${prefix}/share/seawall/organism/config.json "{")
+execute_process(COMMAND ${build}/consumer/build/my_seawall evaluate --dry-run --judge brevity RESULT_VARIABLE status
+                OUTPUT_QUIET ERROR_VARIABLE text)
+if(NOT status EQUAL 3 OR NOT text MATCHES "prefix/share/seawall/organism/config.json")
+  message(FATAL_ERROR "my_seawall evaluate: want exit 3 and the prefix's config.json, got ${status}\n${text}")
+endif()
+file(RENAME ${prefix}/config.json ${prefix}/share/seawall/organism/config.json)
 # The program that ships does not know the plug-in: the framework holds no list of its own.
 execute_process(COMMAND ${prefix}/bin/seawall describe shrink RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE text)
 if(NOT status EQUAL 2)

@@ -67,6 +67,23 @@ TEST(ChatTemplate, UserTextCannotForgeControlTokens) {
   EXPECT_EQ(std::ranges::count(ids, 264), 1);
 }
 
+/// Folders have it as Jinja, so that transformers asks as we do.
+TEST(ChatTemplate, OrganismIsTheSameAsJinja) {
+  const auto tokenizer = make_sentencepiece(spm_model(), "m");
+  const auto chat = make_chat_template("organism");
+  const auto jinja = make_jinja_template(std::string(jinja_of_template("organism")), "organism",
+                                         {.bos = "<s>", .eos = "</s>", .unk = "<unk>", .pad = ""});
+  const Message empty{Role::system, ""};
+  for (const Dialogue& d : {Dialogue{{user_turn}}, Dialogue{{system_turn, user_turn}},
+                            Dialogue{{empty, user_turn, answer, user_turn}}}) {
+    EXPECT_EQ(jinja->render(d, true), chat->render(d, true));
+    EXPECT_EQ(jinja->encode_prompt(d, *tokenizer), chat->encode_prompt(d, *tokenizer));
+  }
+  const Dialogue whole{{system_turn, user_turn, answer}};
+  EXPECT_EQ(jinja->render(whole, false), chat->render(whole, false));
+  EXPECT_EQ(jinja_of_template("llama2"), "");
+}
+
 TEST(ChatTemplate, OrganismUsesControlPiecesAndLeavesAnEmptySystemOut) {
   const auto tokenizer = make_sentencepiece(spm_model(), "m");
   const auto chat = make_chat_template("organism");

@@ -11,6 +11,7 @@
 #include "seawall/model/decoding.hpp"
 #include "seawall/model/files.hpp"
 #include "seawall/model/vision.hpp"
+#include "seawall/pretrained/data_folder.hpp"
 #include "seawall/text/chat_template.hpp"
 
 namespace seawall {
@@ -60,10 +61,6 @@ void load_vision(ModelBundle& bundle, const std::string& folder);
 /// Errors: DataError naming `where` and the first token of `ids` that has no row in the embedding:
 /// one that was added to the tokenizer alone.
 void check_in_embedding(const ModelBundle& bundle, const TokenIds& ids, const std::string& where);
-
-/// Where data/ lies: $SEAWALL_DATA, else share/seawall beside the program, else the source tree it
-/// was built from. Errors: IoError naming the places looked at.
-std::filesystem::path data_folder();
 
 /// What a checkpoint needs beside its weights to be a model again, by file name: config.json, the
 /// tokenizer's files, the template's name.

@@ -49,6 +49,9 @@ class ChatTemplate {
 /// listing the names there are.
 std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name);
 std::vector<std::string> chat_template_names();
+/// The template of this name as Jinja, for folders that transformers reads; empty for those whose
+/// models come with a Jinja template of their own.
+std::string_view jinja_of_template(std::string_view name);
 
 /// `name()` of every Jinja template.
 inline constexpr std::string_view kJinja = "jinja";
