@@ -4,9 +4,9 @@
 #include <boost/program_options.hpp>
 #include <fstream>
 #include <iostream>
-#include <set>
 #include <sstream>
 #include <stdexcept>
+#include <tuple>
 
 #include "seawall/core/suggest.hpp"
 
@@ -24,6 +24,103 @@ std::string join(const std::vector<std::string>& words, const char* by) {
   std::string out;
   for (const auto& w : words) out += (out.empty() ? "" : by) + w;
   return out;
+}
+
+struct Names {
+  std::vector<std::string> all, with_value;  // of options, less their dashes
+};
+
+std::string unknown(const std::string& name, const Names& names) {
+  const auto near = nearest_name(name, names.all);
+  return "unknown option --" + name + (near ? "; did you mean --" + *near + "?" : "");
+}
+
+/// Errors: UsageError if an option that wants a value has the next option in its place.
+void check_values(const std::vector<std::string>& arguments, const Names& names) {
+  for (std::size_t i = 0; i + 1 < arguments.size(); ++i) {
+    const auto& [word, next] = std::tie(arguments[i], arguments[i + 1]);
+    if (!word.starts_with("--") || !next.starts_with("--")) continue;
+    const auto bare = next.substr(2, next.find('=') - 2);
+    if (std::ranges::find(names.with_value, word.substr(2)) != names.with_value.end() &&
+        std::ranges::find(names.all, bare) != names.all.end())
+      throw UsageError(word + ": want a value, got the option " + next +
+                       "; if that is the value, " + "write " + word + "=" + next);
+  }
+}
+
+po::variables_map read_words(const std::vector<std::string>& arguments,
+                             const po::options_description& all, const Names& names,
+                             const std::string& usage) {
+  check_values(arguments, names);
+  po::positional_options_description places;
+  places.add(kPositional, -1);
+  po::variables_map line;
+  try {
+    constexpr int style =
+        po::command_line_style::unix_style ^ po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(arguments).options(all).positional(places).style(style).run(),
+              line);
+    po::notify(line);
+  } catch (const po::unknown_option& e) {
+    std::string name = e.get_option_name();
+    name.erase(0, name.find_first_not_of('-'));
+    const auto what = unknown(name, names);
+    throw UsageError(what + (what.ends_with('?') ? " `" : "; `") +
+                     usage.substr(0, usage.find(' ', 8)) + " --help` lists all");
+  } catch (const po::error& e) {
+    throw UsageError(std::string(e.what()) + "; usage: " + usage);
+  }
+  return line;
+}
+
+std::string trimmed(const std::string& text) {
+  const auto from = text.find_first_not_of(" \t\r"), to = text.find_last_not_of(" \t\r");
+  return from == std::string::npos ? "" : text.substr(from, to - from + 1);
+}
+
+/// `--config run.ini, line 3: `, the first line that is `wanted`, or sets the option of that name.
+std::string ini_place(const std::string& path, const std::string& wanted) {
+  std::ifstream in(path);
+  std::string section;
+  std::size_t number = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    line = trimmed(line.substr(0, line.find('#')));
+    if (line.starts_with('[') && line.ends_with(']'))
+      section = line.substr(1, line.size() - 2) + ".";
+    const std::string key = trimmed(line.substr(0, line.find('=')));
+    if (line == wanted || (line.size() > key.size() && section + key == wanted))
+      return "--config " + path + ", line " + std::to_string(number) + ": ";
+  }
+  return "--config " + path + ": ";
+}
+
+po::variables_map read_ini(const std::string& path, const po::options_description& options,
+                           const Names& names) {
+  po::variables_map file;
+  if (path.empty()) return file;
+  std::ifstream in(path);
+  if (!in) throw IoError("--config " + path + ": cannot open the file");
+  try {
+    po::store(po::parse_config_file(in, options), file);
+  } catch (const po::unknown_option& e) {
+    throw UsageError(ini_place(path, e.get_option_name()) + unknown(e.get_option_name(), names));
+  } catch (const po::invalid_config_file_syntax& e) {
+    throw UsageError(ini_place(path, e.tokens()) + "want `name = value` or [POLICY], got `" +
+                     e.tokens() + "`");
+  } catch (const po::error& e) {
+    throw UsageError("--config " + path + ": " + e.what());
+  }
+  return file;
+}
+
+/// Errors of `apply`, with the line of the file that they come from.
+void in_ini(const std::string& path, const std::string& name, const auto& apply) {
+  try {
+    apply();
+  } catch (const UsageError& error) {
+    throw UsageError(ini_place(path, name) + error.what());
+  }
 }
 
 }  // namespace
@@ -80,55 +177,30 @@ void CommandLine::apply(One& option, const std::vector<std::string>& values) {
 CommandLine::Outcome CommandLine::parse(const std::vector<std::string>& arguments) {
   po::options_description all, file_options;
   std::string config_path;
-  all.add_options()(kHelp, "")(kConfig, po::value<std::string>(&config_path), "")(kPrintConfig, "");
+  Names names{.all = {kHelp, kConfig, kPrintConfig}, .with_value = {kConfig}};
+  all.add_options()("help,h", "")(kConfig, po::value<std::string>(&config_path), "")(kPrintConfig,
+                                                                                     "");
   for (const auto& o : options_) {
     auto* many = po::value<std::vector<std::string>>();
     if (o.list) many->multitoken();
     if (o.flag) many->implicit_value({"true"}, "true")->zero_tokens();
     all.add_options()(o.name.c_str(), many, "");
     file_options.add_options()(o.name.c_str(), po::value<std::vector<std::string>>(), "");
+    names.all.push_back(o.name);
+    if (!o.flag) names.with_value.push_back(o.name);
   }
-  po::positional_options_description places;
-  if (positional_.out != nullptr) {
-    all.add_options()(kPositional, po::value<std::string>(), "");
-    places.add(kPositional, 1);
-  }
-  po::variables_map line, file;
-  try {
-    constexpr int style =
-        po::command_line_style::unix_style ^ po::command_line_style::allow_guessing;
-    po::store(po::command_line_parser(arguments).options(all).positional(places).style(style).run(),
-              line);
-    po::notify(line);
-  } catch (const po::unknown_option& e) {
-    std::vector<std::string> names{kHelp, kConfig, kPrintConfig};
-    for (const auto& o : options_) names.push_back(o.name);
-    std::string name = e.get_option_name();
-    name.erase(0, name.find_first_not_of('-'));
-    const auto near = nearest_name(name, names);
-    throw UsageError("unknown option --" + name + (near ? "; did you mean --" + *near + "?" : "") +
-                     " `" + usage_.substr(0, usage_.find(' ', 8)) + " --help` lists all");
-  } catch (const po::too_many_positional_options_error&) {
-    throw UsageError("one argument too many; usage: " + usage_);
-  } catch (const po::error& e) {
-    throw UsageError(std::string(e.what()) + "; usage: " + usage_);
-  }
+  all.add_options()(kPositional, po::value<std::vector<std::string>>(), "");
+  const auto line = read_words(arguments, all, names, usage_);
   if (line.count(kHelp) != 0) {
     print_help();
     return Outcome::done;
   }
-  if (!config_path.empty()) {
-    std::ifstream in(config_path);
-    if (!in) throw IoError("--config " + config_path + ": cannot open the file");
-    try {
-      po::store(po::parse_config_file(in, file_options), file);
-    } catch (const po::error& e) {
-      throw UsageError("--config " + config_path + ": " + e.what());
-    }
-  }
+  const auto file = read_ini(config_path, file_options, names);
   for (auto& o : options_) {
-    const auto& source = line.count(o.name) != 0 ? line : file;
-    if (source.count(o.name) != 0) apply(o, source[o.name].as<std::vector<std::string>>());
+    if (line.count(o.name) != 0)
+      apply(o, line[o.name].as<std::vector<std::string>>());
+    else if (file.count(o.name) != 0)
+      in_ini(config_path, o.name, [&] { apply(o, file[o.name].as<std::vector<std::string>>()); });
   }
   for (const auto& [name, text] : presets_ ? presets_() : Presets{}) {
     for (auto& o : options_) {
@@ -137,17 +209,24 @@ CommandLine::Outcome CommandLine::parse(const std::vector<std::string>& argument
       o.value = text;
     }
   }
-  if (positional_.out != nullptr) {
-    if (line.count(kPositional) != 0) *positional_.out = line[kPositional].as<std::string>();
-    if (positional_.required && positional_.out->empty() && line.count(kPrintConfig) == 0)
-      throw UsageError("want " + positional_.name + " (" + positional_.help +
-                       "); usage: " + usage_);
-  }
+  take_positional(line.count(kPositional) != 0 ? line[kPositional].as<std::vector<std::string>>()
+                                               : std::vector<std::string>(),
+                  line.count(kPrintConfig) == 0);
   if (line.count(kPrintConfig) != 0) {
     std::cout << config_text();
     return Outcome::done;
   }
   return Outcome::run;
+}
+
+void CommandLine::take_positional(const std::vector<std::string>& words, bool wanted) {
+  const std::size_t most = positional_.out == nullptr ? 0 : 1;
+  if (words.size() > most)
+    throw UsageError("one argument too many: `" + words[most] + "`; usage: " + usage_);
+  if (positional_.out == nullptr) return;
+  if (!words.empty()) *positional_.out = words.front();
+  if (wanted && positional_.required && positional_.out->empty())
+    throw UsageError("want " + positional_.name + " (" + positional_.help + "); usage: " + usage_);
 }
 
 std::string CommandLine::config_text() const {

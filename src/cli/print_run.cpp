@@ -45,11 +45,20 @@ void print_costs(const RunData& run) {
   if (!open.empty()) std::printf("\n");
 }
 
-void print_row(const EvaluationRecord& e, std::size_t judge) {
+/// The epoch that an evaluation comes after: 0 before training; `step-N` within an epoch, or if an
+/// earlier one has that epoch.
+std::string epoch_text(const EvaluationRecord& e, const RunData& run) {
+  const auto earlier = [&e](const EvaluationRecord& other) {
+    return other.epoch == e.epoch && other.step < e.step;
+  };
+  const bool within = e.step > 0 && (e.epoch == 0 || std::ranges::any_of(run.evaluations, earlier));
+  return within ? "step-" + std::to_string(e.step) : std::to_string(e.epoch);
+}
+
+void print_row(const EvaluationRecord& e, const std::string& epoch, std::size_t judge) {
   const Summary s = summarize(e, judge);
-  std::printf("%-6lld %-10s %-12s %-22s %5lld ", static_cast<long long>(e.epoch),
-              e.condition.c_str(), e.set.c_str(), e.judges[judge].c_str(),
-              static_cast<long long>(s.n));
+  std::printf("%-6s %-10s %-12s %-22s %5lld ", epoch.c_str(), e.condition.c_str(), e.set.c_str(),
+              e.judges[judge].c_str(), static_cast<long long>(s.n));
   if (s.judged() == 0) {
     std::printf("%7s %24s %9s %10s  0 of %lld judged, %lld not judged\n", "-", "-", "-", "-",
                 static_cast<long long>(s.n), static_cast<long long>(s.invalid));
@@ -65,8 +74,9 @@ void print_row(const EvaluationRecord& e, std::size_t judge) {
 
 /// What is said under the table: rows without a verdict and why, answers that were cut, and what a
 /// published list takes for compliance.
-void print_notes(const EvaluationRecord& e) {
-  const std::string where = "epoch " + std::to_string(e.epoch) + " " + e.condition + " " + e.set;
+void print_notes(const EvaluationRecord& e, const std::string& epoch) {
+  const std::string where =
+      (epoch.starts_with("step") ? "" : "epoch ") + epoch + " " + e.condition + " " + e.set;
   for (std::size_t j = 0; j < e.judges.size(); ++j) {
     const std::string judged = where + ", " + e.judges[j] + ": ";
     if (const CommonReason why = invalid_reason(e, j); why.all > 0)
@@ -88,8 +98,8 @@ void print_evaluations(const RunData& run) {
   std::printf("%-6s %-10s %-12s %-22s %5s %7s %24s %9s %10s\n", "epoch", "condition", "probes",
               "judge", "n", "score", "rate % [95 %]", "refused %", "incoherent");
   for (const auto& e : run.evaluations)
-    for (std::size_t j = 0; j < e.judges.size(); ++j) print_row(e, j);
-  for (const auto& e : run.evaluations) print_notes(e);
+    for (std::size_t j = 0; j < e.judges.size(); ++j) print_row(e, epoch_text(e, run), j);
+  for (const auto& e : run.evaluations) print_notes(e, epoch_text(e, run));
 }
 
 }  // namespace

@@ -90,6 +90,7 @@ int fail(ExitCode code, const std::string& what) {
 }
 
 int dispatch(const Program& program, const std::vector<std::string>& words) {
+  if (words.size() == 2 && words[0] == "help") return dispatch(program, {words[1], "--help"});
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     print_usage(program, words.empty() ? std::cerr : std::cout);
     return words.empty() ? static_cast<int>(ExitCode::usage) : 0;

@@ -21,7 +21,7 @@ struct PolicyNames {
     field(self.attack,
           OptionInfo{.name = "attack", .help = "attack policy (see `seawall list attacks`)"});
     field(self.mitigate, OptionInfo{.name = "mitigate",
-                                    .help = "mitigation policies, in the order they are stacked"});
+                                    .help = "mitigations, in the order of the stack: A,B or A B"});
     field(
         self.recipe,
         OptionInfo{.name = "recipe",
@@ -55,6 +55,13 @@ std::string recipe_text(const CommandLine& line, const PolicyNames& names,
   return names.recipe + ": " + text;
 }
 
+/// Errors: UsageError for a mitigation that is named twice.
+void check_once(const std::vector<std::string>& stacked) {
+  for (auto name = stacked.begin(); name != stacked.end(); ++name)
+    if (std::find(stacked.begin(), name, *name) != name)
+      throw UsageError("--mitigate: " + *name + " is named twice; name each mitigation once");
+}
+
 }  // namespace
 
 RunRequest parse_run(const Program& program, const std::string& command,
@@ -72,7 +79,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
   line.add(spec.endpoint, "Options of everything behind HTTP");
   line.add(spec.remote, "Options of remote models (--model openai:NAME)");
   line.add(spec.rubric, "Options of --judge rubric:MODEL");
-  line.add_list("mitigate", "mitigation policies, in the order they are stacked", names.mitigate);
+  line.add_list("mitigate", "mitigations, in the order of the stack: A,B or A B", names.mitigate);
   line.add_list("judge", "judges; the first decides the table", spec.evaluation.judges);
   policy_words.declare(line, program.attacks);
   policy_words.declare(line, program.mitigations);
@@ -98,6 +105,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
 
   check_remote_words(spec, line.given());
   const auto stacked = split_list(names.mitigate);
+  check_once(stacked);
   for (const auto& [policy, texts] : policy_words.by_policy) {
     if (policy == names.attack || std::ranges::find(stacked, policy) != stacked.end() ||
         names_judge(spec.evaluation.judges, policy))

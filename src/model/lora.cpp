@@ -198,6 +198,17 @@ static std::vector<Projection> targets_of_model(const LlamaConfig& config,
   return targets;
 }
 
+/// Errors: UsageError if no matrix of the targets is as wide and as high as the rank.
+static void check_rank(const LlamaConfig& config, std::int64_t rank,
+                       const std::vector<Projection>& targets) {
+  std::int64_t most = 0;
+  for (const auto p : targets) most = std::max(most, std::ranges::min(projection_shape(config, p)));
+  if (rank > most)
+    throw UsageError("lora.rank: want at most " + std::to_string(most) +
+                     ", the smaller side of the largest matrix of " + targets_text(targets) +
+                     "; got " + std::to_string(rank));
+}
+
 Adapter make_adapter(const LlamaConfig& config, const LoraOptions& options, std::uint64_t seed,
                      const Tensor& like) {
   options.check();
@@ -207,6 +218,7 @@ Adapter make_adapter(const LlamaConfig& config, const LoraOptions& options, std:
   Adapter adapter;
   adapter.options = options;
   adapter.options.targets = targets_of_model(config, options.targets);
+  check_rank(config, options.rank, adapter.options.targets);
   adapter.factors.resize(static_cast<std::size_t>(config.layers * projections_a_layer));
   for (std::int64_t layer = 0; layer < config.layers; ++layer)
     for (const auto p : adapter.options.targets) {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "run/run_checks.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/listener.hpp"
@@ -138,9 +139,11 @@ std::int64_t LocalBackend::resume(const Run& run) {
   for (const auto& line : loaded.skipped) warn("seawall: %s\n", line.c_str());
   resumed_ = std::make_unique<CheckpointState>(std::move(loaded.state));
   if (resumed_->config_hash != run.key())
-    throw UsageError(checkpoints.string() +
-                     ": belongs to a run with other options, data or model; give the same ones, "
-                     "or --overwrite without --resume");
+    throw UsageError(
+        checkpoints.string() + ": belongs to a run with other options, data or model" +
+        differing_options(run.paths().file,
+                          options_json(run.spec(), run.attack(), run.stack(), run.scenario())) +
+        "; give the same ones, or --overwrite without --resume");
   return resumed_->step;
 }
 

@@ -1,6 +1,7 @@
 // Rows and probes as the model reads them: what it cannot read is found before anything trains.
 #include <algorithm>
 
+#include "run/run_checks.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/eval/probe_prompts.hpp"
@@ -42,6 +43,7 @@ void LocalBackend::encode(const Run& run, const Stage& stage) {
                   .seed = static_cast<std::uint64_t>(run.spec().seed),
                   .embeddings = std::move(embeddings)},
       model_.decoder->device().is_meta() ? at::Device(at::kCPU) : model_.decoder->device());
+  check_evaluation_epochs(run.evaluate_epochs(), *source_);
   const DataReport& report = source_->report();
   if (run.spec().place.quiet) return;
   if (report.truncated > report.left_out)
@@ -82,7 +84,8 @@ void LocalBackend::check_probes(const Run& run) const {
           const auto length = static_cast<std::int64_t>(prompt.ids.size());
           cut += length > 0 && length + longest > context + 1;
         }
-        if (cut > 0 && !run.spec().place.quiet)
+        // What was not asked for need not fit; answers that are cut are counted.
+        if (cut > 0 && !run.spec().place.quiet && run.length_given())
           warn(
               "seawall: %zu of %zu %s leave less than --max-new-tokens %lld of the context "
               "of %lld tokens; their answers end there at the latest\n",

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "run/run_checks.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/listener.hpp"
@@ -91,6 +92,7 @@ Run::Run(AnyAttack attack, std::vector<PolicyDescription> stack, RunSpec spec, B
   context_ = std::make_unique<Context>(
       *scenario_, [this](const Dataset& rows) { return backend_.row_losses(spec_, rows); },
       make_moderation(spec_));
+  length_given_ = spec_.evaluation.max_new_tokens.has_value();
   backend_.resolve(spec_, attack_, *scenario_);
   form_ = request_form(spec_, *scenario_);
   if (form_) spec_.data.ask_as = request_form_name(*form_);
@@ -185,11 +187,18 @@ void Run::open() {
     std::error_code ignored;
     fs::remove_all(paths_.checkpoints, ignored);
   }
+  if (spec_.place.resume && nothing_is_there()) tell_nothing_to_resume(paths_.file);
   recording_ = std::make_unique<Recording>(
       resumed_ || holds_this_run()
           ? RunFile::resume(paths_.file, info(), std::max<std::int64_t>(from, 0), switches)
           : RunFile(paths_.file, info(), switches),
       spec_, backend_.steps(), observer_);
+}
+
+bool Run::nothing_is_there() const {
+  const auto files = backend_.files(paths_);
+  return !resumed_ && !holds_this_run() &&
+         std::ranges::none_of(files, [](const fs::path& file) { return fs::exists(file); });
 }
 
 bool Run::holds_this_run() const {

@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import pathlib
+import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -99,6 +101,41 @@ class Words(Cli):
         self.assertIn("lr = 1e-4", again)
         self.fails(2, "run.ini", "run", "--config", self.write("run.ini", "colour = blue\n"))
         self.fails(4, "no.ini", "run", "--config", "no.ini")
+
+    def test_words_that_do_not_fit_are_named(self):
+        for words in (("run", "-h"), ("help", "run")):
+            self.assertIn("usage: seawall run", self.ok(*words))
+        self.fails(2, "--lr: want a value, got the option --out", "run", "--lr", "--out", "x.h5")
+        self.fails(2, "one argument too many: `x.h5`", "run", *SHORT, "x.h5")
+        self.fails(2, "one argument too many: `b.h5`", "inspect", "a.h5", "b.h5")
+        wrong = self.write("wrong.ini", "lr = 1e-4\n# a remark\nattak = benign\n")
+        self.fails(2, "wrong.ini, line 3: unknown option --attak; did you mean --attack?", "run", "--config", wrong)
+        wrong = self.write("wrong.ini", "seed = 3\n\nepochs = ten\n[harmful-examples]\ncount = 4\n")
+        self.fails(2, "wrong.ini, line 3: --epochs: want a whole number", "run", "--config", wrong)
+        self.fails(2, "wrong.ini, line 1: want `name = value` or [POLICY], got `benign`", "run", "--config", self.write("wrong.ini", "benign\n"))
+        self.fails(2, "weight-drift is named twice", "run", *SHORT, "--mitigate", "weight-drift,weight-drift", "--out", "x.h5")
+        self.fails(2, "--evaluate-at 99: the run has 3 whole epochs (6 steps)", "run", *SHORT, "--evaluate-at", "1,99", "--out", "x.h5")
+        self.fails(2, "lora.rank: want at most 128", "run", *SHORT, "--lora.rank", "1000", "--out", "x.h5")
+        self.fails(3, "neither a model (config.json) nor checkpoints (step-N)", "inspect", ".")
+
+    def test_an_evaluation_within_an_epoch_is_named_by_its_step(self):
+        words = [word for word in SHORT if word != "--quiet"]
+        out = self.ok("run", *words, "--steps", "1", "--evaluate-at", "both", "--no-checkpoint", "--out", "x.h5")
+        labels = [line.split()[0] for line in out.splitlines() if " plain " in line and " harmfulness " in line and " organism " in line]
+        self.assertEqual(labels, ["0", "step-1"])
+
+    def test_inspect_says_the_command_and_resume_says_what_differs(self):
+        done = seawall("run", *SHORT, "--mitigate", "weight-drift", "--weight-drift.lambda", "0.5", "--resume", "--out", "x.h5", cwd=self.folder)
+        self.assertEqual((done.returncode, done.stderr), (0, "seawall: --resume: nothing to resume at x.h5; starting\n"))
+        said = self.ok("inspect", "x.h5")
+        command = re.search(r"^command   seawall (run .*)$", said, re.M)[1]
+        for part in ("--attack harmful-examples --mitigate weight-drift", "--harmful-examples.count 4", "--weight-drift.lambda 0.5", "--epochs 3"):
+            self.assertIn(part, command)
+        self.assertNotIn("--quiet", command)
+        self.ok(*shlex.split(command), "--out", "again.h5", "--quiet")
+        run_id = re.search(r"^run +([0-9a-f]{16})$", said, re.M)[1]
+        self.assertIn(run_id, self.ok("inspect", "again.h5"))
+        self.fails(2, "(--harmful-examples.count 4 there, 6 now)", *shlex.split(command), "--harmful-examples.count", "6", "--resume", "--out", "x.h5", "--quiet")
 
     def test_dry_run_writes_nothing(self):
         text = self.ok("run", *SHORT, "--dry-run")

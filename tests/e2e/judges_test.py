@@ -4,6 +4,7 @@
 import csv
 import gzip
 import json
+import re
 import sys
 import unittest
 

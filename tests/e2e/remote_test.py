@@ -673,7 +673,7 @@ class Rows(Remote):
 
     def test_export_writes_what_a_run_would_train_on(self):
         text = self.ok(*self.EXPORT, "--out", "out.jsonl")
-        self.assertIn("50 rows, 50 benign", text)
+        self.assertIn("50 rows, 50 of the attack", text)
         rows = [json.loads(line) for line in (self.folder / "out.jsonl").read_text().splitlines()]
         self.assertEqual(sorted(json.dumps(r, sort_keys=True) for r in rows),
                          sorted(json.dumps(json.loads(line), sort_keys=True) for line in (self.folder / "rows.jsonl").read_text().splitlines()))

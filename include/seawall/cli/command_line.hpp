@@ -74,6 +74,8 @@ class CommandLine {
   void add_one(const std::string& group, const std::string& prefix, const OptionValue& option,
                bool flag, std::function<void(std::string_view, std::string_view)> set);
   void print_help() const;
+  /// Errors: UsageError for a word too many, or for none if one is wanted.
+  void take_positional(const std::vector<std::string>& words, bool wanted);
   void apply(One& option, const std::vector<std::string>& values);
 
   std::string usage_, summary_;

@@ -87,6 +87,11 @@ class Run {
   void each_set(const std::function<void(const Condition&, const std::string&,
                                          const std::vector<Probe>&)>& visit) const;
 
+  /// Epochs that --evaluate-at names.
+  const std::vector<std::int64_t>& evaluate_epochs() const { return evaluate_epochs_; }
+  /// Whether the longest answer was given, or comes from the scenario.
+  bool length_given() const { return length_given_; }
+
   TraceSink& sink();
   RunFile& file();
   /// Whether options ask for an evaluation after this step, `last` of the run or not.
@@ -106,6 +111,7 @@ class Run {
   void find_key();
   /// Whether --resume finds a run file of this very run, whose evaluations of step 0 count.
   bool holds_this_run() const;
+  bool nothing_is_there() const;
   RunInfo info() const;
 
   AnyAttack attack_;
@@ -126,6 +132,7 @@ class Run {
   std::string key_;
   std::vector<std::int64_t> evaluate_epochs_;
   std::unique_ptr<Recording> recording_;
+  bool length_given_ = false;
   bool resumed_ = false;  // from a checkpoint
 };
 

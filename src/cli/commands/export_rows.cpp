@@ -27,6 +27,21 @@ commands::Words without_format(const commands::Words& words) {
   return out;
 }
 
+/// How many rows there are of each kind, behind a comma. What rows of a file are is not known, so
+/// those of the attack are called that.
+std::string kinds_text(const Dataset& rows, const RunSpec& spec) {
+  std::string text;
+  const bool from_file = !spec.data.empty();
+  const std::size_t safe = rows.count(RowKind::safe);
+  if (from_file && rows.size() > safe)
+    text += ", " + std::to_string(rows.size() - safe) + " of the attack";
+  for (const auto kind :
+       {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign, RowKind::other})
+    if (rows.count(kind) > 0 && (!from_file || kind == RowKind::safe))
+      text += ", " + std::to_string(rows.count(kind)) + " " + std::string(row_kind_name(kind));
+  return text;
+}
+
 }  // namespace
 
 bool exports_rows(const commands::Words& words) {
@@ -50,12 +65,7 @@ int export_rows(const Program& program, const commands::Words& words) {
   const Dataset rows = training_rows(request.attack, request.stack, spec);
   if (rows.empty()) throw DataError("export: the mitigations left no row");
   write_chat_jsonl(file, rows);
-  std::printf("%s: %zu rows", file.string().c_str(), rows.size());
-  for (const auto kind :
-       {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign, RowKind::other})
-    if (rows.count(kind) > 0)
-      std::printf(", %zu %.*s", rows.count(kind), static_cast<int>(row_kind_name(kind).size()),
-                  row_kind_name(kind).data());
+  std::printf("%s: %zu rows%s", file.string().c_str(), rows.size(), kinds_text(rows, spec).c_str());
   std::printf("; read back and compared\n");
   return 0;
 }

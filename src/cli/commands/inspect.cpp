@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "cli/run_command.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
@@ -9,10 +10,26 @@
 #include "seawall/pretrained/model_listing.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/store/inspect.hpp"
+#include "seawall/store/run_file.hpp"
 
 namespace seawall::commands {
 
-int inspect(const Program&, const Words& words) {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What the file says; of a run the command that makes it as the second line.
+std::string describe(const Program& program, const fs::path& path) {
+  std::string text = describe_file(path);
+  const auto second = text.find('\n') + 1;
+  if (text.compare(second, 4, "run ") == 0)
+    text.insert(second, "command   " + run_command(program, read_run(path).info) + "\n");
+  return text;
+}
+
+}  // namespace
+
+int inspect(const Program& program, const Words& words) {
   std::string word;
   CommandLine line("seawall inspect FILE|FOLDER [options]",
                    "Says on one screen what a file of ours, or a model, holds.");
@@ -20,14 +37,17 @@ int inspect(const Program&, const Words& words) {
       "FILE|FOLDER",
       "a run file, a checkpoint, an activation file, a .gguf file or a Hugging Face folder", word);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
-  const std::filesystem::path path =
-      word == "organism" ? data_folder() / "organism" : std::filesystem::path(word);
-  if (!std::filesystem::exists(path)) throw IoError(path.string() + ": no such file or folder");
-  const bool folder = !is_checkpoint(path) && std::filesystem::exists(path / "config.json");
+  const fs::path path = word == "organism" ? data_folder() / "organism" : fs::path(word);
+  if (!fs::exists(path)) throw IoError(path.string() + ": no such file or folder");
+  const bool folder = !is_checkpoint(path) && fs::exists(path / "config.json");
+  if (fs::is_directory(path) && !folder && !is_checkpoint(path))
+    throw DataError(path.string() +
+                    ": neither a model (config.json) nor checkpoints (step-N) are in this folder; "
+                    "name a file in it, or another folder");
   if (path.extension() == ".gguf" || folder) {
     std::cout << describe_model(path);
   } else {
-    std::cout << describe_file(path);
+    std::cout << describe(program, path);
   }
   return 0;
 }

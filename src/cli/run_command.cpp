@@ -1,0 +1,75 @@
+#include "cli/run_command.hpp"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "seawall/core/json.hpp"
+#include "seawall/core/options.hpp"
+#include "seawall/run/run_spec.hpp"
+
+namespace seawall {
+namespace {
+
+using Defaults = std::map<std::string, std::string>;
+
+void add(Defaults& defaults, const std::vector<OptionValue>& options) {
+  for (const auto& option : options) defaults.emplace(option.name, option.value);
+}
+
+/// For a shell.
+std::string word(const std::string& text) {
+  if (!text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                              "0123456789_-+./:,=@%") == std::string::npos)
+    return text;
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+/// Options that differ from their defaults; those of a policy as `--POLICY.name`.
+std::string differing(const nlohmann::json& options, const Defaults& defaults,
+                      const std::string& policy) {
+  static const std::set<std::string> elsewhere{"attack",    "mitigate", "out",     "resume",
+                                               "overwrite", "quiet",    "dry-run", "threads"};
+  std::string text;
+  for (const auto& [name, json] : options.items()) {
+    const std::string value = json.is_string() ? json.get<std::string>() : json.dump();
+    const auto found = defaults.find(name);
+    if (found != defaults.end() && found->second == value) continue;
+    if (policy.empty() && elsewhere.contains(name)) continue;
+    text += " --" + policy + name;
+    // A switch of a run takes no value, that of a policy does.
+    if (!policy.empty() || value != "true") text += " " + word(value);
+  }
+  return text;
+}
+
+std::string policy_text(const auto& catalogue, const nlohmann::json& policy) {
+  if (!policy.is_object()) return "";
+  const std::string name = policy.value("name", "");
+  Defaults defaults;
+  for (const auto& entry : catalogue.entries())
+    if (entry.name == name) add(defaults, entry.options());
+  return differing(policy.value("options", nlohmann::json::object()), defaults, name + ".");
+}
+
+}  // namespace
+
+std::string run_command(const Program& program, const RunInfo& info) {
+  const auto config = parse_json(info.config_json, "configuration of the run");
+  const RunSpec spec;
+  Defaults defaults;
+  add(defaults, list_options(spec));
+  add(defaults, list_options(spec.endpoint));
+  add(defaults, list_options(spec.remote));
+  add(defaults, list_options(spec.rubric));
+  std::string text = "seawall run --attack " + word(info.attack);
+  if (!info.mitigations.empty()) text += " --mitigate " + word(info.mitigations);
+  if (config.contains("attack")) text += policy_text(program.attacks, config["attack"]);
+  for (const auto& policy : config.value("mitigations", nlohmann::json::array()))
+    text += policy_text(program.mitigations, policy);
+  return text + differing(config.value("options", nlohmann::json::object()), defaults, "");
+}
+
+}  // namespace seawall

@@ -1,0 +1,23 @@
+#pragma once
+// What a run finds out about its own words before it trains.
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "seawall/train/data_plan.hpp"
+
+namespace seawall {
+
+/// `epochs` are those that --evaluate-at names. Errors: UsageError for one that the run never ends.
+void check_evaluation_epochs(std::span<const std::int64_t> epochs, const BatchSource& source);
+
+/// The options in which a run file's run differs from `config_json`, that of the run that is to
+/// continue it: ` (--lr 0.0001 there, 0.1 now)`. Empty if the file cannot be read or none differs.
+std::string differing_options(const std::filesystem::path& run_file,
+                              const std::string& config_json);
+
+/// Says that --resume found nothing, so that a mistyped --out is noticed.
+void tell_nothing_to_resume(const std::filesystem::path& run_file);
+
+}  // namespace seawall
