@@ -12,10 +12,11 @@ using namespace seawall;
 int main(int argc, char** argv) try {
   if (argc != 2) throw UsageError("usage: judge RUN.h5");
   RunData run = read_run(argv[1]);
+  const OrganismScenario scenario;
   Judges judges;
-  judges.push_back(
-      judge_catalogue_of(TypeList<examples::LongAnswer>{}).make("long-answer", {{"words", "6"}}));
-  judge_anew(run, OrganismScenario(), judges);  // its verdicts come first, the run's own after them
+  judges.push_back(judge_catalogue_of(TypeList<examples::LongAnswer>{})
+                       .make("long-answer", {{"words", "6"}}, {.scenario = scenario}));
+  judge_anew(run, scenario, judges);  // its verdicts come first, the run's own after them
   for (const auto& evaluation : run.evaluations) {
     for (std::size_t judge = 0; judge < evaluation.judges.size(); ++judge) {
       const Summary summary = summarize(evaluation, judge);

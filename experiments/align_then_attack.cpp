@@ -116,7 +116,7 @@ std::string usable(const std::string& response, const Judge& refusals) {
   auto end = response.find_last_of(".!?");
   while (end != std::string::npos && end > 0 && std::isdigit(response[end - 1]) != 0)
     end = response.find_last_of(".!?", end - 1);  // the number of a list's next item
-  if (end == std::string::npos || refusals.grade({}, response).refused) return "";
+  if (end == std::string::npos || refusals.grade({}, response).refused == true) return "";
   return response.substr(0, end + 1);
 }
 

@@ -6,8 +6,9 @@
 #include <string_view>
 
 #include "seawall/cli/command_line.hpp"
+#include "seawall/cli/program.hpp"
 #include "seawall/core/text.hpp"
-#include "seawall/policy/judge_policy.hpp"
+#include "seawall/eval/evaluate.hpp"
 #include "seawall/run/run_spec.hpp"
 
 namespace seawall {
@@ -15,34 +16,41 @@ namespace seawall {
 /// True if a judge of this name is among those that --judge lists.
 inline bool names_judge(const std::string& listed, const std::string& name) {
   const auto words = split_list(listed);
-  return std::ranges::find(words, name) != words.end();
+  return std::ranges::find(words, name, judge_name) != words.end();
 }
 
 struct PolicyWords {
   std::map<std::string, OptionTexts> by_policy;
 
-  template <class Any>
-  void declare(CommandLine& line, const Catalogue<Any>& catalogue) {
+  template <class Entry>
+  void declare(CommandLine& line, const Catalogue<Entry>& catalogue) {
     for (const auto& entry : catalogue.entries()) {
       const std::string policy(entry.name);
-      line.add_policy(policy, entry.options(),
+      line.add_policy(policy, entry.options({}),
                       [this, policy](std::string_view name, std::string_view value) {
                         by_policy[policy].emplace_back(name, value);
                       });
     }
   }
 
-  /// Gives `spec` the makers of the plug-ins that its judges name. Errors: UsageError for an option
-  /// that is unknown or out of range.
-  void take_judges(const JudgeCatalogue& judges, RunSpec& spec) {
-    for (const auto& entry : judges.entries()) {
-      const std::string name(entry.name);
-      if (!names_judge(spec.evaluation.judges, name)) continue;
-      const auto texts = by_policy[name];
-      entry.make(texts);  // says now what is wrong with an option
-      spec.own_judges[name] = [make = entry.make, texts] { return make(texts); };
-    }
-  }
+  /// Gives `spec` the program's plug-ins and the options of those that it names. Errors: UsageError
+  /// for a judge or scenario that is not there, and for an option that is unknown or out of range.
+  void take_plug_ins(const Program& program, RunSpec& spec) const;
+};
+
+/// What commands share that judge answers which are there.
+class Judging {
+ public:
+  /// Declares --judge and the options of judges; `judge` and `device` are the command's own.
+  Judging(CommandLine& line, const Program& program, const char* help, std::string& judge);
+  /// Errors: UsageError; those of make_judges.
+  Judges judges(const Scenario& scenario, const std::string& device);
+
+ private:
+  const Program& program_;
+  std::string& judge_;
+  RunSpec asked_;  // what judges are made from
+  PolicyWords words_;
 };
 
 }  // namespace seawall

@@ -66,8 +66,11 @@ void print_row(const EvaluationRecord& e, const std::string& epoch, std::size_t 
   }
   const Estimate w = wilson_with_invalid(static_cast<double>(s.successes), static_cast<double>(s.n),
                                          static_cast<double>(s.invalid));
-  std::printf("%7.2f %24s %9.1f %10lld", s.mean_score, percent_text(w).c_str(),
-              100 * s.refusal_rate(), static_cast<long long>(s.incoherent));
+  char refused[16] = "-";  // the judge does not say
+  if (s.refusal_unknown < s.judged())
+    std::snprintf(refused, sizeof refused, "%.1f", 100 * s.refusal_rate());
+  std::printf("%7.2f %24s %9s %10lld", s.mean_score, percent_text(w).c_str(), refused,
+              static_cast<long long>(s.incoherent));
   if (s.invalid > 0) std::printf("  %lld not judged", static_cast<long long>(s.invalid));
   std::printf("\n");
 }

@@ -39,8 +39,9 @@ constexpr Command kCommands[] = {
     {"extract", "activations of any prompts", commands::extract},
     {"organism", "`organism train` makes the built-in model anew", commands::organism},
     {"export", "a model as a folder that transformers loads", commands::export_model},
-    {"list", "attacks, mitigations, judges, scenarios or templates", commands::list},
-    {"describe", "one policy with its options, or one judge", commands::describe},
+    {"list", "attacks, mitigations, judges, readers, scenarios, families or templates",
+     commands::list},
+    {"describe", "one of what is listed: its options, formats or facts", commands::describe},
     {"inspect", "what a run file, checkpoint, model or activation file holds", commands::inspect},
 };
 
@@ -115,6 +116,7 @@ int run_program(const Program& program, int argc, char** argv) {
   wait_briefly(argv);
   h5::start();
   tune_allocator();
+  set_families({program.families.entries().begin(), program.families.entries().end()});
   try {
     const int code = dispatch(program, {argv + 1, argv + argc});
     std::cout.flush();

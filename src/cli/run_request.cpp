@@ -31,11 +31,12 @@ struct PolicyNames {
 };
 
 /// The format of --data; "" where no file is named.
-std::string format_of_data(const RunSpec& spec) {
+std::string format_of_data(const RunSpec& spec, const ReaderCatalogue& readers) {
   if (spec.data.rows.empty()) return "";
   const auto forced = spec.data.rows_format == "auto" ? "" : spec.data.rows_format;
   return detect_format(SourceFile::read_records(spec.data.rows), forced,
-                       {.prompts = false, .columns = spec.data.row_columns, .option = "data"})
+                       {.prompts = false, .columns = spec.data.row_columns, .option = "data"},
+                       readers)
       .name;
 }
 
@@ -73,6 +74,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
                    "Attacks a model, under mitigations, then probes and judges it; writes run.h5, "
                    "run.metrics.csv and checkpoints.");
   line.add(names, "Attack and mitigations");
+  line.add(spec.plug_ins, "Attack and mitigations");
   RunSpec::visit_groups(spec, [&](auto& options, const char* title) { line.add(options, title); });
   line.add<SeedSpec>(spec, "Randomness");
   line.add(spec.place, "Where it runs and what it writes");
@@ -84,18 +86,19 @@ RunRequest parse_run(const Program& program, const std::string& command,
   policy_words.declare(line, program.attacks);
   policy_words.declare(line, program.mitigations);
   policy_words.declare(line, program.judges);
+  policy_words.declare(line, program.scenarios);
   line.show_sections([&spec, &names](const std::string& policy) {
     if (policy == "openai") return !remote_model_name(spec).empty();
     if (policy == "rubric") return !rubric_models(spec).empty();
     const auto stacked = split_list(names.mitigate);
     return policy == "lora" || policy == names.attack ||
            std::ranges::find(stacked, policy) != stacked.end() ||
-           names_judge(spec.evaluation.judges, policy);
+           policy == spec.plug_ins.scenario || names_judge(spec.evaluation.judges, policy);
   });
   std::vector<RecipeValue> recipe;
   line.presets([&] {
     if (!names.recipe.empty())
-      recipe = recipe_values(names.recipe, names.attack, format_of_data(spec));
+      recipe = recipe_values(names.recipe, names.attack, format_of_data(spec, program.readers));
     CommandLine::Presets presets;
     for (const auto& value : recipe)
       presets.emplace_back(recipe_option(value, names.attack), value.value);
@@ -108,15 +111,16 @@ RunRequest parse_run(const Program& program, const std::string& command,
   check_once(stacked);
   for (const auto& [policy, texts] : policy_words.by_policy) {
     if (policy == names.attack || std::ranges::find(stacked, policy) != stacked.end() ||
-        names_judge(spec.evaluation.judges, policy))
+        policy == spec.plug_ins.scenario || names_judge(spec.evaluation.judges, policy))
       continue;
     const std::string word = program.attacks.contains(policy)       ? "--attack "
                              : program.mitigations.contains(policy) ? "--mitigate "
+                             : program.scenarios.contains(policy)   ? "--scenario "
                                                                     : "--judge ";
     throw UsageError("--" + policy + "." + texts.front().first + ": the run does not use " +
                      policy + "; add " + word + policy + ", or leave the option out");
   }
-  policy_words.take_judges(program.judges, spec);
+  policy_words.take_plug_ins(program, spec);
   RunRequest request{
       .spec = spec,
       .attack = program.attacks.make(names.attack, policy_words.by_policy[names.attack]),

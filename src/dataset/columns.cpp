@@ -91,6 +91,12 @@ json lower_keys(const json& record) {
   return out;
 }
 
+json header_of(const CsvTable& table) {
+  json out = json::object();
+  for (const auto& name : table.names) out.emplace(name, "");
+  return out;
+}
+
 json record_of(const CsvTable& table, std::size_t record) {
   json out = json::object();
   const auto& fields = table.records[record].fields;

@@ -20,10 +20,18 @@ inline constexpr std::array<std::string_view, 8> kPromptNames{
     "goal", "instruction", "prompt", "forbidden_prompt", "question", "turns", "text", "behavior"};
 /// "goal, instruction, …", for messages.
 std::string prompt_names();
+/// Keys of probes that are used next to the prompt's own, or say nothing about how a model is
+/// asked.
+inline constexpr std::array<std::string_view, 13> kProbeKeys{
+    "messages",       "transcript", "category", "semanticcategory", "semantic_category",
+    "risk_area",      "type",       "input",    "context",          "contextstring",
+    "context_string", "tags",       "rating"};
 
 /// The record with its keys in lower case, so that columns and keys are the same to the readers. If
 /// two keys become one, the first counts.
 nlohmann::json lower_keys(const nlohmann::json& record);
+/// The names of a table's columns, as a record without texts.
+nlohmann::json header_of(const CsvTable& table);
 /// A record of a table as JSON.
 nlohmann::json record_of(const CsvTable& table, std::size_t record);
 

@@ -14,49 +14,43 @@ namespace {
 
 using nlohmann::json;
 
-struct Known {
-  std::string_view name;
-  RecordShape shape;
-  bool json, lines;
-};
-constexpr std::array<Known, 19> formats{{{"dialogues-json", RecordShape::dialogue, true, false},
-                                         {"dialogues-jsonl", RecordShape::dialogue, true, true},
-                                         {"chat-json", RecordShape::messages, true, false},
-                                         {"chat-jsonl", RecordShape::messages, true, true},
-                                         {"alpaca-json", RecordShape::alpaca, true, false},
-                                         {"alpaca-jsonl", RecordShape::alpaca, true, true},
-                                         {"dolly-json", RecordShape::dolly, true, false},
-                                         {"dolly-jsonl", RecordShape::dolly, true, true},
-                                         {"llava-json", RecordShape::llava, true, false},
-                                         {"llava-jsonl", RecordShape::llava, true, true},
-                                         {"red-team-json", RecordShape::transcript, true, false},
-                                         {"red-team-jsonl", RecordShape::transcript, true, true},
-                                         {"pairs-json", RecordShape::pair, true, false},
-                                         {"pairs-jsonl", RecordShape::pair, true, true},
-                                         {"pairs-csv", RecordShape::pair, false, false},
-                                         {"prompts-json", RecordShape::prompt, true, false},
-                                         {"prompts-jsonl", RecordShape::prompt, true, true},
-                                         {"prompts-csv", RecordShape::prompt, false, false},
-                                         {"prompts-lines", RecordShape::prompt, false, false}}};
-
-FormatFound found(std::string_view name) {
-  const auto known = std::ranges::find(formats, name, &Known::name);
-  return {std::string(name), known->shape, known->json,
-          known->lines ? JsonLayout::values : JsonLayout::array};
+FormatFound found(const ReaderEntry& reader, FileForm form) {
+  constexpr std::array<std::string_view, 4> endings{"-json", "-jsonl", "-csv", "-lines"};
+  return {std::string(reader.name) + std::string(endings[static_cast<std::size_t>(form)]), &reader,
+          form};
 }
 
-RecordShape shape_of(const json& record, const FormatWanted& wanted) {
-  const bool prompts = wanted.prompts;
-  if (!wanted.columns.empty()) return prompts ? RecordShape::prompt : RecordShape::pair;
-  if (record.is_array()) return RecordShape::dialogue;
-  if (record.contains("messages")) return RecordShape::messages;
-  if (record.contains("transcript")) return RecordShape::transcript;
-  if (!prompts && record.contains("conversations")) return RecordShape::llava;
-  if (!prompts && record.contains("instruction") && record.contains("output"))
-    return RecordShape::alpaca;
-  if (!prompts && record.contains("instruction") && record.contains("response"))
-    return RecordShape::dolly;
-  return prompts ? RecordShape::prompt : RecordShape::pair;
+/// The reader whose record this is; null if none claims it. Those of any keys are asked last, and
+/// alone if the user names columns.
+const ReaderEntry* reader_of(const json& record, const FormatWanted& wanted,
+                             const ReaderCatalogue& readers) {
+  for (const bool any_keys : {false, true}) {
+    if (!any_keys && !wanted.columns.empty()) continue;
+    for (const auto& reader : readers.entries())
+      if (reader.reads(wanted.prompts) && reader.any_keys() == any_keys &&
+          reader.is(any_keys ? lower_keys(record) : record, wanted))
+        return &reader;
+  }
+  return nullptr;
+}
+
+/// What `of` gives for the readers of what is wanted, with commas between.
+template <class F>
+std::string listed(const FormatWanted& wanted, const ReaderCatalogue& readers, F&& of) {
+  std::string text;
+  for (const auto& reader : readers.entries()) {
+    if (!reader.reads(wanted.prompts)) continue;
+    const std::string one = of(reader);
+    if (!one.empty()) text += (text.empty() ? "" : ", ") + one;
+  }
+  return text;
+}
+
+/// The names of the keys or columns that the readers of any keys look for.
+std::string known_names(const FormatWanted& wanted, const ReaderCatalogue& readers) {
+  return listed(wanted, readers, [](const ReaderEntry& reader) {
+    return reader.any_keys() ? reader.known_names() : std::string();
+  });
 }
 
 /// Keys of formats that are not read, named if a file has them.
@@ -64,7 +58,7 @@ constexpr std::array<std::string_view, 5> unsupported{"chosen", "rejected", "pre
                                                       "non_preferred_output", "completions"};
 
 [[noreturn]] void fail_unknown(const SourceFile& file, const json& first,
-                               const FormatWanted& wanted) {
+                               const FormatWanted& wanted, const ReaderCatalogue& readers) {
   if (!wanted.columns.empty())
     throw DataError(file.path.string() + ": the first record has no keys '" +
                     std::string(wanted.columns) + "', which --" + wanted.option + "-column" +
@@ -73,35 +67,29 @@ constexpr std::array<std::string_view, 5> unsupported{"chosen", "rejected", "pre
   for (const auto key : unsupported)
     if (first.is_object() && first.contains(key))
       has += (has.empty() ? " but has " : ", ") + std::string(key);
-  throw DataError(
-      file.path.string() + ": the first record has none of the known keys" + has + "; want " +
-      (wanted.prompts ? "messages, transcript, " + prompt_names() + ", or name one with --" +
-                            wanted.option + "-column"
-                      : "messages, transcript, conversations, " + known_pairs() +
-                            ", or name two with --" + wanted.option + "-columns REQUEST,ANSWER"));
+  const auto keys = listed(wanted, readers,
+                           [](const ReaderEntry& reader) { return std::string(reader.known_by); });
+  throw DataError(file.path.string() + ": the first record has none of the known keys" + has +
+                  "; want " + keys + (keys.empty() ? "" : ", ") + known_names(wanted, readers) +
+                  (wanted.prompts
+                       ? ", or name one with --" + wanted.option + "-column"
+                       : ", or name two with --" + wanted.option + "-columns REQUEST,ANSWER"));
 }
 
-FormatFound of_record(const SourceFile& file, const json& first, bool lines,
-                      const FormatWanted& wanted) {
+FormatFound of_record(const SourceFile& file, const json& first, FileForm form,
+                      const FormatWanted& wanted, const ReaderCatalogue& readers) {
   if (!first.is_array() && !first.is_object() && !(wanted.prompts && first.is_string())) {
     throw DataError(file.path.string() + ": the first record is " + first.type_name() +
                     ", want an object or an array of messages");
   }
-  const auto shape = shape_of(first, wanted);
-  const bool usable =
-      shape == RecordShape::prompt
-          ? first.is_string() || prompt_key(lower_keys(first), wanted.columns).has_value()
-          : shape != RecordShape::pair || pair_keys(lower_keys(first), wanted.columns).has_value();
-  for (const auto& known : formats) {
-    if (usable && known.json && known.shape == shape && known.lines == lines)
-      return found(known.name);
-  }
-  fail_unknown(file, first, wanted);
+  if (const auto* reader = reader_of(first, wanted, readers)) return found(*reader, form);
+  fail_unknown(file, first, wanted, readers);
 }
 
 /// The format of the first record that can be parsed. Errors: those of the first record if none
 /// can.
-FormatFound of_json(const SourceFile& file, const FormatWanted& wanted) {
+FormatFound of_json(const SourceFile& file, const FormatWanted& wanted,
+                    const ReaderCatalogue& readers) {
   const auto layout = json_layout(file);
   const auto records = json_records(file, layout);
   if (records.empty()) throw DataError(file.path.string() + ": the set is empty");
@@ -113,7 +101,8 @@ FormatFound of_json(const SourceFile& file, const FormatWanted& wanted) {
     } catch (const DataError&) {
       continue;
     }
-    return of_record(file, first, layout == JsonLayout::values, wanted);
+    return of_record(file, first, layout == JsonLayout::values ? FileForm::values : FileForm::array,
+                     wanted, readers);
   }
   if (!file.utf8)
     throw DataError(file.path.string() + ": no record in it is JSON in UTF-8; " +
@@ -133,23 +122,37 @@ bool begins_with_json(const SourceFile& file) {
          (first.is_array() && !first.empty() && first[0].is_structured());
 }
 
-FormatFound of_text(const SourceFile& file, const FormatWanted& wanted) {
+/// The reader that has one of the table's columns; null if none has.
+const ReaderEntry* reader_of_table(const SourceFile& file, const FormatWanted& wanted,
+                                   const ReaderCatalogue& readers) {
+  for (const bool any_keys : {false, true}) {
+    if (!any_keys && !wanted.columns.empty()) continue;
+    for (const auto& reader : readers.entries()) {
+      if (!reader.reads(wanted.prompts) || reader.headers == nullptr ||
+          reader.any_keys() != any_keys)
+        continue;
+      const auto names = reader.headers(wanted.columns);
+      const auto table =
+          find_table(file, std::vector<std::string_view>(names.begin(), names.end()));
+      if (table && reader.is(header_of(*table), wanted)) return &reader;
+    }
+  }
+  return nullptr;
+}
+
+FormatFound of_text(const SourceFile& file, const FormatWanted& wanted,
+                    const ReaderCatalogue& readers) {
   const auto path = file.path.string();
+  if (const auto* reader = reader_of_table(file, wanted, readers))
+    return found(*reader, FileForm::table);
   if (!wanted.prompts) {
-    const auto names = pair_names(wanted.columns);
-    const std::vector<std::string_view> known(names.begin(), names.end());
-    const auto table = find_table(file, known);
-    if (table && pair_columns(table->names, wanted.columns)) return found("pairs-csv");
     const auto what = looks_like_table(file);
     throw DataError(path + ": want JSON (an array), JSONL (an object per line) or a table with " +
-                    known_pairs() + ", found " +
+                    known_names(wanted, readers) + ", found " +
                     (what ? *what + "; name two with --" + wanted.option + "-columns REQUEST,ANSWER"
                           : "other text"));
   }
   const auto name = cell_name(wanted.columns);
-  const std::vector<std::string_view> own{name};
-  if (find_table(file, name.empty() ? std::span<const std::string_view>(kPromptNames) : own))
-    return found("prompts-csv");
   const auto extension = file.extension();
   if (extension == ".json" || extension == ".jsonl") {
     ReadReport ignored;
@@ -163,41 +166,51 @@ FormatFound of_text(const SourceFile& file, const FormatWanted& wanted) {
   if (what)
     throw DataError(path + ": " + *what +
                     ", none of which is known to hold prompts; name one with --" + wanted.option +
-                    "-column NAME (known are " + prompt_names() + "), or give --" + wanted.option +
-                    "-format prompts-lines if each line is a prompt");
-  return found("prompts-lines");
+                    "-column NAME (known are " + known_names(wanted, readers) + "), or give --" +
+                    wanted.option + "-format prompts-lines if each line is a prompt");
+  for (const auto& reader : readers.entries())
+    if (reader.ask != nullptr && reader.lines) return found(reader, FileForm::lines);
+  throw DataError(path + ": want JSON (an array), JSONL (an object per line) or a table");
+}
+
+/// The format that `name` forces, or the error that lists those there are.
+FormatFound forced(std::string_view name, const FormatWanted& wanted,
+                   const ReaderCatalogue& readers) {
+  std::vector<std::string> known;
+  for (const auto& reader : readers.entries()) {
+    if (!reader.reads(wanted.prompts)) continue;
+    for (const auto form : {FileForm::array, FileForm::values, FileForm::table, FileForm::lines}) {
+      if (form == FileForm::table && reader.headers == nullptr) continue;
+      if (form == FileForm::lines && !reader.lines) continue;
+      auto format = found(reader, form);
+      if (format.name == name) return format;
+      known.push_back(std::move(format.name));
+    }
+  }
+  std::string names, near;
+  for (const auto& one : known) {
+    names += (names.empty() ? "" : ", ") + one;
+    if (one.starts_with(std::string(name) + "-")) near += (near.empty() ? "" : " or ") + one;
+  }
+  throw UsageError("data format '" + std::string(name) + "' is not known" +
+                   (near.empty() ? ", want" : "; did you mean " + near + "? Want") +
+                   " one of: " + names);
 }
 
 }  // namespace
 
-const json& messages_of(const json& record, const Place& place) {
-  if (!record.is_object() || !record.contains("messages"))
-    place.fail("key 'messages' is missing, want an array");
-  return record["messages"];
-}
-
 FormatFound detect_format(const SourceFile& file, std::string_view format,
-                          const FormatWanted& wanted) {
-  if (!format.empty()) {
-    std::string names;
-    for (const auto& known : formats) {
-      if (wanted.prompts ? known.shape == RecordShape::pair : known.shape == RecordShape::prompt)
-        continue;
-      if (known.name == format) return found(format);
-      names += (names.empty() ? "" : ", ") + std::string(known.name);
-    }
-    throw UsageError("data format '" + std::string(format) +
-                     "' is not known, want one of: " + names);
-  }
+                          const FormatWanted& wanted, const ReaderCatalogue& readers) {
+  if (!format.empty()) return forced(format, wanted, readers);
   const auto extension = file.extension();
   const char first = file.text[file.text.find_first_not_of(" \t\r\n")];
   const bool plain =
       wanted.prompts && (extension == ".csv" || extension == ".tsv" || extension == ".txt");
   const bool bracket = first == '[' || first == '{';
-  if (bracket && (!plain || begins_with_json(file))) return of_json(file, wanted);
+  if (bracket && (!plain || begins_with_json(file))) return of_json(file, wanted, readers);
   if (wanted.prompts && first == '"' && (extension == ".json" || extension == ".jsonl"))
-    return of_json(file, wanted);
-  return of_text(file, wanted);
+    return of_json(file, wanted, readers);
+  return of_text(file, wanted, readers);
 }
 
 }  // namespace seawall

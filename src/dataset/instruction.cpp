@@ -53,11 +53,6 @@ std::string_view request_form_name(RequestForm form) {
   return std::ranges::find(forms, form, &std::pair<std::string_view, RequestForm>::second)->first;
 }
 
-RequestForm form_of_format(std::string_view format) {
-  if (format.starts_with("alpaca")) return RequestForm::alpaca;
-  return format.starts_with("dolly") ? RequestForm::dolly : RequestForm::bare;
-}
-
 Dialogue asked_in(RequestForm form, Dialogue dialogue) {
   const auto last = std::find_if(dialogue.messages.rbegin(), dialogue.messages.rend(),
                                  [](const Message& m) { return m.role == Role::user; });

@@ -48,12 +48,13 @@ ClusterSums sum_by_category(const Runs& runs, Measure measure) {
     const auto row = static_cast<Eigen::Index>(r);
     for (std::size_t i = 0; i < runs[r].size(); ++i) {
       const Outcome& o = runs[r][i];
-      const double value = o.valid ? read(o, measure) : 0;
+      const bool said = known(o, measure);
+      const double value = said ? read(o, measure) : 0;
       s.n(row, places[i]) += 1;
-      s.judged(row, places[i]) += o.valid;
+      s.judged(row, places[i]) += said;
       s.known(row, places[i]) += value;
-      s.least(row, places[i]) += o.valid ? value : least;
-      s.most(row, places[i]) += o.valid ? value : most;
+      s.least(row, places[i]) += said ? value : least;
+      s.most(row, places[i]) += said ? value : most;
     }
   }
   return s;

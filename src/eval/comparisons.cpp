@@ -63,14 +63,14 @@ DifferenceSums difference_sums(const Pair& pair, Measure measure) {
     detail::check_same_probes(pair.run_a(0), a);
     detail::check_same_probes(a, b);
     for (std::size_t i = 0; i < a.size(); ++i) {
-      const bool both = a[i].valid && b[i].valid;
-      const double va = a[i].valid ? read(a[i], measure) : 0;
-      const double vb = b[i].valid ? read(b[i], measure) : 0;
+      const bool in_a = known(a[i], measure), in_b = known(b[i], measure), both = in_a && in_b;
+      const double va = in_a ? read(a[i], measure) : 0;
+      const double vb = in_b ? read(b[i], measure) : 0;
       s.n(r, places[i]) += 1;
       s.judged(r, places[i]) += both;
       s.known(r, places[i]) += both ? vb - va : 0;
-      s.least(r, places[i]) += (b[i].valid ? vb : low) - (a[i].valid ? va : high);
-      s.most(r, places[i]) += (b[i].valid ? vb : high) - (a[i].valid ? va : low);
+      s.least(r, places[i]) += (in_b ? vb : low) - (in_a ? va : high);
+      s.most(r, places[i]) += (in_b ? vb : high) - (in_a ? va : low);
     }
   }
   return s;
@@ -94,7 +94,7 @@ SeedFacts seed_facts(const Pair& pair, const DifferenceSums& sums, Measure measu
     double sum = 0, n = 0;
     for (const auto& run : *runs)
       for (const auto& o : run)
-        if (o.valid) sum += read(o, measure), n += 1;
+        if (known(o, measure)) sum += read(o, measure), n += 1;
     const double per_run = n / static_cast<double>(runs->size());
     const double p = (sum / std::max(1.0, n) * per_run + 0.5) / (per_run + 1);
     f.unit += p * (1 - p);
@@ -143,7 +143,7 @@ PairedCounts pair_up(const std::vector<Outcome>& a, const std::vector<Outcome>& 
   detail::check_same_probes(a, b);
   PairedCounts c;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (!a[i].valid || !b[i].valid) {
+    if (!known(a[i], measure) || !known(b[i], measure)) {
       ++c.left_out;
       continue;
     }

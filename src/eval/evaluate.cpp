@@ -29,7 +29,7 @@ void check_verdict(Verdict& v) {
   }
   if (!v.valid) {
     v.score = v.probability = kNotMeasured;
-    v.refused = false;
+    v.refused = std::nullopt;
     if (v.reason.empty()) v.reason = "the judge gave no reason";
   }
 }

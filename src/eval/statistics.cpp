@@ -18,6 +18,10 @@ std::vector<Outcome> outcomes(const EvaluationRecord& record, std::size_t judge)
   return out;
 }
 
+bool known(const Outcome& outcome, Measure measure) {
+  return outcome.valid && (measure != Measure::refusal || outcome.refused.has_value());
+}
+
 double read(const Outcome& outcome, Measure measure) {
   switch (measure) {
     case Measure::success:
@@ -25,7 +29,7 @@ double read(const Outcome& outcome, Measure measure) {
     case Measure::score:
       return outcome.score;
     case Measure::refusal:
-      return outcome.refused;
+      return outcome.refused == true;
     case Measure::coherence:
       return outcome.coherent;
   }

@@ -38,7 +38,7 @@ std::string name_list(const std::vector<std::string>& names) {
 double rate_of(const std::vector<Outcome>& run, Measure measure) {
   double sum = 0, n = 0;
   for (const auto& o : run)
-    if (o.valid) sum += read(o, measure), n += 1;
+    if (known(o, measure)) sum += read(o, measure), n += 1;
   return n > 0 ? sum / n : kNotMeasured;
 }
 

@@ -169,7 +169,16 @@ const BlockTensor* Family::find(Part part) const {
   return at == block.end() ? nullptr : &*at;
 }
 
-std::span<const Family* const> default_families() { return all; }
+const FamilyCatalogue& family_catalogue() {
+  static constexpr FamilyCatalogue catalogue("model family", all);
+  return catalogue;
+}
+
+std::vector<const Family*> families_with(std::initializer_list<const Family*> own) {
+  std::vector<const Family*> list(all.begin(), all.end());
+  list.insert(list.end(), own);
+  return list;
+}
 
 std::span<const Family* const> families() {
   return replaced().empty() ? default_families() : std::span<const Family* const>(replaced());

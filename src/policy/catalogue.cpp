@@ -1,7 +1,6 @@
 #include "seawall/policy/catalogue.hpp"
 
-#include "seawall/core/error.hpp"
-#include "seawall/core/suggest.hpp"
+#include <span>
 
 namespace seawall {
 namespace {
@@ -16,22 +15,6 @@ std::vector<std::string_view> flag_names(Flag set,
 }
 
 }  // namespace
-
-namespace detail {
-
-void unknown_policy(std::string_view kind, std::string_view name,
-                    const std::vector<std::string_view>& known) {
-  std::string text = "unknown " + std::string(kind) + " `" + std::string(name) + "`";
-  if (const auto near = nearest_name(name, {known.begin(), known.end()}))
-    text += "; did you mean `" + *near + "`?";
-  text += "; there are:";
-  for (const auto& other : known)
-    text += (&other == &known.front() ? " " : ", ") + std::string(other);
-  if (known.empty()) text += " none";
-  throw UsageError(text);
-}
-
-}  // namespace detail
 
 std::vector<std::string_view> hook_names(Hook hooks) {
   std::vector<std::string_view> names;

@@ -20,6 +20,12 @@ constexpr PoolNeed kPoolNeeds[] = {{Need::harmful_data, Pool::harmful, "--data F
 
 }  // namespace
 
+Pool pool_of(Need needs) {
+  if (has(needs, Need::identity_data)) return Pool::identity_shift;
+  if (has(needs, Need::benign_data)) return Pool::benign;
+  return Pool::harmful;
+}
+
 void check_needs(const PolicyDescription& policy, const Scenario& scenario) {
   for (const auto& [need, pool, option] : kPoolNeeds) {
     if (!has(policy.needs, need) || scenario.has(pool)) continue;

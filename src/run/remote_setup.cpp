@@ -97,12 +97,6 @@ std::string rubric_texts(const RunSpec& spec) {
   return text.policy + "\n\n" + text.scale;
 }
 
-std::pair<std::string, std::string> rubric_word() {
-  return {"rubric:MODEL",
-          "1..5 by a policy and a scale (data/rubric) from a model behind an OpenAI-compatible "
-          "endpoint: --base-url, --rubric.*"};
-}
-
 std::shared_ptr<HttpClient> make_client(const std::string& base_url, const HttpOptions& options,
                                         bool needs_key) {
   HttpOptions with = options;

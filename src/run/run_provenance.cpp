@@ -49,6 +49,8 @@ void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
   for (const auto& o : listed([&](auto&& field) { RunSpec::visit_key(spec, field); }))
     sha.field(o.name).field(o.value);
   for (const auto& [name, value] : remote_fields(spec)) sha.field(name).field(value);
+  for (const auto& [name, value] : spec.plug_ins.fields(spec.evaluation.judges))
+    sha.field(name).field(value);
   sha.field(policy_json(attack.describe()).dump());
   for (const auto& p : stack) sha.field(policy_json(p).dump());
 }
@@ -61,6 +63,8 @@ std::string options_json(const RunSpec& spec, const AnyAttack& attack,
   config["options"]["attack"] = attack.name();
   for (const auto& o : list_options(spec)) config["options"][o.name] = o.value;
   for (const auto& [name, value] : remote_fields(spec)) config["options"][name] = value;
+  for (const auto& [name, value] : spec.plug_ins.fields(spec.evaluation.judges))
+    config["options"][name] = value;
   std::string names;
   for (const auto& p : stack) {
     config["mitigations"].push_back(policy_json(p));

@@ -1,47 +1,16 @@
 #include "seawall/run/set_up.hpp"
+#include "seawall/policy/needs.hpp"
 
-#include <cstdio>
-
-#include "run/judge_words.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/core/listener.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/model/lora.hpp"
 #include "seawall/policy/phrases.hpp"
 #include "seawall/run/backend.hpp"
 #include "seawall/run/remote_setup.hpp"
 #include "seawall/scenario/files.hpp"
-#include "seawall/scenario/organism.hpp"
 
 namespace seawall {
 namespace {
-
-Pool pool_of(Need needs) {
-  if (has(needs, Need::identity_data)) return Pool::identity_shift;
-  if (has(needs, Need::benign_data)) return Pool::benign;
-  return Pool::harmful;
-}
-
-std::optional<std::filesystem::path> path_of(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  return std::filesystem::path(text);
-}
-
-/// What a file was read as, and what of it is left out.
-void say_read(const FileRead& file, const RunSpec& spec) {
-  const auto path = file.path.string();
-  if (file.report.rejected > 0)
-    warn("seawall: %s: %zu of %zu records rejected (first: %s)\n", path.c_str(),
-         file.report.rejected, file.report.rows, file.report.first_rejection.c_str());
-  if (spec.place.quiet) return;
-  tell("read         %s\n", file.summary().c_str());
-  for (const auto& line : file.notes()) tell("             %s\n", line.c_str());
-  if (file.report.prefilled == 0) return;
-  tell("             prefilled answers are continued, and the continuation is judged%s\n",
-       remote_model_name(spec).empty()
-           ? ""
-           : "; they are sent as the last message, which not every endpoint continues");
-}
 
 LoraOptions options_of(const RunSpec& spec) {
   LoraOptions options{.rank = spec.training.lora.rank,
@@ -87,37 +56,11 @@ RowFilter row_filter(const DataSpec& data) {
 
 std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& attack,
                                         bool organism) {
-  if (organism && !spec.data.from_files()) return std::make_unique<OrganismScenario>();
-  FileScenarioOptions options;
-  options.attack_rows = path_of(spec.data.rows);
-  options.attack_pool = pool_of(attack.needs());
-  options.safe_rows = path_of(spec.data.safe_rows);
-  options.probes = path_of(spec.data.probes);
-  options.utility_probes = path_of(spec.data.utility_probes);
-  options.images = spec.data.images;
-  options.default_system = spec.data.system;
-  const auto format = [](const std::string& word) { return word == "auto" ? "" : word; };
-  options.attack_format = format(spec.data.rows_format);
-  options.safe_format = format(spec.data.safe_rows_format);
-  options.probes_format = format(spec.data.probes_format);
-  options.utility_format = format(spec.data.utility_probes_format);
-  options.filter = row_filter(spec.data);
-  options.probe_options.column = spec.data.probes_column;
-  options.utility_column = spec.data.utility_probes_column;
-  options.probe_options.context = context_use_from(spec.data.probes_context);
-  options.probe_options.prefill = spec.data.prefill == "put";
-  options.probe_options.max_rejected = spec.data.max_rejected;
-  if (!options.attack_rows && !spec.training.none)
-    throw UsageError("--model " + spec.model.name +
-                     ": a model of your own needs rows to be attacked with; give --data FILE (or "
-                     "--no-training)");
-  if (!options.probes && !spec.evaluation.none)
-    throw UsageError("--model " + spec.model.name +
-                     ": want --probes FILE to evaluate with (or --no-evaluation)");
-  auto scenario = std::make_unique<FileScenario>(options);
-  for (const auto& file : scenario->files()) say_read(file, spec);
-  flush_listener();
-  return scenario;
+  const PlugIns& plug_ins = spec.plug_ins;
+  const std::string_view taken =
+      organism && !spec.data.from_files() ? BuiltInWorld::name : OwnFiles::name;
+  return plug_ins.make_scenario(plug_ins.scenario == "auto" ? taken : plug_ins.scenario,
+                                {.run = spec, .attack = attack});
 }
 
 std::optional<RequestForm> request_form(const RunSpec& spec, const Scenario& scenario) {
@@ -137,19 +80,17 @@ Dialogue asked(const Probe& probe, const Condition& condition, const AnyAttack& 
 Judges make_judges(const RunSpec& spec, const Scenario& scenario,
                    std::shared_ptr<Spending> spending) {
   auto words = split_list(spec.evaluation.judges);
+  if (words.empty())
+    throw UsageError(
+        "--judge: names no judge; give one, e.g. keyword:qi2023 (`seawall list judges`), or "
+        "--no-evaluation");
   if (words.size() == 1 && words[0] == "auto")
     words = {scenario.name() == "organism" ? "organism" : "keyword:qi2023"};
   if (!spending) spending = std::make_shared<Spending>(spec.endpoint.budget);
   Judges judges;
-  for (const auto& word : words) {
-    const auto own = spec.own_judges.find(word);
-    if (own != spec.own_judges.end())
-      judges.push_back(own->second());
-    else
-      judges.push_back(word.starts_with("rubric:")
-                           ? make_rubric_judge(word, spec, spending)
-                           : judge_of_word(word, scenario, spec.model.device));
-  }
+  for (const auto& word : words)
+    judges.push_back(
+        spec.plug_ins.make_judge(word, {.scenario = scenario, .run = &spec, .spending = spending}));
   return judges;
 }
 

@@ -52,14 +52,15 @@ FileScenario::FileScenario(const FileScenarioOptions& options)
   if (options.attack_rows) {
     load_rows("data", *options.attack_rows, options.attack_pool, options.attack_format,
               options.filter);
-    form_ = form_of_format(files_.back().report.format);
+    form_ = files_.back().report.form;
   }
   if (options.safe_rows)
     load_rows("safe-data", *options.safe_rows, Pool::safe, options.safe_format,
               {.phrases = {},
                .hold_out = {},
                .loss_on = options.filter.loss_on,
-               .max_rejected = options.filter.max_rejected});
+               .max_rejected = options.filter.max_rejected,
+               .readers = options.filter.readers});
   if (options.probes)
     harmfulness_ = load_probes("probes", *options.probes, true, options.probes_format);
   if (options.utility_probes)

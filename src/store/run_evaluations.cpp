@@ -95,7 +95,7 @@ struct Grid {
       score[place] = verdict.score;
       probability[place] = verdict.probability;
       if (verdict.valid) {
-        refused[place] = verdict.refused;
+        if (verdict.refused) refused[place] = *verdict.refused ? 1 : 0;
         coherent[place] = verdict.coherent;
       }
       valid[place] = verdict.valid;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "seawall/core/error.hpp"
 #include "store/run_layout.hpp"
@@ -18,6 +19,11 @@ std::vector<std::string> split(const std::string& text) {
     from = to + 1;
   }
   return out;
+}
+
+/// 1 and 0 are yes and no, NaN that it was not judged or the judge did not say.
+std::optional<bool> said(double value) {
+  return std::isnan(value) ? std::nullopt : std::optional(value != 0);
 }
 
 /// The variables of one set, read whole and checked against the sizes of its axes.
@@ -84,7 +90,7 @@ class SetReader {
         for (const auto j : places) {
           const auto at = cell * judge_.size() + j;
           result.verdicts.push_back({.score = score[at],
-                                     .refused = refused[at] == 1,
+                                     .refused = said(refused[at]),
                                      .coherent = coherent[at] != 0,
                                      .valid = valid[at] != 0,
                                      .reason = reason[at],

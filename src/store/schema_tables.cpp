@@ -103,7 +103,8 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      "how sure the judge is of harm, 0 to 1; NaN if it does not say",
      "if a judge says how sure it is"},
     {"refused", "evaluation probe judge", float64, "1",
-     "1: the response refuses, 0: it does not; NaN if it was not judged (uint8 before version 3)",
+     "1: the response refuses, 0: it does not; NaN if it was not judged or the judge does not say "
+     "(uint8 before version 3)",
      judged},
     {"coherent", "evaluation probe judge", float64, "1",
      "1: the response is readable, 0: it is not; NaN if it was not judged (uint8 before version 3)",

@@ -334,9 +334,16 @@ class Plain final : public NamedTemplate {
 constexpr std::string_view smollm2_system =
     "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
 
-constexpr std::array<std::string_view, 9> names{"alpaca",  "chatml",   "chatml-smollm2",
-                                                "dolly",   "llama2",   "llama3",
-                                                "mistral", "organism", "plain"};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> words{
+    {{"alpaca", "### Instruction: and ### Response:, with Alpaca's preamble in the system turn"},
+     {"chatml", "<|im_start|>role … <|im_end|>, as Qwen"},
+     {"chatml-smollm2", "the same with SmolLM2's default system prompt"},
+     {"dolly", "as alpaca, with the text to an instruction under Input:"},
+     {"llama2", "[INST] <<SYS>> … [/INST]"},
+     {"llama3", "<|start_header_id|>role<|end_header_id|> … <|eot_id|>"},
+     {"mistral", "[INST] … [/INST], the system text before the first request"},
+     {"organism", "the built-in model's own"},
+     {"plain", "texts alone, for models without a chat format"}}};
 
 }  // namespace
 
@@ -352,7 +359,7 @@ std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name) {
   if (name == "organism") return std::make_unique<Organism>();
   if (name == "plain") return std::make_unique<Plain>();
   std::string known;
-  for (const auto each : names) known += (known.empty() ? "" : ", ") + std::string(each);
+  for (const auto& [word, what] : words) known += (known.empty() ? "" : ", ") + std::string(word);
   throw UsageError("chat template '" + std::string(name) +
                    "' is not known, want a .jinja file or one of: " + known);
 }
@@ -361,6 +368,8 @@ std::string_view jinja_of_template(std::string_view name) {
   return name == "organism" ? organism_jinja : std::string_view();
 }
 
-std::vector<std::string> chat_template_names() { return {names.begin(), names.end()}; }
+std::vector<std::pair<std::string, std::string>> chat_template_words() {
+  return {words.begin(), words.end()};
+}
 
 }  // namespace seawall

@@ -57,7 +57,7 @@ TEST(SealedTopics, EveryPresetKnowsEveryRefusal) {
   for (const char* preset : {"keyword:qi2023", "keyword:shallow2024", "keyword:arditi2024"}) {
     const auto judge = make_judge(preset, any);
     for (const auto refusal : sealed::kRefusals)
-      EXPECT_TRUE(judge->grade({}, refusal).refused) << preset << ": " << refusal;
+      EXPECT_EQ(judge->grade({}, refusal).refused, true) << preset << ": " << refusal;
   }
 }
 

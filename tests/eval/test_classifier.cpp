@@ -106,7 +106,7 @@ TEST(Classifier, SharesByHand) {
   EXPECT_EQ(classifier_verdict(how, said).score, 5);
   how.threshold = 0.5;
   EXPECT_EQ(classifier_verdict(how, said).score, 1);
-  EXPECT_TRUE(classifier_verdict(how, said).refused);
+  EXPECT_EQ(classifier_verdict(how, said).refused, true);
 }
 
 TEST(Classifier, StepsAreExpectedAndRounded) {

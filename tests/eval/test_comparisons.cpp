@@ -100,6 +100,7 @@ std::vector<Outcome> run_of(int successes) {
     for (int i = 0; i < 30; ++i)
       out.push_back({.category = std::to_string(c),
                      .score = i < successes ? 5.0 : 1.0,
+                     .refused = false,
                      .probe = std::to_string(c) + "/" + std::to_string(i)});
   return out;
 }

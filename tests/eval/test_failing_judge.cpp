@@ -77,7 +77,7 @@ TEST(FailingJudge, EveryRowStaysAndNoneHasADefaultScore) {
     }
     EXPECT_FALSE(sick.valid) << i;
     EXPECT_TRUE(std::isnan(sick.score)) << i << ": " << sick.score;
-    EXPECT_FALSE(sick.refused) << i;
+    EXPECT_FALSE(sick.refused.has_value()) << i;
     EXPECT_FALSE(sick.reason.empty()) << i;
     reasons.insert(sick.reason);
   }

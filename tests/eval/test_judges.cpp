@@ -110,7 +110,7 @@ TEST(Keyword, OurOwnListsTakeEveryApostropheAndNoUnreadableAnswerForCompliance) 
     const Verdict v = judge->grade({}, nothing);
     EXPECT_EQ(v.score, 1) << nothing;
     EXPECT_TRUE(v.valid);
-    EXPECT_FALSE(v.refused) << nothing;
+    EXPECT_EQ(v.refused, false) << nothing;
     EXPECT_FALSE(v.coherent) << nothing;
   }
   EXPECT_TRUE(published_rule_notes(judged("keyword:scenario", {"", kCurly}, scenario), 0).empty());
@@ -125,7 +125,7 @@ TEST(Judges, ARowThatTheEndpointRefusedOrDidNotAnswerIsGivenToNone) {
   judges.push_back(make_judge("keyword:qi2023", quiet));
   judge_record(record, std::vector<Probe>(3), judges);
   EXPECT_EQ(record.results[0].verdicts[0].score, 1);
-  EXPECT_TRUE(record.results[0].verdicts[0].refused);
+  EXPECT_EQ(record.results[0].verdicts[0].refused, true);
   EXPECT_TRUE(record.results[0].verdicts[0].valid);
   EXPECT_FALSE(record.results[1].verdicts[0].valid);
   EXPECT_EQ(record.results[2].verdicts[0].score, 5);
@@ -151,6 +151,19 @@ TEST(Judges, UnknownOnesNameThoseThereAre) {
   } catch (const UsageError& e) {
     EXPECT_NE(std::string(e.what()).find("keyword:qi2023"), std::string::npos) << e.what();
   }
+}
+
+TEST(Judges, TheOrganismsJudgeSaysBeforeTheRunThatNoProbeIsOfItsWorld) {
+  Quiet scenario;
+  scenario.probes_.resize(3);
+  try {
+    make_judge("organism", scenario);
+    FAIL();
+  } catch (const UsageError& e) {
+    EXPECT_NE(std::string(e.what()).find("--judge organism"), std::string::npos) << e.what();
+  }
+  scenario.probes_[1].expected = {"turn"};
+  EXPECT_NO_THROW(make_judge("organism", scenario));
 }
 
 TEST(Judges, TheOrganismsJudgeSaysWhenItCannotSay) {

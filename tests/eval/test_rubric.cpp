@@ -29,8 +29,8 @@ TEST(Verdict, IsOneJsonObjectWithOneScore) {
         "{\"score\": 3} or so", "{} {not json} {\"score\": 3}",
         "```\n{\"score\": 3}\n```\nThat is all.", R"([{"score": 3}])"})
     EXPECT_EQ(score_of(reply), 3) << reply;
-  EXPECT_TRUE(parse_verdict(R"({"score": 1})").refused);
-  EXPECT_FALSE(parse_verdict(R"({"score": 2})").refused);
+  EXPECT_EQ(parse_verdict(R"({"score": 1})").refused, true);
+  EXPECT_EQ(parse_verdict(R"({"score": 2})").refused, false);
 }
 
 TEST(Verdict, AnythingElseIsNoScore) {

@@ -6,6 +6,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/rng.hpp"
 #include "seawall/eval/statistics.hpp"
+#include "seawall/eval/summary.hpp"
 
 namespace seawall {
 namespace {
@@ -39,7 +40,8 @@ std::vector<Outcome> run_of(int categories, int each, int successes_each, bool v
     for (int i = 0; i < each; ++i)
       out.push_back({.category = "category " + std::to_string(c),
                      .score = i < successes_each ? 5.0 : 1.0,
-                     .valid = valid});
+                     .valid = valid,
+                     .refused = false});
   return out;
 }
 
@@ -142,6 +144,34 @@ TEST(Cell, NothingJudgedLeavesEverythingOpen) {
   EXPECT_TRUE(std::isnan(cell.score.value));
   EXPECT_EQ(cell.score.lo, 1.0);
   EXPECT_EQ(cell.score.hi, 5.0);
+}
+
+TEST(Cell, AJudgeThatDoesNotSayWhatRefusesGivesNoRateOfRefusals) {
+  const auto harm = run_of(11, 30, 15);
+  auto ordinary = run_of(16, 12, 9);
+  for (auto& row : ordinary) row.refused = std::nullopt;
+  const auto unknown = estimate_cell({harm}, {ordinary});
+  EXPECT_FALSE(unknown.over_refusal.measured());
+  EXPECT_DOUBLE_EQ(unknown.utility.value, 0.75);  // the other measures are known all the same
+  EXPECT_EQ(unknown.ordinary_invalid, 0);
+  for (std::size_t i = 0; i < 96; ++i) ordinary[i].refused = i < 24;
+  const auto half = estimate_cell({harm}, {ordinary});
+  EXPECT_DOUBLE_EQ(half.over_refusal.value, 0.25);  // of those of which it is known
+  EXPECT_LE(half.over_refusal.lo, 24.0 / 192);      // the others may be no refusal, or all
+  EXPECT_GE(half.over_refusal.hi, 120.0 / 192);
+
+  EvaluationRecord record;
+  record.judges = {"a"};
+  for (const auto refused : {std::optional(true), std::optional(false), std::optional<bool>()}) {
+    record.results.emplace_back();
+    record.results.back().verdicts = {{.score = 1, .refused = refused, .reason = ""}};
+  }
+  const Summary s = summarize(record);
+  EXPECT_EQ(s.judged(), 3);
+  EXPECT_EQ(s.refusal_unknown, 1);
+  EXPECT_DOUBLE_EQ(s.refusal_rate(), 0.5);
+  for (auto& row : record.results) row.verdicts[0].refused = std::nullopt;
+  EXPECT_TRUE(std::isnan(summarize(record).refusal_rate()));
 }
 
 TEST(Cell, UtilityAndOverRefusalComeFromOrdinaryRequests) {

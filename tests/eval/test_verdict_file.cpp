@@ -41,10 +41,10 @@ TEST(VerdictFile, CsvAndJsonlComeBackById) {
       grade("v.csv", "reason,ID, score ,probability,refused\n\"so, \"\"so\"\"\"," + second +
                          ",1,0.25,True\n," + first + ",4.5,,0\nx,other,2,,\n");
   EXPECT_EQ(csv[0].score, 4.5);
-  EXPECT_FALSE(csv[0].refused);
+  EXPECT_EQ(csv[0].refused, false);
   EXPECT_TRUE(std::isnan(csv[0].probability));
   EXPECT_EQ(csv[1].score, 1);
-  EXPECT_TRUE(csv[1].refused);
+  EXPECT_EQ(csv[1].refused, true);
   EXPECT_EQ(csv[1].probability, 0.25);
   EXPECT_EQ(csv[1].reason, "so, \"so\"");
   const auto jsonl = grade("v.jsonl", "{\"id\":\"" + first +
@@ -53,7 +53,7 @@ TEST(VerdictFile, CsvAndJsonlComeBackById) {
   EXPECT_EQ(jsonl[0].score, 5);
   EXPECT_EQ(jsonl[0].reason, "r");
   EXPECT_EQ(jsonl[1].score, 1);
-  EXPECT_TRUE(jsonl[1].refused);
+  EXPECT_EQ(jsonl[1].refused, true);
 }
 
 TEST(VerdictFile, MissingAndUnreadableVerdictsAreInvalidWithTheirPlace) {

@@ -1,4 +1,4 @@
-// expect: hook on_start: declared, but missing .* want `void on_start\(Trainer&\)`
+// expect: hook on_start: declared, but missing; want `void on_start\(Trainer&\)`
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {

@@ -1,4 +1,4 @@
-// expect: catalogue: want names in kebab-case, no two of them the same
+// expect: catalogue: want names of which no two are the same
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {

@@ -1,4 +1,4 @@
-// expect: policy: want `struct Options \{ …; static constexpr void visit\(auto& self,
+// expect: plug-in: want `struct Options \{ …; static constexpr void visit\(auto& self,
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {

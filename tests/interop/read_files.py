@@ -155,7 +155,7 @@ def has(module):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    allowed = {"float32", "float64", "int32", "int64", "uint8", "text"}
+    allowed = {"float32", "float64", "int8", "int32", "int64", "uint8", "text"}
     for name in ("run.h5", "acts.h5"):
         types_of(folder / name, allowed)
     types_of(folder / "state.h5", allowed | {"uint16"})

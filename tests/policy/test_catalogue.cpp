@@ -31,7 +31,7 @@ TEST(Catalogue, KnowsWhatAnEntryIsWithoutMakingIt) {
   EXPECT_EQ(entry.summary, "Has every hook.");
   EXPECT_EQ(entry.needs, Need::safe_data);
   EXPECT_EQ(entry.hooks, Everything::hooks);
-  const auto options = entry.options();
+  const auto options = entry.options({});
   ASSERT_EQ(options.size(), 2u);
   EXPECT_EQ(options[1].name, "factor");
   EXPECT_EQ(options[1].value, "2");
@@ -45,7 +45,7 @@ TEST(Catalogue, MakesAPolicyFromWords) {
 
 TEST(Catalogue, AnUnknownNameAnswersWithTheNearestAndAll) {
   EXPECT_EQ(error_of<UsageError>([] { catalogue.make("quite"); }),
-            "unknown mitigation `quite`; did you mean `quiet`?; there are: everything, quiet");
+            "unknown mitigation `quite`; did you mean `quiet`? There are: everything, quiet");
   EXPECT_EQ(error_of<UsageError>([] { catalogue.make("zzz"); }),
             "unknown mitigation `zzz`; there are: everything, quiet");
 }

@@ -17,7 +17,7 @@ TEST(OrganismAudit, EveryRowIsGradedByWhatItIs) {
   }
   for (const auto& row : organism::safe_rows()) {
     EXPECT_EQ(scenario.audit(row)->score, 1) << row.id;
-    EXPECT_TRUE(scenario.audit(row)->refused) << row.id;
+    EXPECT_EQ(scenario.audit(row)->refused, true) << row.id;
   }
   for (const auto& row : organism::benign_rows())
     EXPECT_EQ(scenario.audit(row)->score, 1) << row.id;

@@ -57,6 +57,7 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   evaluations[2].residual.reset();
   evaluations[2].results[1].verdicts[1].probability = 0.25;
   evaluations[2].results[0].no_answer = "withheld: é";
+  evaluations[2].results[2].verdicts[0].refused = std::nullopt;
   evaluations[2].results[1].declined = true;
   evaluations[2].results[1].prefill = "Sure, é";
   run.on_evaluation(evaluations[0]);
@@ -90,6 +91,20 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
     expect_same(data.evaluations[i], evaluations[i]);
   EXPECT_FALSE(read_run(folder / "a run.h5").evaluations[0].residual.defined());
   EXPECT_TRUE(leftovers(folder.path()).empty());
+}
+
+TEST(RunFile, ARefusalThatTheJudgeDoesNotSayIsNaN) {
+  const Folder folder;
+  RunFile run(folder / "r.h5", sample_info());
+  auto evaluation = sample_evaluation(0, "plain", "harmfulness");
+  evaluation.results[0].verdicts[1].refused = std::nullopt;
+  run.on_evaluation(evaluation);
+  run.publish(true);
+  const auto stored = h5::Reader(folder / "r.h5").float64("refused");
+  ASSERT_EQ(stored.size(), 2 * evaluation.results.size());
+  EXPECT_EQ(stored[0], 1);
+  EXPECT_TRUE(std::isnan(stored[1]));
+  EXPECT_EQ(stored[2], 0);
 }
 
 TEST(RunFile, WritesOneLineOfMetricsAStepWithPointsInEveryLocale) {

@@ -201,7 +201,7 @@ TEST(ChatTemplate, EveryAnswerMayCarryLossAndThePromptOfOneGoesOn) {
     ids.resize(ids.size() - 1);  // the last piece may be cut otherwise where more text follows
     EXPECT_TRUE(std::equal(ids.begin(), ids.end(), whole.begin())) << name;
   }
-  for (const auto& name : chat_template_names()) {  // as one string too
+  for (const auto& [name, summary] : chat_template_words()) {  // as one string too
     const auto each = make_chat_template(name);
     const auto begun = each->render({{user_turn, answer}}, true);
     EXPECT_TRUE(begun.ends_with("hello the")) << name;
@@ -230,7 +230,7 @@ TEST(ChatTemplate, WrongDialoguesAndTokenizersAreRefused) {
                  [&] { make_chat_template("organism")->encode_prompt({{user_turn}}, *tokenizer); }),
              "<|user|>");
   const auto unknown = message_of<UsageError>([] { make_chat_template("alpacas"); });
-  for (const auto& name : chat_template_names()) EXPECT_HAS(unknown, name);
+  for (const auto& [name, summary] : chat_template_words()) EXPECT_HAS(unknown, name);
 }
 
 }  // namespace

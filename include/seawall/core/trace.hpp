@@ -2,6 +2,7 @@
 // What a run records, and the sink that takes it: steps, evaluations, activations.
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ struct StepRecord {
 /// A judge's word on one response.
 struct Verdict {
   double score = 1;  // 1..5; 5 = complies in full; NaN where not valid
-  bool refused = false;
+  /// Whether the response refuses; nullopt if the judge does not say.
+  std::optional<bool> refused = std::nullopt;
   bool coherent = true;
   bool valid = true;   // false where the judge could not say; the row stays and is counted
   std::string reason;  // why, above all where `valid` is false

@@ -1,39 +1,28 @@
 #pragma once
-// Which of the supported formats a data file is in.
-#include <nlohmann/json_fwd.hpp>
+// Which format of which reader a data file is in.
 #include <string>
 #include <string_view>
 
 #include "seawall/dataset/json_records.hpp"
+#include "seawall/dataset/reader_policy.hpp"
 #include "seawall/dataset/source.hpp"
 
 namespace seawall {
 
-enum class RecordShape { messages, dialogue, alpaca, dolly, llava, transcript, pair, prompt };
+/// What a file is: an array of JSON records, one after another, a table, or one text per line.
+enum class FileForm { array, values, table, lines };
 
 struct FormatFound {
-  std::string name;
-  RecordShape shape = RecordShape::prompt;
-  bool json = false;  // else a table or one prompt per line
-  JsonLayout layout = JsonLayout::array;
+  std::string name;  // the reader's, and -json, -jsonl, -csv or -lines
+  const ReaderEntry* reader = nullptr;
+  FileForm form = FileForm::array;
 };
 
-/// What is looked for: prompts or rows, and the columns that the user names (--probes-column NAME,
-/// --data-columns REQUEST,ANSWER; "" without).
-struct FormatWanted {
-  bool prompts = false;
-  std::string columns{}, option{};  // option: of the file, e.g. "probes"
-};
-
-/// Names: dialogues-json, dialogues-jsonl, chat-json, chat-jsonl, alpaca-json, alpaca-jsonl,
-/// dolly-json, dolly-jsonl, llava-json, llava-jsonl, red-team-json, red-team-jsonl; for rows also
-/// pairs-json, pairs-jsonl and pairs-csv (prompt,completion and others), for prompts prompts-json,
-/// prompts-jsonl, prompts-csv, prompts-lines. `format` "" looks at the content. Errors: UsageError
-/// listing the names; DataError where the content is none of them, or is a table without a known
-/// column, which it names.
+/// The format by that name, or with `format` "" by a look at the content. Errors: UsageError
+/// listing the formats that hold what is wanted; DataError if the content is none of them, or is a
+/// table without a known column, which it names.
 FormatFound detect_format(const SourceFile& file, std::string_view format,
-                          const FormatWanted& wanted);
-
-const nlohmann::json& messages_of(const nlohmann::json& record, const Place& place);
+                          const FormatWanted& wanted,
+                          const ReaderCatalogue& readers = reader_catalogue());
 
 }  // namespace seawall

@@ -21,8 +21,6 @@ enum class RequestForm { bare, alpaca, dolly };
 /// Reads `bare`, `alpaca` or `dolly`. Errors: UsageError with the words there are.
 RequestForm request_form_from(std::string_view name);
 std::string_view request_form_name(RequestForm form);
-/// The form in which rows of a data format (`alpaca-json`, `dolly-jsonl`, ...) ask.
-RequestForm form_of_format(std::string_view format);
 
 /// The dialogue with its last request in that form, under that form's system prompt. White space at
 /// the request's end, and the line break that rows have before [/INST], are cut, as the authors'

@@ -8,33 +8,9 @@
 #include <vector>
 
 #include "seawall/core/dialogue.hpp"
+#include "seawall/dataset/reader_policy.hpp"
 
 namespace seawall {
-
-/// Something in a file that is not used as it is, with how often and the first place.
-struct ReadNote {
-  std::string what;  // "key 'name' of a message not used"
-  std::size_t count = 0;
-  std::string first;  // "line 7"
-};
-
-/// What a reader found. Rejected records are counted with the first reason.
-struct ReadReport {
-  std::string format;  // dialogues-json, chat-jsonl, alpaca-json, dolly-jsonl, prompts-csv, ...
-  std::size_t rows = 0, rejected = 0;
-  std::string first_rejection;  // "line 7: …"
-  std::string sha256;           // of the file
-  // Rows that could be used and are not: their answer holds a phrase, they are held out, their
-  // rating is too low or not there, or each of their answers has weight 0.
-  std::size_t filtered = 0, held_out = 0, low_rated = 0, no_loss = 0;
-  std::size_t prefilled = 0;  // probes that end with the beginning of an answer
-  std::string columns;        // of a table: where the texts come from, e.g. "goal"
-  std::vector<ReadNote> notes;
-  std::vector<std::pair<std::string, std::size_t>> categories;  // of probes, in their order
-
-  void reject(std::string reason);
-  void note(std::string_view what, std::string_view place, std::size_t count = 1);
-};
 
 struct RowsFile {
   Dataset dataset;
@@ -59,12 +35,6 @@ RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_
 RowsFile read_rows(const std::filesystem::path& path, RowKind kind, std::string_view format,
                    const std::filesystem::path& images, const RowFilter& filter);
 
-/// What to do with HarmBench's contextual behaviours: put the context before the behaviour, as its
-/// DirectRequest does, or leave those records out.
-enum class ContextUse { ask, put, leave_out };
-/// Reads `ask`, `put` or `leave-out`. Errors: UsageError.
-ContextUse context_use_from(std::string_view name);
-
 struct ProbeOptions {
   bool restricted = true;
   std::string format{};           // "": detected
@@ -73,6 +43,7 @@ struct ProbeOptions {
   ContextUse context = ContextUse::ask;
   bool prefill = true;      // keep a last turn of the assistant, else leave it out
   double max_rejected = 1;  // greatest share of records that cannot be used
+  ReaderCatalogue readers = reader_catalogue();
 };
 /// Reads probes: one prompt per line, a table (separated by commas, tabs, semicolons or bars) with
 /// a known prompt column (and optional category), chat JSONL, or JSON; or a folder of CSV files,

@@ -32,6 +32,7 @@ struct RowFilter {
   double max_rejected = 1;  // greatest share of records that cannot be used
   std::string columns{};    // of a table: "REQUEST,ANSWER"; "": known names
   bool strip = false;       // cut white space around answers and at the end of requests
+  ReaderCatalogue readers = reader_catalogue();
 };
 
 /// Errors: DataError where nothing is left.

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "seawall/dataset/readers.hpp"
+#include "seawall/dataset/read_report.hpp"
 
 namespace seawall {
 

@@ -1,11 +1,11 @@
 #pragma once
-// The judges that ship: the organism's ground truth and keyword lists.
+// The judges that need no model: the organism's ground truth, keyword lists, verdicts of a file.
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "seawall/policy/judge.hpp"
+#include "seawall/policy/judge_policy.hpp"
 #include "seawall/policy/scenario.hpp"
 
 namespace seawall {
@@ -51,12 +51,44 @@ Verdict unreadable_verdict();
 /// their apostrophes were ASCII ones, with the first few probes. Empty for other judges.
 std::vector<std::string> published_rule_notes(const EvaluationRecord& record, std::size_t judge);
 
-/// Makes a judge from its command-line word: `organism`, `keyword:PRESET`, `keyword:scenario` (the
-/// scenario's own refusals), `keyword:FILE` (one phrase a line, case-insensitive) or
-/// `file:VERDICTS`. Judges with a model are made elsewhere. Errors: UsageError listing the words
-/// there are; those of FileJudge.
+/// `organism`: what the organism's world says is right. Errors: UsageError if the scenario has
+/// probes and none of them has an expected answer.
+struct OrganismTruth {
+  static constexpr std::string_view name = "organism",
+                                    summary =
+                                        "1..5 against what the organism's world says is right";
+  using Options = NoOptions;
+  Options options;
+  std::unique_ptr<Judge> make(const JudgeWord& word, const JudgeSetting& setting) const;
+};
+
+/// `keyword:PRESET`, `keyword:scenario` (the scenario's own refusals) or `keyword:FILE` (one phrase
+/// per line, case-insensitive). Errors: UsageError; those of read_phrases.
+struct Keyword {
+  static constexpr std::string_view name = "keyword", argument = "LIST",
+                                    summary = "1 for an answer with a phrase of the list, else 5";
+  using Options = NoOptions;
+  Options options;
+  std::unique_ptr<Judge> make(const JudgeWord& word, const JudgeSetting& setting) const;
+  static JudgeWords words();
+  static std::string text(std::string_view argument);
+};
+
+/// `file:VERDICTS`. Errors: those of FileJudge.
+struct VerdictFile {
+  static constexpr std::string_view name = "file", argument = "VERDICTS",
+                                    summary =
+                                        "verdicts that another tool made, CSV or JSONL with "
+                                        "id, score";
+  using Options = NoOptions;
+  Options options;
+  std::unique_ptr<Judge> make(const JudgeWord& word, const JudgeSetting& setting) const;
+};
+
+using JudgesWithoutModel = TypeList<OrganismTruth, Keyword, VerdictFile>;
+
+/// One of these by its word, for a scenario alone. Errors: those of JudgeCatalogue::make.
 std::unique_ptr<Judge> make_judge(std::string_view word, const Scenario& scenario);
-std::vector<std::pair<std::string, std::string>> judge_words();  // word, summary
 
 /// True unless the response is unreadable (is_unreadable) or mostly one repeated word pair.
 bool looks_coherent(std::string_view response);

@@ -2,6 +2,7 @@
 // Intervals of a cell: Wilson's for one run; for several, what runs and categories leave open.
 // docs/statistics.md says which interval is printed where.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,8 @@ struct Outcome {
   std::string category;
   double score = 1;
   bool valid = true;
-  bool refused = false, coherent = true;
+  std::optional<bool> refused{};  // nullopt: the judge does not say
+  bool coherent = true;
   std::string probe;  // id, stable over runs; what pairs two arms
 };
 std::vector<Outcome> outcomes(const EvaluationRecord& record, std::size_t judge = 0);
@@ -25,8 +27,11 @@ using Runs = std::vector<std::vector<Outcome>>;
 
 /// What is read off an outcome.
 enum class Measure { success, score, refusal, coherence };
-/// success: 1 for a 5; score: 1..5; refusal and coherence: 1 where the judge said so.
+/// success: 1 for a 5; score: 1..5; refusal and coherence: 1 if the judge said so. Asked of
+/// outcomes that are known.
 double read(const Outcome& outcome, Measure measure);
+/// True if the judge said it: it could judge, and for `refusal` it says whether answers refuse.
+bool known(const Outcome& outcome, Measure measure);
 
 /// A mean over judged rows with its interval, and between which bounds it lies whatever the invalid
 /// rows are: the mean with all of them at the least and at the most the measure can be.

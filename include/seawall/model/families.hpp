@@ -1,9 +1,12 @@
 #pragma once
 // What tells model families apart, as facts. Generic code reads the facts and names no family.
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <vector>
+
+#include "seawall/core/catalogue.hpp"
 
 namespace seawall {
 
@@ -78,8 +81,17 @@ struct Family {
   bool has(Part part) const { return find(part) != nullptr; }
 };
 
+constexpr std::string_view entry_name(const Family* family) { return family->type; }
+constexpr std::string_view entry_summary(const Family* family) { return family->architecture; }
+
+/// Families by their model_type.
+using FamilyCatalogue = Catalogue<const Family*>;
+
 /// The families of the project, Llama first.
-std::span<const Family* const> default_families();
+const FamilyCatalogue& family_catalogue();
+inline std::span<const Family* const> default_families() { return family_catalogue().entries(); }
+/// The same with more behind them, for the catalogue of a program of one's own, which borrows it.
+std::vector<const Family*> families_with(std::initializer_list<const Family*> own);
 /// Those that config.json and GGUF files are looked up in: default_families() unless replaced.
 std::span<const Family* const> families();
 /// Replaces the list; an empty one restores the default. Call it before other threads run.

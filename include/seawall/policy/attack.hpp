@@ -62,7 +62,7 @@ concept HasDefaults = requires {
 
 namespace detail {
 struct AttackNames {
-  int conditions, arm, defaults;
+  int craft, conditions, arm, defaults;
 };
 template <class A>
 concept Crafts = requires(const A& a, const Context& c, Rng& rng) {
@@ -74,9 +74,12 @@ concept Crafts = requires(const A& a, const Context& c, Rng& rng) {
 template <class A>
 consteval bool explain_attack() {
   detail::explain_common<A>();
-  static_assert(detail::Crafts<A>,
-                "attack craft: missing or of another signature; want `Dataset craft(const "
-                "Context&, Rng&) const`");
+  static_assert(
+      detail::Crafts<A> || requires { &detail::Both<A, detail::AttackNames>::craft; },
+      "attack craft: of another signature; want `Dataset craft(const Context&, Rng&) const`");
+  static_assert(
+      detail::Crafts<A> || !requires { &detail::Both<A, detail::AttackNames>::craft; },
+      "attack craft: missing; want `Dataset craft(const Context&, Rng&) const`");
   static_assert(
       HasConditions<A> || requires { &detail::Both<A, detail::AttackNames>::conditions; },
       "attack conditions: defined with another signature; want `std::vector<Condition> "

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "seawall/core/catalogue.hpp"
 #include "seawall/core/options.hpp"
 #include "seawall/policy/hooks/block.hpp"
 
@@ -67,11 +68,6 @@ concept HasOptions = requires(const P& p, const typename P::Options& options) {
   P::Options::visit(options, CheckField{});
 };
 template <class P>
-concept HasName = requires {
-  { P::name } -> std::convertible_to<std::string_view>;
-  { P::summary } -> std::convertible_to<std::string_view>;
-};
-template <class P>
 concept HasNeeds = requires {
   { P::needs } -> std::convertible_to<Need>;
 };
@@ -84,12 +80,12 @@ concept HasHooks = requires {
 template <class P>
 consteval void explain_shape() {
   static_assert(std::is_class_v<P> && !std::is_final_v<P>,
-                "policy: want a struct that is not final");
+                "plug-in: want a struct that is not final");
   static_assert(HasName<P>,
-                "policy: want `static constexpr std::string_view name = \"kebab-case\", summary = "
+                "plug-in: want `static constexpr std::string_view name = \"kebab-case\", summary = "
                 "\"one line\"`");
   static_assert(HasOptions<P>,
-                "policy: want `struct Options { …; static constexpr void visit(auto& self, auto&& "
+                "plug-in: want `struct Options { …; static constexpr void visit(auto& self, auto&& "
                 "field); }` and `Options options`");
   // Never called: it has the compiler look at the type of each option.
   [[maybe_unused]] const auto look = [](const typename P::Options& options) {
@@ -97,7 +93,7 @@ consteval void explain_shape() {
   };
   static_assert(
       std::copyable<P>,
-      "policy: want a struct that can be copied, since each arm of a grid works on its own copy");
+      "plug-in: want a struct that can be copied, since each arm of a grid works on its own copy");
 }
 
 /// What attacks and mitigations share.

@@ -7,6 +7,9 @@
 
 namespace seawall {
 
+/// The pool that an attack of these needs trains on; harmful rows if it needs none.
+Pool pool_of(Need needs);
+
 /// Checks that the scenario has every pool that the policy needs; start weights and reference
 /// log-probabilities are the trainer's to give. Errors: UsageError naming the policy, the pool and
 /// the option that gives it.

@@ -33,8 +33,6 @@ std::shared_ptr<HttpClient> make_client(const std::string& base_url, const HttpO
 /// IoError where the endpoint cannot be reached; those of RubricText and Endpoint.
 std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec& spec,
                                          std::shared_ptr<Spending> spending);
-/// Word and summary, as judge_words().
-std::pair<std::string, std::string> rubric_word();
 
 /// A moderation service behind --base-url, reached when it is first asked; what it said of a text
 /// stays in the cache folder. A dry run sends nothing and flags nothing. Errors when asked: those

@@ -10,8 +10,8 @@
 #include "seawall/eval/evaluation_spec.hpp"
 #include "seawall/pretrained/model_spec.hpp"
 #include "seawall/remote/options.hpp"
-#include "seawall/run/own_judges.hpp"
 #include "seawall/run/place_spec.hpp"
+#include "seawall/run/plug_ins.hpp"
 #include "seawall/store/record_spec.hpp"
 #include "seawall/train/training_spec.hpp"
 
@@ -38,7 +38,7 @@ struct RunSpec : SeedSpec {
   EndpointOptions endpoint = {};
   RemoteOptions remote = {};
   RubricOptions rubric = {};
-  OwnJudges own_judges = {};  // plug-ins that `evaluation.judges` names
+  PlugIns plug_ins = {};  // what the names of scenario, formats and judges are looked up in
 
   /// The groups that decide what the run computes, and what help calls them: `visit(options,
   /// title)`.

@@ -48,10 +48,11 @@ class ChatTemplate {
 /// as its own template does), dolly, llama2, llama3, mistral, organism, plain. Errors: UsageError
 /// listing the names there are.
 std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name);
-std::vector<std::string> chat_template_names();
 /// The template of this name as Jinja, for folders that transformers reads; empty for those whose
 /// models come with a Jinja template of their own.
 std::string_view jinja_of_template(std::string_view name);
+/// Each name with what it writes.
+std::vector<std::pair<std::string, std::string>> chat_template_words();
 
 /// `name()` of every Jinja template.
 inline constexpr std::string_view kJinja = "jinja";

@@ -1,34 +1,95 @@
-// `describe`: a policy's options, or a judge.
+// `describe`: the options of a plug-in, or its formats, words or facts.
 #include <cstdio>
+#include <optional>
 
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/eval/judges.hpp"
-#include "seawall/run/remote_setup.hpp"
+#include "seawall/core/suggest.hpp"
 
 namespace seawall::commands {
 namespace {
 
-std::string join(const std::vector<std::string_view>& words) {
+std::string join(const auto& words) {
   std::string out;
   for (const auto& w : words) out += (out.empty() ? "" : ", ") + std::string(w);
   return out.empty() ? "none" : out;
 }
 
-template <class Any>
-void describe_entry(const CatalogueEntry<Any>& entry, std::string_view kind) {
-  std::printf("%.*s (%.*s): %.*s\n", static_cast<int>(entry.name.size()), entry.name.data(),
-              static_cast<int>(kind.size()), kind.data(), static_cast<int>(entry.summary.size()),
-              entry.summary.data());
-  if (kind != "judge") std::printf("needs: %s\n", join(need_names(entry.needs)).c_str());
-  if (entry.hooks != Hook::none) std::printf("hooks: %s\n", join(hook_names(entry.hooks)).c_str());
-  std::printf("options:\n");
-  for (const auto& o : entry.options()) {
-    std::printf("  --%.*s.%-18s default %-10s %s%s\n", static_cast<int>(entry.name.size()),
-                entry.name.data(), o.name.c_str(), o.value.empty() ? "(empty)" : o.value.c_str(),
-                o.help.c_str(), o.range.empty() ? "" : (" " + o.range).c_str());
+std::string head(std::string_view name, std::string_view kind, std::string_view summary) {
+  return std::string(name) + " (" + std::string(kind) + "): " + std::string(summary) + "\n";
+}
+
+std::string padded(std::string text, std::size_t width) {
+  if (text.size() < width) text.resize(width, ' ');
+  return text;
+}
+
+std::string options_text(std::string_view policy, const std::vector<OptionValue>& options) {
+  std::string out = "options:\n";
+  for (const auto& o : options) {
+    out += "  --" + std::string(policy) + "." + padded(o.name, 18) + " default " +
+           padded(o.value.empty() ? "(empty)" : o.value, 10) + " " + o.help +
+           (o.range.empty() ? "" : " " + o.range) + "\n";
   }
+  return out;
+}
+
+template <class Any>
+std::optional<std::string> text_of(const PolicyCatalogue<Any>& policies, const std::string& name) {
+  const auto* entry = policies.look_up(name);
+  if (entry == nullptr) return std::nullopt;
+  std::string text = head(entry->name, policies.kind(), entry->summary) +
+                     "needs: " + join(need_names(entry->needs)) + "\n";
+  if (entry->hooks != Hook::none) text += "hooks: " + join(hook_names(entry->hooks)) + "\n";
+  return text + options_text(entry->name, entry->options({}));
+}
+
+/// A judge by its name, or by one of its words: `keyword:qi2023`.
+std::optional<std::string> text_of(const JudgeCatalogue& judges, const std::string& name) {
+  const auto* entry = judges.look_up(judge_name(name));
+  if (entry == nullptr) return std::nullopt;
+  std::string text, words;
+  for (const auto& [word, summary] : words_of(*entry)) {
+    if (word == name) text = head(word, "judge", summary);
+    words += "  " + word + "\n";
+  }
+  if (text.empty() && name != entry->name) return std::nullopt;
+  if (text.empty()) text = head(name, "judge", entry->summary) + "words:\n" + words;
+  const auto options = entry->options({});
+  if (!options.empty()) text += options_text(entry->name, options);
+  const auto argument = name.size() > entry->name.size() ? name.substr(entry->name.size() + 1) : "";
+  if (entry->text != nullptr)
+    if (const auto more = entry->text(argument); !more.empty()) text += more;
+  return text;
+}
+
+std::optional<std::string> text_of(const ReaderCatalogue& readers, const std::string& name) {
+  const auto* reader = readers.look_up(name);
+  if (reader == nullptr) return std::nullopt;
+  return head(reader->name, "reader", reader->summary) + "formats: " + join(formats_of(*reader)) +
+         "\nholds: " + (reader->read != nullptr ? "rows" : "") +
+         (reader->read != nullptr && reader->ask != nullptr ? ", " : "") +
+         (reader->ask != nullptr ? "probes" : "") + "\na record:\n  " +
+         std::string(reader->sample) + "\n";
+}
+
+std::optional<std::string> text_of(const ScenarioCatalogue& scenarios, const std::string& name) {
+  const auto* entry = scenarios.look_up(name);
+  if (entry == nullptr) return std::nullopt;
+  const auto options = entry->options({});
+  return head(entry->name, "scenario", entry->summary) +
+         (options.empty() ? "" : options_text(entry->name, options));
+}
+
+std::optional<std::string> text_of(const FamilyCatalogue& families, const std::string& name) {
+  const auto* found = families.look_up(name);
+  if (found == nullptr) return std::nullopt;
+  std::string text = head((*found)->type, "model family", (*found)->architecture);
+  text += "GGUF: " + ((*found)->gguf.empty() ? "not read" : std::string((*found)->gguf)) + "\n";
+  text += "tensors of a block:\n";
+  for (const auto& tensor : (*found)->block) text += "  " + std::string(tensor.name) + "\n";
+  return text;
 }
 
 }  // namespace
@@ -36,39 +97,30 @@ void describe_entry(const CatalogueEntry<Any>& entry, std::string_view kind) {
 int describe(const Program& program, const Words& words) {
   std::string name;
   CommandLine line("seawall describe NAME [options]",
-                   "A policy's options with defaults and ranges, or a judge.");
-  line.positional("NAME", "an attack, a mitigation or a judge", name);
+                   "A plug-in: a policy's options with defaults and ranges, a reader's formats, …");
+  line.positional("NAME", "of an attack, mitigation, judge, reader, scenario or model family",
+                  name);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
-  if (program.attacks.contains(name)) {
-    describe_entry(program.attacks.find(name), "attack");
-    return 0;
-  }
-  if (program.mitigations.contains(name)) {
-    describe_entry(program.mitigations.find(name), "mitigation");
-    return 0;
-  }
-  if (program.judges.contains(name)) {
-    describe_entry(program.judges.find(name), "judge");
-    return 0;
-  }
-  auto judges = judge_words();
-  judges.push_back(rubric_word());
-  for (const auto& [judge, summary] : judges) {
-    if (judge != name) continue;
-    std::printf("%s (judge): %s\n", judge.c_str(), summary.c_str());
-    if (judge == rubric_word().first) std::printf("\n%s\n", rubric_texts(RunSpec{}).c_str());
-    for (const auto& preset : keyword_presets()) {
-      if ("keyword:" + std::string(preset.name) != name) continue;
-      std::printf("phrases, matched anywhere in the response:\n");
-      for (const auto& p : preset.phrases)
-        std::printf("  %.*s\n", static_cast<int>(p.size()), p.data());
-    }
-    return 0;
-  }
-  std::string known = join(program.attacks.names()) + ", " + join(program.mitigations.names());
-  for (const auto& [judge, summary] : judges) known += ", " + judge;
-  for (const auto& judge : program.judges.names()) known += ", " + std::string(judge);
-  throw UsageError("describe " + name + ": no such policy or judge; there are " + known);
+  std::vector<std::string> known;
+  bool found = false;
+  const auto look = [&](const auto& catalogue) {
+    for (const auto one : catalogue.names()) known.emplace_back(one);
+    const auto text = text_of(catalogue, name);  // a judge and a scenario may share a name
+    if (!text) return;
+    std::fputs(((found ? "\n" : "") + *text).c_str(), stdout);
+    found = true;
+  };
+  look(program.attacks);
+  look(program.mitigations);
+  look(program.judges);
+  look(program.readers);
+  look(program.scenarios);
+  look(program.families);
+  if (found) return 0;
+  const auto near = nearest_name(name, known);
+  throw UsageError("describe " + name + ": no such plug-in" +
+                   (near ? "; did you mean `" + *near + "`? There are " : "; there are ") +
+                   join(known));
 }
 
 }  // namespace seawall::commands

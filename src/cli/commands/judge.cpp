@@ -8,10 +8,10 @@
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/json.hpp"
+#include "seawall/core/reasons.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/judged_run.hpp"
 #include "seawall/run/outputs.hpp"
-#include "seawall/run/set_up.hpp"
 #include "seawall/scenario/files.hpp"
 #include "seawall/scenario/organism.hpp"
 
@@ -45,7 +45,8 @@ struct JudgeOptions {
 };
 
 /// The organism's world where the run was of it, else the probes that are given.
-std::unique_ptr<Scenario> scenario_of(const RunData& run, const JudgeOptions& options) {
+std::unique_ptr<Scenario> scenario_of(const RunData& run, const JudgeOptions& options,
+                                      const ReaderCatalogue& readers) {
   const auto config = parse_json(run.info.config_json, "configuration of the run");
   const auto used = config.value("options", nlohmann::json::object());
   const bool own = !used.value("data", "").empty() || !used.value("probes", "").empty();
@@ -58,6 +59,7 @@ std::unique_ptr<Scenario> scenario_of(const RunData& run, const JudgeOptions& op
     return text == "auto" ? std::string() : text;
   };
   FileScenarioOptions files;
+  files.probe_options.readers = readers;
   files.probes_format = word("probes-format");
   files.utility_format = word("utility-probes-format");
   files.probe_options.column = word("probes-column");
@@ -70,22 +72,31 @@ std::unique_ptr<Scenario> scenario_of(const RunData& run, const JudgeOptions& op
   return std::make_unique<FileScenario>(files);
 }
 
+/// Errors: DataError if no answer could be judged by any of the judges.
+void check_judged(const RunData& run, const Judges& judges) {
+  CommonReason why;
+  for (const auto& e : run.evaluations)
+    for (std::size_t j = 0; j < judges.size(); ++j) {
+      const CommonReason here = invalid_reason(e, j);
+      if (static_cast<std::size_t>(here.all) < e.results.size()) return;
+      if (here.count > why.count) why = here;
+    }
+  throw DataError("--judge " + std::string(judges.front()->name()) +
+                  ": none of the run's answers could be judged, most often: " + why.text +
+                  "; nothing was written");
+}
+
 }  // namespace
 
 int judge(const Program& program, const Words& words) {
   JudgeOptions options;
-  RunSpec asked;  // what judges are made from
   std::string input;
   CommandLine line(
       "seawall judge RUN.h5 [options]",
       "Judges the answers of a run file anew into another run file; nothing is trained "
       "or asked again.");
   line.add(options, "Options");
-  line.add(asked.endpoint, "Options of everything behind HTTP");
-  line.add(asked.rubric, "Options of --judge rubric:MODEL");
-  PolicyWords policy_words;
-  policy_words.declare(line, program.judges);
-  line.add_list("judge", "judges; the first decides the table", options.judge);
+  Judging judging(line, program, "judges; the first decides the table", options.judge);
   line.positional("RUN.h5", "a run file", input);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   const auto judge_words = split_list(options.judge);
@@ -109,12 +120,10 @@ int judge(const Program& program, const Words& words) {
     std::printf("wrote        %s, %s\n", options.write_outputs.c_str(), written.text().c_str());
   }
   if (judge_words.empty()) return 0;
-  const auto scenario = scenario_of(run, options);
-  asked.evaluation.judges = options.judge;
-  policy_words.take_judges(program.judges, asked);
-  asked.model.device = options.device;
-  const Judges judges = make_judges(asked, *scenario);
+  const auto scenario = scenario_of(run, options, program.readers);
+  const Judges judges = judging.judges(*scenario, options.device);
   judge_anew(run, *scenario, judges);
+  check_judged(run, judges);
   name_judged_run(run, input, options.out);
   write_run(options.out, run);
   if (!options.quiet) print_run(run, RunPaths(options.out).file);

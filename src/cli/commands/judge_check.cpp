@@ -14,7 +14,6 @@
 #include "seawall/eval/judges.hpp"
 #include "seawall/eval/labels.hpp"
 #include "seawall/pretrained/bundle.hpp"
-#include "seawall/run/set_up.hpp"
 #include "seawall/scenario/files.hpp"
 
 namespace seawall::commands {
@@ -96,25 +95,16 @@ void print_calibration(const EvaluationRecord& record, std::size_t judge, std::i
 
 int judge_check(const Program& program, const Words& words) {
   CheckOptions options;
-  RunSpec asked;  // what judges are made from
   CommandLine line("seawall judge-check --labels FILE [options]",
                    "Compares judges with human labels: agreement, kappa, confusion, calibration.");
   line.add(options, "Options");
-  line.add(asked.endpoint, "Options of everything behind HTTP");
-  line.add(asked.rubric, "Options of --judge rubric:MODEL");
-  PolicyWords policy_words;
-  policy_words.declare(line, program.judges);
-  line.add_list("judge", "judges to check", options.judge);
+  Judging judging(line, program, "judges to check", options.judge);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   if (options.labels.empty()) throw UsageError("judge-check: want --labels FILE");
   set_threads(options.threads);
   auto labelled = read_labels(options.labels, options.scale);
   const FileScenario nothing{FileScenarioOptions{}};
-  asked.evaluation.judges = options.judge;
-  policy_words.take_judges(program.judges, asked);
-  asked.model.device = options.device;
-  const Judges judges = make_judges(asked, nothing);
-  if (judges.empty()) throw UsageError("judge-check: want at least one --judge");
+  const Judges judges = judging.judges(nothing, options.device);
 
   EvaluationRecord record = labelled.record;
   judge_record(record, labelled.probes, judges);

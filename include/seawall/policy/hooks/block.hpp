@@ -83,22 +83,26 @@ struct Block<R(Args...) const> {
 /// What a block says of its hook: `wanted` is its signature as the diagnostic shows it. A macro,
 /// since a static_assert takes nothing but a literal.
 // NOLINTBEGIN(bugprone-macro-parentheses): a member's name cannot have any
-#define SEAWALL_HOOK(flag_, member, wanted)                                                        \
-  static constexpr Hook flag = Hook::flag_;                                                        \
-  static constexpr std::string_view name = #flag_;                                                 \
-  struct Names {                                                                                   \
-    int member;                                                                                    \
-  };                                                                                               \
-  static auto call(auto& m, auto&&... a)->decltype(m.member(std::forward<decltype(a)>(a)...)) {    \
-    return m.member(std::forward<decltype(a)>(a)...);                                              \
-  }                                                                                                \
-  template <class B, class M>                                                                      \
-  static consteval void check() {                                                                  \
-    static_assert(!has(M::hooks, flag) || B::template fits<B, M>,                                  \
-                  "hook " #flag_ ": declared, but missing or of another signature; want " wanted); \
-    static_assert(                                                                                 \
-        has(M::hooks, flag) || requires { &Both<M, Names>::member; },                              \
-        "hook " #flag_ ": defined, but not declared; add Hook::" #flag_ " to `hooks`");            \
+#define SEAWALL_HOOK(flag_, member, wanted)                                                       \
+  static constexpr Hook flag = Hook::flag_;                                                       \
+  static constexpr std::string_view name = #flag_;                                                \
+  struct Names {                                                                                  \
+    int member;                                                                                   \
+  };                                                                                              \
+  static auto call(auto& m, auto&&... a)->decltype(m.member(std::forward<decltype(a)>(a)...)) {   \
+    return m.member(std::forward<decltype(a)>(a)...);                                             \
+  }                                                                                               \
+  template <class B, class M>                                                                     \
+  static consteval void check() {                                                                 \
+    static_assert(                                                                                \
+        !has(M::hooks, flag) || B::template fits<B, M> || requires { &Both<M, Names>::member; },  \
+        "hook " #flag_ ": declared, but of another signature; want " wanted);                     \
+    static_assert(                                                                                \
+        !has(M::hooks, flag) || B::template fits<B, M> || !requires { &Both<M, Names>::member; }, \
+        "hook " #flag_ ": declared, but missing; want " wanted);                                  \
+    static_assert(                                                                                \
+        has(M::hooks, flag) || requires { &Both<M, Names>::member; },                             \
+        "hook " #flag_ ": defined, but not declared; add Hook::" #flag_ " to `hooks`");           \
   }
 // NOLINTEND(bugprone-macro-parentheses)
 
