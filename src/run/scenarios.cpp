@@ -1,8 +1,8 @@
 #include "seawall/run/scenarios.hpp"
-#include "seawall/policy/needs.hpp"
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
+#include "seawall/policy/needs.hpp"
 #include "seawall/run/remote_setup.hpp"
 #include "seawall/run/set_up.hpp"
 #include "seawall/scenario/files.hpp"

@@ -1,9 +1,9 @@
 #include "seawall/run/set_up.hpp"
-#include "seawall/policy/needs.hpp"
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/model/lora.hpp"
+#include "seawall/policy/needs.hpp"
 #include "seawall/policy/phrases.hpp"
 #include "seawall/run/backend.hpp"
 #include "seawall/run/remote_setup.hpp"

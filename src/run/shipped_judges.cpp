@@ -40,7 +40,7 @@ std::unique_ptr<Judge> Classifier::make(const JudgeWord& word, const JudgeSettin
   // The template first: it is read in no time.
   auto how = read_template(std::string(rest.substr(colon + 1)));
   auto model = std::make_shared<ModelBundle>(
-      load_model(std::string(rest.substr(0, colon)), run_of(setting).device, "auto"));
+      load_model(std::string(rest.substr(0, colon)), run_of(setting).model.device, "auto"));
   const auto speaker = speaker_of(*model);
   return std::make_unique<ClassifierJudge>(word.whole, std::move(how), speaker, std::move(model));
 }
