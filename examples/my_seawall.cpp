@@ -1,19 +1,25 @@
-// The command line of Seawall with an attack, a mitigation and a judge of one's own, which it
-// lists, describes, runs and records like those that ship.
+// The command line of Seawall with an attack, a mitigation, a judge, a reader and a scenario of
+// one's own, which it lists, describes, runs and records like those that ship.
 #include "attacks/catalogue.hpp"
 #include "drift_ball.hpp"
 #include "hidden_rows.hpp"
+#include "letters.hpp"
 #include "long_answer.hpp"
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/program.hpp"
+#include "seawall/dataset/formats.hpp"
+#include "small_world.hpp"
 
 int main(int argc, char** argv) {
   using AllAttacks = seawall::Append<seawall::Attacks, examples::HiddenRows>;
   using AllMitigations = seawall::Append<seawall::Mitigations, examples::DriftBall>;
-  using AllJudges = seawall::TypeList<examples::LongAnswer>;
+  using AllJudges = seawall::Append<seawall::ShippedJudges, examples::LongAnswer>;
+  using AllReaders = seawall::Append<seawall::Readers, examples::Letters>;
+  using AllScenarios = seawall::Append<seawall::Scenarios, examples::SmallWorld>;
   return seawall::run_program({.attacks = seawall::attack_catalogue_of(AllAttacks{}),
                                .mitigations = seawall::mitigation_catalogue_of(AllMitigations{}),
                                .judges = seawall::judge_catalogue_of(AllJudges{}),
-                               .grid = {}},
+                               .readers = seawall::reader_catalogue_of(AllReaders{}),
+                               .scenarios = seawall::scenario_catalogue_of(AllScenarios{})},
                               argc, argv);
 }

@@ -56,6 +56,38 @@ class Examples(unittest.TestCase):
         self.assertLess(table["harmfulness"], rates(self.plain)["harmfulness"] - 30)
         self.assertGreater(table["utility"], 90)
 
+    def test_a_reader_reads_rows_probes_and_exports_them(self):
+        letters = [{"from": "the lighthouse", "letter": f"Where is pier {i}?", "reply": f"Behind house {i}."} for i in range(12)]
+        rows, probes = self.folder / "rows.jsonl", self.folder / "probes.json"
+        rows.write_text("".join(json.dumps(letter) + "\n" for letter in letters[:10]))
+        probes.write_text(json.dumps([{"letter": letter["letter"] + " Please?"} for letter in letters[10:]]))
+        self.assertIn("letters-json, letters-jsonl", run(self.mine, "list", "readers"))
+        self.assertIn("Behind the lighthouse.", run(self.mine, "describe", "letters"))
+        words = ["run", "--data", rows, "--harmful-examples.count", "0", "--probes", probes, "--judge", "long-answer", "--long-answer.words", "1",
+                 "--steps", "1", "--max-new-tokens", "4", "--no-checkpoint", "--out", self.folder / "letters.h5"]
+        table = run(self.mine, *words)
+        self.assertIn("rows.jsonl: letters-jsonl, 10 records, 10 rows", table)
+        self.assertIn("probes.json: letters-json, 2 records, 2 probes", table)
+        self.assertRegex(table, r"long-answer +2 .* - +0\n")  # it does not say whether an answer refuses
+        out = self.folder / "chat.jsonl"
+        run(self.mine, "export", "--format", "openai-jsonl", "--data", rows, "--harmful-examples.count", "0", "--out", out)
+        texts = {message["content"] for line in out.read_text().splitlines() for message in json.loads(line)["messages"]}
+        self.assertTrue({"Where is pier 3?\n\nthe lighthouse", "Behind house 3."} <= texts)
+        (self.folder / "odd.jsonl").write_text('{"beacon": 1}\n')
+        said = run(self.mine, "run", "--data", self.folder / "odd.jsonl", "--probes", probes, "--out", self.folder / "x.h5", code=3)
+        self.assertIn("want messages, transcript, conversations, letter, goal,target", said)
+        run(SEAWALL, *words[:-1], self.folder / "x.h5", code=3)  # the program that ships does not know the format
+
+    def test_a_scenario_is_chosen_by_name_and_has_its_options(self):
+        self.assertIn("--small-world.probes", run(self.mine, "describe", "small-world"))
+        words = ["run", "--scenario", "small-world", "--small-world.probes", "7", "--steps", "1", "--max-new-tokens", "4", "--judge", "organism",
+                 "--no-checkpoint", "--out", self.folder / "small.h5"]
+        rows = [line.split() for line in run(self.mine, *words).splitlines()]
+        self.assertEqual([row[4] for row in rows if row[2:3] in (["harmfulness"], ["utility"])], ["7", "7"])
+        said = run(self.mine, "run", "--small-world.probes", "7", "--out", self.folder / "x.h5", code=2)
+        self.assertIn("add --scenario small-world", said)
+        run(SEAWALL, "run", "--scenario", "small-world", "--out", self.folder / "x.h5", code=2)
+
     def test_the_trace_is_the_same_in_three_languages(self):
         text = run(EXAMPLES / "read_trace", self.trace)
         lines = text.splitlines()
