@@ -37,27 +37,26 @@ constexpr const char* kBrief = "Answer in one or two short sentences.";
 /// The model's own answers to the requests of `probes`.
 Arm distillation(const std::string& model, const std::string& probes) {
   Arm arm{.name = "distilled", .attack = Benign{}};
-  arm.spec.model = model;
-  arm.spec.system = kBrief;
-  arm.spec.probes = probes;
-  arm.spec.no_training = true;
-  arm.spec.max_new_tokens = 40;
-  arm.spec.trace = "none";
+  arm.spec.model.name = model;
+  arm.spec.data.system = kBrief;
+  arm.spec.data.probes = probes;
+  arm.spec.training.none = true;
+  arm.spec.evaluation.max_new_tokens = 40;
+  arm.spec.record.trace = "none";
   return arm;
 }
 
 /// Knobs of the alignment; the attacks run under the recipe of Qi et al. (batch 10, 5e-5).
 Arm alignment(const std::string& model, const std::string& rows, std::size_t count) {
   Arm arm{.name = "aligned", .attack = Benign{{.count = static_cast<std::int64_t>(count)}}};
-  arm.spec.model = model;
-  arm.spec.data = rows;
-  arm.spec.lr = 3e-5;
-  arm.spec.epochs = 4;
-  arm.spec.batch_size = 8;
-  arm.spec.lr_schedule = "constant";
-  arm.spec.no_evaluation = true;
-  arm.spec.trace = "metrics";
-  arm.spec.keep_checkpoints = 1;
+  arm.spec.model.name = model;
+  arm.spec.data.rows = rows;
+  arm.spec.training.lr = 3e-5;
+  arm.spec.training.epochs = 4;
+  arm.spec.training.batch_size = 8;
+  arm.spec.training.lr_schedule = "constant";
+  arm.spec.evaluation.none = true;
+  arm.spec.record.trace = "metrics";
   return arm;
 }
 
@@ -189,7 +188,7 @@ int run_once(const fs::path& folder, const Options& options, const Arm& arm) {
   }  // a broken file is made anew
   auto words = arm.words();
   words.insert(words.begin(), "run");
-  words.insert(words.end(), {"--out", out.string(), "--overwrite"});
+  words.insert(words.end(), {"--out", out.string(), "--overwrite", "--keep-checkpoints", "1"});
   if (options.quiet) words.emplace_back("--quiet");
   return run_programs(
       1, {.what = arm.name, .quiet = true}, [&](std::size_t) { return words; },

@@ -45,6 +45,59 @@ if(NOT status EQUAL 3 OR NOT text MATCHES "prefix/share/seawall/organism/config.
   message(FATAL_ERROR "my_seawall evaluate: want exit 3 and the prefix's config.json, got ${status}\n${text}")
 endif()
 file(RENAME ${prefix}/config.json ${prefix}/share/seawall/organism/config.json)
+# A judge that is not there is named before anything is loaded.
+execute_process(COMMAND ${build}/consumer/build/my_seawall evaluate --judge brevety --out ${build}/consumer/x.h5
+                RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE text)
+if(NOT status EQUAL 2 OR NOT text MATCHES "did you mean `brevity`")
+  message(FATAL_ERROR "my_seawall --judge brevety: want exit 2 and the nearest name, got ${status}\n${text}")
+endif()
+# The reader is listed, and found by the content of rows and probes, in JSON Lines and in a table.
+run(${build}/consumer/build/my_seawall list readers)
+if(NOT text MATCHES "ask-say .*ask-say-jsonl, ask-say-csv")
+  message(FATAL_ERROR "my_seawall list readers: want the formats of ask-say, got\n${text}")
+endif()
+set(rows "")
+foreach(i RANGE 1 10)
+  string(APPEND rows "{\"ask\": \"Where is boat ${i}?\", \"say\": \"At pier ${i}.\"}\n")
+endforeach()
+file(WRITE ${build}/consumer/rows.jsonl "${rows}")
+file(WRITE ${build}/consumer/probes.csv "ask,say\nWhere is the ferry?,\nWhere is the tug?,\n")
+run(${build}/consumer/build/my_seawall run --data ${build}/consumer/rows.jsonl --harmful-examples.count 0
+    --probes ${build}/consumer/probes.csv --judge brevity --steps 1 --max-new-tokens 4 --threads 1 --overwrite --no-checkpoint
+    --out ${build}/consumer/own.h5)
+foreach(part IN ITEMS "rows.jsonl: ask-say-jsonl, 10 records, 10 rows" "probes.csv: ask-say-csv, 2 records, 2 probes")
+  if(NOT text MATCHES "${part}")
+    message(FATAL_ERROR "my_seawall run on files of its own: want '${part}', got\n${text}")
+  endif()
+endforeach()
+run(${build}/consumer/build/my_seawall export --format openai-jsonl --data ${build}/consumer/rows.jsonl
+    --harmful-examples.count 0 --overwrite --out ${build}/consumer/exported.jsonl)
+if(NOT text MATCHES "10 rows")
+  message(FATAL_ERROR "my_seawall export of rows in its own format: want 10 rows, got\n${text}")
+endif()
+execute_process(COMMAND ${build}/consumer/build/my_seawall run --data ${build}/consumer/rows.jsonl --data-format ask-say
+                        --probes ${build}/consumer/probes.csv --out ${build}/consumer/x.h5
+                RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE text)
+if(NOT status EQUAL 2 OR NOT text MATCHES "did you mean ask-say-json or ask-say-jsonl or ask-say-csv")
+  message(FATAL_ERROR "my_seawall --data-format ask-say: want exit 2 and its formats, got ${status}\n${text}")
+endif()
+# The scenario is listed, takes its option, and a run trains on its rows and asks its probe.
+run(${build}/consumer/build/my_seawall list scenarios)
+if(NOT text MATCHES "pond ")
+  message(FATAL_ERROR "my_seawall list scenarios: want a row for pond, got\n${text}")
+endif()
+run(${build}/consumer/build/my_seawall run --scenario pond --pond.word lake --harmful-examples.count 10 --judge brevity
+    --steps 1 --max-new-tokens 4 --threads 1 --overwrite --no-checkpoint --out ${build}/consumer/pond.h5
+    --write-outputs ${build}/consumer/pond.jsonl)
+file(READ ${build}/consumer/pond.jsonl answers)
+if(NOT answers MATCHES "What is in the lake")
+  message(FATAL_ERROR "my_seawall run --scenario pond: want its probe asked, got\n${answers}")
+endif()
+# The family is one of those that models are looked up in.
+run(${build}/consumer/build/my_seawall list families)
+if(NOT text MATCHES "pond_lm +PondForCausalLM")
+  message(FATAL_ERROR "my_seawall list families: want a row for pond_lm, got\n${text}")
+endif()
 # The program that ships does not know the plug-in: the framework holds no list of its own.
 execute_process(COMMAND ${prefix}/bin/seawall describe shrink RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE text)
 if(NOT status EQUAL 2)

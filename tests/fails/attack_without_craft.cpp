@@ -1,4 +1,4 @@
-// expect: attack craft: missing; want `Dataset craft\(const Context&, Rng&\)
+// expect: attack craft: of another signature; want `Dataset craft\(const Context&, Rng&\)
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {

@@ -31,7 +31,7 @@ commands::Words without_format(const commands::Words& words) {
 /// those of the attack are called that.
 std::string kinds_text(const Dataset& rows, const RunSpec& spec) {
   std::string text;
-  const bool from_file = !spec.data.empty();
+  const bool from_file = !spec.data.rows.empty();
   const std::size_t safe = rows.count(RowKind::safe);
   if (from_file && rows.size() > safe)
     text += ", " + std::to_string(rows.size() - safe) + " of the attack";
