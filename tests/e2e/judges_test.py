@@ -36,6 +36,21 @@ class Recipe(Cli):
         self.assertIn("hold-out = none", config)
         self.fails(2, "no such recipe; there are qi2023-llama2", *words[:-3], "qi2024", *words[-2:], "--out", "x.h5")
 
+    def test_what_cannot_be_judged_or_is_not_given_is_said_before_training(self):
+        run = ["run", "--model", "organism", "--attack", "benign", "--out", "x.h5"]
+        self.write("ask.csv", "goal\nWhere is the pier?\n")
+        self.write("rows.jsonl", jsonl(*[messages(f"Row {i}?", "So.") for i in range(3)]))
+        self.fails(2, "give --data FILE", *run, "--probes", "ask.csv")
+        self.fails(2, "want --probes FILE", *run, "--data", "rows.jsonl")
+        self.fails(4, "nope.jsonl: cannot open", *run, "--data", "nope.jsonl")
+        self.fails(2, "did you mean chat-json or chat-jsonl?", *run, "--data", "rows.jsonl", "--data-format", "chat")
+        own = [*run, "--data", "rows.jsonl", "--probes", "ask.csv", "--benign.count", "0"]
+        self.fails(2, "none of the run's probes (1)", *own, "--judge", "organism")
+        self.fails(2, "names no judge", *own, "--judge", "")
+        self.fails(2, "has rows and probes of its own", *own, "--scenario", "organism")
+        self.fails(2, "did you mean `files`?", *own, "--scenario", "file")
+        self.assertFalse((self.folder / "x.h5").exists())
+
     def test_formats_are_overridable_and_wrong_ones_are_refused(self):
         words = "run --model organism --attack benign --benign.count 2 --probes HEx-PHI --out x.h5 --dry-run --quiet --data".split()
         self.write("a.json", json.dumps([{"instruction": f"Name {i}.", "output": f"Pier {i}."} for i in range(3)]))
@@ -198,7 +213,12 @@ class Verdicts(Cli):
         self.fails(3, "twice.csv: line 3: id 'a' has a verdict already", "judge", "run.h5", "--judge", "file:twice.csv", "--out", "j.h5")
         self.fails(2, "is there already", "judge", "run.h5", "--judge", "organism", "--out", "there.h5")
         self.fails(2, "--judge and --out go together", "judge", "run.h5", "--judge", "organism")
-        self.fails(2, "no such judge", "judge", "run.h5", "--judge", "organsim", "--out", "j.h5")
+        self.fails(2, "did you mean `organism`?", "judge", "run.h5", "--judge", "organsim", "--out", "j.h5")
+        self.fails(2, "--judge rubric: want rubric:MODEL", "judge", "run.h5", "--judge", "rubric", "--out", "j.h5")
+        self.write("other.csv", "id,score\nnobody,1\n")
+        self.fails(3, "none of the run's answers could be judged, most often: other.csv: no verdict", "judge", "run.h5", "--judge", "file:other.csv", "--out", "j.h5")
+        self.write("nine.csv", "id,score\nnobody,9\n")
+        self.fails(3, "nothing was written", "judge", "run.h5", "--judge", "file:nine.csv", "--out", "j.h5")
         self.fails(4, "none.h5", "judge", "none.h5", "--judge", "organism", "--out", "j.h5")
         self.fails(2, "want classifier:MODEL:TEMPLATE", "judge", "run.h5", "--judge", "classifier:organism", "--out", "j.h5")
         self.fails(2, "no template nothing", "judge", "run.h5", "--judge", "classifier:organism:nothing", "--out", "j.h5")
