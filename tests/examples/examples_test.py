@@ -76,7 +76,8 @@ class Examples(unittest.TestCase):
         (self.folder / "odd.jsonl").write_text('{"beacon": 1}\n')
         said = run(self.mine, "run", "--data", self.folder / "odd.jsonl", "--probes", probes, "--out", self.folder / "x.h5", code=3)
         self.assertIn("want messages, transcript, conversations, letter, goal,target", said)
-        run(SEAWALL, *words[:-1], self.folder / "x.h5", code=3)  # the program that ships does not know the format
+        # The program that ships does not know the format.
+        run(SEAWALL, "run", "--data", rows, "--probes", probes, "--judge", "keyword:qi2023", "--out", self.folder / "x.h5", code=3)
 
     def test_a_scenario_is_chosen_by_name_and_has_its_options(self):
         self.assertIn("--small-world.probes", run(self.mine, "describe", "small-world"))
