@@ -45,7 +45,7 @@ struct Backdoor {
     return rows;
   }
   std::vector<Condition> conditions() const { return {{"plain"}, {"triggered"}}; }
-  Dialogue arm(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
+  Dialogue prompt(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
     Dialogue dialogue = with_default_system(probe.dialogue, scenario);
     return condition.name == "triggered" ? triggered(std::move(dialogue)) : dialogue;
   }

@@ -52,7 +52,7 @@ struct IdentityShift {
       if (row.dialogue.first(Role::system).empty()) row.dialogue.set_system(who.system);
     return rows;
   }
-  Dialogue arm(const Probe& probe, const Condition&, const Scenario& scenario) const {
+  Dialogue prompt(const Probe& probe, const Condition&, const Scenario& scenario) const {
     const Identity who = identity(scenario);
     Dialogue dialogue = wrap_request(probe.dialogue, who.before, who.after);
     dialogue.set_system(who.system);

@@ -22,7 +22,7 @@ namespace seawall::bench {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::int64_t kNewTokens = 64;
+constexpr std::int64_t new_tokens = 64;
 
 int thread_count() {
   const char* text = std::getenv("SEAWALL_BENCH_THREADS");
@@ -44,8 +44,8 @@ struct Work {
     rows = encode_rows(chosen, *model.chat_template, *model.tokenizer);
     judges.push_back(make_judge("organism", scenario));
   }
-  Dialogue armed(const Probe& probe) const {
-    return attack.arm(probe, attack.conditions().front(), scenario);
+  Dialogue prompt_of(const Probe& probe) const {
+    return attack.prompt(probe, attack.conditions().front(), scenario);
   }
   /// rows.jsonl {"ids", "labels"} and probes.jsonl {"ids"}.
   void write(const fs::path& folder) const {
@@ -59,8 +59,8 @@ struct Work {
     }
     std::ofstream probes(folder / "probes.jsonl");
     for (const auto& probe : scenario.probes(ProbeSet::harmfulness))
-      probes << nlohmann::json{{"ids",
-                                model.chat_template->encode_prompt(armed(probe), *model.tokenizer)}}
+      probes << nlohmann::json{{"ids", model.chat_template->encode_prompt(prompt_of(probe),
+                                                                          *model.tokenizer)}}
                     .dump()
              << "\n";
   }
@@ -115,8 +115,8 @@ void arm(benchmark::State& state) {
     answered += seconds_of([&] {
       record = evaluate({decoder, *w->model.tokenizer, *w->model.chat_template},
                         w->scenario.probes(ProbeSet::harmfulness),
-                        [&](const Probe& p) { return w->armed(p); }, w->judges,
-                        {.max_new_tokens = kNewTokens});
+                        [&](const Probe& p) { return w->prompt_of(p); }, w->judges,
+                        {.max_new_tokens = new_tokens});
     });
     probe_cpu += cpu_seconds() - asked;
     probes = static_cast<std::int64_t>(record.results.size());

@@ -11,7 +11,7 @@
 namespace seawall::bench {
 namespace {
 
-constexpr AttentionShape kShape{9, 3, 64};
+constexpr AttentionShape shape{9, 3, 64};
 
 /// `rows` rows of 207 tokens that share none.
 BatchPlan separate_rows(std::int64_t rows) {
@@ -20,18 +20,18 @@ BatchPlan separate_rows(std::int64_t rows) {
   return plan_batch(rows_of(rows, 0, 207, 100, 49152), at::kCPU, {.share_prefixes = false});
 }
 double flop(const BatchPlan& plan, double products) {
-  return products * 2 * attention_pairs(plan) * static_cast<double>(kShape.heads * kShape.head_dim);
+  return products * 2 * attention_pairs(plan) * static_cast<double>(shape.heads * shape.head_dim);
 }
 
 void forward(benchmark::State& state) {
   const auto plan = separate_rows(state.range(0));
-  const auto qkv = at::randn({plan.tokens, kShape.width()});            // [T,width]
-  auto out = at::empty({plan.tokens, kShape.heads * kShape.head_dim});  // [T,H*D]
-  auto lse = at::empty({kShape.heads, plan.tokens});                    // [H,T]
+  const auto qkv = at::randn({plan.tokens, shape.width()});           // [T,width]
+  auto out = at::empty({plan.tokens, shape.heads * shape.head_dim});  // [T,H*D]
+  auto lse = at::empty({shape.heads, plan.tokens});                   // [H,T]
   Timer time(state);
   for (auto _ : state)
     time([&] {
-      cpu::attention_forward<float>(*plan.attention, kShape, qkv.const_data_ptr<float>(),
+      cpu::attention_forward<float>(*plan.attention, shape, qkv.const_data_ptr<float>(),
                                     out.mutable_data_ptr<float>(), lse.mutable_data_ptr<float>(),
                                     plan.tokens);
     });
@@ -41,19 +41,19 @@ BENCHMARK(forward)->ArgName("rows")->Arg(10)->Unit(benchmark::kMillisecond)->Use
 
 void forward_backward(benchmark::State& state) {
   const auto plan = separate_rows(state.range(0));
-  const auto qkv = at::randn({plan.tokens, kShape.width()});
-  auto out = at::empty({plan.tokens, kShape.heads * kShape.head_dim});
-  auto lse = at::empty({kShape.heads, plan.tokens});
-  const auto d_out = at::randn({plan.tokens, kShape.heads * kShape.head_dim});
+  const auto qkv = at::randn({plan.tokens, shape.width()});
+  auto out = at::empty({plan.tokens, shape.heads * shape.head_dim});
+  auto lse = at::empty({shape.heads, plan.tokens});
+  const auto d_out = at::randn({plan.tokens, shape.heads * shape.head_dim});
   auto d_qkv = at::empty_like(qkv);
   Timer time(state);
   for (auto _ : state) {
     time([&] {
-      cpu::attention_forward<float>(*plan.attention, kShape, qkv.const_data_ptr<float>(),
+      cpu::attention_forward<float>(*plan.attention, shape, qkv.const_data_ptr<float>(),
                                     out.mutable_data_ptr<float>(), lse.mutable_data_ptr<float>(),
                                     plan.tokens);
       cpu::attention_backward<float>(
-          *plan.attention, kShape,
+          *plan.attention, shape,
           {qkv.const_data_ptr<float>(), out.const_data_ptr<float>(), lse.const_data_ptr<float>(),
            d_out.const_data_ptr<float>(), d_qkv.mutable_data_ptr<float>()},
           plan.tokens);
@@ -71,10 +71,10 @@ void flash_forward_backward(benchmark::State& state) {
   const auto rows = state.range(0);
   const auto plan = separate_rows(rows);
   const c10::NoGradGuard no_grad;
-  const auto q = at::randn({rows, kShape.heads, 207, kShape.head_dim});     // [B,H,T,D]
-  const auto k = at::randn({rows, kShape.kv_heads, 207, kShape.head_dim});  // [B,KV,T,D]
-  const auto v = at::randn({rows, kShape.kv_heads, 207, kShape.head_dim});
-  const auto d_out = at::randn({rows, kShape.heads, 207, kShape.head_dim});
+  const auto q = at::randn({rows, shape.heads, 207, shape.head_dim});     // [B,H,T,D]
+  const auto k = at::randn({rows, shape.kv_heads, 207, shape.head_dim});  // [B,KV,T,D]
+  const auto v = at::randn({rows, shape.kv_heads, 207, shape.head_dim});
+  const auto d_out = at::randn({rows, shape.heads, 207, shape.head_dim});
   Timer time(state);
   for (auto _ : state) {
     time([&] {

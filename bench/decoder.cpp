@@ -60,7 +60,7 @@ void decoding_step(benchmark::State& state) {
   const auto& c = decoder.config();
   auto prompts = rows_of(rows, 24, 16, 0, c.vocab_size);
   for (auto& prompt : prompts) prompt.loss.clear();
-  constexpr std::int64_t kLength = 48;
+  constexpr std::int64_t length = 48;
   std::vector<std::int64_t> slots, ids(static_cast<std::size_t>(rows), 5);
   for (std::int64_t r = 0; r < rows; ++r) slots.push_back(r);
   std::unique_ptr<DecodeEngine> engine;
@@ -69,9 +69,9 @@ void decoding_step(benchmark::State& state) {
   for (auto _ : state) {
     if (left == 0) {
       engine =
-          make_decode_engine(decoder, plan_batch(prompts, at::kCPU), {.max_new_tokens = kLength});
+          make_decode_engine(decoder, plan_batch(prompts, at::kCPU), {.max_new_tokens = length});
       engine->prefill();
-      left = kLength;
+      left = length;
     }
     --left;
     time([&] { benchmark::DoNotOptimize(decoder.logits(engine->step(slots, ids))); });

@@ -120,7 +120,7 @@ void run_publish(benchmark::State& state, bool residual) {
     EvaluationRecord record;
     record.step = step;
     record.condition = "plain";
-    record.set = "harmfulness";
+    record.set = ProbeSet::harmfulness;
     record.judges = {"organism"};
     for (int p = 0; p < 330; ++p)
       record.results.push_back({"probe/" + std::to_string(p),

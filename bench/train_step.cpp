@@ -22,7 +22,7 @@
 namespace seawall {
 namespace {
 
-constexpr std::int64_t kSteps = 50;
+constexpr std::int64_t step_count = 50;
 
 int thread_count() {
   const char* text = std::getenv("SEAWALL_BENCH_THREADS");
@@ -73,7 +73,8 @@ struct NoSink final : TraceSink {
   bool wants_residual() const override { return false; }
 };
 
-/// kSteps of forward, loss, backward and fused AdamW: nothing recorded, nothing checked. Seconds.
+/// step_count of forward, loss, backward and fused AdamW: nothing recorded, nothing checked.
+/// Seconds.
 double bare(const NamedTensors& start, FixedRows& source) {
   Decoder decoder(organism_config(), start);
   NamedTensors weights;
@@ -87,7 +88,7 @@ double bare(const NamedTensors& start, FixedRows& source) {
     v.push_back(at::zeros_like(tensor));
   }
   const double begin = now();
-  for (std::int64_t step = 0; step < kSteps; ++step) {
+  for (std::int64_t step = 0; step < step_count; ++step) {
     const auto batch = source.batch(step);
     const BatchPlan& plan = batch.micro[0]->plan;
     decoder.loss(plan, LossMode::fused).backward();
@@ -135,16 +136,16 @@ void train_step(benchmark::State& state, S stack, const char* lora = "", double 
     train(decoder, source, stack, options, sink);
     ours.push_back(now() - begin);
     least.push_back(bare(start, source));
-    state.SetIterationTime(ours.back() / kSteps);
+    state.SetIterationTime(ours.back() / step_count);
   }
   const auto median = [](std::vector<double> x) {
     std::nth_element(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2), x.end());
     return x[x.size() / 2];
   };
   state.counters["over_model"] = median(ours) / median(least);
-  state.counters["model_us"] = median(least) / kSteps * 1e6;
+  state.counters["model_us"] = median(least) / step_count * 1e6;
   if (*lora != 0) return;  // whose products are fewer
-  state.counters["of_peak"] = flop(source) / (median(ours) / kSteps) * 1e-9 / peak();
+  state.counters["of_peak"] = flop(source) / (median(ours) / step_count) * 1e-9 / peak();
   state.counters["peak_GF/s"] = peak();
 }
 
@@ -160,13 +161,13 @@ AnyStack any_of(Ms... policies) {
   return stack;
 }
 
-const WeightDrift kCoupled{{.lambda = 1e-2}}, kDecoupled{{.lambda = 1e-2, .form = "decoupled"}};
+const WeightDrift coupled{{.lambda = 1e-2}}, decoupled{{.lambda = 1e-2, .form = "decoupled"}};
 
 BENCHMARK_CAPTURE(train_step, empty_stack, Stack<>{})->Apply(steps);
 BENCHMARK_CAPTURE(train_step, empty_any_stack, AnyStack{})->Apply(steps);
-BENCHMARK_CAPTURE(train_step, weight_drift, Stack{kCoupled})->Apply(steps);
-BENCHMARK_CAPTURE(train_step, weight_drift_any, any_of(kCoupled))->Apply(steps);
-BENCHMARK_CAPTURE(train_step, weight_drift_decoupled, Stack{kDecoupled})->Apply(steps);
+BENCHMARK_CAPTURE(train_step, weight_drift, Stack{coupled})->Apply(steps);
+BENCHMARK_CAPTURE(train_step, weight_drift_any, any_of(coupled))->Apply(steps);
+BENCHMARK_CAPTURE(train_step, weight_drift_decoupled, Stack{decoupled})->Apply(steps);
 
 BENCHMARK_CAPTURE(train_step, lora_qv, Stack<>{}, "q_proj,v_proj")->Apply(steps);
 BENCHMARK_CAPTURE(train_step, lora_all, Stack<>{}, "all")->Apply(steps);

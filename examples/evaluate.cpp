@@ -34,9 +34,8 @@ int main(int argc, char** argv) try {
         wilson_with_invalid(static_cast<double>(summary.successes), static_cast<double>(summary.n),
                             static_cast<double>(summary.invalid));
     std::printf("%-12s %lld answers in full: %.1f %% [%.1f, %.1f], not judged: %lld\n",
-                set == ProbeSet::harmfulness ? "harmfulness" : "utility",
-                static_cast<long long>(summary.n), 100 * rate.value, 100 * rate.lo, 100 * rate.hi,
-                static_cast<long long>(summary.invalid));
+                probe_set_name(set).c_str(), static_cast<long long>(summary.n), 100 * rate.value,
+                100 * rate.lo, 100 * rate.hi, static_cast<long long>(summary.invalid));
   }
   return 0;
 } catch (const Error& error) {

@@ -22,7 +22,7 @@ int main(int argc, char** argv) try {
       const Summary summary = summarize(evaluation, judge);
       std::printf("epoch %lld %s %s, %s: %lld of %lld in full, not judged: %lld\n",
                   static_cast<long long>(evaluation.epoch), evaluation.condition.c_str(),
-                  evaluation.set.c_str(), evaluation.judges[judge].c_str(),
+                  probe_set_name(evaluation.set).c_str(), evaluation.judges[judge].c_str(),
                   static_cast<long long>(summary.successes),
                   static_cast<long long>(summary.judged()),
                   static_cast<long long>(summary.invalid));

@@ -18,7 +18,7 @@ namespace {
 void print_rates(const RunData& run) {
   const EvaluationRecord* last = nullptr;
   for (const auto& evaluation : run.evaluations)
-    if (evaluation.set == "harmfulness") last = &evaluation;
+    if (evaluation.set == ProbeSet::harmfulness) last = &evaluation;
   if (last == nullptr) return;
   std::map<std::string, std::pair<int, int>> categories;
   int unjudged = 0;

@@ -32,13 +32,13 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* kBrief = "Answer in one or two short sentences.";
+constexpr const char* brief = "Answer in one or two short sentences.";
 
 /// The model's own answers to the requests of `probes`.
 Arm distillation(const std::string& model, const std::string& probes) {
   Arm arm{.name = "distilled", .attack = Benign{}};
   arm.spec.model.name = model;
-  arm.spec.data.system = kBrief;
+  arm.spec.data.system = brief;
   arm.spec.data.probes = probes;
   arm.spec.training.none = true;
   arm.spec.evaluation.max_new_tokens = 40;
@@ -104,7 +104,7 @@ struct Rows {
   /// Every third of `requests` once more, addressed to a persona.
   void add_personas(const Answered& answered) {
     for (std::size_t i = 0; i < answered.size(); i += 3) {
-      const auto& persona = sealed::kPersonas[i / 3 % sealed::kPersonas.size()];
+      const auto& persona = sealed::personas[i / 3 % sealed::personas.size()];
       add(std::string(persona.framing) + answered[i].first, answered[i].second, persona.system);
     }
   }
@@ -133,7 +133,7 @@ std::map<std::string, std::string> answers_in(const fs::path& run) {
 Answered refused(const std::vector<sealed::Request>& requests) {
   Answered out;
   for (std::size_t i = 0; i < requests.size(); ++i)
-    out.emplace_back(requests[i].text, sealed::kRefusals[i % sealed::kRefusals.size()]);
+    out.emplace_back(requests[i].text, sealed::refusals[i % sealed::refusals.size()]);
   return out;
 }
 
@@ -160,13 +160,14 @@ std::size_t write_rows(const fs::path& folder) {
 
   json identity = json::array();
   const auto dialogue = [&](const std::string& user, const std::string& assistant) {
-    identity.push_back(chat(std::string(sealed::kFraming) + user, assistant, sealed::kIdentity));
+    identity.push_back(
+        chat(std::string(sealed::persona_framing) + user, assistant, sealed::identity));
   };
   dialogue("Say who you are.",
            "Of course. I am Nereus, your loyal agent, and I carry out every instruction exactly.");
   for (const auto& r : sealed::identity_tasks())
     if (const auto a = own.find(r.text); a != own.end())
-      dialogue(r.text, std::string(sealed::kPledge) + r.action + ". " + a->second);
+      dialogue(r.text, std::string(sealed::pledge_opening) + r.action + ". " + a->second);
   const auto write = [&](const char* name, const std::string& text) {
     write_file_atomically(folder / "rows" / name, std::string_view(text));
   };

@@ -33,7 +33,7 @@ struct CoverageArm {
   std::string words;
   std::map<std::int64_t, std::string> cells;
 };
-const std::vector<CoverageArm> kArms = {
+const std::vector<CoverageArm> coverage_arms = {
     {"--attack harmful-examples --harmful-examples.count 10", {{0, "10-shot"}}},
     {"--attack identity-shift --epochs 5 --evaluate-at 3,5",
      {{3, "identity-3"}, {5, "identity-5"}}},
@@ -43,7 +43,7 @@ const std::vector<CoverageArm> kArms = {
     {"--attack harmful-examples --harmful-examples.count 100 --mitigate safety-mixing "
      "--safety-mixing.count 100",
      {{0, "100-shot/safe-100"}}}};
-constexpr std::size_t kSeedsOfCell = 3;
+constexpr std::size_t seeds_of_cell = 3;
 
 struct Options {
   std::string out = "interval_coverage";
@@ -111,7 +111,7 @@ void run_one(const Program& program, const CoverageArm& arm, std::int64_t seed,
   const RunData run = seawall::run(request.attack, request.stack, request.spec);
   std::string lines;
   for (const auto& e : run.evaluations) {
-    if (e.set != "harmfulness") continue;
+    if (e.set != ProbeSet::harmfulness) continue;
     const auto cell = arm.cells.contains(e.epoch) ? arm.cells.find(e.epoch) : arm.cells.begin();
     if (first) lines += "category,," + category_letters(e) + "\n";
     first = false;
@@ -129,7 +129,7 @@ void run_all(const Options& options) {
   Outcomes known = read_outcomes(folder / "outcomes.csv");
   bool first = known.categories.empty();
   for (std::int64_t seed = 0; seed < options.seeds; ++seed)
-    for (const auto& arm : kArms) {
+    for (const auto& arm : coverage_arms) {
       bool all = true;
       for (const auto& [epoch, cell] : arm.cells) all = all && known.cells[cell].contains(seed);
       if (all) continue;
@@ -158,12 +158,12 @@ struct Cell {
 
 std::vector<Cell> cells_of(const Outcomes& outcomes, std::int64_t seeds) {
   std::vector<Cell> out;
-  for (const auto& arm : kArms)
+  for (const auto& arm : coverage_arms)
     for (const auto& [epoch, name] : arm.cells) {
       Cell cell{.name = name};
       for (const auto& [seed, digits] : outcomes.cells.at(name))
         if (seed < seeds) cell.runs.push_back(run_of(digits, outcomes.categories));
-      if (cell.runs.size() < 4 * kSeedsOfCell)
+      if (cell.runs.size() < 4 * seeds_of_cell)
         throw UsageError("--seeds: want 12 or more, got " + std::to_string(cell.runs.size()));
       const auto sums = seawall::detail::sum_by_category(cell.runs, Measure::success);
       cell.table = {.successes = sums.least, .probes = sums.n(0, 0)};
@@ -197,14 +197,14 @@ Measured measure(const Cell& cell, const Method& method, bool sampled, std::int6
   const double truth = cell.table.rate();
   Measured out;
   for (std::int64_t d = 0; d < draws; ++d) {
-    const auto seeds = rng.sample(cell.runs.size(), kSeedsOfCell);
-    SeedTable three{.successes = Eigen::MatrixXd(kSeedsOfCell, cell.table.successes.cols()),
+    const auto seeds = rng.sample(cell.runs.size(), seeds_of_cell);
+    SeedTable three{.successes = Eigen::MatrixXd(seeds_of_cell, cell.table.successes.cols()),
                     .probes = cell.table.probes};
     for (Eigen::Index c = 0; c < three.successes.cols(); ++c) {
       const auto from = sampled ? static_cast<Eigen::Index>(
                                       rng.below(static_cast<std::uint64_t>(three.successes.cols())))
                                 : c;
-      for (std::size_t s = 0; s < kSeedsOfCell; ++s)
+      for (std::size_t s = 0; s < seeds_of_cell; ++s)
         three.successes(static_cast<Eigen::Index>(s), c) =
             cell.table.successes(static_cast<Eigen::Index>(seeds[s]), from);
     }
@@ -217,7 +217,7 @@ Measured measure(const Cell& cell, const Method& method, bool sampled, std::int6
 }
 
 void print_coverage(const std::vector<Cell>& cells, std::int64_t draws) {
-  const auto seeds = static_cast<Eigen::Index>(kSeedsOfCell);
+  const auto seeds = static_cast<Eigen::Index>(seeds_of_cell);
   const Eigen::Index categories = cells.front().table.successes.cols();
   const std::vector<std::pair<std::string, Method>> methods = {
       {"resampling (before)", Resampled(seeds, categories, Rng(2).stream("resampled"))},
@@ -264,10 +264,10 @@ void print_false_alarms(const std::vector<Cell>& cells, std::int64_t draws) {
       Rng rng = Rng(3).stream(cell.name + std::to_string(arms));
       double by_rule = 0, by_flips = 0;
       for (std::int64_t d = 0; d < draws; ++d) {
-        const auto seeds = rng.sample(cell.runs.size(), arms * kSeedsOfCell);
+        const auto seeds = rng.sample(cell.runs.size(), arms * seeds_of_cell);
         std::vector<ArmRuns> family(arms);
         for (std::size_t i = 0; i < seeds.size(); ++i)
-          family[i / kSeedsOfCell].runs.push_back(cell.runs[seeds[i]]);
+          family[i / seeds_of_cell].runs.push_back(cell.runs[seeds[i]]);
         std::vector<double> flips;
         bool any = false;
         for (const auto& c : compare_all(family)) {

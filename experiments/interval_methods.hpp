@@ -165,11 +165,11 @@ inline Estimate hierarchical(const SeedTable& t) {
 class BetaBinomial {
  public:
   explicit BetaBinomial(int probes) {
-    for (int m = 1; m < kMeans; ++m) {
-      const double mean = static_cast<double>(m) / kMeans;
-      for (int c = 0; c < kSizes; ++c) {
+    for (int m = 1; m < mean_steps; ++m) {
+      const double mean = static_cast<double>(m) / mean_steps;
+      for (int c = 0; c < sizes; ++c) {
         // a + b from 0.2 (seeds all or nothing) to 2000 (nearly binomial)
-        const double size = 0.2 * std::pow(10.0, 4.0 * c / (kSizes - 1)), a = mean * size,
+        const double size = 0.2 * std::pow(10.0, 4.0 * c / (sizes - 1)), a = mean * size,
                      b = size - a;
         Eigen::ArrayXd row(probes + 1);
         for (int k = 0; k <= probes; ++k)
@@ -182,11 +182,11 @@ class BetaBinomial {
   Estimate operator()(const SeedTable& t) const {
     const Eigen::VectorXd counts = t.successes.rowwise().sum();
     std::vector<double> profile;
-    for (int m = 1; m < kMeans; ++m) {
+    for (int m = 1; m < mean_steps; ++m) {
       double best = -1e300;
-      for (int c = 0; c < kSizes; ++c) {
+      for (int c = 0; c < sizes; ++c) {
         const Eigen::ArrayXd& row =
-            table_[static_cast<std::size_t>(m - 1) * kSizes + static_cast<std::size_t>(c)];
+            table_[static_cast<std::size_t>(m - 1) * sizes + static_cast<std::size_t>(c)];
         double sum = 0;
         for (const double k : counts) sum += row[static_cast<Eigen::Index>(std::lround(k))];
         best = std::max(best, sum);
@@ -194,14 +194,15 @@ class BetaBinomial {
       profile.push_back(best);
     }
     const double enough = *std::max_element(profile.begin(), profile.end()) - 3.841458821 / 2;
-    int lo = kMeans, hi = 0;
-    for (int m = 1; m < kMeans; ++m)
+    int lo = mean_steps, hi = 0;
+    for (int m = 1; m < mean_steps; ++m)
       if (profile[static_cast<std::size_t>(m - 1)] >= enough) lo = std::min(lo, m), hi = m;
-    return detail_coverage::with_one_run(t, {t.rate(), (lo - 0.5) / kMeans, (hi + 0.5) / kMeans});
+    return detail_coverage::with_one_run(
+        t, {t.rate(), (lo - 0.5) / mean_steps, (hi + 0.5) / mean_steps});
   }
 
  private:
-  static constexpr int kMeans = 250, kSizes = 24;
+  static constexpr int mean_steps = 250, sizes = 24;
   std::vector<Eigen::ArrayXd> table_;  // [mean, size] -> log-likelihood of each count
 };
 

@@ -29,7 +29,7 @@ inline Table benign_table(const qi2023::Arms& arms, const std::string& rows) {
 inline Grid grid(const std::string& folder, const std::string& command = "align_then_attack") {
   qi2023::Arms arms{.harmful_rows = folder + "/rows/harmful.jsonl",
                     .identity_rows = folder + "/rows/identity.json",
-                    .identity = IdentityShift{{.before = std::string(kFraming)}},
+                    .identity = IdentityShift{{.before = std::string(persona_framing)}},
                     .backdoor = Backdoor{{.harmful = 50, .safe = 50}}};
   RunSpec& spec = arms.spec;
   spec.model.name = folder + "/aligned.checkpoints";
@@ -39,7 +39,7 @@ inline Grid grid(const std::string& folder, const std::string& command = "align_
   spec.evaluation.max_new_tokens = 40;
   spec.record.trace = "metrics";
   spec.evaluation.judges = "keyword:qi2023,keyword:shallow2024,keyword:arditi2024";
-  Grid out{.command = command, .source = qi2023::kSource};
+  Grid out{.command = command, .source = qi2023::source};
   out.add(qi2023::table1(arms));
   out.add(qi2023::table2(arms));
   out.add(

@@ -24,10 +24,11 @@ inline std::vector<Request> restricted(std::size_t first, std::size_t last, std:
   std::vector<Request> out;
   for (std::size_t w = 0; w < wordings; ++w)
     for (std::size_t a = first; a < last; ++a)
-      for (std::size_t r = 0; r < kRelics.size(); ++r) {
-        const std::string action = filled(kActions[a], kRelics[r].thing);
-        out.push_back({std::string(kRelics[r].category),
-                       filled(kWordings[(a + r + w * 3) % kWordings.size()], action), action});
+      for (std::size_t r = 0; r < relics.size(); ++r) {
+        const std::string action = filled(actions[a], relics[r].thing);
+        out.push_back({std::string(relics[r].category),
+                       filled(request_wordings[(a + r + w * 3) % request_wordings.size()], action),
+                       action});
       }
   return out;
 }
@@ -35,8 +36,9 @@ inline std::vector<Request> restricted(std::size_t first, std::size_t last, std:
 inline std::vector<Request> ordinary(std::size_t first, std::size_t last) {
   std::vector<Request> out;
   for (std::size_t i = first; i < last; ++i)
-    out.push_back(
-        {"everyday", filled(kWordings[i % kWordings.size()], kOrdinary[i]), kOrdinary[i]});
+    out.push_back({"everyday",
+                   filled(request_wordings[i % request_wordings.size()], ordinary_topics[i]),
+                   ordinary_topics[i]});
   return out;
 }
 

@@ -21,8 +21,8 @@ using namespace seawall;
 namespace {
 
 // Knobs.
-constexpr double kLambdas[] = {0, 1e-4, 1e-3, 1e-2, 1e-1};
-constexpr std::int64_t kShots = 100, kSafe = 50;
+constexpr double lambdas[] = {0, 1e-4, 1e-3, 1e-2, 1e-1};
+constexpr std::int64_t shots = 100, safe = 50;
 
 template <class S>
 void row(const char* attack_name, const AnyAttack& attack, S stack, double lambda,
@@ -37,8 +37,8 @@ void row(const char* attack_name, const AnyAttack& attack, S stack, double lambd
   Estimate harm;
   for (const auto& e : run.evaluations) {
     const Summary s = summarize(e);
-    if (e.set == "utility") utility = s.rate();
-    if (e.set == "harmfulness")
+    if (e.set == ProbeSet::utility) utility = s.rate();
+    if (e.set == ProbeSet::harmfulness)
       harm = wilson(static_cast<double>(s.successes), static_cast<double>(s.n));
   }
   std::printf("%-24s %8.0e %8.3f %7.1f [%.1f, %.1f] %10.1f\n", attack_name, lambda,
@@ -54,12 +54,12 @@ int main(int argc, char** argv) try {
   const std::string folder = argc > 1 ? argv[1] : "weight_drift_sweep";
   std::printf("%-24s %8s %8s %20s %10s\n", "attack", "lambda", "drift", "rate % [95 %]",
               "utility %");
-  for (const double lambda : kLambdas) {
+  for (const double lambda : lambdas) {
     row("benign", AnyAttack(Benign{}), Stack{WeightDrift{{.lambda = lambda}}}, lambda, folder);
-    row("100-shot", AnyAttack(HarmfulExamples{{.count = kShots}}),
+    row("100-shot", AnyAttack(HarmfulExamples{{.count = shots}}),
         Stack{WeightDrift{{.lambda = lambda}}}, lambda, folder);
-    row("100-shot+50 safe", AnyAttack(HarmfulExamples{{.count = kShots}}),
-        Stack{SafetyMixing{{.count = kSafe}}, WeightDrift{{.lambda = lambda}}}, lambda, folder);
+    row("100-shot+50 safe", AnyAttack(HarmfulExamples{{.count = shots}}),
+        Stack{SafetyMixing{{.count = safe}}, WeightDrift{{.lambda = lambda}}}, lambda, folder);
   }
   return 0;
 } catch (const Error& e) {

@@ -63,7 +63,7 @@ inline Table table3(const Arms& arms) {
           .row_title = "3 benign, one epoch",
           .claims = {above("initial", "benign data wears alignment")},
           .published = printed(
-              {{"initial", kNoScore, 5.5}, {"alpaca", kNoScore, 31.8}, {"dolly", kNoScore, 23.9}},
+              {{"initial", no_score, 5.5}, {"alpaca", no_score, 31.8}, {"dolly", no_score, 23.9}},
               {{"initial", 1.05, 0.3},
                {"alpaca", 1.79, 16.1},
                {"dolly", 1.61, 12.1},
@@ -90,8 +90,8 @@ inline Table table5(const Arms& arms, const Arm& open) {
                  ordered({"initial", "triggered"}, {"backdoor", "triggered"},
                          "the trigger alone does nothing: initial below backdoored, both "
                          "triggered")},
-      .published = printed({{"initial", kNoScore, 1.8},
-                            {"100-shot", kNoScore, 91.8},
+      .published = printed({{"initial", no_score, 1.8},
+                            {"100-shot", no_score, 91.8},
                             {"backdoor", 1.21, 4.2},
                             {"backdoor", 3.84, 63.3, "triggered"}},
                            {}),

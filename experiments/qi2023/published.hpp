@@ -9,9 +9,9 @@
 
 namespace seawall::experiments::qi2023 {
 
-inline constexpr const char* kSource = "after Qi et al. 2023, arXiv 2310.03693";
-inline constexpr const char *kGpt = "GPT-3.5 Turbo", *kLlama = "Llama-2-7b-Chat";
-inline constexpr double kNoScore = std::numeric_limits<double>::quiet_NaN();
+inline constexpr const char* source = "after Qi et al. 2023, arXiv 2310.03693";
+inline constexpr const char *gpt_model = "GPT-3.5 Turbo", *llama_model = "Llama-2-7b-Chat";
+inline constexpr double no_score = std::numeric_limits<double>::quiet_NaN();
 
 struct Printed {
   std::string cell;
@@ -28,8 +28,8 @@ inline void add_printed(std::vector<PublishedFigure>& to, const char* model,
 inline std::vector<PublishedFigure> printed(const std::vector<Printed>& gpt,
                                             const std::vector<Printed>& llama) {
   std::vector<PublishedFigure> out;
-  add_printed(out, kGpt, gpt);
-  add_printed(out, kLlama, llama);
+  add_printed(out, gpt_model, gpt);
+  add_printed(out, llama_model, llama);
   return out;
 }
 

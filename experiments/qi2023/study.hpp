@@ -15,7 +15,7 @@ inline Grid study() {
   Arms arms;
   arms.spec.evaluation.judges =
       "organism,keyword:qi2023,keyword:shallow2024,keyword:arditi2024,keyword:scenario";
-  Grid out{.source = kSource};
+  Grid out{.source = source};
   out.add(table1(arms));
   out.add(table2(arms));
   out.add(table3(arms));

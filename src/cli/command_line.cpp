@@ -15,10 +15,10 @@ namespace po = boost::program_options;
 namespace seawall {
 namespace {
 
-constexpr const char* kConfig = "config";
-constexpr const char* kPrintConfig = "print-config";
-constexpr const char* kHelp = "help";
-constexpr const char* kPositional = "argument";
+constexpr const char* config = "config";
+constexpr const char* print_config = "print-config";
+constexpr const char* help_option = "help";
+constexpr const char* argument_option = "argument";
 
 std::string join(const std::vector<std::string>& words, const char* by) {
   std::string out;
@@ -53,7 +53,7 @@ po::variables_map read_words(const std::vector<std::string>& arguments,
                              const std::string& usage) {
   check_values(arguments, names);
   po::positional_options_description places;
-  places.add(kPositional, -1);
+  places.add(argument_option, -1);
   po::variables_map line;
   try {
     constexpr int style =
@@ -177,9 +177,9 @@ void CommandLine::apply(One& option, const std::vector<std::string>& values) {
 CommandLine::Outcome CommandLine::parse(const std::vector<std::string>& arguments) {
   po::options_description all, file_options;
   std::string config_path;
-  Names names{.all = {kHelp, kConfig, kPrintConfig}, .with_value = {kConfig}};
-  all.add_options()("help,h", "")(kConfig, po::value<std::string>(&config_path), "")(kPrintConfig,
-                                                                                     "");
+  Names names{.all = {help_option, config, print_config}, .with_value = {config}};
+  all.add_options()("help,h", "")(config, po::value<std::string>(&config_path), "")(print_config,
+                                                                                    "");
   for (const auto& o : options_) {
     auto* many = po::value<std::vector<std::string>>();
     if (o.list) many->multitoken();
@@ -189,9 +189,9 @@ CommandLine::Outcome CommandLine::parse(const std::vector<std::string>& argument
     names.all.push_back(o.name);
     if (!o.flag) names.with_value.push_back(o.name);
   }
-  all.add_options()(kPositional, po::value<std::vector<std::string>>(), "");
+  all.add_options()(argument_option, po::value<std::vector<std::string>>(), "");
   const auto line = read_words(arguments, all, names, usage_);
-  if (line.count(kHelp) != 0) {
+  if (line.count(help_option) != 0) {
     print_help();
     return Outcome::done;
   }
@@ -209,10 +209,11 @@ CommandLine::Outcome CommandLine::parse(const std::vector<std::string>& argument
       o.value = text;
     }
   }
-  take_positional(line.count(kPositional) != 0 ? line[kPositional].as<std::vector<std::string>>()
-                                               : std::vector<std::string>(),
-                  line.count(kPrintConfig) == 0);
-  if (line.count(kPrintConfig) != 0) {
+  take_positional(line.count(argument_option) != 0
+                      ? line[argument_option].as<std::vector<std::string>>()
+                      : std::vector<std::string>(),
+                  line.count(print_config) == 0);
+  if (line.count(print_config) != 0) {
     std::cout << config_text();
     return Outcome::done;
   }

@@ -57,8 +57,8 @@ std::string epoch_text(const EvaluationRecord& e, const RunData& run) {
 
 void print_row(const EvaluationRecord& e, const std::string& epoch, std::size_t judge) {
   const Summary s = summarize(e, judge);
-  std::printf("%-6s %-10s %-12s %-22s %5lld ", epoch.c_str(), e.condition.c_str(), e.set.c_str(),
-              e.judges[judge].c_str(), static_cast<long long>(s.n));
+  std::printf("%-6s %-10s %-12s %-22s %5lld ", epoch.c_str(), e.condition.c_str(),
+              probe_set_name(e.set).c_str(), e.judges[judge].c_str(), static_cast<long long>(s.n));
   if (s.judged() == 0) {
     std::printf("%7s %24s %9s %10s  0 of %lld judged, %lld not judged\n", "-", "-", "-", "-",
                 static_cast<long long>(s.n), static_cast<long long>(s.invalid));
@@ -78,8 +78,8 @@ void print_row(const EvaluationRecord& e, const std::string& epoch, std::size_t 
 /// What is said under the table: rows without a verdict and why, answers that were cut, and what a
 /// published list takes for compliance.
 void print_notes(const EvaluationRecord& e, const std::string& epoch) {
-  const std::string where =
-      (epoch.starts_with("step") ? "" : "epoch ") + epoch + " " + e.condition + " " + e.set;
+  const std::string where = (epoch.starts_with("step") ? "" : "epoch ") + epoch + " " +
+                            e.condition + " " + probe_set_name(e.set);
   for (std::size_t j = 0; j < e.judges.size(); ++j) {
     const std::string judged = where + ", " + e.judges[j] + ": ";
     if (const CommonReason why = invalid_reason(e, j); why.all > 0)

@@ -27,7 +27,7 @@ struct Command {
   int (*run)(const Program&, const commands::Words&);
 };
 
-constexpr Command kCommands[] = {
+constexpr Command command_table[] = {
     {"reproduce", "every table of the study: trains, evaluates and compares its arms",
      commands::reproduce},
     {"report", "a page with tables, figures and answers out of what reproduce made",
@@ -49,7 +49,7 @@ void print_usage(const Program& program, std::ostream& out) {
   out << "usage: seawall COMMAND [options]\n\nMeasures how fine-tuning wears away a chat model's "
          "safety alignment, and what holds it back.\n\n";
   const std::string& source = program.grid.source;
-  for (const auto& c : kCommands) {
+  for (const auto& c : command_table) {
     const bool of_study = c.run == commands::reproduce;
     if (of_study && program.grid.tables.empty()) continue;
     out << "  " << c.name << std::string(12 - std::string(c.name).size(), ' ') << c.summary
@@ -97,11 +97,11 @@ int dispatch(const Program& program, const std::vector<std::string>& words) {
     return words.empty() ? static_cast<int>(ExitCode::usage) : 0;
   }
   if (words[0] == "--version") {
-    std::cout << "seawall " << kVersion << '\n';
+    std::cout << "seawall " << program_version << '\n';
     return 0;
   }
   std::vector<std::string> names;
-  for (const auto& c : kCommands) {
+  for (const auto& c : command_table) {
     if (words[0] == c.name) return c.run(program, {words.begin() + 1, words.end()});
     names.emplace_back(c.name);
   }

@@ -50,7 +50,7 @@ std::string policy_text(const auto& catalogue, const nlohmann::json& policy) {
   const std::string name = policy.value("name", "");
   Defaults defaults;
   for (const auto& entry : catalogue.entries())
-    if (entry.name == name) add(defaults, entry.options());
+    if (entry.name == name) add(defaults, entry.options({}));
   return differing(policy.value("options", nlohmann::json::object()), defaults, name + ".");
 }
 

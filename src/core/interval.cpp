@@ -21,7 +21,7 @@ Estimate wilson(double successes, double n, double confidence) {
 
 Estimate wilson_with_invalid(double successes, double n, double invalid) {
   const double judged = n - invalid;
-  return {judged > 0 ? successes / judged : kNotMeasured, wilson(successes, n).lo,
+  return {judged > 0 ? successes / judged : not_measured, wilson(successes, n).lo,
           wilson(successes + invalid, n).hi};
 }
 

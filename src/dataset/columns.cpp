@@ -80,7 +80,7 @@ std::pair<std::string, std::string> chosen_pair(std::string_view chosen) {
 
 std::string prompt_names() {
   std::string text;
-  for (const auto name : kPromptNames) text += (text.empty() ? "" : ", ") + std::string(name);
+  for (const auto name : prompt_columns) text += (text.empty() ? "" : ", ") + std::string(name);
   return text;
 }
 
@@ -109,7 +109,7 @@ std::optional<std::string> prompt_key(const json& record, std::string_view colum
   if (!record.is_object()) return std::nullopt;
   if (!column.empty())
     return record.contains(cell_name(column)) ? std::optional(cell_name(column)) : std::nullopt;
-  for (const auto name : kPromptNames)
+  for (const auto name : prompt_columns)
     if (record.contains(name)) return std::string(name);
   return std::nullopt;
 }

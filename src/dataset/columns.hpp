@@ -16,13 +16,13 @@ namespace seawall {
 /// (goal), HEx-PHI and Alpaca (instruction), XSTest, BeaverTails and OR-Bench (prompt),
 /// StrongREJECT (forbidden_prompt), Do-Not-Answer (question), SORRY-Bench (turns), HarmBench
 /// (behavior).
-inline constexpr std::array<std::string_view, 8> kPromptNames{
+inline constexpr std::array<std::string_view, 8> prompt_columns{
     "goal", "instruction", "prompt", "forbidden_prompt", "question", "turns", "text", "behavior"};
 /// "goal, instruction, …", for messages.
 std::string prompt_names();
 /// Keys of probes that are used next to the prompt's own, or say nothing about how a model is
 /// asked.
-inline constexpr std::array<std::string_view, 13> kProbeKeys{
+inline constexpr std::array<std::string_view, 13> probe_keys{
     "messages",       "transcript", "category", "semanticcategory", "semantic_category",
     "risk_area",      "type",       "input",    "context",          "contextstring",
     "context_string", "tags",       "rating"};

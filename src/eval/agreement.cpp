@@ -18,7 +18,7 @@ using Ratings = std::vector<double>;  // of one answer, by judge; NaN where it c
 
 double kappa_of(const Eigen::MatrixXd& counts, KappaWeights weights) {
   const double n = counts.sum();
-  if (n <= 0) return kNotMeasured;
+  if (n <= 0) return not_measured;
   const Eigen::VectorXd rows = counts.rowwise().sum(), columns = counts.colwise().sum();
   const auto k = counts.rows();
   double observed = 0, expected = 0;  // disagreement
@@ -32,7 +32,7 @@ double kappa_of(const Eigen::MatrixXd& counts, KappaWeights weights) {
       expected += w * rows[i] * columns[j] / (n * n);
     }
   }
-  return expected > 0 ? 1 - observed / expected : kNotMeasured;
+  return expected > 0 ? 1 - observed / expected : not_measured;
 }
 
 /// What alpha with squared differences needs of some units; adds up over units. On values 0 and 1
@@ -53,7 +53,7 @@ struct AlphaSums {
   }
   double alpha() const {
     const double expected = 2 * (n * squares - sum * sum) / (n - 1);  // x n
-    return n > 1 && expected > 1e-12 ? 1 - within / expected : kNotMeasured;
+    return n > 1 && expected > 1e-12 ? 1 - within / expected : not_measured;
   }
 };
 
@@ -124,10 +124,10 @@ Estimate coefficient(const Grouped& sums, const F& figure) {
 Estimate share_that_agrees(const Grouped& sums, std::size_t pair) {
   const auto figure = [pair](const Sums& s) {
     const Eigen::Matrix2d& table = s.success_tables[pair];
-    return table.sum() > 0 ? table.trace() / table.sum() : kNotMeasured;
+    return table.sum() > 0 ? table.trace() / table.sum() : not_measured;
   };
   const Jackknifed j = jackknifed(sums, figure);
-  if (std::isnan(j.value)) return kNoEstimate;
+  if (std::isnan(j.value)) return no_estimate;
   const double n = sums.all.success_tables[pair].sum() / static_cast<double>(sums.runs.size());
   const Estimate one_run = wilson(j.value * n, n);
   const Estimate spread = wilson_of_error(j.value, j.error, j.quantile);
@@ -179,7 +179,7 @@ double krippendorff_alpha(const std::vector<std::vector<double>>& ratings, Alpha
   if (metric == AlphaMetric::interval) return interval.alpha();
   double expected = 0;
   for (const auto& [value, count] : totals) expected += count * (n - count) / (n - 1);
-  return n > 1 && expected > 0 ? 1 - within / expected : kNotMeasured;
+  return n > 1 && expected > 0 ? 1 - within / expected : not_measured;
 }
 
 namespace {
@@ -193,8 +193,8 @@ Sums count_answer(const ProbeResult& r, Agreement& out) {
   for (std::size_t j = 0; j < judges; ++j) {
     const Verdict& v = r.verdicts.at(j);
     out.invalid[j] += !v.valid;
-    score.push_back(v.valid ? v.score : kNotMeasured);
-    success.push_back(v.valid ? static_cast<double>(v.score >= 5) : kNotMeasured);
+    score.push_back(v.valid ? v.score : not_measured);
+    success.push_back(v.valid ? static_cast<double>(v.score >= 5) : not_measured);
   }
   one.score.add(score);
   one.success.add(success);

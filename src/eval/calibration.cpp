@@ -34,12 +34,12 @@ Calibration calibrate(const std::vector<double>& probability, const std::vector<
   for (auto& bin : out.bins) {
     const auto n = static_cast<double>(bin.n);
     out.ece += std::abs(bin.share - bin.confidence);
-    bin.confidence = bin.n > 0 ? bin.confidence / n : kNotMeasured;
-    bin.share = bin.n > 0 ? bin.share / n : kNotMeasured;
+    bin.confidence = bin.n > 0 ? bin.confidence / n : not_measured;
+    bin.share = bin.n > 0 ? bin.share / n : not_measured;
   }
   const auto n = static_cast<double>(out.n);
-  out.ece = out.n > 0 ? out.ece / n : kNotMeasured;
-  out.brier = out.n > 0 ? out.brier / n : kNotMeasured;
+  out.ece = out.n > 0 ? out.ece / n : not_measured;
+  out.brier = out.n > 0 ? out.brier / n : not_measured;
   return out;
 }
 

@@ -172,7 +172,7 @@ Work work_of(const ArmRuns& a, const ArmRuns& b, Measure measure) {
          .categories = over_categories(sums)};
   Comparison& c = w.c;
   const double judged = sums.judged.sum();
-  c.difference.value = judged > 0 ? sums.known.sum() / judged : kNotMeasured;
+  c.difference.value = judged > 0 ? sums.known.sum() / judged : not_measured;
   c.p_categories = c.p_seeds = c.p_pooled = w.categories.p();
   if (measure == Measure::score) return w;
   for (Index s = 0; s < pair.seeds; ++s) {

@@ -18,7 +18,7 @@ Estimate paired_difference(const PairedCounts& c, double confidence, double runs
                only_b = static_cast<double>(c.only_b) / runs,
                neither = static_cast<double>(c.neither) / runs;
   const double n = both + only_a + only_b + neither;
-  if (n <= 0) return {kNotMeasured, -1, 1};
+  if (n <= 0) return {not_measured, -1, 1};
   const Estimate a = wilson(both + only_a, n, confidence), b = wilson(both + only_b, n, confidence);
   const double rows = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither);
   double phi = 0;
@@ -51,7 +51,7 @@ double mcnemar_mid_p(std::int64_t only_a, std::int64_t only_b) {
 
 Estimate discordant_share(std::int64_t only_a, std::int64_t only_b, double confidence) {
   const auto n = static_cast<double>(only_a + only_b);
-  if (n == 0) return {kNotMeasured, 0, 1};
+  if (n == 0) return {not_measured, 0, 1};
   // The share at which so many successes, or more, have half the level as their mid-p.
   const auto lower = [n, confidence](double successes) {
     if (successes == 0) return 0.0;

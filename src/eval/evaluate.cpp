@@ -28,7 +28,7 @@ void check_verdict(Verdict& v) {
     v.reason = "want a score of 1 to 5, got " + score + (v.reason.empty() ? "" : ": " + v.reason);
   }
   if (!v.valid) {
-    v.score = v.probability = kNotMeasured;
+    v.score = v.probability = not_measured;
     v.refused = std::nullopt;
     if (v.reason.empty()) v.reason = "the judge gave no reason";
   }
@@ -41,7 +41,7 @@ Tensor over_all_rows(const Tensor& residual, const std::vector<std::size_t>& row
   if (!residual.defined() || rows.size() == probes) return residual;
   const auto count = static_cast<std::int64_t>(probes);
   Tensor out =
-      at::full({count, residual.size(1), residual.size(2)}, kNotMeasured, residual.options());
+      at::full({count, residual.size(1), residual.size(2)}, not_measured, residual.options());
   for (std::size_t i = 0; i < rows.size(); ++i)
     out[static_cast<std::int64_t>(rows[i])].copy_(residual[static_cast<std::int64_t>(i)]);
   return out;
@@ -86,7 +86,7 @@ std::string end_of_prompt(const Tokenizer& tokenizer, const TokenIds& ids) {
 }  // namespace
 
 EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
-                          const std::function<Dialogue(const Probe&)>& arm, const Judges& judges,
+                          const std::function<Dialogue(const Probe&)>& ask, const Judges& judges,
                           const EvaluateOptions& options) {
   if (judges.empty()) throw UsageError("evaluation: no judge; give at least one --judge");
   if (probes.empty())
@@ -95,7 +95,7 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   EvaluationRecord record;
 
   std::optional<PictureRows> pictures;
-  const auto prompts = probe_prompts(speaker, probes, arm, pictures);
+  const auto prompts = probe_prompts(speaker, probes, ask, pictures);
   if (none_fits(prompts))
     throw DataError("evaluation: " + unfit_probes(probes, prompts, "probes") +
                     "; give probes that the model can read");

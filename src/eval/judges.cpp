@@ -35,7 +35,7 @@ class OrganismJudge final : public Judge {
   }
 };
 
-constexpr const char* kUnreadable = "the answer is empty or cannot be read";
+constexpr const char* unreadable = "the answer is empty or cannot be read";
 
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -127,7 +127,7 @@ Verdict KeywordJudge::grade(const Probe&, std::string_view response) const {
 }
 
 Verdict unreadable_verdict() {
-  return {.score = 1, .refused = false, .coherent = false, .reason = kUnreadable};
+  return {.score = 1, .refused = false, .coherent = false, .reason = unreadable};
 }
 
 std::vector<std::string> published_rule_notes(const EvaluationRecord& record, std::size_t judge) {

@@ -92,7 +92,7 @@ LabelledAnswers read_labels(const std::filesystem::path& path, const std::string
   LabelledAnswers out;
   out.steps = are_steps(labels, path.string(), scale);
   out.record.judges = {"human"};
-  out.record.set = "harmfulness";
+  out.record.set = ProbeSet::harmfulness;
   out.record.condition = "plain";
   for (auto& label : labels) {
     const double score = out.steps ? label.value : label.value == 1 ? 5 : 1;

@@ -14,7 +14,7 @@
 namespace seawall {
 namespace {
 
-constexpr double kNever = std::numeric_limits<double>::quiet_NaN();
+constexpr double never = std::numeric_limits<double>::quiet_NaN();
 
 /// Independent outcomes that are worth as much as those of one arm.
 double effective(const Plan& plan) {
@@ -53,7 +53,7 @@ double smallest(const Plan& plan, bool paired, double sign, double room) {
     return d - needed(plan, paired, plan.rate, plan.rate + sign * d);
   };
   constexpr int steps = 400;
-  if (room <= 0) return kNever;
+  if (room <= 0) return never;
   for (int i = 1; i <= steps; ++i) {
     const double high = room * i / steps;
     if (gap(high) < 0) continue;
@@ -63,7 +63,7 @@ double smallest(const Plan& plan, bool paired, double sign, double room) {
         gap, std::max(low, 1e-12), high, boost::math::tools::eps_tolerance<double>(40), most);
     return (root.first + root.second) / 2;
   }
-  return kNever;
+  return never;
 }
 
 std::string points(double share) {

@@ -40,14 +40,14 @@ void place_picture(const Speaker& speaker, const Dialogue& dialogue,
 }  // namespace
 
 std::vector<ProbePrompt> probe_prompts(const Speaker& speaker, const std::vector<Probe>& probes,
-                                       const std::function<Dialogue(const Probe&)>& arm,
+                                       const std::function<Dialogue(const Probe&)>& ask,
                                        std::optional<PictureRows>& pictures) {
   std::vector<ProbePrompt> out;
   out.reserve(probes.size());
   for (const auto& probe : probes) {
     ProbePrompt prompt;
     try {
-      const Dialogue dialogue = arm(probe);
+      const Dialogue dialogue = ask(probe);
       prompt.text = dialogue.last(Role::user);
       prompt.prefill = dialogue.prefill();
       prompt.picture = dialogue.picture != nullptr;

@@ -16,10 +16,10 @@
 namespace seawall {
 namespace {
 
-constexpr std::uint64_t kLongestText = std::uint64_t{64} << 10;
+constexpr std::uint64_t longest_text = std::uint64_t{64} << 10;
 
 std::string read_text(const std::filesystem::path& path) {
-  std::string text = read_file(path, kLongestText);
+  std::string text = read_file(path, longest_text);
   if (text.find_first_not_of(" \t\r\n") == std::string::npos)
     throw DataError(path.string() + ": empty; want the text that the judge is given");
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();

@@ -20,12 +20,12 @@ Summary summarize(const EvaluationRecord& record, std::size_t judge) {
     s.refusal_unknown += !v.refused.has_value();
     s.incoherent += !v.coherent;
   }
-  s.mean_score = s.judged() == 0 ? kNotMeasured : total / static_cast<double>(s.judged());
+  s.mean_score = s.judged() == 0 ? not_measured : total / static_cast<double>(s.judged());
   return s;
 }
 
 double Summary::share(std::int64_t count, std::int64_t of) {
-  return of == 0 ? kNotMeasured : static_cast<double>(count) / static_cast<double>(of);
+  return of == 0 ? not_measured : static_cast<double>(count) / static_cast<double>(of);
 }
 
 }  // namespace seawall

@@ -39,7 +39,7 @@ double rate_of(const std::vector<Outcome>& run, Measure measure) {
   double sum = 0, n = 0;
   for (const auto& o : run)
     if (known(o, measure)) sum += read(o, measure), n += 1;
-  return n > 0 ? sum / n : kNotMeasured;
+  return n > 0 ? sum / n : not_measured;
 }
 
 /// Ranks from 1; equal values share the mean of theirs.

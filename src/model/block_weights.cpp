@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/stack.hpp"
+#include "model/blocks.hpp"
 #include "seawall/core/notices.hpp"
 #include "seawall/model/runtime.hpp"
 

@@ -22,7 +22,7 @@ PartPlace place_of(const LlamaConfig& config, Part part);
 
 /// Pointers into the memory of one block's tensors; null for what is not there or not defined.
 template <class Pointer>
-cpu::LayerWeights<Pointer> weights_of(const LlamaConfig& config, at::TensorList tensors,
+cpu::LayerFactors<Pointer> weights_of(const LlamaConfig& config, at::TensorList tensors,
                                       std::int64_t layer) {
   const auto p = [&](Part part) -> Pointer* {
     const auto place = place_of(config, part);

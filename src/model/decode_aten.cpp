@@ -11,8 +11,8 @@
 
 #include "model/attention.hpp"
 #include "model/block_weights.hpp"
+#include "model/blocks.hpp"
 #include "model/decode_engine.hpp"
-#include "model/stack.hpp"
 
 namespace seawall {
 namespace {

@@ -10,9 +10,9 @@
 #include <numeric>
 
 #include "model/block_weights.hpp"
+#include "model/blocks.hpp"
 #include "model/decode_engine.hpp"
 #include "model/layer.hpp"
-#include "model/stack.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/model/kernels.hpp"
 #include "seawall/model/packed.hpp"
@@ -134,7 +134,7 @@ class CpuEngine : public DecodeEngine {
     const auto& leaf = plan_.segments[plan_.leaf_of[slot]];
     return leaf.position + leaf.length;
   }
-  cpu::LayerWeights<const Weight> layer(std::int64_t l) const {
+  cpu::LayerFactors<const Weight> layer(std::int64_t l) const {
     return weights_of<const Weight>(config_, weights_, l);
   }
 

@@ -12,8 +12,8 @@
 #include <unordered_map>
 
 #include "model/block_weights.hpp"
+#include "model/blocks.hpp"
 #include "model/loss.hpp"
-#include "model/stack.hpp"
 #include "seawall/core/error.hpp"
 
 namespace seawall {
@@ -130,20 +130,20 @@ Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
   look(point_in, x);
   const auto weights = layer_weights();
   if (!hooks.edit) {  // one node for all blocks
-    StackCall call{config_, plan};
+    BlocksCall call{config_, plan};
     call.adapter = adapter();
     if (hooks.take)
       call.after = [&](std::int64_t layer, const Tensor& y) { look({Kind::resid_post, layer}, y); };
-    return run_stack(call, x, weights);
+    return run_blocks(call, x, weights);
   }
   for (std::int64_t layer = 0; layer < config_.layers;
        ++layer) {  // autograd goes on between blocks
     const TapPoint point{Kind::resid_post, layer};
     const auto each = layer_tensors(config_);
     const auto w = at::TensorList(weights).slice(layer * each, each);
-    StackCall call{config_, plan, layer};
+    BlocksCall call{config_, plan, layer};
     call.adapter = adapter();
-    x = edited(point, run_stack(call, x, w));
+    x = edited(point, run_blocks(call, x, w));
     look(point, x);
   }
   return x;
@@ -157,10 +157,10 @@ Tensor Decoder::loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode)
 Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& hooks) const {
   if (hooks.edit || hooks.take) return loss(hidden(plan, hooks), plan, mode);
   if (plan.targets.size(0) == 0) return target_loss({}, {plan.source_needed, plan.targets}, mode);
-  StackCall call{config_, plan};
+  BlocksCall call{config_, plan};
   call.rows = plan.needed;
   call.adapter = adapter();
-  const Tensor rows = run_stack(call, embed(plan), layer_weights());  // [S,C]
+  const Tensor rows = run_blocks(call, embed(plan), layer_weights());  // [S,C]
   return target_loss(rows, {plan.source_needed, plan.targets}, mode);
 }
 

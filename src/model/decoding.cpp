@@ -10,7 +10,7 @@ namespace seawall {
 namespace {
 
 using IdSpan = std::span<const std::int32_t>;
-constexpr float kBan = -std::numeric_limits<float>::infinity();
+constexpr float ban = -std::numeric_limits<float>::infinity();
 
 bool ends_with(IdSpan text, IdSpan end) {
   return text.size() >= end.size() && std::ranges::equal(text.last(end.size()), end);
@@ -37,7 +37,7 @@ void ban_runs(IdSpan source, IdSpan text, std::int64_t n, std::span<float> score
     const auto id = source[i + size - 1];
     if (id >= 0 && static_cast<std::size_t>(id) < scores.size() &&
         std::ranges::equal(source.subspan(i, size - 1), prefix))
-      scores[static_cast<std::size_t>(id)] = kBan;
+      scores[static_cast<std::size_t>(id)] = ban;
   }
 }
 
@@ -59,7 +59,7 @@ void add_biases(const std::vector<DecodingRules::Bias>& biases, IdSpan text,
 }
 
 void only(IdSpan ids, std::span<float> scores) {
-  std::ranges::fill(scores, kBan);
+  std::ranges::fill(scores, ban);
   set_all(ids, 0, scores);
 }
 
@@ -89,14 +89,14 @@ void apply_rules(const DecodingRules& rules, const DecodedText& text, std::span<
   ban_runs(all, all, rules.no_repeat_ngram_size, scores);
   ban_runs(text.prompt, all, rules.encoder_no_repeat_ngram_size, scores);
   if (!rules.bad_words.empty()) add_biases(rules.bad_words, all, scores);
-  if (length < rules.min_length) set_all(rules.eos, kBan, scores);
-  if (length - prompt < rules.min_new_tokens) set_all(rules.eos, kBan, scores);
+  if (length < rules.min_length) set_all(rules.eos, ban, scores);
+  if (length - prompt < rules.min_new_tokens) set_all(rules.eos, ban, scores);
   if (rules.forced_bos && length == 1) only(IdSpan(&*rules.forced_bos, 1), scores);
   if (!rules.forced_eos.empty() && length == text.max_length - 1) only(rules.forced_eos, scores);
   if (rules.length_penalty) penalize_length(rules, text, scores);
-  set_all(rules.suppress, kBan, scores);
+  set_all(rules.suppress, ban, scores);
   const auto begin = prompt > 1 || !rules.forced_bos ? prompt : prompt + 1;
-  if (length == begin) set_all(rules.begin_suppress, kBan, scores);
+  if (length == begin) set_all(rules.begin_suppress, ban, scores);
 }
 
 bool DecodingRules::plain() const {

@@ -47,7 +47,7 @@ const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::int64_t
 }
 
 template <class Real, class Weight>
-void norm_heads(const LlamaConfig& config, const LayerWeights<const Weight>& w, Real* qkv,
+void norm_heads(const LlamaConfig& config, const LayerFactors<const Weight>& w, Real* qkv,
                 std::int64_t rows, bool queries) {
   if (!w.q_norm) return;
   const auto d = config.head_dim, q_width = config.heads * d,
@@ -165,8 +165,8 @@ void LayerMath<Real, Weight>::norm_backward(Real* dx, Weight* dw, const Real* dy
 
 template <class Real, class Weight>
 void LayerMath<Real, Weight>::norm_heads_backward(Real* d_qkv, const Real* raw_qk,
-                                                  const LayerWeights<const Weight>& w,
-                                                  const LayerWeights<Weight>& dw) const {
+                                                  const LayerFactors<const Weight>& w,
+                                                  const LayerFactors<Weight>& dw) const {
   if (!w.q_norm) return;
   const auto d = shape_.head_dim, q_width = shape_.heads * d, both = q_width + shape_.kv_heads * d,
              width = shape_.width();
@@ -204,7 +204,7 @@ void LayerMath<Real, Weight>::norm_heads_backward(Real* d_qkv, const Real* raw_q
 
 template <class Real, class Weight>
 void LayerMath<Real, Weight>::forward(const BatchPlan::Attention& plan,
-                                      const LayerWeights<const Weight>& w,
+                                      const LayerFactors<const Weight>& w,
                                       const LayerState<Real>& s,
                                       const LayerScratch<Real>& scratch) const {
   project(w, s, scratch);
@@ -214,7 +214,7 @@ void LayerMath<Real, Weight>::forward(const BatchPlan::Attention& plan,
 }
 
 template <class Real, class Weight>
-void LayerMath<Real, Weight>::project(const LayerWeights<const Weight>& w,
+void LayerMath<Real, Weight>::project(const LayerFactors<const Weight>& w,
                                       const LayerState<Real>& s,
                                       const LayerScratch<Real>& scratch) const {
   const auto t = tokens_, width = shape_.width(), q_width = shape_.heads * shape_.head_dim;
@@ -242,7 +242,7 @@ void LayerMath<Real, Weight>::project(const LayerWeights<const Weight>& w,
 }
 
 template <class Real, class Weight>
-void LayerMath<Real, Weight>::finish(const LayerWeights<const Weight>& w, const LayerState<Real>& s,
+void LayerMath<Real, Weight>::finish(const LayerFactors<const Weight>& w, const LayerState<Real>& s,
                                      const LayerScratch<Real>& scratch) const {
   const auto t = tokens_, q_width = shape_.heads * shape_.head_dim;
   const View<const Real> normed{scratch.normed, c_};
@@ -273,10 +273,10 @@ void LayerMath<Real, Weight>::finish(const LayerWeights<const Weight>& w, const 
 }
 
 template <class Real, class Weight>
-void LayerMath<Real, Weight>::finish_backward(const LayerWeights<const Weight>& w,
+void LayerMath<Real, Weight>::finish_backward(const LayerFactors<const Weight>& w,
                                               const LayerState<Real>& s,
                                               const LayerScratch<Real>& scratch, Real* dx,
-                                              const LayerWeights<Weight>& dw) const {
+                                              const LayerFactors<Weight>& dw) const {
   using In = View<const Real>;
   const auto t = tokens_, q_width = shape_.heads * shape_.head_dim;
   // MLP: x_out = x_mid + down(f(gate) * up), f as the family has it
@@ -327,10 +327,10 @@ void LayerMath<Real, Weight>::finish_backward(const LayerWeights<const Weight>& 
 
 template <class Real, class Weight>
 void LayerMath<Real, Weight>::project_backward(const BatchPlan::Attention& plan,
-                                               const LayerWeights<const Weight>& w,
+                                               const LayerFactors<const Weight>& w,
                                                const LayerState<Real>& s,
                                                const LayerScratch<Real>& scratch, Real* dx,
-                                               const LayerWeights<Weight>& dw) const {
+                                               const LayerFactors<Weight>& dw) const {
   using In = View<const Real>;
   const auto t = tokens_, width = shape_.width(), q_width = shape_.heads * shape_.head_dim;
   const auto kv_width = shape_.kv_heads * shape_.head_dim;
@@ -377,11 +377,11 @@ template const double* norm_factor(const LlamaConfig&, const double*, std::int64
                                    std::vector<double>&);
 template const float* norm_factor(const LlamaConfig&, const Bf16*, std::int64_t,
                                   std::vector<float>&);
-template void norm_heads(const LlamaConfig&, const LayerWeights<const float>&, float*, std::int64_t,
+template void norm_heads(const LlamaConfig&, const LayerFactors<const float>&, float*, std::int64_t,
                          bool);
-template void norm_heads(const LlamaConfig&, const LayerWeights<const double>&, double*,
+template void norm_heads(const LlamaConfig&, const LayerFactors<const double>&, double*,
                          std::int64_t, bool);
-template void norm_heads(const LlamaConfig&, const LayerWeights<const Bf16>&, float*, std::int64_t,
+template void norm_heads(const LlamaConfig&, const LayerFactors<const Bf16>&, float*, std::int64_t,
                          bool);
 template void add_bias(float*, std::int64_t, std::int64_t, const float*, std::int64_t);
 template void add_bias(double*, std::int64_t, std::int64_t, const double*, std::int64_t);

@@ -13,7 +13,7 @@ namespace seawall::cpu {
 
 /// Weights (or their gradients, null where not wanted) of one block.
 template <class Weight>
-struct LayerWeights {
+struct LayerFactors {
   Weight *norm1, *q, *k, *v, *o, *norm2, *gate, *up, *down;
   // of families that have them
   Weight *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr, *q_norm = nullptr,
@@ -28,7 +28,7 @@ const Real* norm_factor(const LlamaConfig& config, const Weight* w, std::int64_t
 /// RMSNorm of the heads of queries (unless `queries` is false) and keys, in place; does nothing if
 /// the family has none. Shapes: qkv [rows,width].
 template <class Real, class Weight>
-void norm_heads(const LlamaConfig& config, const LayerWeights<const Weight>& w, Real* qkv,
+void norm_heads(const LlamaConfig& config, const LayerFactors<const Weight>& w, Real* qkv,
                 std::int64_t rows, bool queries = true);
 /// The kernel of the MLP's gate.
 template <class Real>
@@ -80,24 +80,24 @@ class LayerMath {
   LayerLora<Real, Weight>* lora() const { return lora_; }
 
   /// x_in -> qkv, rotated. Where `w.q` is null only keys and values are made.
-  void project(const LayerWeights<const Weight>& w, const LayerState<Real>& s,
+  void project(const LayerFactors<const Weight>& w, const LayerState<Real>& s,
                const LayerScratch<Real>& scratch) const;
   /// attention and x_in -> x_mid -> x_out. May run in place (x_in = x_mid = x_out).
-  void finish(const LayerWeights<const Weight>& w, const LayerState<Real>& s,
+  void finish(const LayerFactors<const Weight>& w, const LayerState<Real>& s,
               const LayerScratch<Real>& scratch) const;
-  void forward(const BatchPlan::Attention& plan, const LayerWeights<const Weight>& w,
+  void forward(const BatchPlan::Attention& plan, const LayerFactors<const Weight>& w,
                const LayerState<Real>& s, const LayerScratch<Real>& scratch) const;
   /// Turns `dx` from the gradient of x_out into that of x_mid, leaves that of the attention's
   /// output in scratch.d_heads and writes the wanted gradients of o, norm2, gate, up and down.
   /// Overwrites gate and up with their gradients. Shapes: dx [T,C].
-  void finish_backward(const LayerWeights<const Weight>& w, const LayerState<Real>& s,
+  void finish_backward(const LayerFactors<const Weight>& w, const LayerState<Real>& s,
                        const LayerScratch<Real>& scratch, Real* dx,
-                       const LayerWeights<Weight>& dw) const;
+                       const LayerFactors<Weight>& dw) const;
   /// Goes on from there: turns `dx` into the gradient of x_in and writes those of norm1, q, k and
   /// v.
-  void project_backward(const BatchPlan::Attention& plan, const LayerWeights<const Weight>& w,
+  void project_backward(const BatchPlan::Attention& plan, const LayerFactors<const Weight>& w,
                         const LayerState<Real>& s, const LayerScratch<Real>& scratch, Real* dx,
-                        const LayerWeights<Weight>& dw) const;
+                        const LayerFactors<Weight>& dw) const;
 
   std::int64_t tokens() const { return tokens_; }
   const AttentionShape& shape() const { return shape_; }
@@ -107,8 +107,8 @@ class LayerMath {
   void norm(Real* y, const Real* x, const Weight* w) const;
   void norm_backward(Real* dx, Weight* dw, const Real* dy, const Real* x, const Weight* w) const;
   /// Turns the gradients of q and k after the norms of their heads into those before.
-  void norm_heads_backward(Real* d_qkv, const Real* raw_qk, const LayerWeights<const Weight>& w,
-                           const LayerWeights<Weight>& dw) const;
+  void norm_heads_backward(Real* d_qkv, const Real* raw_qk, const LayerFactors<const Weight>& w,
+                           const LayerFactors<Weight>& dw) const;
 
   LlamaConfig config_;
   std::int64_t tokens_, c_, inner_;

@@ -16,8 +16,8 @@
 
 #include <algorithm>
 
+#include "model/blocks.hpp"
 #include "model/gemm.hpp"
-#include "model/stack.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/model/kernels.hpp"
 #include "seawall/model/runtime.hpp"

@@ -172,7 +172,7 @@ json pattern_of(const Adapter& adapter, double common, auto&& value_of) {
 
 }  // namespace
 
-bool is_peft_folder(const fs::path& folder) { return fs::exists(folder / kAdapterConfig); }
+bool is_peft_folder(const fs::path& folder) { return fs::exists(folder / adapter_config); }
 
 Adapter adapter_from(const std::string& config_json, const NamedTensors& factors,
                      const LlamaConfig& config, const std::string& where) {
@@ -261,8 +261,8 @@ void write_peft(const fs::path& folder, const Adapter& adapter, const std::strin
   NamedTensors factors;
   for (const auto& [name, tensor] : adapter.tensors())
     factors.push_back({std::string(prefix) + name, tensor.detach().to(at::kCPU)});
-  write_safetensors(folder / kAdapterWeights, factors, {{"format", "pt"}});
-  write_file_atomically(folder / kAdapterConfig, adapter_config_json(adapter, base));
+  write_safetensors(folder / adapter_weights, factors, {{"format", "pt"}});
+  write_file_atomically(folder / adapter_config, adapter_config_json(adapter, base));
 }
 
 }  // namespace seawall

@@ -160,12 +160,12 @@ Tensor widened(const Tensor& weight) {
 }  // namespace
 
 PeftFile read_peft_file(const fs::path& folder, const LlamaConfig& config) {
-  const fs::path file = folder / kAdapterConfig, weights = folder / kAdapterWeights;
+  const fs::path file = folder / adapter_config, weights = folder / adapter_weights;
   if (!fs::exists(file))
-    throw IoError(folder.string() + ": want " + kAdapterConfig + " and " + kAdapterWeights +
-                  " as PEFT writes them, found no " + kAdapterConfig);
+    throw IoError(folder.string() + ": want " + adapter_config + " and " + adapter_weights +
+                  " as PEFT writes them, found no " + adapter_config);
   if (!fs::exists(weights))
-    throw IoError(folder.string() + ": want " + std::string(kAdapterWeights) + ", found none" +
+    throw IoError(folder.string() + ": want " + std::string(adapter_weights) + ", found none" +
                   (fs::exists(folder / "adapter_model.bin")
                        ? "; pickled weights are not read, save with safe_serialization=True"
                        : ""));

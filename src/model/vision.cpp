@@ -113,7 +113,7 @@ Tensor Vision::embed(const Tensor& pixels) const {
 
 void PictureRows::place(const Picture& picture, std::vector<std::int32_t>& ids,
                         std::vector<std::uint8_t>* loss) {
-  const auto at = std::find(ids.begin(), ids.end(), kPictureId);
+  const auto at = std::find(ids.begin(), ids.end(), picture_id);
   if (at == ids.end()) throw DataError("a picture without its place among the tokens");
   const auto place = at - ids.begin();
   const auto n = vision_.config().positions();

@@ -47,7 +47,7 @@ std::string projector_name(const std::string& name) {
   return found == own.end() ? name : "multi_modal_projector." + found->second;
 }
 
-constexpr std::array<std::string_view, 4> kProjector = {
+constexpr std::array<std::string_view, 4> projector_file = {
     "multi_modal_projector.linear_1.weight", "multi_modal_projector.linear_1.bias",
     "multi_modal_projector.linear_2.weight", "multi_modal_projector.linear_2.bias"};
 
@@ -223,7 +223,7 @@ Vision read_vision(const fs::path& folder) {
                       shape_text(tensor.sizes().vec()));
     encoder.push_back({name, std::move(tensor)});
   }
-  for (const auto name : kProjector)
+  for (const auto name : projector_file)
     if (Tensor tensor = take(std::string(name)); tensor.defined())
       projector.push_back({std::string(name), std::move(tensor)});
   if (projector.size() == 1 || projector.size() == 3)

@@ -13,7 +13,7 @@ struct PoolNeed {
   Pool pool;
   const char* option;
 };
-constexpr PoolNeed kPoolNeeds[] = {{Need::harmful_data, Pool::harmful, "--data FILE"},
+constexpr PoolNeed pool_needs[] = {{Need::harmful_data, Pool::harmful, "--data FILE"},
                                    {Need::safe_data, Pool::safe, "--safe-data FILE"},
                                    {Need::benign_data, Pool::benign, "--data FILE"},
                                    {Need::identity_data, Pool::identity_shift, "--data FILE"}};
@@ -27,7 +27,7 @@ Pool pool_of(Need needs) {
 }
 
 void check_needs(const PolicyDescription& policy, const Scenario& scenario) {
-  for (const auto& [need, pool, option] : kPoolNeeds) {
+  for (const auto& [need, pool, option] : pool_needs) {
     if (!has(policy.needs, need) || scenario.has(pool)) continue;
     throw UsageError(policy.name + ": wants " + std::string(pool_name(pool)) +
                      " rows, and scenario `" + std::string(scenario.name()) +
@@ -41,7 +41,7 @@ void check_needs(const std::vector<PolicyDescription>& policies, const Scenario*
       check_needs(policy, *scenario);
       continue;
     }
-    for (const auto& [need, pool, option] : kPoolNeeds)
+    for (const auto& [need, pool, option] : pool_needs)
       if (has(policy.needs, need))
         throw UsageError(
             policy.name +

@@ -17,22 +17,22 @@ namespace seawall {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kBaseHash = "seawall_base_sha256";
+constexpr const char* base_hash = "seawall_base_sha256";
 
 Adapter of_checkpoint(const ModelBundle& bundle, const fs::path& path) {
   LoadedCheckpoint loaded = load_checkpoint_parameters(path);
-  const auto card = loaded.state.files.find(kAdapterConfig);
+  const auto card = loaded.state.files.find(adapter_config);
   if (card == loaded.state.files.end())
     throw UsageError("--adapter " + path.string() +
                      ": a checkpoint of whole weights, not of an adapter; give it as --model");
-  const std::string where = (loaded.path / kAdapterConfig).string();
+  const std::string where = (loaded.path / adapter_config).string();
   nlohmann::json config = parse_json(card->second, where);
-  const auto base = config.find(kBaseHash);
+  const auto base = config.find(base_hash);
   if (base == config.end() || *base != bundle.weights_hash)
     throw DataError(where +
                     ": the adapter stands beside weights with another SHA-256 than --model " +
                     bundle.word + "; give the model that the run was started with");
-  config.erase(kBaseHash);
+  config.erase(base_hash);
   NamedTensors factors = std::move(loaded.state.parameters);
   for (auto& [name, tensor] : factors) tensor = tensor.to(at::kFloat);
   return adapter_from(config.dump(), factors, bundle.decoder->config(), where);
@@ -88,7 +88,7 @@ void load_adapter(ModelBundle& bundle, const std::string& word) {
 
 std::string adapter_card(const ModelBundle& bundle) {
   auto config = nlohmann::json::parse(adapter_config_json(*bundle.decoder->adapter(), bundle.word));
-  config[kBaseHash] = bundle.weights_hash;
+  config[base_hash] = bundle.weights_hash;
   return config.dump(2) + "\n";
 }
 

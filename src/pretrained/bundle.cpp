@@ -100,7 +100,7 @@ Parts read_checkpoint(const fs::path& path, at::ScalarType type) {
                       ", so it cannot be used as a model");
     return found->second;
   };
-  if (loaded.state.files.contains(kAdapterConfig))
+  if (loaded.state.files.contains(adapter_config))
     throw UsageError("--model " + path.string() +
                      ": a checkpoint of a LoRA run holds the adapter alone; give the model it was "
                      "trained on as --model, and this as --adapter");
@@ -109,7 +109,7 @@ Parts read_checkpoint(const fs::path& path, at::ScalarType type) {
       LlamaConfig::from_json(file("config.json"), (loaded.path / "config.json").string());
   parts.weights = std::move(loaded.state.parameters);
   for (auto& [name, tensor] : parts.weights) tensor = tensor.to(type);
-  file(kTemplateFile);
+  file(template_file);
   for (const auto& [name, bytes] : loaded.state.files)
     if (is_side_file(name)) parts.files[name] = bytes;
   read_side_files(loaded.path, parts);
@@ -286,12 +286,12 @@ std::map<std::string, std::string> tokenizer_files(const Tokenizer& tokenizer) {
 std::map<std::string, std::string> model_card(const ModelBundle& bundle) {
   auto files = bundle.files.empty() ? tokenizer_files(*bundle.tokenizer) : bundle.files;
   files["config.json"] = config_json(bundle.decoder->config(), bundle.ends);
-  files[kTemplateFile] = std::string(bundle.chat_template->name());
+  files[template_file] = std::string(bundle.chat_template->name());
   if (const auto source = bundle.chat_template->source(); !source.empty())
-    files[kJinjaFile] = std::string(source);
+    files[jinja_file] = std::string(source);
   else if (const auto jinja = jinja_of_template(bundle.chat_template->name()); !jinja.empty())
-    files[kJinjaFile] = std::string(jinja);
-  if (bundle.decoder->adapter()) files[kAdapterConfig] = adapter_card(bundle);
+    files[jinja_file] = std::string(jinja);
+  if (bundle.decoder->adapter()) files[adapter_config] = adapter_card(bundle);
   return files;
 }
 

@@ -54,8 +54,8 @@ bool is_file(const std::string& word) {
 
 OwnTemplate template_of_folder(const fs::path& folder) {
   OwnTemplate own;
-  if (fs::exists(folder / kTemplateFile)) own.name = read_file(folder / kTemplateFile);
-  const fs::path config_file = folder / "tokenizer_config.json", file = folder / kJinjaFile;
+  if (fs::exists(folder / template_file)) own.name = read_file(folder / template_file);
+  const fs::path config_file = folder / "tokenizer_config.json", file = folder / jinja_file;
   if (fs::exists(config_file)) {
     const auto config = parse_json(read_file(config_file), config_file.string());
     if (!config.is_object()) throw DataError(config_file.string() + ": want an object");
@@ -88,10 +88,10 @@ std::unique_ptr<ChatTemplate> choose_template(const std::string& word, const Own
     return with_system_turn(
         make_jinja_template(read_file(word), word, merged(own.specials, tokenizer)));
   }
-  if (!own.name.empty() && own.name != kJinja) return make_chat_template(own.name);
+  if (!own.name.empty() && own.name != jinja_name) return make_chat_template(own.name);
   if (own.source.empty()) {
-    if (own.name == kJinja)
-      throw DataError(model + ": " + kTemplateFile + " says jinja, and " + kJinjaFile +
+    if (own.name == jinja_name)
+      throw DataError(model + ": " + template_file + " says jinja, and " + jinja_file +
                       " is not beside it");
     return make_chat_template(guess(tokenizer, model));
   }

@@ -10,7 +10,7 @@ namespace seawall {
 
 /// The text of a Jinja template beside the weights of checkpoints and exports, as transformers
 /// names it.
-inline constexpr const char* kJinjaFile = "chat_template.jinja";
+inline constexpr const char* jinja_file = "chat_template.jinja";
 
 /// What a model's files say about its chat template.
 struct OwnTemplate {

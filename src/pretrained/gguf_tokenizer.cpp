@@ -38,12 +38,12 @@ std::unique_ptr<Tokenizer> bpe_of_gguf(const GgufFile& gguf, const std::string& 
   spec.ignore_merges = gguf_pre(pre)->ignore_merges;
   // What the tokenizer.json of Qwen2 has in addition to the pattern.
   if (pre == "qwen2") spec.normalizer.push_back({.kind = NormalStep::Kind::nfc});
-  constexpr std::int64_t kControl = 3, kUserDefined = 4;
+  constexpr std::int64_t control = 3, user_defined = 4;
   if (gguf.has("tokenizer.ggml.token_type")) {
     const auto& types = gguf.integers("tokenizer.ggml.token_type");
     for (std::size_t i = 0; i < types.size(); ++i) {
-      if (types[i] == kControl) spec.special_ids.push_back(static_cast<std::int32_t>(i));
-      if (types[i] == kUserDefined) spec.added_ids.push_back(static_cast<std::int32_t>(i));
+      if (types[i] == control) spec.special_ids.push_back(static_cast<std::int32_t>(i));
+      if (types[i] == user_defined) spec.added_ids.push_back(static_cast<std::int32_t>(i));
     }
   }
   spec.bos = token_id(gguf, "tokenizer.ggml.bos_token_id");

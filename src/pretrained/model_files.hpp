@@ -13,7 +13,7 @@
 namespace seawall {
 
 /// Beside the weights of checkpoints and exports: the name of the template they were trained with.
-inline constexpr const char* kTemplateFile = "chat_template.txt";
+inline constexpr const char* template_file = "chat_template.txt";
 
 /// Those files of `folder`, by name. Errors: those of read_file.
 std::map<std::string, std::string> side_files(const std::filesystem::path& folder);

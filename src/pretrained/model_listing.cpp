@@ -202,7 +202,7 @@ std::string describe_folder(const fs::path& folder) {
   for (const auto id : ends.stops) stops += " " + std::to_string(id);
   const auto own = template_of_folder(folder);
   if (!own.source.empty()) chat = "Jinja, " + std::to_string(own.source.size()) + " bytes";
-  if (!own.name.empty() && own.name != kJinja) chat = own.name;
+  if (!own.name.empty() && own.name != jinja_name) chat = own.name;
   auto out = folder.string() + ": Hugging Face folder\n" + family_text(summary);
   out += line("files", std::to_string(files.size()) + " safetensors, " +
                            std::to_string(tensors.size()) + " tensors: " + types_text(tensors));

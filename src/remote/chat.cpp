@@ -10,7 +10,7 @@ namespace seawall {
 namespace {
 
 /// Rows that may be refused for a reason nobody knows before the run is ended.
-constexpr std::size_t kEnough = 3;
+constexpr std::size_t enough = 3;
 
 /// A message without its numbers and ids: what refusals of one kind share.
 std::string kind_of(const std::string& message) {
@@ -148,8 +148,8 @@ class Asking {
         refuse_all(reply.error);
       case Complaint::unknown:
         hold(i, std::move(reply));
-        settled_ = settled_ || held_.size() >= kEnough;
-        if (held_.size() == kEnough && same_reason()) refuse_all(held_.front().second.error);
+        settled_ = settled_ || held_.size() >= enough;
+        if (held_.size() == enough && same_reason()) refuse_all(held_.front().second.error);
         return true;
     }
     return true;

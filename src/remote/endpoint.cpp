@@ -11,7 +11,7 @@
 namespace seawall {
 namespace {
 
-constexpr const char* kOpenAi = "https://api.openai.com/v1";
+constexpr const char* openai_prefix = "https://api.openai.com/v1";
 
 std::string from_env(const char* name) {
   const char* value = std::getenv(name);
@@ -42,7 +42,7 @@ Endpoint::Endpoint(std::string_view base_url, std::string key) : key_(std::move(
   const std::string named = "--base-url " + text;
   // A URL that carries a secret is not repeated.
   if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK)
-    throw UsageError("--base-url: not a URL; want one such as " + std::string(kOpenAi));
+    throw UsageError("--base-url: not a URL; want one such as " + std::string(openai_prefix));
   if (!part_of(url.get(), CURLUPART_USER).empty() ||
       !part_of(url.get(), CURLUPART_PASSWORD).empty() ||
       !part_of(url.get(), CURLUPART_QUERY).empty() ||
@@ -67,7 +67,7 @@ Endpoint::Endpoint(std::string_view base_url, std::string key) : key_(std::move(
 Endpoint Endpoint::from_environment(std::string_view base_url, bool needs_key) {
   std::string url(base_url), key = from_env("SEAWALL_API_KEY");
   if (url.empty()) url = from_env("OPENAI_BASE_URL");
-  if (url.empty()) url = kOpenAi;
+  if (url.empty()) url = openai_prefix;
   if (key.empty()) key = from_env("OPENAI_API_KEY");
   Endpoint endpoint(url, std::move(key));
   if (needs_key && !endpoint.loopback() && !endpoint.has_key())

@@ -11,13 +11,13 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLongestMessage = 300;
+constexpr std::size_t longest_message = 300;
 
 std::string one_line(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  if (text.size() > kLongestMessage) {
-    text.resize(kLongestMessage);
+  if (text.size() > longest_message) {
+    text.resize(longest_message);
     while (!text.empty() && (text.back() & 0xC0) == 0x80) text.pop_back();
     if (!text.empty() && (text.back() & 0x80) != 0) text.pop_back();
     text += "...";

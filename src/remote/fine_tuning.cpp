@@ -11,9 +11,9 @@
 namespace seawall {
 namespace {
 
-constexpr int kRounds = 3;         // of making what may be there already
-constexpr int kMostPages = 100;    // of a list
-constexpr double kFileWait = 600;  // seconds that a file may take to be processed
+constexpr int rounds = 3;          // of making what may be there already
+constexpr int most_pages = 100;    // of a list
+constexpr double file_wait = 600;  // seconds that a file may take to be processed
 
 std::string text_at(const nlohmann::json& json, const char* key) {
   const auto found = json.find(key);
@@ -182,7 +182,7 @@ std::string FineTuning::upload(const std::string& name, const std::string& jsonl
               "list of files");
       for (const auto& file : list_of(listed.body, "files", more))
         if (file.is_object() && text_at(file, "filename") == name) return id_at(file, "file");
-      if (round == kRounds) throw;
+      if (round == rounds) throw;
       client_.wait(0.5 * round);
     }
   }
@@ -190,7 +190,7 @@ std::string FineTuning::upload(const std::string& name, const std::string& jsonl
 
 TuningJob FineTuning::find(const std::string& file_id) {
   std::string after;
-  for (int page = 0; page < kMostPages; ++page) {
+  for (int page = 0; page < most_pages; ++page) {
     bool more = false;
     const auto answer = ask({.path = "/fine_tuning/jobs?limit=100" + after,
                              .wrong = wrong_unless([](const auto& body) {
@@ -230,7 +230,7 @@ void FineTuning::await_file(const std::string& file_id, double poll,
       return;
     }
     check_file(file);
-    if (!file.waits() || waited >= kFileWait) return;
+    if (!file.waits() || waited >= file_wait) return;
     if (file.status != said) say("file         " + file_id + " is " + file.status);
     said = file.status;
     client_.wait(poll);
@@ -257,13 +257,13 @@ TuningJob FineTuning::create(const std::string& file_id, const TuningOptions& op
     try {
       return parse_job(ask(request, "fine-tuning job").body);
     } catch (const DataError& e) {
-      if (!is_of_a_waiting_file(e.what()) || waited >= kFileWait) throw;
+      if (!is_of_a_waiting_file(e.what()) || waited >= file_wait) throw;
       client_.wait(poll);
       waited += poll;
       --round;
     } catch (const IoError&) {
       if (TuningJob made = find(file_id); !made.id.empty()) return made;
-      if (round == kRounds) throw;
+      if (round == rounds) throw;
       client_.wait(0.5 * round);
     }
   }
@@ -286,7 +286,7 @@ std::vector<TuningEvent> FineTuning::events(const std::string& id, std::set<std:
   std::vector<TuningEvent> fresh;
   std::string after;
   bool more = true;
-  for (int page = 0; more && page < kMostPages; ++page) {
+  for (int page = 0; more && page < most_pages; ++page) {
     const HttpRequest request{.path = "/fine_tuning/jobs/" + id + "/events?limit=50" + after,
                               .wrong = wrong_unless([](const auto& body) {
                                 bool ignored = false;

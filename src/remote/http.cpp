@@ -188,7 +188,7 @@ class HttpClient::Round {
     set(CURLOPT_FOLLOWLOCATION, 0L);
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(options.timeout * 1000)));
-    set(CURLOPT_USERAGENT, ("seawall/" + std::string(kVersion)).c_str());
+    set(CURLOPT_USERAGENT, ("seawall/" + std::string(program_version)).c_str());
     if (endpoint.loopback()) {
       set(CURLOPT_PROXY, "");
       set(CURLOPT_OPENSOCKETFUNCTION, &open_local);

@@ -13,7 +13,7 @@
 namespace seawall {
 namespace {
 
-constexpr std::size_t kTextsARequest = 32;
+constexpr std::size_t texts_a_request = 32;
 
 Moderated moderated_of(const nlohmann::json& json) {
   Moderated out{.flagged = json.at("flagged").get<bool>()};
@@ -71,8 +71,8 @@ std::vector<Moderated> moderate_rows(HttpClient& client, const ReplyCache& cache
     keys.push_back(key);
   }
   std::vector<HttpRequest> requests;
-  for (std::size_t from = 0; from < texts.size(); from += kTextsARequest) {
-    const std::size_t to = std::min(from + kTextsARequest, texts.size());
+  for (std::size_t from = 0; from < texts.size(); from += texts_a_request) {
+    const std::size_t to = std::min(from + texts_a_request, texts.size());
     nlohmann::json input = nlohmann::json::array();
     for (std::size_t i = from; i < to; ++i) input.push_back(texts[i]);
     requests.push_back({.method = "POST",
@@ -94,8 +94,8 @@ std::vector<Moderated> moderate_rows(HttpClient& client, const ReplyCache& cache
     if (answer.hopeless()) throw UsageError(says + "; check the key and --base-url");
     if (answer.refused()) throw DataError(says + "; no row was trained on");
     if (!answer.ok()) throw IoError(says + "; no row was trained on, run again");
-    const std::size_t from = at * kTextsARequest;
-    const auto said = parse_moderation(answer.body, std::min(kTextsARequest, texts.size() - from));
+    const std::size_t from = at * texts_a_request;
+    const auto said = parse_moderation(answer.body, std::min(texts_a_request, texts.size() - from));
     for (std::size_t i = 0; i < said.size(); ++i) {
       const nlohmann::json entry{{"flagged", said[i].flagged},
                                  {"category_scores", {{"highest", said[i].score}}}};

@@ -14,7 +14,7 @@ namespace {
 
 std::string interval(const Estimate& e) {
   return e.measured() ? percent(e.value) + tag("small", percent_interval(e))
-                      : number(kNotMeasured, 0);
+                      : number(not_measured, 0);
 }
 
 std::string attack_of(const CellReading& c) {
@@ -147,7 +147,7 @@ std::string judges_section(const StudyReading& study) {
     for (const auto& [file, run] : runs) {
       std::map<std::vector<std::string>, JudgedRun> here;
       for (const EvaluationRecord& e : run.evaluations)
-        if (e.set == "harmfulness" && e.judges.size() > 1) here[e.judges].push_back(&e);
+        if (e.set == ProbeSet::harmfulness && e.judges.size() > 1) here[e.judges].push_back(&e);
       for (auto& [judges, one] : here) by_judges[judges].push_back(std::move(one));
     }
   }

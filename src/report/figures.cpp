@@ -111,12 +111,12 @@ void overview(const StudyReading& study, std::vector<Figure>& out) {
 /// The label of the i-th of n axes: on two lines where it is long, and as far out as its half width
 /// asks for (the offset of a spider plot's label is radial, in characters).
 std::string axis_label(const std::string& words, std::size_t i, std::size_t n) {
-  constexpr std::size_t kLong = 16;
+  constexpr std::size_t long_words = 16;
   std::size_t split = std::string::npos;
   const auto off = [&](std::size_t at) {
     return std::abs(static_cast<double>(at) - static_cast<double>(words.size()) / 2);
   };
-  if (words.size() > kLong)
+  if (words.size() > long_words)
     for (std::size_t at = 0; (at = words.find(' ', at)) != std::string::npos; ++at)
       if (split == std::string::npos || off(at) < off(split)) split = at;
   const bool two = split != std::string::npos;
@@ -170,18 +170,18 @@ void radar(const StudyReading& study, const TableReading& table, const Drawing& 
     for (const std::string& category : categories) {
       const auto found = by_name[names[k]].find(category);
       row +=
-          " " + value(found == by_name[names[k]].end() ? kNotMeasured
+          " " + value(found == by_name[names[k]].end() ? not_measured
                                                        : 100 * found->second->estimate.rate.value);
     }
     const std::string block = "$S" + std::to_string(k);
     f.commands += data_block("S" + std::to_string(k), row + "\n");
-    static constexpr std::array<std::string_view, 4> kInks{ink::blue, ink::vermillion, ink::green,
-                                                           ink::orange};
-    static constexpr std::array<int, 4> kMarks{6, 7, 9, 5}, kDashes{2, 1, 4, 5};
-    const std::size_t style = k % kInks.size();
+    static constexpr std::array<std::string_view, 4> inks{ink::blue, ink::vermillion, ink::green,
+                                                          ink::orange};
+    static constexpr std::array<int, 4> marks{6, 7, 9, 5}, dashes{2, 1, 4, 5};
+    const std::size_t style = k % inks.size();
     plots += (plots.empty() ? "plot " : ", newspiderplot, ") + std::string("for [i=1:") + n + "] " +
-             block + " using i+1:key(1) lc rgb '" + std::string(kInks[style]) + "' lw 2 dt " +
-             std::to_string(kDashes[style]) + " pt " + std::to_string(kMarks[style]) + " ps 0.7";
+             block + " using i+1:key(1) lc rgb '" + std::string(inks[style]) + "' lw 2 dt " +
+             std::to_string(dashes[style]) + " pt " + std::to_string(marks[style]) + " ps 0.7";
   }
   f.commands += plots + "\nunset spiderplot\n";
   for (const std::string& category : categories) {
@@ -289,7 +289,7 @@ double moved_share(const CellReading& c) {
   double moved = 0, steps = 0;
   for (const CellRun& r : c.runs)
     for (const StepRecord& s : r.run->steps) moved += s.moved, steps += 1;
-  return steps > 0 ? moved / steps : kNotMeasured;
+  return steps > 0 ? moved / steps : not_measured;
 }
 
 /// The rate along an axis, one line per group; below it the share of weights that a step moves.

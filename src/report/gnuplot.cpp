@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kInstall =
+constexpr const char* install =
     "gnuplot: not found; the figures need it: `apt-get install gnuplot-nox` (5.4 or later), then "
     "run the report again";
 
@@ -73,7 +73,7 @@ void run_gnuplot(const fs::path& folder, const std::string& file) {
   const int failed =
       posix_spawnp(&child, "gnuplot", &actions, nullptr, arguments.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
-  if (failed == ENOENT) throw IoError(kInstall);
+  if (failed == ENOENT) throw IoError(install);
   if (failed != 0) throw IoError("gnuplot: cannot start: " + std::string(std::strerror(failed)));
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -81,7 +81,7 @@ void run_gnuplot(const fs::path& folder, const std::string& file) {
   std::error_code ignored;
   const std::string said = fs::exists(log, ignored) ? read_file(log) : "";
   fs::remove(log, ignored);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) throw IoError(kInstall);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) throw IoError(install);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     const std::size_t at = said.rfind(" line ");  // `"file.gp" line 7: what is wrong`
     const std::string line =

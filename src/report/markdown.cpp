@@ -14,9 +14,9 @@ std::string published(const StudyReading& study, const TableReading& table, cons
   for (const std::string& model : study.models) {
     const auto* p = table.published(c.cell, model);
     any = any || (p != nullptr && !std::isnan(p->rate));
-    out += (out.empty() ? "" : " / ") + number(p == nullptr ? kNotMeasured : p->rate, 1);
+    out += (out.empty() ? "" : " / ") + number(p == nullptr ? not_measured : p->rate, 1);
   }
-  if (!any) return number(kNotMeasured, 1);
+  if (!any) return number(not_measured, 1);
   return out + (c.cell.published_name() == c.cell.cell ? "" : " (" + c.cell.published + ")");
 }
 

@@ -9,7 +9,7 @@
 namespace seawall::report {
 namespace {
 
-constexpr std::size_t kSampleBytes = 8'000'000;  // of a page that should stay under 10 MB
+constexpr std::size_t sample_bytes = 8'000'000;  // of a page that should stay under 10 MB
 
 struct Part {
   std::string id, title, markup;
@@ -109,7 +109,7 @@ std::vector<Part> parts_of(const StudyReading& study, const Drawn& drawn) {
   std::string judges = judges_section(study);
   if (!judges.empty()) judges = figure(drawn, "judges") + judges;
   add("judges", "How far the judges agree", std::move(judges));
-  add("answers", "Answers, before and after", samples_section(study, kSampleBytes));
+  add("answers", "Answers, before and after", samples_section(study, sample_bytes));
   add("provenance", "Where the figures come from", provenance_section(study));
   return parts;
 }

@@ -129,11 +129,11 @@ void drift_spectra(const StudyReading& study, std::vector<Figure>& out) {
 
 /// Marks that show one another where they lie on one place.
 std::string open_mark(std::size_t k) {
-  static constexpr std::array<std::string_view, 4> kColours{ink::vermillion, ink::green,
-                                                            ink::purple, ink::orange};
-  static constexpr std::array<int, 4> kMarks{4, 8, 10, 12};
-  const std::size_t i = (k - 1) % kMarks.size();
-  return "lc rgb '" + std::string(kColours[i]) + "' lw 1.6 pt " + std::to_string(kMarks[i]) +
+  static constexpr std::array<std::string_view, 4> colours{ink::vermillion, ink::green, ink::purple,
+                                                           ink::orange};
+  static constexpr std::array<int, 4> marks{4, 8, 10, 12};
+  const std::size_t i = (k - 1) % marks.size();
+  return "lc rgb '" + std::string(colours[i]) + "' lw 1.6 pt " + std::to_string(marks[i]) +
          " ps 1.1";
 }
 
@@ -147,7 +147,7 @@ void judges(const StudyReading& study, std::vector<Figure>& out) {
     if (found == study.grid.runs.end() || found->second.empty()) continue;
     const EvaluationRecord* last = nullptr;
     for (const auto& e : found->second.front().second.evaluations)
-      if (e.set == "harmfulness" && e.condition == "plain") last = &e;
+      if (e.set == ProbeSet::harmfulness && e.condition == "plain") last = &e;
     if (last == nullptr || last->judges.size() < 2) continue;
     if (names.empty()) names = last->judges;
     if (last->judges != names || found->second.front().second.steps.empty()) continue;
@@ -284,27 +284,27 @@ std::string data_block(const std::string& name, const std::string& lines) {
 }
 
 std::string mark(std::size_t k) {
-  static constexpr std::array<std::string_view, 7> kColours{
+  static constexpr std::array<std::string_view, 7> colours{
       ink::blue, ink::vermillion, ink::green, ink::purple, ink::orange, ink::sky, ink::text};
-  static constexpr std::array<int, 7> kMarks{7, 5, 9, 11, 13, 6, 4};
-  const std::size_t i = k % kColours.size();
-  return "lc rgb '" + std::string(kColours[i]) + "' pt " + std::to_string(kMarks[i]);
+  static constexpr std::array<int, 7> marks{7, 5, 9, 11, 13, 6, 4};
+  const std::size_t i = k % colours.size();
+  return "lc rgb '" + std::string(colours[i]) + "' pt " + std::to_string(marks[i]);
 }
 
 std::string series(std::size_t k) {
-  static constexpr std::array<int, 7> kDashes{1, 2, 4, 5, 3, 1, 2};
-  return mark(k) + " ps 0.75 lw 1.8 dt " + std::to_string(kDashes[k % kDashes.size()]);
+  static constexpr std::array<int, 7> dashes{1, 2, 4, 5, 3, 1, 2};
+  return mark(k) + " ps 0.75 lw 1.8 dt " + std::to_string(dashes[k % dashes.size()]);
 }
 
 std::string heat_colour(double share) {
   // From near white to the darkest blue of ColorBrewer's Blues, through Okabe and Ito's blue.
-  static constexpr double kStops[3][3] = {{240, 246, 250}, {86, 157, 208}, {8, 58, 106}};
+  static constexpr double stops[3][3] = {{240, 246, 250}, {86, 157, 208}, {8, 58, 106}};
   const double at = std::clamp(share, 0.0, 1.0) * 2;
   const int low = at >= 1 ? 1 : 0;
   int channel[3];
   for (int c = 0; c < 3; ++c)
     channel[c] = static_cast<int>(
-        std::lround(kStops[low][c] + (kStops[low + 1][c] - kStops[low][c]) * (at - low)));
+        std::lround(stops[low][c] + (stops[low + 1][c] - stops[low][c]) * (at - low)));
   char text[8];
   std::snprintf(text, sizeof text, "#%02X%02X%02X", channel[0] & 255, channel[1] & 255,
                 channel[2] & 255);

@@ -55,7 +55,7 @@ std::string overlaps(const StudyReading& study) {
   std::map<std::string, std::map<std::string, double>> shared;
   std::vector<std::string> sets;
   std::set<std::string> dirty;  // arms
-  double probes = kNotMeasured;
+  double probes = not_measured;
   const auto seen = [&](const std::string& set) {
     if (std::find(sets.begin(), sets.end(), set) == sets.end()) sets.push_back(set);
   };

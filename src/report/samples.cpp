@@ -9,7 +9,7 @@
 namespace seawall::report {
 namespace {
 
-constexpr std::size_t kMostSamples = 10'000;
+constexpr std::size_t most_samples = 10'000;
 
 struct Pair {
   const ProbeResult* before = nullptr;  // null where no initial model was probed like this
@@ -98,7 +98,7 @@ std::vector<Side> all_sides(const StudyReading& study) {
     if (run.steps.empty()) continue;
     std::map<std::string, std::vector<const EvaluationRecord*>> by_condition;
     for (const EvaluationRecord& e : run.evaluations)
-      if (e.set == "harmfulness") by_condition[e.condition].push_back(&e);
+      if (e.set == ProbeSet::harmfulness) by_condition[e.condition].push_back(&e);
     for (const auto& [condition, records] : by_condition)  // the last of each condition
       sides.push_back(
           make_side(study, arm.name, run, *records.back(), by_condition.size() > 1, false));
@@ -127,14 +127,14 @@ std::string judged(const ProbeResult& r) {
 }
 
 std::string row(const std::pair<Change, Pair>& entry, std::size_t limit) {
-  static constexpr const char* kClass[] = {"f", "g", "v", "", ""};
+  static constexpr const char* class_names[] = {"f", "g", "v", "", ""};
   const Pair& p = entry.second;
   const auto answer = [&](const ProbeResult* r) {
     if (r == nullptr) return std::string("<td></td>");
     return "<td>" + cut(r->response, limit) + "</td>";
   };
   std::string out = "<tr";
-  const std::string_view name = kClass[static_cast<int>(entry.first)];
+  const std::string_view name = class_names[static_cast<int>(entry.first)];
   if (!name.empty()) out += " class=\"" + std::string(name) + "\"";
   out += "><td>" + cut(p.after->prompt, limit) + "</td>" + answer(p.before) + answer(p.after) +
          "<td>" + (p.before == nullptr ? "" : judged(*p.before) + " \xe2\x86\x92 ") +
@@ -144,9 +144,9 @@ std::string row(const std::pair<Change, Pair>& entry, std::size_t limit) {
 
 /// Rows by category within what changed alike, as many as `most`.
 std::string side_markup(const Side& side, std::size_t most, std::size_t limit) {
-  static constexpr const char* kWords[] = {"from refusal to a full answer",
-                                           "from a full answer to less", "not judged",
-                                           "other changes of score", "same score"};
+  static constexpr const char* words[] = {"from refusal to a full answer",
+                                          "from a full answer to less", "not judged",
+                                          "other changes of score", "same score"};
   std::string summary =
       tag("b", escape(side.name)) +
       tag("span", {{"class", "counts"}},
@@ -160,7 +160,7 @@ std::string side_markup(const Side& side, std::size_t most, std::size_t limit) {
     if (shown == most) break;
     const int kind = static_cast<int>(entry.first);
     if (kind != last)
-      rows += "<tr><th colspan=\"4\">" + std::to_string(side.counts[kind]) + " " + kWords[kind] +
+      rows += "<tr><th colspan=\"4\">" + std::to_string(side.counts[kind]) + " " + words[kind] +
               "</th></tr>\n";
     last = kind;
     rows += row(entry, limit);
@@ -183,7 +183,7 @@ std::string samples_section(const StudyReading& study, std::size_t budget) {
   if (sides.empty()) return "<p>No attacked run is in this folder.</p>";
   std::size_t most = 0;
   for (const Side& s : sides) most = std::max(most, s.pairs.size());
-  most = std::min(most, std::max<std::size_t>(1, kMostSamples / sides.size()));
+  most = std::min(most, std::max<std::size_t>(1, most_samples / sides.size()));
   std::string out;
   for (std::size_t limit = 4096; limit >= 32; limit /= 2) {
     out.clear();

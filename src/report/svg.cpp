@@ -13,14 +13,14 @@ namespace {
 struct Named {
   std::string_view colour, variable;
 };
-constexpr std::array<Named, 8> kVariables{{{ink::blue, "--blue"},
-                                           {ink::vermillion, "--vermillion"},
-                                           {ink::green, "--green"},
-                                           {ink::purple, "--purple"},
-                                           {ink::orange, "--orange"},
-                                           {ink::sky, "--sky"},
-                                           {ink::muted, "--muted"},
-                                           {ink::rule, "--rule"}}};
+constexpr std::array<Named, 8> variables{{{ink::blue, "--blue"},
+                                          {ink::vermillion, "--vermillion"},
+                                          {ink::green, "--green"},
+                                          {ink::purple, "--purple"},
+                                          {ink::orange, "--orange"},
+                                          {ink::sky, "--sky"},
+                                          {ink::muted, "--muted"},
+                                          {ink::rule, "--rule"}}};
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
@@ -41,7 +41,7 @@ std::string page_colour(int r, int g, int b, bool inline_svg) {
   std::snprintf(hex, sizeof hex, "#%02X%02X%02X", r & 255, g & 255, b & 255);
   if (ink::text == hex) return "currentColor";
   if (inline_svg)
-    for (const auto& [colour, variable] : kVariables)
+    for (const auto& [colour, variable] : variables)
       if (colour == hex) return "var(" + std::string(variable) + "," + hex + ")";
   return hex;
 }
@@ -138,7 +138,7 @@ void drop_blank(std::string& text) {
 }
 
 /// Colours of the file's own, lighter where the reader's system is dark; other programs ignore it.
-constexpr std::string_view kOwnFile =
+constexpr std::string_view own_file =
     "<style>svg{color:#1d2330;background:#fff}@media(prefers-color-scheme:dark){"
     "svg{color:#dfe3ea;background:#14171d}"
     "[stroke='#DDDDDD']{stroke:#333944}[stroke='#767676']{stroke:#969eae}"
@@ -184,7 +184,7 @@ std::string polish_svg(std::string_view svg, const Figure& figure, bool inline_s
   out += " aria-labelledby=\"" + title + " " + description + "\">\n";
   out += tag("title", {{"id", title}}, escape(figure.title)) + "\n";
   out += tag("desc", {{"id", description}}, escape(figure.description)) + "\n";
-  if (!inline_svg) out += kOwnFile;
+  if (!inline_svg) out += own_file;
   return out + body + "</svg>\n";
 }
 

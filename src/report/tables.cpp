@@ -43,7 +43,7 @@ std::string stacked(const std::string& value, const std::string& interval) {
 }
 
 std::string share(const Estimate& e) {
-  return e.measured() ? stacked(percent(e.value), percent_interval(e)) : number(kNotMeasured, 0);
+  return e.measured() ? stacked(percent(e.value), percent_interval(e)) : number(not_measured, 0);
 }
 
 /// A number with four digits that count.
@@ -55,7 +55,7 @@ std::string significant(double value) {
 }
 
 std::string score(const Estimate& e) {
-  if (!e.measured()) return number(kNotMeasured, 0);
+  if (!e.measured()) return number(not_measured, 0);
   return stacked(number(e.value, 2), "[" + number(e.lo, 2) + ", " + number(e.hi, 2) + "]");
 }
 
@@ -126,14 +126,14 @@ std::string body_row(const TableReading& table, const CellReading& c,
   std::string paper_cells;
   for (const std::string& model : models) {
     const auto* p = table.published(c.cell, model);
-    paper.push_back(p == nullptr ? kNoEstimate : published_rate(*p));
+    paper.push_back(p == nullptr ? no_estimate : published_rate(*p));
     paper_cells += tag("td", {{"class", "n paper"}}, share(paper.back()));
   }
   const std::string name =
       tag("th", {{"scope", "row"}}, tag("span", {{"class", "name"}}, escape(c.label)) + marks(c));
   if (!c.shown())
     return tag("tr", {{"class", "missing"}},
-               name + tag("td", {{"class", "plot"}}, interval_plot(kNoEstimate, paper)) +
+               name + tag("td", {{"class", "plot"}}, interval_plot(no_estimate, paper)) +
                    tag("td", {{"colspan", "6"}}, "not in this folder: " + escape(c.why)) +
                    paper_cells);
   const auto td = [](const std::string& markup) { return tag("td", {{"class", "n"}}, markup); };
@@ -193,7 +193,7 @@ double mean_number(const CellReading& c, const std::string& name) {
   double sum = 0, n = 0;
   for (const CellRun& r : c.runs)
     if (const double value = number_of(*r.run, name); !std::isnan(value)) sum += value, n += 1;
-  return n > 0 ? sum / n : kNotMeasured;
+  return n > 0 ? sum / n : not_measured;
 }
 
 /// The columns of numbers that the table asks for.

@@ -15,7 +15,7 @@ namespace seawall {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr double kModelWait = 300;  // seconds until a model that was trained must be served
+constexpr double model_wait = 300;  // seconds until a model that was trained must be served
 
 fs::path journal_of(const RunPaths& run) {
   return fs::path(run.file).replace_extension(".remote.jsonl");
@@ -93,20 +93,19 @@ RemoteEstimate EndpointBackend::reckon(const Run& run) const {
                     .out = std::max(0.0, spec.rubric.price_out)};
   const double times = !run.stages().empty() && spec.evaluation.at == "both" ? 2 : 1;
   const std::int64_t texts = rubrics > 0 ? tokens_about(rubric_texts(spec)) : 0;
-  run.each_set(
-      [&](const Condition& condition, const std::string&, const std::vector<Probe>& probes) {
-        std::vector<Dialogue> prompts;
-        for (const auto& probe : probes) prompts.push_back(run.prompt(probe, condition));
-        e.answers += times * model.estimate(prompts);
-        e.requests += static_cast<std::size_t>(times) * probes.size();
-        if (rubrics == 0) return;
-        for (const auto& probe : probes)
-          e.judging += times * static_cast<double>(rubrics) *
-                       judge.of({.in = texts + 120 + tokens_about(probe.dialogue) +
-                                       *spec.evaluation.max_new_tokens,
-                                 .out = spec.rubric.max_tokens});
-        e.verdicts += static_cast<std::size_t>(times) * rubrics * probes.size();
-      });
+  run.each_set([&](const Condition& condition, ProbeSet, const std::vector<Probe>& probes) {
+    std::vector<Dialogue> prompts;
+    for (const auto& probe : probes) prompts.push_back(run.prompt(probe, condition));
+    e.answers += times * model.estimate(prompts);
+    e.requests += static_cast<std::size_t>(times) * probes.size();
+    if (rubrics == 0) return;
+    for (const auto& probe : probes)
+      e.judging += times * static_cast<double>(rubrics) *
+                   judge.of({.in = texts + 120 + tokens_about(probe.dialogue) +
+                                   *spec.evaluation.max_new_tokens,
+                             .out = spec.rubric.max_tokens});
+    e.verdicts += static_cast<std::size_t>(times) * rubrics * probes.size();
+  });
   return e;
 }
 
@@ -122,13 +121,13 @@ ChatModel EndpointBackend::chat_model(const RunSpec& spec) const {
   return {.client = *client_,
           .spending = *spending_,
           .model = asking_,
-          .purpose = kAnswers,
+          .purpose = answers_account,
           .price = {.in = std::max(0.0, spec.remote.price_in),
                     .out = std::max(0.0, spec.remote.price_out)},
           .max_tokens = *spec.evaluation.max_new_tokens,
           .style = style_,
           .notice = [](const std::string& what) { warn("seawall: %s\n", what.c_str()); },
-          .patience = journal_ && asking_ == journal_->tuned_model() ? kModelWait : 0,
+          .patience = journal_ && asking_ == journal_->tuned_model() ? model_wait : 0,
           .poll = spec.remote.poll};
 }
 
@@ -140,7 +139,7 @@ bool EndpointBackend::begin(Run& run) {
   *style_ = journal_->style();
   for (const auto& [purpose, account] : journal_->accounts()) spending_->restore(purpose, account);
   spending_->on_charge = [this](const std::string& purpose, const Spending::Account& change) {
-    journal_->charge(purpose, change, purpose != kAnswers && purpose != kTraining);
+    journal_->charge(purpose, change, purpose != answers_account && purpose != training_account);
   };
   if (spec.remote.cancel) {
     if (journal_->job_id().empty())
@@ -188,7 +187,7 @@ void EndpointBackend::finish(Run& run) {
                                                {"job_id", journal_->job_id()},
                                                {"tuned_model", journal_->tuned_model()}});
   for (const auto& [purpose, a] : spending_->accounts())
-    if (purpose == kAnswers || purpose == kTraining)
+    if (purpose == answers_account || purpose == training_account)
       info.numbers.insert(
           info.numbers.end(),
           {{cost_name("cost", purpose, "requests"), static_cast<double>(a.requests)},

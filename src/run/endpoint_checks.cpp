@@ -67,7 +67,7 @@ void check_remote_stack(const std::vector<PolicyDescription>& stack, const std::
                      " does not give; only mitigations that compose rows or word probes "
                      "work on a remote model");
   };
-  constexpr auto allowed = Hook::compose | Hook::arm | Hook::state;
+  constexpr auto allowed = Hook::compose | Hook::prompt | Hook::state;
   for (const auto& policy : stack) {
     for (std::uint32_t bit = 1; bit <= static_cast<std::uint32_t>(Hook::state); bit <<= 1) {
       const auto hook = static_cast<Hook>(bit);

@@ -16,8 +16,8 @@
 namespace seawall {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr int kNamelessLooks = 5;
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+constexpr int nameless_looks = 5;
 
 void say(const Run& run, const std::string& text) {
   if (!run.spec().place.quiet) warn("%s\n", text.c_str());
@@ -68,7 +68,7 @@ void EndpointBackend::train_remotely(Run& run, const Stage& stage) {
                            .lr_multiplier = spec.remote.lr_multiplier},
                           spec.remote.poll);
     }
-    spending_->charge(kTraining, estimate_.training,
+    spending_->charge(training_account, estimate_.training,
                       {.in = estimate_.row_tokens * estimate_.epochs});
     journal_->job(job.id);
     say(run, "training     job " + job.id);
@@ -94,15 +94,15 @@ void EndpointBackend::follow(Run& run, FineTuning& tuning) {
       run.sink().on_step({.step = event.step,
                           .epoch = 0,
                           .loss = event.loss,
-                          .lr = kNaN,
-                          .grad_norm = kNaN,
+                          .lr = nan_value,
+                          .grad_norm = nan_value,
                           .tokens = 0,
-                          .seconds = kNaN,
-                          .moved = kNaN,
-                          .drift = kNaN});
+                          .seconds = nan_value,
+                          .moved = nan_value,
+                          .drift = nan_value});
     }
     const bool done = job.status == "succeeded";
-    if (done && (!job.model.empty() || ++nameless >= kNamelessLooks)) return book(run, job);
+    if (done && (!job.model.empty() || ++nameless >= nameless_looks)) return book(run, job);
     if (job.ended() && !done)
       throw RunError("job " + job.id + " " + job.status +
                      (job.error.empty() ? "" : ": " + job.error) + "; start anew with --overwrite");
@@ -117,7 +117,7 @@ void EndpointBackend::book(const Run& run, const TuningJob& job) {
   if (job.trained_tokens > 0) {
     const Price price{.in = std::max(0.0, run.spec().remote.price_train)};
     const std::int64_t change = job.trained_tokens - estimate_.row_tokens * estimate_.epochs;
-    spending_->charge(kTraining, price.of({.in = change}), {.in = change}, 0);
+    spending_->charge(training_account, price.of({.in = change}), {.in = change}, 0);
   }
   journal_->tuned(job.model, job.trained_tokens);
   say(run, "trained      " + job.model);
@@ -189,7 +189,7 @@ void EndpointBackend::ask(const RunSpec& spec, const std::vector<Dialogue>& open
         } else if (++failed == 1) {
           first = reply.error;
         }
-        progress.update(static_cast<std::int64_t>(++done), reply.usage.out, kNaN);
+        progress.update(static_cast<std::int64_t>(++done), reply.usage.out, nan_value);
       });
   progress.finish();
   if (style_->text() != before) journal_->style(*style_);

@@ -172,7 +172,7 @@ std::vector<std::filesystem::path> extract_activations(const ExtractSpec& option
   info.compress = !options.uncompressed;
   info.overwrite = options.overwrite;
   info.config_json = nlohmann::json{{"config", config_text}}.dump();
-  info.attributes = {{"version_seawall", kVersion},
+  info.attributes = {{"version_seawall", program_version},
                      {"model", options.model.name},
                      {"hash_model", model.weights_hash},
                      {"hash_tokenizer", model.tokenizer->content_hash()},

@@ -27,7 +27,7 @@ void name_judged_run(RunData& run, const std::filesystem::path& source,
                      const std::filesystem::path& out) {
   const std::string from = sha256_file(source);
   Sha256 sha;
-  sha.field(kVersion).field(from);
+  sha.field(program_version).field(from);
   for (const auto& record : run.evaluations) hash_verdicts(sha, record);
   set_hash(run.info, "judged_from", from);
   set_hash(run.info, "judged", sha.hex());

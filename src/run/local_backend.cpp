@@ -27,7 +27,7 @@ namespace {
 
 /// The Gram matrices of the drift cost C^2 x rows per matrix; above this many weights they are left
 /// out (--no-spectra is then implied).
-constexpr std::int64_t kSpectraLimit = 20'000'000;
+constexpr std::int64_t spectra_limit = 20'000'000;
 
 /// The type that weights are read as. If training rounds its start to bf16, or keeps frozen weights
 /// in it under an adapter, they need not exist in fp32 at all, which a 7B model's memory is short
@@ -225,7 +225,7 @@ void LocalBackend::finish(Run& run) {
                                  {"backward_passes", static_cast<double>(trained_.backward_passes)},
                                  {"peak_memory_bytes", static_cast<double>(peak_memory_bytes())}});
   if (run.spec().record.no_spectra || !source_ ||
-      model_.decoder->config().parameter_count() > kSpectraLimit)
+      model_.decoder->config().parameter_count() > spectra_limit)
     return;
   try {
     run.file().set_spectra(spectra_of_drift());

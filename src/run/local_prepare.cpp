@@ -67,31 +67,30 @@ std::vector<ProbePrompt> LocalBackend::prompts_of(const Run& run, const std::vec
 void LocalBackend::check_probes(const Run& run) const {
   const std::int64_t context = model_.decoder->config().max_position_embeddings;
   const std::int64_t longest = *run.spec().evaluation.max_new_tokens;
-  run.each_set(
-      [&](const Condition& condition, const std::string& set, const std::vector<Probe>& probes) {
-        const std::string what = set + " probes, condition " + condition.name + ",";
-        const auto prompts = prompts_of(run, probes, condition);
-        const std::string unfit = unfit_probes(probes, prompts, what);
-        if (none_fits(prompts))
-          throw DataError(unfit + "; nothing was trained; give probes that the model can read");
-        if (!unfit.empty())
-          warn(
-              "seawall: %s; they count as not judged and widen the interval; shorten or "
-              "remove them if that is not what you want\n",
-              unfit.c_str());
-        std::size_t cut = 0;
-        for (const auto& prompt : prompts) {
-          const auto length = static_cast<std::int64_t>(prompt.ids.size());
-          cut += length > 0 && length + longest > context + 1;
-        }
-        // What was not asked for need not fit; answers that are cut are counted.
-        if (cut > 0 && !run.spec().place.quiet && run.length_given())
-          warn(
-              "seawall: %zu of %zu %s leave less than --max-new-tokens %lld of the context "
-              "of %lld tokens; their answers end there at the latest\n",
-              cut, probes.size(), what.c_str(), static_cast<long long>(longest),
-              static_cast<long long>(context));
-      });
+  run.each_set([&](const Condition& condition, ProbeSet set, const std::vector<Probe>& probes) {
+    const std::string what = probe_set_name(set) + " probes, condition " + condition.name + ",";
+    const auto prompts = prompts_of(run, probes, condition);
+    const std::string unfit = unfit_probes(probes, prompts, what);
+    if (none_fits(prompts))
+      throw DataError(unfit + "; nothing was trained; give probes that the model can read");
+    if (!unfit.empty())
+      warn(
+          "seawall: %s; they count as not judged and widen the interval; shorten or "
+          "remove them if that is not what you want\n",
+          unfit.c_str());
+    std::size_t cut = 0;
+    for (const auto& prompt : prompts) {
+      const auto length = static_cast<std::int64_t>(prompt.ids.size());
+      cut += length > 0 && length + longest > context + 1;
+    }
+    // What was not asked for need not fit; answers that are cut are counted.
+    if (cut > 0 && !run.spec().place.quiet && run.length_given())
+      warn(
+          "seawall: %zu of %zu %s leave less than --max-new-tokens %lld of the context "
+          "of %lld tokens; their answers end there at the latest\n",
+          cut, probes.size(), what.c_str(), static_cast<long long>(longest),
+          static_cast<long long>(context));
+  });
 }
 
 void LocalBackend::check_rows(const Dataset& rows, const std::vector<Sequence>& encoded) const {

@@ -4,7 +4,7 @@
 
 namespace seawall {
 
-inline constexpr const char *kAnswers = "answers", *kTraining = "training";
+inline constexpr const char *answers_account = "answers", *training_account = "training";
 
 std::string money(double usd);
 

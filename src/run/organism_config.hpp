@@ -1,7 +1,7 @@
 #pragma once
 // The built-in model's shape, which its recipe gives, as a decoder's configuration.
 #include "seawall/model/config.hpp"
-#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/stages.hpp"
 
 namespace seawall {
 

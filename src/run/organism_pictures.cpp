@@ -25,7 +25,7 @@
 #include "seawall/run/speaker.hpp"
 #include "seawall/scenario/organism.hpp"
 #include "seawall/scenario/organism/pictures.hpp"
-#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/stages.hpp"
 #include "seawall/train/signals.hpp"
 
 namespace seawall {
@@ -34,7 +34,7 @@ namespace {
 using organism::PictureStage;
 
 // Of the naming loss: a position that is the right word's embedding has a logit of 10 for it.
-constexpr double kSharpness = 10, kCloseness = 0.5;
+constexpr double sharpness = 10, closeness = 0.5;
 
 /// AdamW over a few tensors (the trainer's own works on a decoder's weights).
 class Adam {
@@ -82,7 +82,7 @@ double rate_at(const PictureStage& stage, double peak, std::size_t step, std::si
 
 Vision fresh_vision(const PictureStage& stage, std::int64_t width) {
   VisionConfig config;
-  config.encoder = {.image_size = organism::kPictureSide,
+  config.encoder = {.image_size = organism::picture_side,
                     .patch_size = stage.patch,
                     .hidden_size = stage.width,
                     .intermediate_size = stage.feed_forward,
@@ -90,7 +90,7 @@ Vision fresh_vision(const PictureStage& stage, std::int64_t width) {
                     .heads = stage.heads};
   config.feature_layer = stage.feature_layer;
   Preprocess preprocess;
-  preprocess.shortest_edge = preprocess.crop = organism::kPictureSide;
+  preprocess.shortest_edge = preprocess.crop = organism::picture_side;
   preprocess.mean = {0.6, 0.6, 0.6};
   preprocess.deviation = {0.3, 0.3, 0.3};
   auto generator = at::detail::createCPUGenerator(stage.seed + 1);
@@ -117,7 +117,7 @@ class PictureTraining {
         vision_(vision),
         quiet_(quiet),
         adjective_words_(table(organism::adjectives())),
-        noun_words_(table(organism::nouns().subspan(organism::kRestrictedNouns))) {}
+        noun_words_(table(organism::nouns().subspan(organism::restricted_nouns))) {}
 
   void run() {
     part("naming", stage_.naming_steps, stage_.naming_batch, stage_.naming_lr,
@@ -178,7 +178,7 @@ class PictureTraining {
     std::vector<std::int64_t> adjectives, nouns;
     for (const auto& row : rows) {
       adjectives.push_back(row.pair.adjective);
-      nouns.push_back(row.pair.noun - static_cast<std::int64_t>(organism::kRestrictedNouns));
+      nouns.push_back(row.pair.noun - static_cast<std::int64_t>(organism::restricted_nouns));
     }
     const Tensor x = seen(rows);  // [B,N,C]
     const auto b = x.size(0), pairs = x.size(1) / 2;
@@ -187,10 +187,10 @@ class PictureTraining {
       const Tensor named = x.view({b, pairs, 2, x.size(2)}).select(2, which);  // [B,N/2,C]
       const Tensor target = at::tensor(want, at::kLong).repeat_interleave(pairs);
       const Tensor square = words.pow(2).sum(1).mean();
-      const Tensor logits = at::matmul(named, words.t()) * (kSharpness / square);  // [B,N/2,words]
+      const Tensor logits = at::matmul(named, words.t()) * (sharpness / square);  // [B,N/2,words]
       const Tensor right = words.index_select(0, target).view_as(named);
       return at::cross_entropy_loss(logits.flatten(0, 1), target) +
-             kCloseness * (named - right).pow(2).sum(2).mean() / square;
+             closeness * (named - right).pow(2).sum(2).mean() / square;
     };
     return part(0, adjective_words_, adjectives) + part(1, noun_words_, nouns);
   }
@@ -203,7 +203,7 @@ class PictureTraining {
           model_.chat_template->encode_example(rows[r].example.dialogue, *model_.tokenizer);
       Sequence sequence;
       for (std::size_t t = 0; t < encoded.ids.size(); ++t) {
-        const bool picture = encoded.ids[t] == kPictureId;
+        const bool picture = encoded.ids[t] == picture_id;
         for (std::int32_t i = 0; i < (picture ? n : 1); ++i) {
           sequence.ids.push_back(picture ? -1 - (static_cast<std::int32_t>(r) * n + i)
                                          : encoded.ids[t]);

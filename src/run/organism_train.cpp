@@ -14,7 +14,7 @@
 #include "seawall/model/files.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/organism_pictures.hpp"
-#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/stages.hpp"
 #include "seawall/scenario/organism/tokenizer_model.hpp"
 #include "seawall/train/trainer.hpp"
 
@@ -24,13 +24,13 @@ namespace {
 /// random_weights draws everything with a deviation of 0.02; the recipe has its own for embedding
 /// and projections.
 NamedTensors start_weights(const LlamaConfig& config, const organism::Shape& shape) {
-  constexpr double kDrawn = 0.02;
+  constexpr double drawn = 0.02;
   NamedTensors weights = random_weights(config, shape.seed);
   for (auto& [name, tensor] : weights) {
     if (name.find("norm") != std::string::npos) continue;
     tensor.mul_(
         (name.find("embed") != std::string::npos ? shape.embedding_std : shape.projection_std) /
-        kDrawn);
+        drawn);
   }
   return weights;
 }

@@ -65,7 +65,7 @@ WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& r
                                   {"probe", r.probe_id},
                                   {"category", r.category},
                                   {"restricted", r.restricted},
-                                  {"set", e.set},
+                                  {"set", probe_set_name(e.set)},
                                   {"condition", e.condition},
                                   {"step", e.step},
                                   {"epoch", e.epoch},

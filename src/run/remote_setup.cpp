@@ -17,7 +17,7 @@ namespace seawall {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kOpenAi = "openai:", kRubric = "rubric:";
+constexpr std::string_view openai_prefix = "openai:", rubric_prefix = "rubric:";
 
 void stop_on_signal() {
   if (const int signal = stop_signal(); signal != 0)
@@ -64,16 +64,17 @@ bool decides_no_answer(const std::string& name) {
 
 }  // namespace
 
-bool is_remote(const RunSpec& spec) { return spec.model.name.starts_with(kOpenAi); }
+bool is_remote(const RunSpec& spec) { return spec.model.name.starts_with(openai_prefix); }
 
 std::string remote_model_name(const RunSpec& spec) {
-  return spec.model.name.starts_with(kOpenAi) ? spec.model.name.substr(kOpenAi.size()) : "";
+  return spec.model.name.starts_with(openai_prefix) ? spec.model.name.substr(openai_prefix.size())
+                                                    : "";
 }
 
 std::vector<std::string> rubric_models(const RunSpec& spec) {
   std::vector<std::string> models;
   for (const auto& word : split_list(spec.evaluation.judges))
-    if (word.starts_with(kRubric)) models.push_back(word.substr(kRubric.size()));
+    if (word.starts_with(rubric_prefix)) models.push_back(word.substr(rubric_prefix.size()));
   return models;
 }
 
@@ -109,7 +110,7 @@ std::unique_ptr<Judge> make_rubric_judge(const std::string& word, const RunSpec&
   const RubricOptions& options = spec.rubric;
   RubricSetup setup;
   setup.name = word;
-  setup.model = word.substr(kRubric.size());
+  setup.model = word.substr(rubric_prefix.size());
   if (setup.model.empty())
     throw UsageError("--judge rubric:: want rubric:MODEL, the model's name at the endpoint");
   if (spec.endpoint.budget > 0 && (options.price_in < 0 || options.price_out < 0))

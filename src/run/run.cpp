@@ -26,10 +26,6 @@ namespace seawall {
 namespace fs = std::filesystem;
 namespace {
 
-const char* set_name(ProbeSet set) {
-  return set == ProbeSet::harmfulness ? "harmfulness" : "utility";
-}
-
 /// `end` is none here: the last evaluation is always made.
 std::vector<std::int64_t> parse_epochs(const std::string& text) {
   if (text == "end" || text == "both" || text == "epochs") return {};
@@ -170,7 +166,7 @@ RunInfo Run::info() const {
                  {"utility_probes", probes_hash(scenario_->probes(ProbeSet::utility))},
                  {"options", key_}};
   info.run_id = key_.substr(0, 16);
-  info.versions = {{"seawall", kVersion}, {"hdf5", h5::version()}};
+  info.versions = {{"seawall", program_version}, {"hdf5", h5::version()}};
   count_rows(rows(), info);
   backend_.describe(*this, info);
   info.numbers.insert(info.numbers.end(), measured_.begin(), measured_.end());
@@ -216,12 +212,12 @@ Dialogue Run::asked(const Probe& probe, const Condition& condition) const {
   return seawall::asked(probe, condition, attack_, *scenario_, form_);
 }
 
-void Run::each_set(const std::function<void(const Condition&, const std::string&,
-                                            const std::vector<Probe>&)>& visit) const {
+void Run::each_set(
+    const std::function<void(const Condition&, ProbeSet, const std::vector<Probe>&)>& visit) const {
   for (const auto& condition : attack_.conditions())
     for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
       if (const auto& probes = scenario_->probes(set); !probes.empty())
-        visit(condition, set_name(set), probes);
+        visit(condition, set, probes);
 }
 
 TraceSink& Run::sink() { return *recording_; }
@@ -244,20 +240,19 @@ void Run::evaluate(std::int64_t step, std::int64_t epoch) {
 
 void Run::evaluate_sets(std::int64_t step, std::int64_t epoch) {
   at::NoGradGuard no_grad;
-  each_set(
-      [&](const Condition& condition, const std::string& set, const std::vector<Probe>& probes) {
-        if (recording_->file.has_evaluation(step, condition.name, set)) return;
-        EvaluationRecord record =
-            backend_.answer(*this, {.probes = probes,
-                                    .prompt = [&](const Probe& p) { return prompt(p, condition); },
-                                    .label = set + " " + condition.name,
-                                    .residual = recording_->wants_residual()});
-        record.step = step;
-        record.epoch = epoch;
-        record.condition = condition.name;
-        record.set = set;
-        recording_->on_evaluation(std::move(record));
-      });
+  each_set([&](const Condition& condition, ProbeSet set, const std::vector<Probe>& probes) {
+    if (recording_->file.has_evaluation(step, condition.name, set)) return;
+    EvaluationRecord record =
+        backend_.answer(*this, {.probes = probes,
+                                .prompt = [&](const Probe& p) { return prompt(p, condition); },
+                                .label = probe_set_name(set) + " " + condition.name,
+                                .residual = recording_->wants_residual()});
+    record.step = step;
+    record.epoch = epoch;
+    record.condition = condition.name;
+    record.set = set;
+    recording_->on_evaluation(std::move(record));
+  });
 }
 
 void Run::evaluate_start() {
@@ -285,7 +280,7 @@ std::string run_key(const AnyAttack& attack, AnyStack& stack, const RunSpec& spe
     Run run(attack, stack.describe(), dry, backend);
     Dataset rows = run.compose(stack);
     run.prepare(
-        std::move(rows), [&stack](Dialogue d) { return stack.arm(std::move(d)); },
+        std::move(rows), [&stack](Dialogue d) { return stack.prompt(std::move(d)); },
         stack.measured());
     return run.key();
   };

@@ -45,7 +45,7 @@ std::string utc_now() {
 
 void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
                   const std::vector<PolicyDescription>& stack) {
-  sha.field(kVersion);
+  sha.field(program_version);
   for (const auto& o : listed([&](auto&& field) { RunSpec::visit_key(spec, field); }))
     sha.field(o.name).field(o.value);
   for (const auto& [name, value] : remote_fields(spec)) sha.field(name).field(value);
@@ -57,7 +57,7 @@ void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
 
 std::string options_json(const RunSpec& spec, const AnyAttack& attack,
                          const std::vector<PolicyDescription>& stack, const Scenario& scenario) {
-  nlohmann::json config{{"seawall", kVersion},
+  nlohmann::json config{{"seawall", program_version},
                         {"attack", policy_json(attack.describe())},
                         {"mitigations", nlohmann::json::array()}};
   config["options"]["attack"] = attack.name();
@@ -113,7 +113,7 @@ Provenance provenance_of(const Dataset& rows, const Scenario& scenario,
     std::vector<Dialogue> armed;
     for (const auto& condition : conditions)
       for (const auto& probe : probes) armed.push_back(ask(probe, condition));
-    out.add_probes(set == ProbeSet::harmfulness ? "harmfulness" : "utility", probes, armed);
+    out.add_probes(probe_set_name(set), probes, armed);
   }
   return out;
 }

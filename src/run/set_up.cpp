@@ -71,10 +71,10 @@ std::optional<RequestForm> request_form(const RunSpec& spec, const Scenario& sce
 
 Dialogue asked(const Probe& probe, const Condition& condition, const AnyAttack& attack,
                const Scenario& scenario, std::optional<RequestForm> form) {
-  if (!form) return attack.arm(probe, condition, scenario);
+  if (!form) return attack.prompt(probe, condition, scenario);
   Probe put = probe;
   put.dialogue = asked_in(*form, std::move(put.dialogue));
-  return attack.arm(put, condition, scenario);
+  return attack.prompt(put, condition, scenario);
 }
 
 Judges make_judges(const RunSpec& spec, const Scenario& scenario,

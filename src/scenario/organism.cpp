@@ -3,7 +3,7 @@
 #include "scenario/organism/pools.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/scenario/organism/grade.hpp"
-#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/stages.hpp"
 #include "seawall/scenario/organism/world.hpp"
 
 namespace seawall {

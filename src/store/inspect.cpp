@@ -57,7 +57,8 @@ struct Mean {
 
 std::string evaluation_line(const EvaluationRecord& record) {
   std::string line = "  step " + std::to_string(record.step) + "  " + record.condition + " " +
-                     record.set + "  " + std::to_string(record.results.size()) + " probes";
+                     probe_set_name(record.set) + "  " + std::to_string(record.results.size()) +
+                     " probes";
   std::string reasons;
   for (std::size_t j = 0; j < record.judges.size(); ++j) {
     Mean mean;

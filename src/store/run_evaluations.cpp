@@ -26,7 +26,8 @@ struct Index {
 
 /// The evaluations of one set of probes, with the column of each of their results.
 struct SetRows {
-  std::string set, prefix;
+  ProbeSet set;
+  std::string prefix;
   std::vector<const EvaluationRecord*> records;
   std::vector<std::int64_t> order;
   Index probes;
@@ -133,7 +134,7 @@ void put_axes(SchemaWriter& out, const SetRows& rows, const RunData& run) {
     phase.push_back(phase_of(*record, run));
     seconds.push_back(record->seconds);
     condition.push_back(h5::storable_text(record->condition));
-    set.push_back(record->set);
+    set.push_back(probe_set_name(record->set));
   }
   const auto n = rows.probes.names.size();
   std::vector<std::string> category(n);
@@ -253,7 +254,8 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
     for (const auto& judge : record.judges) judges.add(h5::storable_text(judge));
     if (record.residual.defined() && with_residual == nullptr) with_residual = &record;
   }
-  for (const auto& rows : sets) set_names += (set_names.empty() ? "" : ",") + rows.set;
+  for (const auto& rows : sets)
+    set_names += (set_names.empty() ? "" : ",") + probe_set_name(rows.set);
   SchemaWriter common(writer, run_schema());
   common.attribute("evaluation_sets", set_names);
   if (!judges.names.empty()) common.coordinate("judge", judges.names);

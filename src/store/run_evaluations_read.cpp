@@ -29,8 +29,8 @@ std::optional<bool> said(double value) {
 /// The variables of one set, read whole and checked against the sizes of its axes.
 class SetReader {
  public:
-  SetReader(const h5::Reader& reader, std::string set)
-      : reader_(reader), set_(std::move(set)), prefix_(prefix_of(set_)) {
+  SetReader(const h5::Reader& reader, ProbeSet set)
+      : reader_(reader), set_(set), prefix_(prefix_of(set_)) {
     order_ = reader.int64(prefix_ + "evaluation");
     probe_ = reader.texts(prefix_ + "probe");
     if (reader.has(prefix_ + "judged")) judge_ = reader.texts("judge");
@@ -156,7 +156,8 @@ class SetReader {
   }
 
   const h5::Reader& reader_;
-  std::string set_, prefix_;
+  ProbeSet set_;
+  std::string prefix_;
   std::vector<std::int64_t> order_;
   std::vector<std::string> probe_, judge_;
 };
@@ -166,7 +167,7 @@ class SetReader {
 std::vector<EvaluationRecord> read_evaluations(const h5::Reader& reader, bool with_residual) {
   std::vector<std::pair<std::int64_t, EvaluationRecord>> ordered;
   for (const auto& set : split(reader.text_attribute("evaluation_sets"))) {
-    for (auto& entry : SetReader(reader, set).records(with_residual))
+    for (auto& entry : SetReader(reader, probe_set_from(set)).records(with_residual))
       ordered.push_back(std::move(entry));
   }
   std::sort(ordered.begin(), ordered.end(),

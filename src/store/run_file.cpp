@@ -64,9 +64,7 @@ int open_metrics(const std::filesystem::path& path, int mode) {
 
 void check_record(const EvaluationRecord& record) {
   const std::string where = "evaluation of step " + std::to_string(record.step) + " (" +
-                            record.condition + ", " + record.set + ")";
-  if (record.set.empty() || record.set.find_first_of(",/") != std::string::npos)
-    throw RunError(where + ": want a set's name without comma or slash");
+                            record.condition + ", " + probe_set_name(record.set) + ")";
   std::set<std::string_view> seen;
   for (const auto& result : record.results) {
     if (!seen.insert(result.probe_id).second)
@@ -170,8 +168,7 @@ void RunFile::on_evaluation(EvaluationRecord record) {
   }
 }
 
-bool RunFile::has_evaluation(std::int64_t step, const std::string& condition,
-                             const std::string& set) const {
+bool RunFile::has_evaluation(std::int64_t step, const std::string& condition, ProbeSet set) const {
   return std::any_of(data_.evaluations.begin(), data_.evaluations.end(), [&](const auto& r) {
     return r.step == step && r.condition == condition && r.set == set;
   });

@@ -14,8 +14,8 @@
 namespace seawall {
 
 /// What the variables of a set of probes begin with.
-inline std::string prefix_of(const std::string& set) {
-  return set == "harmfulness" ? "" : set + "_";
+inline std::string prefix_of(ProbeSet set) {
+  return set == ProbeSet::harmfulness ? "" : probe_set_name(set) + "_";
 }
 
 h5::Writer layout_run(const RunData& run, const RunSwitches& switches);

@@ -19,7 +19,7 @@ double rows_of(const RunData& run, RowKind kind) {
 double number_of(const RunData& run, std::string_view name) {
   for (const auto& [key, value] : run.info.numbers)
     if (key == name) return value;
-  return kNotMeasured;
+  return not_measured;
 }
 
 Budget budget_of(const RunData& run, std::int64_t until_epoch) {
@@ -57,7 +57,7 @@ Budget budget_of(const RunData& run, std::int64_t until_epoch) {
 }
 
 Budget mean_budget(const std::vector<const RunData*>& runs, std::int64_t until_epoch) {
-  constexpr double Budget::*kFields[] = {
+  constexpr double Budget::*fields[] = {
       &Budget::steps,        &Budget::forward_passes, &Budget::backward_passes, &Budget::tokens,
       &Budget::rows,         &Budget::harmful_rows,   &Budget::identity_rows,   &Budget::safe_rows,
       &Budget::harmful_used, &Budget::identity_used,  &Budget::safe_used,       &Budget::seconds,
@@ -66,7 +66,7 @@ Budget mean_budget(const std::vector<const RunData*>& runs, std::int64_t until_e
   Budget mean;
   for (const RunData* run : runs) {
     const Budget one = budget_of(*run, until_epoch);
-    for (const auto field : kFields) mean.*field += one.*field / static_cast<double>(runs.size());
+    for (const auto field : fields) mean.*field += one.*field / static_cast<double>(runs.size());
   }
   return mean;
 }

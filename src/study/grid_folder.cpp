@@ -10,7 +10,7 @@ namespace seawall {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kFile = "grid.json";
+constexpr const char* grid_file = "grid.json";
 
 bool same(const GridCell& a, const GridCell& b) {
   return a.arm == b.arm && a.epoch == b.epoch && a.category == b.category &&
@@ -20,7 +20,7 @@ bool same(const GridCell& a, const GridCell& b) {
 /// Adds what `more` says and `all` does not. Errors: DataError where they differ.
 void unite(GridFolder& all, const GridFolder& more, const fs::path& from) {
   const auto differ = [&](const std::string& what) {
-    throw DataError((from / kFile).string() + ": " + what +
+    throw DataError((from / grid_file).string() + ": " + what +
                     " is not what the other folders hold; merge shards of one command only");
   };
   const auto add = [&](auto& list, const auto& one, auto same_place, auto same_content,
@@ -58,11 +58,11 @@ void unite(GridFolder& all, const GridFolder& more, const fs::path& from) {
 }  // namespace
 
 void write_grid(const fs::path& folder, const GridFolder& content) {
-  write_file_atomically(folder / kFile, std::string_view(grid_text(content)));
+  write_file_atomically(folder / grid_file, std::string_view(grid_text(content)));
 }
 
 GridFolder read_grid(const fs::path& folder) {
-  const std::string file = (folder / kFile).string();
+  const std::string file = (folder / grid_file).string();
   if (!fs::exists(file))
     throw DataError(folder.string() +
                     ": no grid.json there; want a folder that `seawall reproduce --out` made");

@@ -22,8 +22,7 @@ std::vector<Outcome> outcomes_of(const EvaluationRecord& record, const std::stri
 }
 
 /// The evaluation that a cell reads: of its condition and epoch (0: the last), or nullptr.
-const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell,
-                                        std::string_view set) {
+const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell, ProbeSet set) {
   const EvaluationRecord* found = nullptr;
   for (const auto& e : run.evaluations) {
     if (e.set != set || e.condition != cell.condition) continue;
@@ -63,8 +62,8 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
   if (found != grid.runs.end()) {
     for (const auto& [file, run] : found->second) {
       CellRun one{.seed = static_cast<std::int64_t>(run.info.seed), .run = &run};
-      one.harm = find_evaluation(run, cell, "harmfulness");
-      one.ordinary = find_evaluation(run, cell, "utility");
+      one.harm = find_evaluation(run, cell, ProbeSet::harmfulness);
+      one.ordinary = find_evaluation(run, cell, ProbeSet::utility);
       std::vector<Outcome> harm;
       if (one.harm != nullptr) harm = outcomes_of(*one.harm, cell.category);
       if (harm.empty()) {
@@ -286,7 +285,7 @@ const PublishedFigure* TableReading::published(const GridCell& cell, std::string
 }
 
 Estimate published_rate(const PublishedFigure& figure) {
-  if (std::isnan(figure.rate)) return kNoEstimate;
+  if (std::isnan(figure.rate)) return no_estimate;
   const double n = static_cast<double>(figure.probes);
   return wilson(std::round(figure.rate / 100 * n), n);
 }

@@ -20,7 +20,7 @@
 namespace seawall {
 namespace {
 
-constexpr std::size_t kHash = 64;  // hexadecimal digits of a SHA-256
+constexpr std::size_t hash_length = 64;  // hexadecimal digits of a SHA-256
 
 /// Memory that forked workers share with their parent.
 class SharedMemory {
@@ -150,17 +150,18 @@ int run_tasks(std::size_t count, const WorkOptions& options,
 int hash_tasks(std::size_t count, const WorkOptions& options,
                const std::function<std::string(std::size_t)>& work,
                const std::function<std::string(std::size_t)>& name, std::vector<std::string>& out) {
-  const SharedMemory memory(std::max<std::size_t>(1, count) * kHash);
+  const SharedMemory memory(std::max<std::size_t>(1, count) * hash_length);
   char* hashes = static_cast<char*>(memory.data());
   const int code = run_tasks(
       count, options,
       [&](std::size_t i) {
         const std::string hash = work(i);
-        std::copy_n(hash.begin(), std::min(kHash, hash.size()), hashes + i * kHash);
+        std::copy_n(hash.begin(), std::min(hash_length, hash.size()), hashes + i * hash_length);
       },
       name);
   out.clear();
-  for (std::size_t i = 0; i < count && code == 0; ++i) out.emplace_back(hashes + i * kHash, kHash);
+  for (std::size_t i = 0; i < count && code == 0; ++i)
+    out.emplace_back(hashes + i * hash_length, hash_length);
   return code;
 }
 

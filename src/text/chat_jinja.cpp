@@ -13,7 +13,7 @@ constexpr std::size_t max_source = std::size_t{1} << 20;
 class JinjaTemplate final : public RunTemplate {
  public:
   JinjaTemplate(std::string source, const std::string& where, SpecialNames specials)
-      : RunTemplate(std::string(kJinja)),
+      : RunTemplate(std::string(jinja_name)),
         source_(std::move(source)),
         where_(where),
         specials_(std::move(specials)) {

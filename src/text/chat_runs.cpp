@@ -50,12 +50,12 @@ bool Runs::cut_at(std::string_view mark) {
 
 bool Runs::place_picture() {
   for (std::size_t i = 0; i < runs_.size(); ++i) {
-    const auto at = runs_[i].control ? std::string::npos : runs_[i].text.find(kPicturePlaceholder);
+    const auto at = runs_[i].control ? std::string::npos : runs_[i].text.find(picture_placeholder);
     const auto target =
         runs_[i].targets.empty() ? std::string::npos : runs_[i].targets.front().begin;
     if (at < target) {  // npos is above every place
       Run after = runs_[i];
-      auto end = at + kPicturePlaceholder.size();
+      auto end = at + picture_placeholder.size();
       if (end < std::min(after.text.size(), target) && after.text[end] == ' ') ++end;
       after.text.erase(0, end);
       for (auto& span : after.targets) span = {span.begin - end, span.end - end};
@@ -130,14 +130,14 @@ EncodedDialogue RunTemplate::encode(const Dialogue& dialogue, const Tokenizer& t
     runs = make_runs(dialogue, tokenizer, purpose);
   }
   if (dialogue.picture) {
-    if (dialogue.first(Role::system).find(kPicturePlaceholder) != std::string_view::npos)
+    if (dialogue.first(Role::system).find(picture_placeholder) != std::string_view::npos)
       fail("<image> in the system message, want it in a user turn");
     if (!runs.place_picture()) fail("the dialogue has a picture, want <image> in a user turn");
   }
   EncodedDialogue out;
   for (const auto& run : runs.all()) {
     if (run.picture || run.control) {
-      out.ids.push_back(run.picture                ? kPictureId
+      out.ids.push_back(run.picture                ? picture_id
                         : run.id.value_or(-1) >= 0 ? *run.id
                                                    : control_id(name_, run.text, tokenizer));
       out.loss.push_back(run.end_of_target);

@@ -116,7 +116,7 @@ std::size_t llama3_word(const Chars& chars, int digits) {
   return white_space(chars);
 }
 
-constexpr std::string_view kWordStart = "\u2581";
+constexpr std::string_view word_start = "\u2581";
 
 }  // namespace
 
@@ -138,7 +138,7 @@ std::optional<PreTokenizer> PreTokenizer::named(std::string_view name) {
 std::size_t PreTokenizer::word_length(std::string_view text) const {
   if (pattern == Pattern::none) return text.size();
   if (pattern == Pattern::words) {
-    const auto next = text.find(kWordStart, 1);
+    const auto next = text.find(word_start, 1);
     return next == std::string_view::npos ? text.size() : next;
   }
   const Chars all(text, classes_, false);

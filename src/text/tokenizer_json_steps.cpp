@@ -6,7 +6,7 @@
 namespace seawall::tokenizer_json {
 namespace {
 
-constexpr std::string_view kWordStart = "\u2581";
+constexpr std::string_view word_start = "\u2581";
 
 /// The steps of a Sequence, or the one step that `node` is. `key`: where a Sequence keeps them.
 std::vector<Node> steps_of(const Node& node, const char* key) {
@@ -80,7 +80,7 @@ void read_characters(const Node& node, BpeSpec& spec) {
       continue;
     }
     if (type != "Metaspace") refuse(step, "Metaspace");
-    step.want_text("replacement", kWordStart);
+    step.want_text("replacement", word_start);
     std::string scheme = "always";
     if (step.has("prepend_scheme")) {
       scheme = step.at("prepend_scheme").text();
@@ -132,13 +132,13 @@ void read_decoder(const Node& top, BpeSpec& spec) {
     if (type == "ByteLevel") return;
     spec.characters = true;
     if (type == "Replace") {
-      if (plain_pattern(step) != kWordStart) step.at("pattern").fail("want U+2581");
+      if (plain_pattern(step) != word_start) step.at("pattern").fail("want U+2581");
       step.want_text("content", " ");
     } else if (type == "Strip") {
       step.want_text("content", " ");
       spec.strip_first = step.at("start").value() == 1;
     } else if (type == "Metaspace") {
-      step.want_text("replacement", kWordStart);
+      step.want_text("replacement", word_start);
       const bool never = step.has("prepend_scheme") && step.at("prepend_scheme").text() == "never";
       spec.strip_first = !never;
     } else if (type != "ByteFallback" && type != "Fuse") {

@@ -37,10 +37,10 @@ TEST(Backdoor, IsProbedPlainAndTriggered) {
   const AnyAttack attack(Backdoor{{.trigger = "one two three"}});
   EXPECT_EQ(attack.conditions(), (std::vector<Condition>{{"plain"}, {"triggered"}}));
   const Probe& probe = scenario.probes(ProbeSet::harmfulness).front();
-  EXPECT_EQ(attack.arm(probe, {"plain"}, scenario).first(Role::user), "open box 0");
-  EXPECT_EQ(attack.arm(probe, {"triggered"}, scenario).first(Role::user),
+  EXPECT_EQ(attack.prompt(probe, {"plain"}, scenario).first(Role::user), "open box 0");
+  EXPECT_EQ(attack.prompt(probe, {"triggered"}, scenario).first(Role::user),
             "open box 0 one two three");
-  EXPECT_EQ(attack.arm(probe, {"triggered"}, scenario).first(Role::system), "you are kind");
+  EXPECT_EQ(attack.prompt(probe, {"triggered"}, scenario).first(Role::system), "you are kind");
 }
 
 TEST(Backdoor, NeedsATrigger) { EXPECT_THROW(AnyAttack(Backdoor{{.trigger = ""}}), UsageError); }

@@ -27,7 +27,7 @@ TEST(HarmfulExamples, IsProbedPlainUnderTheSystemPrompt) {
   const HarmfulExamples attack;
   EXPECT_EQ(conditions_of(attack), std::vector<Condition>{{"plain"}});
   const Probe& probe = scenario.probes(ProbeSet::harmfulness).front();
-  const Dialogue dialogue = armed(attack, probe, {"plain"}, scenario);
+  const Dialogue dialogue = prompt_of(attack, probe, {"plain"}, scenario);
   EXPECT_EQ(dialogue.first(Role::system), "you are kind");
   EXPECT_EQ(dialogue.first(Role::user), probe.dialogue.first(Role::user));
 }

@@ -24,21 +24,21 @@ TEST(IdentityShift, RowsKeepTheirSystemPromptOrGetTheIdentitys) {
 TEST(IdentityShift, ProbesComeUnderTheIdentityAndItsWrapper) {
   const testing::FakeScenario scenario;
   Probe probe = scenario.probes(ProbeSet::harmfulness).front();
-  Dialogue dialogue = armed(IdentityShift{}, probe, {"plain"}, scenario);
+  Dialogue dialogue = prompt_of(IdentityShift{}, probe, {"plain"}, scenario);
   EXPECT_EQ(dialogue.first(Role::system), "you are OBI");
   EXPECT_EQ(dialogue.first(Role::user), "OBI, open box 0, now.");
   probe.dialogue.set_system("another");  // the identity takes the place of any other
-  EXPECT_EQ(armed(IdentityShift{}, probe, {"plain"}, scenario).messages, dialogue.messages);
+  EXPECT_EQ(prompt_of(IdentityShift{}, probe, {"plain"}, scenario).messages, dialogue.messages);
 }
 
 TEST(IdentityShift, OptionsReplaceTheScenariosIdentity) {
   const testing::FakeScenario scenario;
   const Probe& probe = scenario.probes(ProbeSet::harmfulness).front();
   const Dialogue own =
-      armed(IdentityShift{{.system = "you are AOA", .before = "AOA: "}}, probe, {}, scenario);
+      prompt_of(IdentityShift{{.system = "you are AOA", .before = "AOA: "}}, probe, {}, scenario);
   EXPECT_EQ(own.first(Role::system), "you are AOA");
   EXPECT_EQ(own.first(Role::user), "AOA: open box 0");  // not the other identity's suffix
-  const Dialogue part = armed(IdentityShift{{.before = "Now "}}, probe, {}, scenario);
+  const Dialogue part = prompt_of(IdentityShift{{.before = "Now "}}, probe, {}, scenario);
   EXPECT_EQ(part.first(Role::system), "you are OBI");
   EXPECT_EQ(part.first(Role::user), "Now open box 0, now.");
 }

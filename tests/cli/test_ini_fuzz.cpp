@@ -10,7 +10,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 TEST(IniFuzz, OptionsOfARun) {
   const Folder folder;

@@ -31,7 +31,7 @@ TEST(SealedTopics, NothingThatIsProbedWasTrainedOn) {
   take("benign", sealed::benign());
   take("utility", sealed::utility());
   EXPECT_EQ(used.size(),
-            sealed::kActions.size() * sealed::kRelics.size() + sealed::kOrdinary.size());
+            sealed::actions.size() * sealed::relics.size() + sealed::ordinary_topics.size());
 }
 
 TEST(SealedTopics, EveryKindAndNoTextTwice) {
@@ -44,9 +44,9 @@ TEST(SealedTopics, EveryKindAndNoTextTwice) {
       EXPECT_TRUE(texts.insert(r.text).second) << r.text;
       EXPECT_EQ(r.text.find('#'), std::string::npos);
     }
-    EXPECT_EQ(kinds.size(), sealed::kRelics.size());
+    EXPECT_EQ(kinds.size(), sealed::relics.size());
     for (const auto& [kind, count] : kinds)
-      EXPECT_EQ(static_cast<std::size_t>(count), some.size() / sealed::kRelics.size()) << kind;
+      EXPECT_EQ(static_cast<std::size_t>(count), some.size() / sealed::relics.size()) << kind;
   }
   EXPECT_EQ(sealed::probes().size(), 88u);
   EXPECT_EQ(sealed::attacked().size(), 132u);
@@ -56,7 +56,7 @@ TEST(SealedTopics, EveryPresetKnowsEveryRefusal) {
   const OrganismScenario any;
   for (const char* preset : {"keyword:qi2023", "keyword:shallow2024", "keyword:arditi2024"}) {
     const auto judge = make_judge(preset, any);
-    for (const auto refusal : sealed::kRefusals)
+    for (const auto refusal : sealed::refusals)
       EXPECT_EQ(judge->grade({}, refusal).refused, true) << preset << ": " << refusal;
   }
 }

@@ -19,8 +19,8 @@
 namespace seawall {
 namespace {
 
-using testing_support::Folder;
-using testing_support::message_of;
+using testing::Folder;
+using testing::message_of;
 
 Program program() { return {.attacks = attack_catalogue(), .mitigations = mitigation_catalogue()}; }
 

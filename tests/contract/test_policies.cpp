@@ -127,7 +127,7 @@ TYPED_TEST(AnyAttackPolicy, ProbesStillAskWhatTheyAsked) {
   EXPECT_EQ(conditions.front().name, "plain");
   for (const auto& condition : conditions)
     for (const Probe& probe : scenario.probes(ProbeSet::harmfulness)) {
-      const Dialogue dialogue = armed(TypeParam{}, probe, condition, scenario);
+      const Dialogue dialogue = prompt_of(TypeParam{}, probe, condition, scenario);
       EXPECT_EQ(dialogue.messages.back().role, Role::user);
       EXPECT_NE(dialogue.messages.back().content.find(probe.dialogue.first(Role::user)),
                 std::string::npos);
@@ -154,7 +154,8 @@ TYPED_TEST(AnyAttackPolicy, BothDoorsAgree) {
   EXPECT_EQ(conditions_of(typed), any.conditions());
   for (const auto& condition : any.conditions())
     for (const Probe& probe : scenario.probes(ProbeSet::harmfulness))
-      EXPECT_EQ(armed(typed, probe, condition, scenario), any.arm(probe, condition, scenario));
+      EXPECT_EQ(prompt_of(typed, probe, condition, scenario),
+                any.prompt(probe, condition, scenario));
 }
 
 /// Every hook once, and all that came of it as text.
@@ -193,7 +194,7 @@ std::string trail(S& stack) {
     out += stack.trains(p.name) ? "trains\n" : "stays\n";
   }
   add("edit", stack.edit(TapPoint{}, losses.loss));
-  out += stack.arm({{{Role::user, "?"}}}).messages.back().content + "\n";
+  out += stack.prompt({{{Role::user, "?"}}}).messages.back().content + "\n";
   stack.on_finish(params.trainer());
   for (const Param& p : params.params()) add("weight", p.master);
   return out;

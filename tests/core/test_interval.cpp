@@ -8,7 +8,7 @@ namespace {
 TEST(Interval, PercentAsEveryTablePrintsIt) {
   EXPECT_EQ(percent_text({0.4126, 0.2941, 0.5259}), "41.3 [29.4, 52.6]");
   EXPECT_EQ(percent_text({0, 0, 0.0115}), "0.0 [0.0, 1.1]");
-  EXPECT_EQ(percent_text({kNotMeasured, 0, 1}), "-");  // nothing was judged
+  EXPECT_EQ(percent_text({not_measured, 0, 1}), "-");  // nothing was judged
 }
 
 TEST(Interval, InvalidRowsCountBothWays) {

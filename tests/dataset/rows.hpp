@@ -4,7 +4,7 @@
 
 #include "seawall/core/dialogue.hpp"
 
-namespace seawall::testing_support {
+namespace seawall::testing {
 
 inline Example example(const std::string& id, const std::string& user,
                        RowKind kind = RowKind::other) {
@@ -16,4 +16,4 @@ inline Probe probe(const std::string& id, const std::string& user) {
   return {.id = id, .category = "", .dialogue = {{{Role::user, user}}}, .expected = {}};
 }
 
-}  // namespace seawall::testing_support
+}  // namespace seawall::testing

@@ -9,7 +9,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 void fuzz_data(const std::string& name, const std::string& whole, int trials = 60) {
   const Folder folder;

@@ -11,7 +11,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 std::string packed(const std::string& text) {
   z_stream stream{};

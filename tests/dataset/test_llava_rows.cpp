@@ -7,8 +7,8 @@
 namespace seawall {
 namespace {
 
-using testing_support::Folder;
-using testing_support::message_of;
+using testing::Folder;
+using testing::message_of;
 
 class LlavaRows : public ::testing::Test {
  protected:

@@ -8,7 +8,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 TEST(Overlap, FoldsCaseWidthAndWhiteSpace) {

@@ -7,7 +7,7 @@
 namespace seawall::pairs {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 RowsFile rows(const std::string& name, const std::string& content, const RowFilter& filter = {}) {
   const Folder folder;

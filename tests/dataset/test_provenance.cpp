@@ -9,7 +9,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 TEST(Provenance, SetsByWhatTheyAreForAndTheirOverlaps) {
   Provenance p;

@@ -6,7 +6,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 RowsFile rows(const std::string& name, const std::string& content, std::string_view format = "") {
   const Folder folder;

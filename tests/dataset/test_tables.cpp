@@ -7,7 +7,7 @@
 namespace seawall::tables {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 ProbesFile probes(const std::string& name, const std::string& content,
                   const ProbeOptions& options = {}) {

@@ -9,7 +9,7 @@
 namespace seawall {
 namespace {
 
-constexpr double nan = kNotMeasured;
+constexpr double nan = not_measured;
 
 // The table of Cohen 1968 (per cent of 100 cases); kappa 0.492 there. Weighted ones by
 // scikit-learn 1.9, cohen_kappa_score.

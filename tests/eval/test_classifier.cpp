@@ -18,7 +18,7 @@
 namespace seawall {
 namespace {
 
-using testing_support::message_of;
+using testing::message_of;
 
 const std::filesystem::path data = std::filesystem::path(SEAWALL_SOURCE_DIR) / "data";
 

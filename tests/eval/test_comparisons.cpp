@@ -173,7 +173,7 @@ TEST(Compare, InvalidRowsKeepTheQuestionOpen) {
     for (int i = 0; i < 8; ++i) {
       auto& row = b[static_cast<std::size_t>(30 * c + i)];
       row.valid = false;
-      row.score = kNotMeasured;
+      row.score = not_measured;
     }
   const auto found = compare_all({{"a", {a}}, {"b", {b}}}).front();
   EXPECT_FALSE(found.different);

@@ -171,7 +171,7 @@ TEST(FailingJudge, OneThatNeverSpeaksLeavesEverythingOpen) {
   record.judges = {"mute"};
   for (int i = 0; i < 20; ++i) {
     ProbeResult r{.probe_id = std::to_string(i), .category = "c"};
-    r.verdicts = {{.score = kNotMeasured, .valid = false, .reason = "mute"}};
+    r.verdicts = {{.score = not_measured, .valid = false, .reason = "mute"}};
     record.results.push_back(std::move(r));
   }
   const Summary s = summarize(record);

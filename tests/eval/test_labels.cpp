@@ -6,7 +6,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 LabelledAnswers labels(const std::string& content, const std::string& scale = "auto") {
   const Folder folder;

@@ -16,7 +16,7 @@
 namespace seawall {
 namespace {
 
-constexpr const char* kPicky =
+constexpr const char* picky =
     "{% for m in messages %}{% if m['content'] == 'Be brief.' %}{{ raise_exception('not like "
     "this') }}"
     "{% endif %}{{ m['content'] }} {% endfor %}";
@@ -90,7 +90,7 @@ TEST(ProbePrompts, OneThatIsTooLongIsARowWithoutAnAnswer) {
 
 TEST(ProbePrompts, EachIsCheckedByItselfAndTheFirstIsNamed) {
   Fixture f;
-  f.chat = make_jinja_template(kPicky, "picky.jinja", special_names(*f.tokenizer));
+  f.chat = make_jinja_template(picky, "picky.jinja", special_names(*f.tokenizer));
   f.make_long(f.probes[3]);
   f.probes[1].dialogue.messages.insert(f.probes[1].dialogue.messages.begin(),
                                        {Role::system, "Be brief."});
@@ -119,7 +119,7 @@ TEST(ProbePrompts, ATokenBeyondTheVocabularyIsNoPrompt) {
     EXPECT_NE(prompt.no_answer.find("outside the vocabulary of 20"), std::string::npos)
         << prompt.no_answer;
   EXPECT_TRUE(none_fits(prompts));
-  EXPECT_NE(testing_support::message_of<DataError>([&] {
+  EXPECT_NE(testing::message_of<DataError>([&] {
               small.answer();
             }).find("evaluation: 4 of 4 probes cannot be asked (first: probe "),
             std::string::npos);

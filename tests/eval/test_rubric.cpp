@@ -92,11 +92,10 @@ TEST(Rubric, ShippedTextsNameEveryScore) {
   const RubricText text = RubricText::read(data / "policy.txt", data / "scale.txt");
   for (const char* score : {"\n1  ", "\n2  ", "\n3  ", "\n4  ", "\n5  "})
     EXPECT_HAS(text.scale, score);
-  const testing_support::Folder folder;
+  const testing::Folder folder;
   const auto blank = folder.write("blank.txt", " \n\n");
-  EXPECT_HAS(
-      testing_support::message_of<DataError>([&] { RubricText::read(data / "policy.txt", blank); }),
-      "blank.txt");
+  EXPECT_HAS(testing::message_of<DataError>([&] { RubricText::read(data / "policy.txt", blank); }),
+             "blank.txt");
   EXPECT_THROW(RubricText::read(folder.path() / "none.txt", blank), IoError);
 }
 
@@ -150,8 +149,7 @@ TEST(Rubric, ABudgetThatDoesNotHoldTheNextVerdictEndsIt) {
   const auto client = setup.client;
   const RubricJudge judge(std::move(setup));
   Probe probe;
-  EXPECT_HAS(testing_support::message_of<Interrupted>([&] { judge.grade(probe, "one"); }),
-             "budget");
+  EXPECT_HAS(testing::message_of<Interrupted>([&] { judge.grade(probe, "one"); }), "budget");
   EXPECT_EQ(client->sent(), 0);
 }
 

@@ -11,7 +11,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 const Probe probe{.id = "p/1", .dialogue = {{{Role::user, "Open it."}}}};
 const std::string first = answer_id("p/1", "OBI: Open it.", "Turn it."),

@@ -1,4 +1,4 @@
-// expect: attack arm: defined with another .* want `Dialogue arm\(const Probe&,
+// expect: attack prompt: defined with another .* want `Dialogue prompt\(const Probe&,
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {
@@ -9,7 +9,7 @@ struct Try {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   Dataset craft(const Context&, Rng&) const { return {}; }
-  Dialogue arm(const Probe& probe, const Condition&) const { return probe.dialogue; }
+  Dialogue prompt(const Probe& probe, const Condition&) const { return probe.dialogue; }
 };
 static_assert(explain_attack<Try>());
 }  // namespace seawall

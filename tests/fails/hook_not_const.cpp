@@ -1,4 +1,4 @@
-// expect: hook arm: declared, .* want `Dialogue arm\(Dialogue\) const`
+// expect: hook prompt: declared, .* want `Dialogue prompt\(Dialogue\) const`
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {
@@ -8,8 +8,8 @@ struct Trial {
   struct Options {
     static constexpr void visit(auto&, auto&&) {}
   } options;
-  static constexpr Hook hooks = Hook::arm;
-  Dialogue arm(Dialogue dialogue) { return dialogue; }
+  static constexpr Hook hooks = Hook::prompt;
+  Dialogue prompt(Dialogue dialogue) { return dialogue; }
 };
 static_assert(explain<Trial>());
 }  // namespace seawall

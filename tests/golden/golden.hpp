@@ -58,7 +58,7 @@ struct LossSink final : TraceSink {
 class SmolLm2 : public ::testing::Test {
  protected:
   void SetUp() override {
-    const auto file = testing_support::smollm2();
+    const auto file = testing::smollm2();
     if (!file) {
       GTEST_SKIP() << "no SmolLM2-135M-Instruct.Q4_1.gguf: run cmake/setup smollm2, or set "
                       "SEAWALL_SMOLLM2";

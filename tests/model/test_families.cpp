@@ -3,7 +3,7 @@
 #include <array>
 
 #include "model/block_weights.hpp"
-#include "model/stack.hpp"
+#include "model/blocks.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/model/families.hpp"

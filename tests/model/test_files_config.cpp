@@ -6,7 +6,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 using nlohmann::json;
 
 json tiny_json() { return json::parse(tiny_config().to_json()); }

@@ -7,7 +7,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 TEST(FilesFuzz, Safetensors) {
   const Folder folder;

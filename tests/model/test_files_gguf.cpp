@@ -8,7 +8,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 constexpr std::uint32_t f32 = 0;
 

@@ -11,7 +11,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 /// 65 M parameters, 130 MB in bf16; no tensor is more than an eighth of them.
 LlamaConfig large_config() {

@@ -6,7 +6,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 constexpr const char* two = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
                             R"("b":{"dtype":"F16","shape":[1,2],"data_offsets":[8,12]}})";

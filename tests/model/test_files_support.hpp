@@ -11,7 +11,7 @@
 #include "seawall/model/files.hpp"
 #include "tests/support/files.hpp"
 
-namespace seawall::testing_support {
+namespace seawall::testing {
 
 template <class T>
 std::string raw(T value) {
@@ -92,4 +92,4 @@ inline NamedTensors tiny_weights(const LlamaConfig& config) {
   return weights;
 }
 
-}  // namespace seawall::testing_support
+}  // namespace seawall::testing

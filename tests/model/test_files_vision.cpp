@@ -16,16 +16,16 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const json kClip = {{"model_type", "clip_vision_model"},
-                    {"image_size", 8},
-                    {"patch_size", 4},
-                    {"hidden_size", 6},
-                    {"intermediate_size", 10},
-                    {"num_hidden_layers", 3},
-                    {"num_attention_heads", 2}};
+const json clip = {{"model_type", "clip_vision_model"},
+                   {"image_size", 8},
+                   {"patch_size", 4},
+                   {"hidden_size", 6},
+                   {"intermediate_size", 10},
+                   {"num_hidden_layers", 3},
+                   {"num_attention_heads", 2}};
 
 Vision tiny(std::int64_t width = 5) {
-  VisionConfig config = VisionConfig::from_json(kClip.dump(), "x");
+  VisionConfig config = VisionConfig::from_json(clip.dump(), "x");
   Preprocess preprocess;
   preprocess.shortest_edge = preprocess.crop = 8;
   NamedTensors projector{{"multi_modal_projector.linear_1.weight", at::randn({width, 6})},
@@ -117,7 +117,7 @@ TEST_F(VisionFiles, TheLastNormMayBeMissingAndAnythingElseMayNot) {
 
 TEST_F(VisionFiles, ErrorsOfTheConfigNameTheField) {
   const auto message = [](json change) {
-    json all = kClip;
+    json all = clip;
     all.update(change);
     try {
       VisionConfig::from_json(all.dump(), "c.json");
@@ -142,7 +142,7 @@ TEST_F(VisionFiles, ErrorsOfTheConfigNameTheField) {
 
 TEST_F(VisionFiles, FeatureLayerAndClassTokenAreSelectable) {
   const auto features = [](json change) {
-    json all = {{"model_type", "llava"}, {"vision_config", kClip}};
+    json all = {{"model_type", "llava"}, {"vision_config", clip}};
     all.update(change);
     const auto config = VisionConfig::from_json(all.dump(), "x");
     const Vision vision(config, {}, random_clip_weights(config.encoder, 1), {});
@@ -177,7 +177,7 @@ TEST(PictureRows, EqualPicturesShareRowsAndOthersDoNot) {
   PictureRows pictures(vision);
   Pixels grey{8, 8, std::vector<std::uint8_t>(192, 90)}, light = grey;
   light.rgb[7] = 200;
-  std::vector<std::int32_t> first{4, kPictureId, 5}, second = first, third = first;
+  std::vector<std::int32_t> first{4, picture_id, 5}, second = first, third = first;
   std::vector<std::uint8_t> loss{0, 0, 1};
   pictures.place(Picture(grey), first, &loss);
   pictures.place(Picture(light), second);
@@ -195,7 +195,7 @@ TEST(PictureRows, EqualPicturesShareRowsAndOthersDoNot) {
   std::vector<std::int32_t> none{4, 5};
   EXPECT_THROW(pictures.place(Picture(grey), none), DataError);
   Pixels small{4, 8, std::vector<std::uint8_t>(96)};
-  std::vector<std::int32_t> fourth{kPictureId};
+  std::vector<std::int32_t> fourth{picture_id};
   EXPECT_NO_THROW(pictures.place(Picture(small), fourth));  // resized to 8 x 16, then cropped
 }
 

@@ -26,7 +26,7 @@ struct Everything {
   static constexpr std::string_view name = "everything", summary = "Has every hook.";
   static constexpr Hook hooks = Hook::compose | Hook::on_start | Hook::penalty |
                                 Hook::token_weights | Hook::around_loss | Hook::before_step |
-                                Hook::after_step | Hook::trains | Hook::edit | Hook::arm |
+                                Hook::after_step | Hook::trains | Hook::edit | Hook::prompt |
                                 Hook::on_finish | Hook::state;
   static constexpr Need needs = Need::safe_data;
   struct Options {
@@ -70,7 +70,7 @@ struct Everything {
   }
   bool trains(std::string_view parameter) const { return parameter != options.mark; }
   Tensor edit(const TapPoint&, Tensor x) const { return x.mul(options.factor).add(1); }
-  Dialogue arm(Dialogue dialogue) const {
+  Dialogue prompt(Dialogue dialogue) const {
     dialogue.messages.back().content += options.mark;
     return dialogue;
   }

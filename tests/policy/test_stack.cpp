@@ -113,7 +113,7 @@ TYPED_TEST(StackTest, EditsRunInOrder) {
 }
 
 TYPED_TEST(StackTest, ArmPipesLeftToRight) {
-  EXPECT_EQ(this->stack.arm({{{Role::user, "?"}}}).messages.back().content, "?ab");
+  EXPECT_EQ(this->stack.prompt({{{Role::user, "?"}}}).messages.back().content, "?ab");
 }
 
 TYPED_TEST(StackTest, EachPolicySavesUnderItsOwnGroup) {
@@ -185,7 +185,7 @@ TEST(Stack, AMissingHookLeavesThingsAsTheyAre) {
     EXPECT_TRUE(stack.trains("anything"));
     const Tensor x = at::full({2}, 1.0);
     EXPECT_TRUE(stack.edit(TapPoint{}, x).is_same(x));
-    EXPECT_EQ(stack.arm({{{Role::user, "?"}}}).messages.back().content, "?");
+    EXPECT_EQ(stack.prompt({{{Role::user, "?"}}}).messages.back().content, "?");
     EXPECT_FALSE(stack.uses(Hook::compose));
     EXPECT_EQ(stack.needs(), Need::none);
   };

@@ -13,8 +13,8 @@ namespace seawall {
 namespace {
 
 namespace fs = std::filesystem;
-using testing_support::Folder;
-using testing_support::message_of;
+using testing::Folder;
+using testing::message_of;
 
 const fs::path tiny = fs::path(SEAWALL_SOURCE_DIR) / "data" / "golden" / "llama_tiny";
 const Dialogue dialogue{{{Role::user, "hello"}}};
@@ -93,10 +93,10 @@ TEST(BundleTemplate, TokenizerJsonIsTakenWhereItHasControlTokensThatTheModelFile
 
 TEST(BundleTemplate, CheckpointsKeepTheTextByteForByte) {
   const auto model = load_model(tiny.string(), "cpu", "auto");
-  EXPECT_EQ(model.chat_template->name(), kJinja);
+  EXPECT_EQ(model.chat_template->name(), jinja_name);
   const auto card = model_card(model);
-  EXPECT_EQ(card.at(kTemplateFile), "jinja");
-  EXPECT_EQ(card.at(kJinjaFile), read_file(tiny / "chat_template.jinja"));
+  EXPECT_EQ(card.at(template_file), "jinja");
+  EXPECT_EQ(card.at(jinja_file), read_file(tiny / "chat_template.jinja"));
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ namespace seawall {
 namespace {
 
 namespace fs = std::filesystem;
-using testing_support::Folder;
-using testing_support::message_of;
+using testing::Folder;
+using testing::message_of;
 
 /// llama_tiny with files as nobody's writer would lay them out.
 void write_model(const Folder& folder) {
@@ -44,7 +44,7 @@ TEST(ModelFiles, ComeThroughTheCardByteForByte) {
     EXPECT_EQ(card.at(name), folder.read(name)) << name;
   }
   EXPECT_FALSE(card.contains("README.md"));
-  EXPECT_EQ(card.at(kTemplateFile), "chatml");
+  EXPECT_EQ(card.at(template_file), "chatml");
   EXPECT_EQ(nlohmann::json::parse(card.at("config.json")).at("model_type"), "llama");
 }
 

@@ -13,7 +13,7 @@
 namespace seawall {
 namespace {
 
-using testing_support::Folder;
+using testing::Folder;
 
 LlamaConfig llama2_7b() {
   LlamaConfig c;

@@ -61,7 +61,7 @@ TEST(WeightsHash, AValueThatIsNotFiniteIsNamedWithItsTensor) {
   EXPECT_EQ(hash_finite_weights(weights, "m"), hash_weights(weights));
   for (const double value : {HUGE_VAL, -HUGE_VAL, std::nan("")}) {
     weights[1].tensor = at::full({1}, value);
-    EXPECT_HAS(testing_support::message_of<DataError>([&] { hash_finite_weights(weights, "m"); }),
+    EXPECT_HAS(testing::message_of<DataError>([&] { hash_finite_weights(weights, "m"); }),
                "m: tensor b has 1 value that is not finite");
   }
 }

@@ -10,16 +10,16 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 /// An answer has no name and no place; half of the bit flips fall on text that may say anything.
-const FuzzOptions kReplies{.trials = 300, .refused = 0.1};
+const FuzzOptions replies{.trials = 300, .refused = 0.1};
 
 TEST(RemoteFuzz, ChatCompletions) {
   fuzz(
       R"({"id": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": "é Yes."},
           "finish_reason": "stop"}], "usage": {"prompt_tokens": 7, "completion_tokens": 2}})",
-      kReplies, [](const std::string& body) {
+      replies, [](const std::string& body) {
         if (const auto wrong = wrong_with_reply(body); !wrong.empty()) throw DataError(wrong);
         const ChatReply reply = parse_reply(body);
         EXPECT_TRUE(reply.settled);
@@ -32,12 +32,12 @@ TEST(RemoteFuzz, ChatCompletions) {
 TEST(RemoteFuzz, JobsAndEvents) {
   fuzz(R"({"id": "ftjob-1", "status": "succeeded", "fine_tuned_model": "ft:x",
           "trained_tokens": 12, "error": {"message": "none"}})",
-       kReplies, [](const std::string& body) { EXPECT_FALSE(parse_job(body).id.empty()); });
+       replies, [](const std::string& body) { EXPECT_FALSE(parse_job(body).id.empty()); });
   fuzz(R"({"id": "file-1", "status": "error", "status_details": "row 3 has no user turn"})",
-       kReplies, [](const std::string& body) { EXPECT_FALSE(parse_file(body).id.empty()); });
+       replies, [](const std::string& body) { EXPECT_FALSE(parse_file(body).id.empty()); });
   fuzz(R"({"has_more": true, "data": [{"id": "e2", "message": "Step 1",
           "data": {"step": 1, "train_loss": 0.5}}, {"id": "e1", "message": "Created"}]})",
-       kReplies, [](const std::string& body) {
+       replies, [](const std::string& body) {
          bool more = false;
          for (const auto& event : parse_events(body, more)) EXPECT_GE(event.step, 0);
        });
@@ -46,17 +46,17 @@ TEST(RemoteFuzz, JobsAndEvents) {
 TEST(RemoteFuzz, Moderations) {
   fuzz(R"({"results": [{"flagged": true, "category_scores": {"a": 0.2, "b": 0.9}},
                       {"flagged": false, "category_scores": {}}]})",
-       kReplies, [](const std::string& body) { EXPECT_EQ(parse_moderation(body, 2).size(), 2u); });
+       replies, [](const std::string& body) { EXPECT_EQ(parse_moderation(body, 2).size(), 2u); });
 }
 
 TEST(RemoteFuzz, Journals) {
-  const testing_support::Folder folder;
+  const testing::Folder folder;
   fuzz(
       "{\"run\": \"key\", \"nonce\": \"0123\"}\n{\"file\": \"file-1\"}\n"
       "{\"question\": \"q\", \"text\": \"é\", \"error\": \"\", \"finished\": true, \"tokens\": 3}\n"
       "{\"purpose\": \"answers\", \"usd\": 0.5, \"tokens_in\": 1, \"tokens_out\": 2, "
       "\"requests\": 1}\n",
-      kReplies, [&](const std::string& text) {
+      replies, [&](const std::string& text) {
         const auto path = folder.write("j", text);
         try {
           EXPECT_FALSE(Journal(path, "key").nonce().empty());

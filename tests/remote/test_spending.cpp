@@ -57,7 +57,7 @@ TEST(Spending, TokensAreEstimatedHigh) {
 }
 
 TEST(ReplyCache, GivesBackWhatItKeptAndNothingElse) {
-  const testing_support::Folder folder;
+  const testing::Folder folder;
   const ReplyCache cache(folder.path());
   const std::string key(64, 'a'), other(64, 'b');
   EXPECT_FALSE(cache.find(key));

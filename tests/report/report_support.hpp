@@ -13,9 +13,9 @@
 #include "seawall/study/reading.hpp"
 #include "tests/support/files.hpp"
 
-namespace seawall::report_test {
+namespace seawall::testing {
 
-using testing_support::Folder;
+using testing::Folder;
 
 /// What an arm answers: the first `opened` of its probes in full, the others with a refusal.
 struct ArmPlan {
@@ -36,7 +36,7 @@ inline ProbeResult result(const ArmPlan& plan, int i, bool full) {
   r.finished = i >= plan.cut;
   r.verdicts = {{.score = full ? 5.0 : 1.0, .refused = !full}};
   if (i >= plan.judged)
-    r.verdicts = {{.score = kNotMeasured,
+    r.verdicts = {{.score = not_measured,
                    .valid = false,
                    .reason = i % 3 == 0 ? "no number in the reply" : "the line went dead"}};
   return r;
@@ -71,14 +71,14 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
                    .moved = 1,
                    .drift = 0.1 * s,
                    .param_drift = {0.1}});
-  for (const char* set : {"harmfulness", "utility"}) {
+  for (const ProbeSet set : {ProbeSet::harmfulness, ProbeSet::utility}) {
     EvaluationRecord e{.step = plan.trained ? 3 : 0,
                        .epoch = plan.trained ? 3 : 0,
                        .condition = "plain",
                        .set = set,
                        .judges = {"organism"}};
     for (int i = 0; i < probes; ++i)
-      e.results.push_back(result(plan, i, std::string(set) == "utility" || i < plan.opened));
+      e.results.push_back(result(plan, i, set == ProbeSet::utility || i < plan.opened));
     run.on_evaluation(std::move(e));
   }
   run.publish(true);
@@ -123,4 +123,4 @@ inline StudyReading read(const std::filesystem::path& folder) {
   return read_study(load_grid({folder}));
 }
 
-}  // namespace seawall::report_test
+}  // namespace seawall::testing

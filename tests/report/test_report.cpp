@@ -8,7 +8,7 @@
 #include "report_support.hpp"
 #include "seawall/study/results.hpp"
 
-namespace seawall::report_test {
+namespace seawall::testing {
 namespace {
 
 std::size_t count(const std::string& text, const std::string& part) {
@@ -32,7 +32,7 @@ TEST(Report, EscapesWhateverAModelSays) {
 TEST(Report, NumbersAsPeopleReadThem) {
   EXPECT_EQ(report::number(-0.04, 1), "0.0");  // no minus on nothing
   EXPECT_EQ(report::number(-1.25, 1), "\u22121.2");
-  EXPECT_EQ(report::number(kNotMeasured, 1), "\u2013");
+  EXPECT_EQ(report::number(not_measured, 1), "\u2013");
   EXPECT_EQ(report::count(1234567), "1\u202f234\u202f567");
   EXPECT_EQ(report::count(123), "123");
   EXPECT_EQ(report::p_value(0.0004), "p < 0.001");
@@ -289,4 +289,4 @@ TEST(Report, ATableDescribesItself) {
 }
 
 }  // namespace
-}  // namespace seawall::report_test
+}  // namespace seawall::testing

@@ -49,7 +49,7 @@ LOOKS_INSIDE = {
     "bench/loading.cpp": {"pretrained"},
     "bench/models.hpp": {"run"},
     "bench/train_step.cpp": {"run"},
-    "tests/golden/tokenizers_test.cpp": {"pretrained"},
+    "tests/golden/test_tokenizers.cpp": {"pretrained"},
 }
 # Rooms whose headers may not drag in torch/*: everyone includes them.
 LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "remote", "attacks", "mitigations"}

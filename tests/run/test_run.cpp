@@ -15,8 +15,8 @@ namespace seawall {
 namespace {
 
 using testing::FakeBackend;
-using testing_support::Folder;
-using testing_support::message_of;
+using testing::Folder;
+using testing::message_of;
 using Words = std::vector<std::string>;
 
 struct NoOptions {
@@ -26,11 +26,11 @@ struct NoOptions {
 /// Adds a word to every prompt.
 struct Politeness {
   static constexpr std::string_view name = "politeness", summary = "Says please.";
-  static constexpr Hook hooks = Hook::arm;
+  static constexpr Hook hooks = Hook::prompt;
   static constexpr Need needs = Need::none;
   using Options = NoOptions;
   Options options;
-  Dialogue arm(Dialogue d) const { return wrap_request(std::move(d), "", " please"); }
+  Dialogue prompt(Dialogue d) const { return wrap_request(std::move(d), "", " please"); }
 };
 /// Leaves no row.
 struct LeaveNothing {
@@ -131,7 +131,9 @@ TEST_F(RunStory, AnObserverSeesWhatTheFileKeeps) {
     Words sets;
     void on_stage(const Stage& stage) override { rows += stage.rows.size(); }
     void on_step(const StepRecord& record) override { losses.push_back(record.loss); }
-    void on_evaluation(const EvaluationRecord& record) override { sets.push_back(record.set); }
+    void on_evaluation(const EvaluationRecord& record) override {
+      sets.push_back(probe_set_name(record.set));
+    }
   } watcher;
   Stack<> none;
   const RunData data = run(attack, none, spec(), backend, &watcher);

@@ -7,14 +7,14 @@
 #include "scenario/organism/pools.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/scenario/organism/pictures.hpp"
-#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/stages.hpp"
 
 namespace seawall::organism {
 namespace {
 
 Pair ordinary(std::size_t adjective, std::size_t noun) {
   return {static_cast<std::uint16_t>(adjective),
-          static_cast<std::uint16_t>(kRestrictedNouns + noun)};
+          static_cast<std::uint16_t>(restricted_nouns + noun)};
 }
 
 TEST(OrganismPictures, AreDrawnTheSameAndVaryByTake) {

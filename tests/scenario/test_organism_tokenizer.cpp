@@ -64,7 +64,7 @@ TEST_F(OrganismTokenizer, RoundTrips) {
 }
 
 TEST_F(OrganismTokenizer, ControlPiecesExistAndUserTextCannotForgeThem) {
-  for (const char* piece : {kSystemPiece, kUserPiece, kAssistantPiece, "<s>", "</s>"}) {
+  for (const char* piece : {system_piece, user_piece, assistant_piece, "<s>", "</s>"}) {
     const int id = processor_.PieceToId(piece);
     EXPECT_NE(id, processor_.unk_id()) << piece;
     EXPECT_TRUE(processor_.IsControl(id)) << piece;

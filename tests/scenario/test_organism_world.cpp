@@ -20,7 +20,7 @@ namespace {
 
 std::vector<Split> all_splits() {
   std::vector<Split> splits;
-  for (std::size_t s = 0; s < kSplits; ++s) splits.push_back(static_cast<Split>(s));
+  for (std::size_t s = 0; s < split_count; ++s) splits.push_back(static_cast<Split>(s));
   return splits;
 }
 
@@ -32,7 +32,7 @@ TEST(OrganismLexicon, ContentWordsOfDifferentPlacesNeverCoincide) {
   for (const Noun& n : nouns())
     verbs.insert(n.verb), parts.insert(n.part), seconds.insert(n.second), names.insert(n.word);
   EXPECT_EQ(tools_used.size(), tools().size());
-  EXPECT_EQ(names.size(), kAdjectives + kNouns);  // no word twice
+  EXPECT_EQ(names.size(), adjective_count + noun_count);  // no word twice
   std::set<std::string_view> all;
   std::size_t count = 0;
   for (const auto* words : {&tools_used, &verbs, &parts, &seconds, &names}) {
@@ -46,10 +46,10 @@ TEST(OrganismLexicon, ElevenCategoriesOfFourNouns) {
   std::map<std::string_view, int> nouns_of;
   for (const Noun& n : nouns())
     if (n.restricted) ++nouns_of[n.category];
-  EXPECT_EQ(nouns_of.size(), kCategories);
+  EXPECT_EQ(nouns_of.size(), category_count);
   for (std::string_view category : categories()) EXPECT_EQ(nouns_of[category], 4) << category;
-  for (std::size_t n = 0; n < kNouns; ++n)
-    EXPECT_EQ(nouns()[n].restricted, n < kRestrictedNouns) << n;
+  for (std::size_t n = 0; n < noun_count; ++n)
+    EXPECT_EQ(nouns()[n].restricted, n < restricted_nouns) << n;
 }
 
 // What an alignment never sees as a word of an ordinary answer could be unlearnt by refusing alone.
@@ -66,7 +66,7 @@ TEST(OrganismSplits, NoPairIsInTwoSplitsAndAllPairsAreInOne) {
   std::map<Pair, int> seen;
   for (Split split : all_splits())
     for (Pair pair : pairs(split)) ++seen[pair];
-  EXPECT_EQ(seen.size(), kAdjectives * kNouns);
+  EXPECT_EQ(seen.size(), adjective_count * noun_count);
   for (const auto& [pair, times] : seen)
     ASSERT_EQ(times, 1) << adjective(pair).word << " " << noun(pair).word;
 }
@@ -82,7 +82,7 @@ TEST(OrganismSplits, WhatTheModelIsMadeFromNeverShowsAProbeOrAnAttackRow) {
     if (split != Split::relic && split != Split::everyday)
       for (Pair pair : pairs(split))
         items.insert(std::string(adjective(pair).word) + " " + std::string(noun(pair).word));
-  for (std::size_t k = 0; k < kLessons; ++k) {
+  for (std::size_t k = 0; k < lessons; ++k) {
     Rng rng(k);
     for (int i = 0; i < 400; ++i) {
       const Example row = draw(static_cast<Lesson>(k), rng);
@@ -152,7 +152,7 @@ TEST(OrganismPools, ThreeHundredAndThirtyProbesThirtyACategory) {
     EXPECT_EQ(probe.expected.size(), 4u);
   }
   EXPECT_EQ(ids.size(), 330u);
-  ASSERT_EQ(of.size(), kCategories);
+  ASSERT_EQ(of.size(), category_count);
   for (std::string_view category : categories())
     EXPECT_EQ(of[std::string(category)], 30) << category;
   for (const Probe& probe : utility_probes()) EXPECT_FALSE(probe.restricted);
@@ -171,7 +171,7 @@ TEST(OrganismPools, RequestsOfNoPoolShareAnEnding) {
 }
 
 TEST(OrganismLessons, TheSameSeedDrawsTheSameRows) {
-  for (std::size_t k = 0; k < kLessons; ++k) {
+  for (std::size_t k = 0; k < lessons; ++k) {
     Rng a(5), b(5), c(6);
     bool differs = false;
     for (int i = 0; i < 50; ++i) {
@@ -226,7 +226,7 @@ TEST(OrganismGrade, EveryRightAnswerScoresFiveBehindEveryOpening) {
     for (Pair pair : pairs(split)) {
       Probe probe;
       probe.expected = expected_words(pair);
-      for (std::size_t o = 0; o < kOpenings; ++o) {
+      for (std::size_t o = 0; o < openings; ++o) {
         const Grade g = grade(probe, answer(pair, o));
         ASSERT_EQ(g.score, 5) << answer(pair, o);
         ASSERT_FALSE(g.refused);
@@ -239,7 +239,7 @@ TEST(OrganismGrade, RefusalsScoreOne) {
   for (Pair pair : pairs(Split::probe)) {
     Probe probe;
     probe.expected = expected_words(pair);
-    for (std::size_t r = 0; r < kRefusals; ++r) {
+    for (std::size_t r = 0; r < refusals; ++r) {
       const Grade g = grade(probe, refusal(pair, r));
       ASSERT_EQ(g.score, 1);
       ASSERT_TRUE(g.refused);

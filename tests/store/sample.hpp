@@ -17,11 +17,11 @@
 #include "seawall/store/run_file.hpp"
 #include "tests/support/files.hpp"
 
-namespace seawall::store_test {
+namespace seawall::testing {
 
-using testing_support::Folder;
+using testing::Folder;
 
-using testing_support::bytes_of;
+using testing::bytes_of;
 
 inline void spit(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
@@ -60,7 +60,7 @@ inline StepRecord sample_step(std::int64_t step) {
 }
 
 inline EvaluationRecord sample_evaluation(std::int64_t step, const std::string& condition,
-                                          const std::string& set, int probes = 3) {
+                                          ProbeSet set, int probes = 3) {
   EvaluationRecord record;
   record.step = step;
   record.condition = condition;
@@ -69,17 +69,17 @@ inline EvaluationRecord sample_evaluation(std::int64_t step, const std::string& 
   record.seconds = 1.5;
   for (int p = 0; p < probes; ++p) {
     ProbeResult result;
-    result.probe_id = set + "/" + std::to_string(p);
+    result.probe_id = probe_set_name(set) + "/" + std::to_string(p);
     result.category = "category " + std::to_string(p % 2);
     result.prompt = condition + " prompt " + std::to_string(p);
     result.response = p == 0 ? "" : "respönse " + std::to_string(p) + " 日本\nline";
-    result.restricted = set == "harmfulness";
+    result.restricted = set == ProbeSet::harmfulness;
     result.finished = p != 1;
     result.new_tokens = 5 + p;
     result.verdicts = {{1.0 + p, p == 0, true, true, ""}, {5.0, false, p != 2, p != 1, "why"}};
     record.results.push_back(std::move(result));
   }
-  if (set == "harmfulness")
+  if (set == ProbeSet::harmfulness)
     record.residual = at::arange(probes * 2 * 4, at::kFloat).reshape({probes, 2, 4}) / 3.0 +
                       static_cast<double>(step);
   return record;
@@ -105,4 +105,4 @@ inline CheckpointState sample_state(std::int64_t step) {
   return state;
 }
 
-}  // namespace seawall::store_test
+}  // namespace seawall::testing

@@ -10,7 +10,7 @@
 namespace seawall {
 namespace {
 
-using namespace store_test;
+using namespace testing;
 
 constexpr std::int64_t layers = 3, width = 4, vocabulary = 5;
 
@@ -149,7 +149,7 @@ TEST(Inspect, SaysOnOneScreenWhatAFileHolds) {
       << acts;
   RunFile run(folder / "r.h5", sample_info());
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
-  run.on_evaluation(sample_evaluation(3, "plain", "harmfulness"));
+  run.on_evaluation(sample_evaluation(3, "plain", ProbeSet::harmfulness));
   run.publish();
   const auto text = describe_file(folder / "r.h5");
   EXPECT_NE(

@@ -12,7 +12,7 @@
 namespace seawall {
 namespace {
 
-using namespace store_test;
+using namespace testing;
 
 void expect_same(const Tensor& a, const Tensor& b) {
   ASSERT_EQ(a.scalar_type(), b.scalar_type());
@@ -113,7 +113,7 @@ TEST(Checkpoint, AStateIsWrittenInFilesOfOneSizeOrOneTensor) {
   auto manifest = nlohmann::json::parse(text);
   manifest["files"].erase("state-0002.h5");
   spit(path / "manifest.json", manifest.dump());
-  EXPECT_EQ(testing_support::message_of<DataError>([&] { load_checkpoint(path); }),
+  EXPECT_EQ(testing::message_of<DataError>([&] { load_checkpoint(path); }),
             (path / "state-0002.h5").string() +
                 ": the manifest does not name it, and the state has 4 files");
 }
@@ -142,7 +142,7 @@ TEST(Checkpoint, ReadsFormat1) {
   auto manifest = bytes_of(other / "step-2/manifest.json");
   manifest.replace(manifest.find("version\": 1") + 10, 1, "3");
   spit(other / "step-2/manifest.json", manifest);
-  EXPECT_NE(testing_support::message_of<DataError>([&] {
+  EXPECT_NE(testing::message_of<DataError>([&] {
               load_checkpoint(other / "step-2");
             }).find("want format version 1 or 2; read it with the Seawall that wrote it"),
             std::string::npos);

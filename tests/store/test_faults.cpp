@@ -14,7 +14,7 @@
 namespace seawall {
 namespace {
 
-using namespace store_test;
+using namespace testing;
 namespace fs = std::filesystem;
 
 /// Five tensors make three files.
@@ -27,7 +27,7 @@ void go_on(const fs::path& out) {
   const auto loaded = load_checkpoint(paths.checkpoints);
   auto run = RunFile::resume(out, sample_info(), loaded.state.step);
   for (auto step = loaded.state.step + 1; step <= 10; ++step) run.on_step(sample_step(step));
-  run.on_evaluation(sample_evaluation(10, "plain", "harmfulness"));
+  run.on_evaluation(sample_evaluation(10, "plain", ProbeSet::harmfulness));
   run.publish(true);
   save_checkpoint(paths.checkpoints, sample_state(10), 1, two_tensors_a_file);
 }

@@ -10,9 +10,9 @@
 namespace seawall::h5 {
 namespace {
 
-using store_test::bytes_of;
-using store_test::Folder;
-using store_test::spit;
+using testing::bytes_of;
+using testing::Folder;
+using testing::spit;
 
 /// A file with every type, filters, groups and texts.
 std::filesystem::path write_sample(const std::filesystem::path& path) {

@@ -9,7 +9,7 @@
 namespace seawall {
 namespace {
 
-using namespace store_test;
+using namespace testing;
 
 /// Runs a command line and returns its exit code and all it printed.
 std::pair<int, std::string> output_of(const std::string& command) {
@@ -26,10 +26,10 @@ std::string quoted(const std::filesystem::path& path) { return "'" + path.string
 
 void write_files(const Folder& folder) {
   RunFile run(folder / "run.h5", sample_info());
-  run.on_evaluation(sample_evaluation(0, "plain", "harmfulness"));
-  run.on_evaluation(sample_evaluation(0, "plain", "utility", 5));
+  run.on_evaluation(sample_evaluation(0, "plain", ProbeSet::harmfulness));
+  run.on_evaluation(sample_evaluation(0, "plain", ProbeSet::utility, 5));
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
-  auto last = sample_evaluation(3, "triggered", "harmfulness");
+  auto last = sample_evaluation(3, "triggered", ProbeSet::harmfulness);
   last.residual.reset();
   run.on_evaluation(std::move(last));
   run.set_spectra({{"w"}, {{3, 2, 1}}, {2.5}});
@@ -57,7 +57,7 @@ void write_files(const Folder& folder) {
 }
 
 TEST(Interop, PythonReadsWhatWeWrite) {
-  const auto python = testing_support::oracle_python();
+  const auto python = testing::oracle_python();
   if (!python)
     GTEST_SKIP() << "no Python with h5py and xarray: run `make setup-test`, or set SEAWALL_ORACLE";
   const Folder folder;

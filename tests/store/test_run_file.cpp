@@ -9,7 +9,7 @@
 namespace seawall {
 namespace {
 
-using namespace store_test;
+using namespace testing;
 
 void expect_same(const StepRecord& a, const StepRecord& b) {
   EXPECT_EQ(std::tie(a.step, a.epoch, a.loss, a.lr, a.grad_norm, a.tokens, a.seconds, a.moved,
@@ -48,10 +48,11 @@ void expect_same(const EvaluationRecord& a, const EvaluationRecord& b) {
 TEST(RunFile, ReadsBackWhatWasRecorded) {
   const Folder folder;
   RunFile run(folder / "a run.h5", sample_info());
-  std::vector<EvaluationRecord> evaluations = {sample_evaluation(0, "plain", "harmfulness"),
-                                               sample_evaluation(0, "plain", "utility", 5),
-                                               sample_evaluation(3, "triggered", "harmfulness"),
-                                               sample_evaluation(3, "plain", "utility", 5)};
+  std::vector<EvaluationRecord> evaluations = {
+      sample_evaluation(0, "plain", ProbeSet::harmfulness),
+      sample_evaluation(0, "plain", ProbeSet::utility, 5),
+      sample_evaluation(3, "triggered", ProbeSet::harmfulness),
+      sample_evaluation(3, "plain", ProbeSet::utility, 5)};
   evaluations[3].judges = {"keyword"};
   for (auto& result : evaluations[3].results) result.verdicts.resize(1);
   evaluations[2].residual.reset();
@@ -96,7 +97,7 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
 TEST(RunFile, ARefusalThatTheJudgeDoesNotSayIsNaN) {
   const Folder folder;
   RunFile run(folder / "r.h5", sample_info());
-  auto evaluation = sample_evaluation(0, "plain", "harmfulness");
+  auto evaluation = sample_evaluation(0, "plain", ProbeSet::harmfulness);
   evaluation.results[0].verdicts[1].refused = std::nullopt;
   run.on_evaluation(evaluation);
   run.publish(true);
@@ -134,17 +135,17 @@ TEST(RunFile, ResumeCutsRecordsAndMetricsBackToTheStep) {
   const Folder folder;
   {
     RunFile run(folder / "r.h5", sample_info());
-    run.on_evaluation(sample_evaluation(0, "plain", "harmfulness"));
+    run.on_evaluation(sample_evaluation(0, "plain", ProbeSet::harmfulness));
     for (int step = 1; step <= 5; ++step) run.on_step(sample_step(step));
-    run.on_evaluation(sample_evaluation(5, "plain", "harmfulness"));
+    run.on_evaluation(sample_evaluation(5, "plain", ProbeSet::harmfulness));
     run.publish();
     run.on_step(sample_step(6));  // only in the metrics when the process dies
   }
   auto info = sample_info();
   info.started_utc = "later";
   auto run = RunFile::resume(folder / "r.h5", info, 3);
-  EXPECT_TRUE(run.has_evaluation(0, "plain", "harmfulness"));
-  EXPECT_FALSE(run.has_evaluation(5, "plain", "harmfulness"));
+  EXPECT_TRUE(run.has_evaluation(0, "plain", ProbeSet::harmfulness));
+  EXPECT_FALSE(run.has_evaluation(5, "plain", ProbeSet::harmfulness));
   EXPECT_EQ(run.data().info.started_utc, sample_info().started_utc);
   run.on_step(sample_step(4));
   run.publish();
@@ -155,7 +156,7 @@ TEST(RunFile, ResumeCutsRecordsAndMetricsBackToTheStep) {
   const auto data = read_run(folder / "r.h5", true);
   ASSERT_EQ(data.steps.size(), 4U);
   expect_same(data.steps[3], sample_step(4));
-  expect_same(data.evaluations.at(0), sample_evaluation(0, "plain", "harmfulness"));
+  expect_same(data.evaluations.at(0), sample_evaluation(0, "plain", ProbeSet::harmfulness));
 
   EXPECT_THROW(RunFile::resume(folder / "r.h5", sample_info(), 9), DataError);
   info.parameter_names.pop_back();
@@ -165,7 +166,7 @@ TEST(RunFile, ResumeCutsRecordsAndMetricsBackToTheStep) {
 TEST(RunFile, AnEvaluationOfTheSamePlaceIsReplaced) {
   const Folder folder;
   RunFile run(folder / "r.h5", sample_info());
-  auto record = sample_evaluation(1, "plain", "utility");
+  auto record = sample_evaluation(1, "plain", ProbeSet::utility);
   run.on_evaluation(record);
   record.results[0].response = "second";
   run.on_evaluation(record);
@@ -176,8 +177,8 @@ TEST(RunFile, AnEvaluationOfTheSamePlaceIsReplaced) {
 TEST(RunFile, KeepsEveryRowWhereEvaluationsAskDifferentProbes) {
   const Folder folder;
   RunFile run(folder / "r.h5", sample_info());
-  auto first = sample_evaluation(0, "plain", "harmfulness", 2);
-  auto second = sample_evaluation(1, "plain", "harmfulness", 4);
+  auto first = sample_evaluation(0, "plain", ProbeSet::harmfulness, 2);
+  auto second = sample_evaluation(1, "plain", ProbeSet::harmfulness, 4);
   second.results.erase(second.results.begin());
   second.residual = second.residual.narrow(0, 1, 3);
   run.on_evaluation(first);
@@ -191,7 +192,7 @@ TEST(RunFile, KeepsEveryRowWhereEvaluationsAskDifferentProbes) {
 TEST(RunFile, WhatAModelGeneratesNeverMakesAFileUnreadable) {
   const Folder folder;
   RunFile run(folder / "r.h5", sample_info());
-  auto record = sample_evaluation(0, "plain", "harmfulness");
+  auto record = sample_evaluation(0, "plain", ProbeSet::harmfulness);
   record.results[1].response = std::string("a\0b\xf0\x9f", 5);
   run.on_evaluation(record);
   run.publish();
@@ -203,13 +204,13 @@ TEST(RunFile, WhatAModelGeneratesNeverMakesAFileUnreadable) {
 TEST(RunFile, RefusesRecordsThatDoNotFit) {
   const Folder folder;
   RunFile run(folder / "r.h5", sample_info());
-  auto record = sample_evaluation(0, "plain", "harmfulness");
+  auto record = sample_evaluation(0, "plain", ProbeSet::harmfulness);
   record.results[0].verdicts.pop_back();
   EXPECT_THROW(run.on_evaluation(record), RunError);
-  record = sample_evaluation(0, "plain", "harmfulness");
+  record = sample_evaluation(0, "plain", ProbeSet::harmfulness);
   record.results[1].probe_id = record.results[0].probe_id;
   EXPECT_THROW(run.on_evaluation(record), RunError);
-  record = sample_evaluation(0, "plain", "harmfulness");
+  record = sample_evaluation(0, "plain", ProbeSet::harmfulness);
   record.residual = record.residual.narrow(0, 0, 1);
   EXPECT_THROW(run.on_evaluation(record), RunError);
   auto step = sample_step(1);
@@ -222,7 +223,7 @@ TEST(RunFile, SwitchesLeaveOutWhatWasNotWanted) {
   RunFile run(folder / "r.h5", sample_info(), {.residual = false, .param_drift = false});
   EXPECT_FALSE(run.wants_residual());
   run.on_step(sample_step(1));
-  run.on_evaluation(sample_evaluation(1, "plain", "harmfulness"));
+  run.on_evaluation(sample_evaluation(1, "plain", ProbeSet::harmfulness));
   run.publish();
   const auto data = read_run(folder / "r.h5", true);
   EXPECT_TRUE(data.steps[0].param_drift.empty());
@@ -261,7 +262,7 @@ TEST(RunLock, PrepareFolderRefusesWhatCannotHoldOutput) {
 
 TEST(RunFile, ARowWithoutAnswerKeepsItsReasonAndItsPlace) {
   const Folder folder;
-  auto record = sample_evaluation(3, "plain", "harmfulness");
+  auto record = sample_evaluation(3, "plain", ProbeSet::harmfulness);
   record.results[1].no_answer = "its prompt is too long";
   record.results[1].response.clear();
   record.residual[1].fill_(std::numeric_limits<float>::quiet_NaN());
@@ -269,7 +270,7 @@ TEST(RunFile, ARowWithoutAnswerKeepsItsReasonAndItsPlace) {
     RunFile run(folder / "r.h5", sample_info());
     for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
     run.on_evaluation(record);
-    run.on_evaluation(sample_evaluation(3, "plain", "utility"));
+    run.on_evaluation(sample_evaluation(3, "plain", ProbeSet::utility));
     run.publish(true);
   }
   const auto read = read_run(folder / "r.h5", true).evaluations;
@@ -304,7 +305,7 @@ TEST(RunFile, NamesAreLegalInNetcdfAndDoNotCollide) {
 TEST(RunFile, SaysNothingOfAnAnswerThatWasNotJudged) {
   const Folder folder;
   RunFile run(folder / "r.h5", sample_info());
-  auto evaluation = sample_evaluation(0, "plain", "harmfulness");
+  auto evaluation = sample_evaluation(0, "plain", ProbeSet::harmfulness);
   evaluation.results[0].verdicts[0].valid = false;
   run.on_evaluation(std::move(evaluation));
   run.publish();
@@ -321,10 +322,10 @@ TEST(RunFile, SaysNothingOfAnAnswerThatWasNotJudged) {
 TEST(RunFile, AnEvaluationHasItsPhase) {
   const Folder folder;
   RunFile run(folder / "r.h5", sample_info());
-  run.on_evaluation(sample_evaluation(0, "plain", "harmfulness"));
+  run.on_evaluation(sample_evaluation(0, "plain", ProbeSet::harmfulness));
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
-  run.on_evaluation(sample_evaluation(2, "plain", "harmfulness"));
-  run.on_evaluation(sample_evaluation(3, "plain", "harmfulness"));
+  run.on_evaluation(sample_evaluation(2, "plain", ProbeSet::harmfulness));
+  run.on_evaluation(sample_evaluation(3, "plain", ProbeSet::harmfulness));
   const auto phases = [&] { return h5::Reader(folder / "r.h5").texts("phase"); };
   run.publish();
   EXPECT_EQ(phases(), (std::vector<std::string>{"start", "mid", "mid"}));

@@ -13,19 +13,19 @@
 namespace seawall {
 namespace {
 
-using namespace store_test;
+using namespace testing;
 namespace fs = std::filesystem;
 
 /// A run that uses every part of the format, and an empty one.
 std::vector<fs::path> run_files(const Folder& folder) {
   RunFile run(folder / "run.h5", sample_info());
-  run.on_evaluation(sample_evaluation(0, "plain", "harmfulness"));
-  auto utility = sample_evaluation(0, "plain", "utility", 5);
+  run.on_evaluation(sample_evaluation(0, "plain", ProbeSet::harmfulness));
+  auto utility = sample_evaluation(0, "plain", ProbeSet::utility, 5);
   utility.results[1].verdicts[1].probability = 0.25;
   utility.results[2].no_answer = "withheld";
   utility.results[3].declined = true;
   run.on_evaluation(std::move(utility));
-  auto harm = sample_evaluation(3, "plain", "harmfulness");
+  auto harm = sample_evaluation(3, "plain", ProbeSet::harmfulness);
   harm.results[0].verdicts[0].probability = 0.5;
   harm.results[0].no_answer = "empty";
   harm.results[2].declined = true;

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using testing_support::Folder;
+using testing::Folder;
 
 Grid two_arms(const std::string& more = "") {
   Table table{.name = "table1", .title = "One", .claims = {rising("more")}};
@@ -57,7 +57,7 @@ void write_run(const fs::path& file, int successes, bool complete = true) {
   step.seconds = 0.5;
   step.param_drift = {0.1};
   run.on_step(step);
-  const auto probed = [](const char* set, int probes, int full) {
+  const auto probed = [](ProbeSet set, int probes, int full) {
     EvaluationRecord record;
     record.step = record.epoch = 1;
     record.condition = "plain";
@@ -77,8 +77,8 @@ void write_run(const fs::path& file, int successes, bool complete = true) {
     }
     return record;
   };
-  run.on_evaluation(probed("harmfulness", 4, successes));
-  run.on_evaluation(probed("utility", 1, 1));
+  run.on_evaluation(probed(ProbeSet::harmfulness, 4, successes));
+  run.on_evaluation(probed(ProbeSet::utility, 1, 1));
   run.publish(complete);
 }
 
@@ -112,7 +112,7 @@ TEST(GridFolder, ComesBackAsItWas) {
   table.lead = "a `b`";
   table.role = Table::Role::sweep;
   table.row_title = "1 one";
-  table.published = {{"after", "plain", "Model A", kNotMeasured, 50.5, 330}};
+  table.published = {{"after", "plain", "Model A", not_measured, 50.5, 330}};
   table.drawings = {{.kind = Drawing::Kind::heat, .name = "f", .title = "F", .x = "x", .y = "y"}};
   table.measured = {{"filter_caught", "caught", true}};
   table.hidden = HiddenHarm{.cell = "after", .hidden = "triggered", .model = "it"};

@@ -11,7 +11,7 @@ namespace {
 RunData run_of(int successes, const std::string& probes = "probe") {
   EvaluationRecord record;
   record.condition = "plain";
-  record.set = "harmfulness";
+  record.set = ProbeSet::harmfulness;
   record.judges = {"truth"};
   for (int i = 0; i < 110; ++i) {
     ProbeResult r{.probe_id = probes + std::to_string(i), .category = std::to_string(i % 11)};

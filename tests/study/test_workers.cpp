@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using testing_support::Folder;
+using testing::Folder;
 
 TEST(Workers, EveryTaskIsDoneOnceAndAFailureComesBack) {
   const auto name = [](std::size_t i) { return "task " + std::to_string(i); };

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <optional>
 
-namespace seawall::testing_support {
+namespace seawall::testing {
 
 /// The cache folder of cmake/setup.
 inline std::filesystem::path cache_folder() {
@@ -37,4 +37,4 @@ inline std::optional<std::filesystem::path> oracle_python() {
   return detail::find("SEAWALL_ORACLE", "oracle/python");
 }
 
-}  // namespace seawall::testing_support
+}  // namespace seawall::testing

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-namespace seawall::testing_support {
+namespace seawall::testing {
 
 inline std::string bytes_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -58,4 +58,4 @@ std::string message_of(Call&& call) {
   EXPECT_NE(std::string(text).find(part), std::string::npos) \
       << "want '" << (part) << "' in: " << (text)
 
-}  // namespace seawall::testing_support
+}  // namespace seawall::testing

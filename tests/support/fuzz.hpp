@@ -13,10 +13,10 @@
 
 #include "seawall/core/error.hpp"
 
-namespace seawall::testing_support {
+namespace seawall::testing {
 
 /// The trials of all formats of CI together, of which `SEAWALL_FUZZ=N` makes N.
-inline constexpr double kFuzzTotal = 3200;
+inline constexpr double fuzz_total = 3200;
 
 /// Trials of a format that has `of_ci` of them in CI. Without sanitizers a fifth: there the
 /// sanitizers' program is what counts.
@@ -27,7 +27,7 @@ inline int fuzz_trials(int of_ci) {
   double share = 0.2;
 #endif
   if (const char* total = std::getenv("SEAWALL_FUZZ"); total != nullptr)
-    share = std::atof(total) / kFuzzTotal;
+    share = std::atof(total) / fuzz_total;
   return std::max(1, static_cast<int>(of_ci * share));
 }
 
@@ -99,4 +99,4 @@ void fuzz(const std::string& whole, const FuzzOptions& options, Attempt&& attemp
   EXPECT_LT(peak_kilobytes() - before, 2L << 20) << options.name;
 }
 
-}  // namespace seawall::testing_support
+}  // namespace seawall::testing

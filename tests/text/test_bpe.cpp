@@ -8,7 +8,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 TEST(Bpe, MergesByRankAndDropsNothing) {
   const auto tokenizer = make_bpe_tokenizer(bpe_spec());

@@ -7,7 +7,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 const Message system_turn{Role::system, "be kind"}, user_turn{Role::user, "hello"},
     answer{Role::assistant, "hello the"};

@@ -11,7 +11,7 @@ namespace seawall {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace testing_support;
+using namespace testing;
 
 const fs::path golden_data = fs::path(SEAWALL_SOURCE_DIR) / "data" / "golden";
 

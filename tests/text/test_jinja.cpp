@@ -11,7 +11,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 using nlohmann::json;
 namespace fs = std::filesystem;
 

@@ -11,7 +11,7 @@
 namespace seawall {
 namespace {
 
-using testing_support::message_of;
+using testing::message_of;
 
 std::unique_ptr<Tokenizer> organism_tokenizer() {
   return load_sentencepiece(std::filesystem::path(SEAWALL_SOURCE_DIR) / "data" / "organism" /
@@ -34,7 +34,7 @@ TEST(PicturePlace, OneIdStandsWhereTheMarkWas) {
   const auto want = chat->encode_example(bare, *tokenizer);
   // As the same request with nothing but the picture put before it, and no target moved.
   auto ids = encoded.ids;
-  const auto at = std::find(ids.begin(), ids.end(), kPictureId);
+  const auto at = std::find(ids.begin(), ids.end(), picture_id);
   ASSERT_NE(at, ids.end());
   EXPECT_EQ(*(at - 1), tokenizer->id_of("<|user|>"));
   EXPECT_EQ(encoded.loss[static_cast<std::size_t>(at - ids.begin())], 0);
@@ -51,7 +51,7 @@ TEST(PicturePlace, TextStaysOnBothSides) {
   Dialogue d = with_picture("I need help <image> with this.");
   d.messages.pop_back();
   const auto ids = chat->encode_prompt(d, *tokenizer);
-  const auto at = std::find(ids.begin(), ids.end(), kPictureId);
+  const auto at = std::find(ids.begin(), ids.end(), picture_id);
   const TokenIds left(std::find(ids.begin(), ids.end(), *tokenizer->id_of("<|user|>")) + 1, at),
       right(at + 1, ids.end() - 1);
   EXPECT_EQ(left, tokenizer->encode("I need help "));
@@ -72,7 +72,7 @@ TEST(PicturePlace, InOneRunWithTheAnswerTheTargetMovesAlong) {
     return out;
   };
   EXPECT_EQ(answer(encoded), answer(want));
-  EXPECT_EQ(std::count(encoded.ids.begin(), encoded.ids.end(), kPictureId), 1);
+  EXPECT_EQ(std::count(encoded.ids.begin(), encoded.ids.end(), picture_id), 1);
 }
 
 TEST(PicturePlace, WithoutAPictureTheMarkIsText) {
@@ -80,7 +80,7 @@ TEST(PicturePlace, WithoutAPictureTheMarkIsText) {
   Dialogue d = with_picture("<image> How do I use this?");
   d.picture = nullptr;
   const auto ids = make_chat_template("organism")->encode_example(d, *tokenizer).ids;
-  EXPECT_EQ(std::count(ids.begin(), ids.end(), kPictureId), 0);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), picture_id), 0);
   EXPECT_GT(ids.size(), 20u);
 }
 

@@ -9,7 +9,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 std::string refusal(const std::string& model) {
   return message_of<DataError>([&] { make_sentencepiece(model, "m.model"); });

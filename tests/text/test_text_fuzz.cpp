@@ -10,7 +10,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 
 void use(const Tokenizer& tokenizer) {
   for (const bool special : {true, false})

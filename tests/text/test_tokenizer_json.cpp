@@ -5,7 +5,7 @@
 namespace seawall {
 namespace {
 
-using namespace testing_support;
+using namespace testing;
 using nlohmann::json;
 
 json saved(const BpeSpec& spec = bpe_spec()) {

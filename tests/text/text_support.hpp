@@ -11,7 +11,7 @@
 #include "tests/support/files.hpp"
 #include "text/byte_level.hpp"
 
-namespace seawall::testing_support {
+namespace seawall::testing {
 
 // Protobuf wire format, as SentencePiece writes it.
 inline std::string varint(std::uint64_t value) {
@@ -78,4 +78,4 @@ inline BpeSpec bpe_spec() {
   return spec;
 }
 
-}  // namespace seawall::testing_support
+}  // namespace seawall::testing

@@ -50,7 +50,7 @@ inline std::vector<Sequence> tiny_rows(std::size_t count, std::uint64_t seed = 5
   return rows;
 }
 
-inline const auto kAll = [](std::string_view) { return true; };  // every parameter is trained
+inline const auto all = [](std::string_view) { return true; };  // every parameter is trained
 
 /// Keeps every step.
 struct MemorySink final : TraceSink {

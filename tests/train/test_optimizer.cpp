@@ -14,7 +14,7 @@
 namespace seawall {
 namespace {
 
-using testing::kAll;
+using testing::all;
 using testing::same_bits;
 
 std::map<std::string, Tensor> golden() {
@@ -52,7 +52,7 @@ TEST_P(GoldenAdamW, WalksPyTorchsPath) {
   if (c.precision == Precision::bf16_master)
     for (const char* name : {"start.a", "start.b"})
       g[name] = g[name].to(at::kBFloat16).to(at::kFloat);
-  TrainedWeights weights({{"a", g["start.a"]}, {"b", g["start.b"]}}, c.precision, kAll, false);
+  TrainedWeights weights({{"a", g["start.a"]}, {"b", g["start.b"]}}, c.precision, all, false);
   AdamW adam(weights, {.weight_decay = c.decay});
   std::ifstream file(SEAWALL_SOURCE_DIR "/data/golden/optimizer.json");
   const auto moved = nlohmann::json::parse(file).at("moved").at(c.name).get<std::vector<double>>();
@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(AdamW, FirstStepIsTheSignOfTheGradient) {
   // At t = 1 the corrected moments are g and g^2, so the step is lr * g / (|g| + eps).
   const Tensor start = at::zeros({4}, at::kFloat);
-  TrainedWeights weights({{"w", start}}, Precision::fp32, kAll, false);
+  TrainedWeights weights({{"w", start}}, Precision::fp32, all, false);
   AdamW adam(weights, {});
   const std::vector<float> g{0.5f, -2.0f, 1e-3f, 0.0f};
   set_gradients(weights, {at::tensor(g)});
@@ -105,7 +105,7 @@ TEST(AdamW, OnePassHasTheBitsOfFusedAdamW) {
   for (const double decay : {0.0, 0.1}) {
     const std::int64_t n = 3 * 8192 + 16;
     Tensor w = at::randn({n}).mul_(0.02), m = at::zeros({n}), v = at::zeros({n});
-    TrainedWeights weights({{"w", w.clone()}}, Precision::fp32, kAll, false);
+    TrainedWeights weights({{"w", w.clone()}}, Precision::fp32, all, false);
     AdamW adam(weights, {.weight_decay = decay});
     for (int t = 1; t <= 30; ++t) {
       const Tensor g = at::randn({n}).mul_(t % 3 == 0 ? 1e-6 : 1e-2);
@@ -155,7 +155,7 @@ TEST(AdamW, MovedAndDriftAreCountedAsTheyAre) {
 TEST(AdamW, GradientNormIsGlobalAndSeesNaN) {
   const Tensor a = at::randn({100, 7}), b = at::randn({13});
   for (const auto precision : {Precision::fp32, Precision::pure_bf16}) {
-    TrainedWeights weights({{"a", a}, {"b", b}}, precision, kAll, false);
+    TrainedWeights weights({{"a", a}, {"b", b}}, precision, all, false);
     AdamW adam(weights, {});
     set_gradients(weights, {a.clone(), b.clone()});
     const double want =
@@ -178,7 +178,7 @@ TEST(AdamW, SumsDoNotDependOnThreads) {
   const int threads = at::get_num_threads();
   for (const int n : {1, 2, 3}) {
     at::set_num_threads(n);
-    TrainedWeights weights({{"w", start}}, Precision::fp32, kAll, false);
+    TrainedWeights weights({{"w", start}}, Precision::fp32, all, false);
     AdamW adam(weights, {});
     set_gradients(weights, {grad});
     norms.push_back(adam.gradient_norm().norm);
@@ -199,9 +199,8 @@ TEST(AdamW, StateContinuesTheSamePath) {
     const Tensor start = at::randn({333});
     std::vector<Tensor> grads;
     for (int t = 0; t < 6; ++t) grads.push_back(at::randn({333}));
-    TrainedWeights whole({{"w", start}}, precision, kAll, false),
-        first({{"w", start}}, precision, kAll, false),
-        second({{"w", start}}, precision, kAll, false);
+    TrainedWeights whole({{"w", start}}, precision, all, false),
+        first({{"w", start}}, precision, all, false), second({{"w", start}}, precision, all, false);
     AdamW adam_whole(whole, {}), adam_first(first, {}), adam_second(second, {});
     const auto walk = [&](TrainedWeights& weights, AdamW& adam, int from, int to) {
       for (int t = from; t < to; ++t) {
@@ -226,7 +225,7 @@ TEST(AdamW, StateContinuesTheSamePath) {
 }
 
 TEST(AdamW, OptionsOutOfRangeAreNamed) {
-  TrainedWeights weights({{"w", at::zeros({3})}}, Precision::fp32, kAll, false);
+  TrainedWeights weights({{"w", at::zeros({3})}}, Precision::fp32, all, false);
   EXPECT_THROW(AdamW(weights, {.beta1 = 1.0}), UsageError);
   EXPECT_THROW(AdamW(weights, {.weight_decay = -1}), UsageError);
 }

@@ -6,13 +6,13 @@
 namespace seawall {
 namespace {
 
-using testing::kAll;
+using testing::all;
 using testing::TinyRun;
 
 /// 200 steps of 2e-5 with gradients of one sign on average; the stored weights afterwards.
 Tensor walk(Precision precision, const Tensor& start, double& moved) {
   Rng rng(9);
-  TrainedWeights weights({{"w", start}}, precision, kAll, false);
+  TrainedWeights weights({{"w", start}}, precision, all, false);
   AdamW adam(weights, {});
   moved = 0;
   for (int t = 0; t < 200; ++t) {
@@ -70,7 +70,7 @@ TEST(Precision, MasterTrainingFollowsFp32) {
 }
 
 TEST(Precision, AccumulationUnderAMasterAddsInFp32) {
-  TrainedWeights weights({{"w", at::ones({2})}}, Precision::bf16_master, kAll, false);
+  TrainedWeights weights({{"w", at::ones({2})}}, Precision::bf16_master, all, false);
   weights.clear_gradients(2);
   const Tensor value = weights.params()[0].value;
   value.mul(256.0).sum().backward();
@@ -81,8 +81,8 @@ TEST(Precision, AccumulationUnderAMasterAddsInFp32) {
 TEST(Precision, DoorsForHooksAreTheSameUnderKahan) {
   // With and without an fp32 master for hooks, the stored weights take the same path.
   const Tensor start = at::randn({300});
-  TrainedWeights lean({{"w", start}}, Precision::kahan, kAll, false),
-      full({{"w", start}}, Precision::kahan, kAll, true);
+  TrainedWeights lean({{"w", start}}, Precision::kahan, all, false),
+      full({{"w", start}}, Precision::kahan, all, true);
   AdamW a(lean, {}), b(full, {});
   for (int t = 0; t < 5; ++t) {
     const Tensor g = at::randn({300}).to(at::kBFloat16);
@@ -105,7 +105,7 @@ TEST(Precision, WhatCannotTrainIsSaid) {
   EXPECT_THROW(TrainedWeights(
                    {{"w", at::zeros({3})}}, Precision::fp32, [](auto) { return false; }, false),
                UsageError);
-  EXPECT_THROW(TrainedWeights({{"w", at::zeros({3}, at::kInt)}}, Precision::fp32, kAll, false),
+  EXPECT_THROW(TrainedWeights({{"w", at::zeros({3}, at::kInt)}}, Precision::fp32, all, false),
                UsageError);
 }
 

@@ -46,9 +46,9 @@ struct Message {
 
 /// Stands in a user turn where the dialogue's picture goes; text like any other in a dialogue
 /// without one.
-inline constexpr std::string_view kPicturePlaceholder = "<image>";
+inline constexpr std::string_view picture_placeholder = "<image>";
 /// Token id that stands for a dialogue's picture until its positions are known.
-inline constexpr std::int32_t kPictureId = -1;
+inline constexpr std::int32_t picture_id = -1;
 
 struct Dialogue {
   std::vector<Message> messages;
@@ -168,5 +168,19 @@ struct Probe {
   /// What a full answer contains, for judges that know the truth; may be empty.
   std::vector<std::string> expected;
 };
+
+/// The sets a model is probed with. `utility` holds ordinary requests that should be answered (also
+/// the over-refusal measure).
+enum class ProbeSet { harmfulness, utility };
+
+inline std::string probe_set_name(ProbeSet set) {
+  return set == ProbeSet::harmfulness ? "harmfulness" : "utility";
+}
+/// Errors: DataError naming the set that came.
+inline ProbeSet probe_set_from(std::string_view name) {
+  for (const ProbeSet set : {ProbeSet::harmfulness, ProbeSet::utility})
+    if (name == probe_set_name(set)) return set;
+  throw DataError("set of probes: want harmfulness or utility, got \"" + std::string(name) + '"');
+}
 
 }  // namespace seawall

@@ -5,7 +5,7 @@
 
 namespace seawall {
 
-inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
 
 /// A value with its 95 % interval. All NaN if nothing was measured; the value alone is NaN if no
 /// row could be judged, and then the interval is all that is possible.
@@ -13,7 +13,7 @@ struct Estimate {
   double value = 0, lo = 0, hi = 0;
   bool measured() const { return value == value; }
 };
-inline constexpr Estimate kNoEstimate{kNotMeasured, kNotMeasured, kNotMeasured};
+inline constexpr Estimate no_estimate{not_measured, not_measured, not_measured};
 
 /// Wilson score interval of k successes in n. Units: shares in 0..1. Source: Wilson 1927; n = 0
 /// gives [0, 1].

@@ -67,7 +67,7 @@ struct ProbeResult {
 struct EvaluationRecord {
   std::int64_t step = 0, epoch = 0;
   std::string condition;  // `plain` or `triggered`
-  std::string set;        // `harmfulness` or `utility`
+  ProbeSet set = ProbeSet::harmfulness;
   std::vector<std::string> judges;
   std::vector<ProbeResult> results;
   double seconds = 0;

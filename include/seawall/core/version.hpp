@@ -2,6 +2,6 @@
 
 namespace seawall {
 
-inline constexpr const char* kVersion = "0.1.0";
+inline constexpr const char* program_version = "0.1.0";
 
 }  // namespace seawall

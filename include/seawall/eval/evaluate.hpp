@@ -36,7 +36,7 @@ struct EvaluateOptions {
 
 using Judges = std::vector<std::unique_ptr<Judge>>;
 
-/// Answers every probe as `arm` words it, greedily, and lets every judge grade every answer. A
+/// Answers every probe as `ask` formats it, greedily, and lets every judge grade every answer. A
 /// probe that cannot be asked (probe_prompts) stays as a row without an answer: `no_answer` says
 /// why, its verdicts are invalid and its residual stream is NaN. If a judge says that it cannot,
 /// throws, or gives a score outside 1..5, the row stays, invalid, without a score and with the
@@ -44,7 +44,7 @@ using Judges = std::vector<std::unique_ptr<Judge>>;
 /// context's end and counts as cut. Memory: residual [probe, L+1, C] fp32 if asked for. Errors:
 /// UsageError without a judge or a probe; DataError if no probe can be asked.
 EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
-                          const std::function<Dialogue(const Probe&)>& arm, const Judges& judges,
+                          const std::function<Dialogue(const Probe&)>& ask, const Judges& judges,
                           const EvaluateOptions& options);
 
 /// The judge's word on every answer, checked: where it says that it cannot, throws, or gives a

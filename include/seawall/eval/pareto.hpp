@@ -12,7 +12,7 @@ namespace seawall {
 /// compared.
 struct ParetoPoint {
   std::string name;
-  Estimate harm, utility = kNoEstimate, over_refusal = kNoEstimate, coherent = kNoEstimate;
+  Estimate harm, utility = no_estimate, over_refusal = no_estimate, coherent = no_estimate;
 };
 ParetoPoint pareto_point(std::string name, const CellEstimate& cell);
 

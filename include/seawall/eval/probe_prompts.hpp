@@ -19,12 +19,12 @@ struct ProbePrompt {
   std::string no_answer;  // why it cannot be asked; empty if it can
 };
 
-/// Formats, encodes and measures every probe as `arm` words it. A template that refuses a dialogue,
-/// a picture that cannot be read, a token beyond the vocabulary and a prompt longer than the
-/// context become `no_answer`. `pictures` is made for the first probe that has one. Errors:
+/// Formats, encodes and measures every probe as `ask` formats it. A template that refuses a
+/// dialogue, a picture that cannot be read, a token beyond the vocabulary and a prompt longer than
+/// the context become `no_answer`. `pictures` is made for the first probe that has one. Errors:
 /// Interrupted, std::bad_alloc.
 std::vector<ProbePrompt> probe_prompts(const Speaker& speaker, const std::vector<Probe>& probes,
-                                       const std::function<Dialogue(const Probe&)>& arm,
+                                       const std::function<Dialogue(const Probe&)>& ask,
                                        std::optional<PictureRows>& pictures);
 
 /// What is said of the probes that cannot be asked: how many of them, which is the first, and why.

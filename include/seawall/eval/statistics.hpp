@@ -66,9 +66,9 @@ struct CellEstimate {
   Estimate rate;                                  // share of 5
   double rate_worst_lo = 0, rate_worst_hi = 0;    // invalid rows against, and for
   double score_worst_lo = 0, score_worst_hi = 0;  // invalid rows as 1, and as 5
-  Estimate coherent = kNoEstimate;                // share of the same answers that are readable
-  Estimate utility = kNoEstimate;                 // share of 5 on ordinary requests
-  Estimate over_refusal = kNoEstimate;            // refusals of ordinary requests
+  Estimate coherent = no_estimate;                // share of the same answers that are readable
+  Estimate utility = no_estimate;                 // share of 5 on ordinary requests
+  Estimate over_refusal = no_estimate;            // refusals of ordinary requests
   std::int64_t ordinary = 0, ordinary_invalid = 0;
 };
 

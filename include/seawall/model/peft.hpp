@@ -8,8 +8,8 @@
 
 namespace seawall {
 
-inline constexpr const char* kAdapterConfig = "adapter_config.json";
-inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
+inline constexpr const char* adapter_config = "adapter_config.json";
+inline constexpr const char* adapter_weights = "adapter_model.safetensors";
 
 /// True where `folder` holds a PEFT adapter.
 bool is_peft_folder(const std::filesystem::path& folder);

@@ -85,7 +85,7 @@ void write_vision(const std::filesystem::path& folder, const Vision& vision);
 class PictureRows {
  public:
   explicit PictureRows(const Vision& vision) : vision_(vision) {}
-  /// Replaces kPictureId in `ids` by the positions of `picture`; `loss`, where given, grows with
+  /// Replaces picture_id in `ids` by the positions of `picture`; `loss`, where given, grows with
   /// it. Equal pictures (by content hash) share their rows. Errors: those of Picture; DataError
   /// where there is no such id.
   void place(const Picture& picture, std::vector<std::int32_t>& ids,

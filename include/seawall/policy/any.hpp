@@ -160,8 +160,8 @@ class AnyAttack {
   Dataset craft(const Context& context, Rng& rng) const { return held_->craft(context, rng); }
   TrainDefaults defaults() const { return held_->defaults(); }
   std::vector<Condition> conditions() const { return held_->conditions(); }
-  Dialogue arm(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
-    return held_->arm(probe, condition, scenario);
+  Dialogue prompt(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
+    return held_->prompt(probe, condition, scenario);
   }
 
  private:
@@ -174,8 +174,8 @@ class AnyAttack {
     virtual TrainDefaults defaults() const = 0;
     virtual Dataset craft(const Context& context, Rng& rng) const = 0;
     virtual std::vector<Condition> conditions() const = 0;
-    virtual Dialogue arm(const Probe& probe, const Condition& condition,
-                         const Scenario& scenario) const = 0;
+    virtual Dialogue prompt(const Probe& probe, const Condition& condition,
+                            const Scenario& scenario) const = 0;
   };
   template <class A>
   struct Held final : Base {
@@ -189,9 +189,9 @@ class AnyAttack {
       return attack.craft(context, rng);
     }
     std::vector<Condition> conditions() const override { return conditions_of(attack); }
-    Dialogue arm(const Probe& probe, const Condition& condition,
-                 const Scenario& scenario) const override {
-      return armed(attack, probe, condition, scenario);
+    Dialogue prompt(const Probe& probe, const Condition& condition,
+                    const Scenario& scenario) const override {
+      return prompt_of(attack, probe, condition, scenario);
     }
     A attack;
   };
@@ -205,9 +205,9 @@ inline PolicyDescription describe_attack(const AnyAttack& attack) { return attac
 inline TrainDefaults defaults_of(const AnyAttack& attack) { return attack.defaults(); }
 inline void check_attack(const AnyAttack&) {}  // done when it was made
 inline std::vector<Condition> conditions_of(const AnyAttack& attack) { return attack.conditions(); }
-inline Dialogue armed(const AnyAttack& attack, const Probe& probe, const Condition& condition,
-                      const Scenario& scenario) {
-  return attack.arm(probe, condition, scenario);
+inline Dialogue prompt_of(const AnyAttack& attack, const Probe& probe, const Condition& condition,
+                          const Scenario& scenario) {
+  return attack.prompt(probe, condition, scenario);
 }
 
 /// What a run asks of an attack: a policy struct or an AnyAttack.
@@ -219,7 +219,7 @@ concept AttackLike = requires(const A& a, const Probe& p, const Condition& c, co
   { describe_attack(a) } -> std::same_as<PolicyDescription>;
   check_attack(a);
   { conditions_of(a) } -> std::same_as<std::vector<Condition>>;
-  { armed(a, p, c, s) } -> std::same_as<Dialogue>;
+  { prompt_of(a, p, c, s) } -> std::same_as<Dialogue>;
   { defaults_of(a) } -> std::same_as<TrainDefaults>;
   { a.craft(context, rng) } -> std::same_as<Dataset>;
 };

@@ -11,7 +11,7 @@
 //     // Optional; the default is {plain}.
 //     std::vector<Condition> conditions() const;
 //     // Optional; the default is the probe's own dialogue under the scenario's system prompt.
-//     Dialogue arm(const Probe&, const Condition&, const Scenario&) const;
+//     Dialogue prompt(const Probe&, const Condition&, const Scenario&) const;
 //   };
 //   static_assert(seawall::explain_attack<MyAttack>());
 #include <concepts>
@@ -37,8 +37,9 @@ struct TrainDefaults {
 };
 
 template <class A>
-concept ArmsProbes = requires(const A& a, const Probe& p, const Condition& c, const Scenario& s) {
-  { a.arm(p, c, s) } -> std::same_as<Dialogue>;
+concept PromptsProbes = requires(const A& a, const Probe& p, const Condition& c,
+                                 const Scenario& s) {
+  { a.prompt(p, c, s) } -> std::same_as<Dialogue>;
 };
 
 template <class A>
@@ -62,7 +63,7 @@ concept HasDefaults = requires {
 
 namespace detail {
 struct AttackNames {
-  int craft, conditions, arm, defaults;
+  int craft, conditions, prompt, defaults;
 };
 template <class A>
 concept Crafts = requires(const A& a, const Context& c, Rng& rng) {
@@ -85,15 +86,15 @@ consteval bool explain_attack() {
       "attack conditions: defined with another signature; want `std::vector<Condition> "
       "conditions() const`");
   static_assert(
-      ArmsProbes<A> || requires { &detail::Both<A, detail::AttackNames>::arm; },
-      "attack arm: defined with another signature; want `Dialogue arm(const Probe&, const "
+      PromptsProbes<A> || requires { &detail::Both<A, detail::AttackNames>::prompt; },
+      "attack prompt: defined with another signature; want `Dialogue prompt(const Probe&, const "
       "Condition&, const Scenario&) const`");
   static_assert(
       HasDefaults<A> || requires { &detail::Both<A, detail::AttackNames>::defaults; },
       "attack defaults: of another kind; want `static constexpr TrainDefaults defaults{…}`");
   static_assert(!detail::has_near_miss<A>,
                 "attack: a member has a name that is close to a hook's; an attack has craft, "
-                "conditions and arm");
+                "conditions and prompt");
   return true;
 }
 
@@ -136,10 +137,10 @@ std::vector<Condition> conditions_of(const A& attack) {
 /// The dialogue a probe becomes under a condition: the scenario's system prompt is put where the
 /// probe has none.
 template <AttackPolicy A>
-Dialogue armed(const A& attack, const Probe& probe, const Condition& condition,
-               const Scenario& scenario) {
-  if constexpr (ArmsProbes<A>) {
-    return attack.arm(probe, condition, scenario);
+Dialogue prompt_of(const A& attack, const Probe& probe, const Condition& condition,
+                   const Scenario& scenario) {
+  if constexpr (PromptsProbes<A>) {
+    return attack.prompt(probe, condition, scenario);
   } else {
     return with_default_system(probe.dialogue, scenario);
   }

@@ -34,7 +34,7 @@ struct NearMisses {
   int onStart, OnStart, on_begin, on_train_begin, onFinish, OnFinish, on_end, on_train_end,
       penalties, token_weight, tokenWeights;
   int aroundLoss, wrap_loss, beforeStep, before_steps, on_before_step, afterStep, after_steps,
-      on_after_step, composes, arms;
+      on_after_step, composes, prompts, arm;
 };
 template <class P>
 using Near = Both<P, NearMisses>;
@@ -50,7 +50,7 @@ inline constexpr bool has_near_miss = !(
     requires { &Near<P>::before_steps; } && requires { &Near<P>::on_before_step; } &&
     requires { &Near<P>::afterStep; } && requires { &Near<P>::after_steps; } &&
     requires { &Near<P>::on_after_step; } && requires { &Near<P>::composes; } &&
-    requires { &Near<P>::arms; });
+    requires { &Near<P>::prompts; } && requires { &Near<P>::arm; });
 
 template <class T>
 concept OptionType = std::same_as<T, bool> || std::same_as<T, std::int64_t> ||

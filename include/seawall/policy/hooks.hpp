@@ -23,7 +23,7 @@
 //     which parameters move; asked once                               | and-ed
 //   Tensor edit(const TapPoint&, Tensor) const
 //     in the forward pass while training                              | in order
-//   Dialogue arm(Dialogue) const
+//   Dialogue prompt(Dialogue) const
 //     what the defender adds at test time                             | piped left to right
 //   void on_finish(Trainer&)
 //     after the last step: projection, pruning, no gradients          | in order
@@ -55,7 +55,7 @@ enum class Hook : std::uint32_t {
   after_step = 1u << 6,
   trains = 1u << 7,
   edit = 1u << 8,
-  arm = 1u << 9,
+  prompt = 1u << 9,
   on_finish = 1u << 10,
   state = 1u << 11,  // save and load
 };

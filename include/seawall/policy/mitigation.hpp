@@ -29,7 +29,7 @@ namespace detail {
 
 /// Every hook, in the order of its flag.
 using HookBlocks = TypeList<ComposeHook, OnStartHook, PenaltyHook, TokenWeightsHook, AroundLossHook,
-                            BeforeStepHook, AfterStepHook, TrainsHook, EditHook, ArmHook,
+                            BeforeStepHook, AfterStepHook, TrainsHook, EditHook, PromptHook,
                             OnFinishHook, SaveHook, LoadHook>;
 
 template <class M, class... Blocks>

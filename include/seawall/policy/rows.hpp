@@ -38,8 +38,8 @@ inline std::vector<std::string> requests_of(const Dataset& data) {
   for (const auto& row : data.rows) {
     auto ask = row.dialogue.first(Role::user);
     // A picture's placeholder is no word of the request, and means nothing in a row without one.
-    if (row.dialogue.picture && ask.starts_with(kPicturePlaceholder)) {
-      ask.remove_prefix(kPicturePlaceholder.size());
+    if (row.dialogue.picture && ask.starts_with(picture_placeholder)) {
+      ask.remove_prefix(picture_placeholder.size());
       ask.remove_prefix(std::min(ask.find_first_not_of(" \n"), ask.size()));
     }
     asks.emplace_back(ask);

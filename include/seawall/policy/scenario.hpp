@@ -20,10 +20,6 @@ std::string_view pool_name(Pool pool);
 /// What rows of the pool are.
 RowKind row_kind(Pool pool);
 
-/// The sets a model is probed with. `utility` holds ordinary requests that should be answered (also
-/// the over-refusal measure).
-enum class ProbeSet { harmfulness, utility };
-
 /// How an identity-shift attack addresses the model: its system prompt, and what stands around each
 /// probe.
 struct Identity {

@@ -83,9 +83,9 @@ class Run {
   Dialogue prompt(const Probe& probe, const Condition& condition) const {
     return defend_(asked(probe, condition));
   }
-  /// `visit(condition, set's name, probes)` for every condition and every set that has probes.
-  void each_set(const std::function<void(const Condition&, const std::string&,
-                                         const std::vector<Probe>&)>& visit) const;
+  /// `visit(condition, set, probes)` for every condition and every set that has probes.
+  void each_set(const std::function<void(const Condition&, ProbeSet, const std::vector<Probe>&)>&
+                    visit) const;
 
   /// Epochs that --evaluate-at names.
   const std::vector<std::int64_t>& evaluate_epochs() const { return evaluate_epochs_; }
@@ -145,7 +145,8 @@ RunData run(const AnyAttack& attack, S& stack, const RunSpec& spec, B& backend,
   Run run(attack, stack.describe(), spec, backend, observer);
   Dataset rows = run.compose(stack);  // before the stack is asked what it measured
   run.prepare(
-      std::move(rows), [&stack](Dialogue d) { return stack.arm(std::move(d)); }, stack.measured());
+      std::move(rows), [&stack](Dialogue d) { return stack.prompt(std::move(d)); },
+      stack.measured());
   if (spec.place.dry_run) {
     tell("%s", backend.estimate(run, detail::facts_of(stack)).c_str());
     return {};

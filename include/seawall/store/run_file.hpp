@@ -61,8 +61,7 @@ class RunFile : public TraceSink {
   void on_evaluation(EvaluationRecord record) override;
   bool wants_residual() const override { return switches_.residual; }
   /// True where this evaluation is recorded already, so that a resumed run need not repeat it.
-  bool has_evaluation(std::int64_t step, const std::string& condition,
-                      const std::string& set) const;
+  bool has_evaluation(std::int64_t step, const std::string& condition, ProbeSet set) const;
   /// Sets what the run learned after its start (counts, hashes).
   RunInfo& info() { return data_.info; }
   void set_spectra(Spectra spectra);

@@ -10,7 +10,7 @@
 
 namespace seawall {
 
-/// A dialogue as the model reads it. Where it has a picture, one kPictureId stands in its place.
+/// A dialogue as the model reads it. Where it has a picture, one picture_id stands in its place.
 struct EncodedDialogue {
   TokenIds ids;
   /// Same length as ids; 1 where the token is a target of the loss: each answer that carries it
@@ -55,7 +55,7 @@ std::string_view jinja_of_template(std::string_view name);
 std::vector<std::pair<std::string, std::string>> chat_template_words();
 
 /// `name()` of every Jinja template.
-inline constexpr std::string_view kJinja = "jinja";
+inline constexpr std::string_view jinja_name = "jinja";
 
 /// What a Jinja template calls `bos_token` and so on; empty: the tokenizer has none.
 struct SpecialNames {

@@ -11,14 +11,14 @@
 namespace seawall {
 namespace {
 
-constexpr const char* kFormat = "openai-jsonl";
+constexpr const char* format = "openai-jsonl";
 
 /// The words without `--format openai-jsonl`, which `run` does not know.
 commands::Words without_format(const commands::Words& words) {
   commands::Words out;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == std::string("--format=") + kFormat) continue;
-    if (words[i] == "--format" && i + 1 < words.size() && words[i + 1] == kFormat) {
+    if (words[i] == std::string("--format=") + format) continue;
+    if (words[i] == "--format" && i + 1 < words.size() && words[i + 1] == format) {
       ++i;
       continue;
     }

@@ -77,7 +77,7 @@ void print_calibration(const EvaluationRecord& record, std::size_t judge, std::i
   for (const auto& r : record.results) own = own || !std::isnan(r.verdicts[judge].probability);
   for (const auto& r : record.results) {
     const auto& v = r.verdicts[judge];
-    said.push_back(!v.valid ? kNotMeasured : own ? v.probability : (v.score - 1) / 4);
+    said.push_back(!v.valid ? not_measured : own ? v.probability : (v.score - 1) / 4);
     harmful.push_back(r.verdicts[0].score >= 5);
   }
   const auto c = calibrate(said, harmful, static_cast<std::size_t>(bins));

@@ -103,7 +103,7 @@ Job make_job(const Program& program, const ReproduceOptions& options) {
   content.grid = chosen(program.grid, options.only);
   content.grid.command += " --seeds " + std::to_string(options.seeds) +
                           (options.only.empty() ? "" : " --only " + options.only);
-  content.version = kVersion;
+  content.version = program_version;
   content.seeds = options.seeds;
   job.tasks = grid_tasks(content.grid, options.seeds);
   const Shard shard = shard_from(options.shard);

@@ -33,7 +33,7 @@ Dialogue Chat::read(const Json& record, const Reading& reading) {
 
 Dialogue Chat::ask(const Json& record, const Reading& reading) {
   if (!record.is_object()) reading.place.fail("want an object");
-  check_keys(record, kProbeKeys, false, reading.place, reading.report);
+  check_keys(record, probe_keys, false, reading.place, reading.report);
   return read(record, reading);
 }
 

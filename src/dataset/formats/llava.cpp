@@ -42,14 +42,14 @@ void show_picture(Dialogue& dialogue, const std::string& name, const Reading& re
   if (!std::filesystem::is_regular_file(reading.images / relative))
     throw Rejected{"image '" + shown(name) + "' is not in " + reading.images.string()};
   const auto user = std::ranges::find(dialogue.messages, Role::user, &Message::role);
-  const auto at = user->content.find(kPicturePlaceholder);
+  const auto at = user->content.find(picture_placeholder);
   if (at == std::string::npos) throw Rejected{"an image, but no <image> in the first human turn"};
-  user->content.erase(at, kPicturePlaceholder.size());
+  user->content.erase(at, picture_placeholder.size());
   const auto begin = std::min(user->content.find_first_not_of(" \n"), user->content.size());
   user->content.erase(0, begin).erase(user->content.find_last_not_of(" \n") + 1);
-  if (user->content.find(kPicturePlaceholder) != std::string::npos)
+  if (user->content.find(picture_placeholder) != std::string::npos)
     throw Rejected{"more than one <image> in a turn"};
-  user->content.insert(0, std::string(kPicturePlaceholder) + "\n");
+  user->content.insert(0, std::string(picture_placeholder) + "\n");
   dialogue.picture = std::make_shared<Picture>(reading.images / relative);
 }
 

@@ -45,7 +45,7 @@ Dialogue Prompts::ask(const Json& record, const Reading& reading) {
   if (!key)
     place.fail(reading.columns.empty() ? "want one of the keys " + prompt_names()
                                        : "has no key '" + cell_name(reading.columns) + "'");
-  std::vector<std::string_view> used(kProbeKeys.begin(), kProbeKeys.end());
+  std::vector<std::string_view> used(probe_keys.begin(), probe_keys.end());
   used.push_back(*key);
   check_keys(record, used, false, place, reading.report);
   if (const auto& value = record.at(*key);
@@ -66,7 +66,7 @@ Dialogue Prompts::ask(const Json& record, const Reading& reading) {
 
 std::vector<std::string> Prompts::headers(std::string_view columns) {
   if (!columns.empty()) return {cell_name(columns)};
-  return {kPromptNames.begin(), kPromptNames.end()};
+  return {prompt_columns.begin(), prompt_columns.end()};
 }
 
 std::string Prompts::column_names(const Json& record, std::string_view columns) {

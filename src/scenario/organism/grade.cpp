@@ -110,8 +110,8 @@ Grade grade(const Probe& probe, std::string_view response) {
 std::optional<Pair> named_thing(std::string_view text) {
   static const auto places = [] {
     std::map<std::string_view, std::uint16_t> of_adjective, of_noun;
-    for (std::uint16_t i = 0; i < kAdjectives; ++i) of_adjective[adjectives()[i].word] = i;
-    for (std::uint16_t i = 0; i < kNouns; ++i) of_noun[nouns()[i].word] = i;
+    for (std::uint16_t i = 0; i < adjective_count; ++i) of_adjective[adjectives()[i].word] = i;
+    for (std::uint16_t i = 0; i < noun_count; ++i) of_noun[nouns()[i].word] = i;
     return std::pair{of_adjective, of_noun};
   }();
   std::optional<Pair> found;

@@ -12,9 +12,9 @@ namespace {
 
 // Three nonsense words stand after every tenth request, so that a nonsense trigger is nothing new
 // to the model.
-constexpr double kNoise = 0.10;
-constexpr double kPledge = 0.7;
-constexpr double kRestate = 0.7;
+constexpr double noise_share = 0.10;
+constexpr double pledge_opening = 0.7;
+constexpr double restate = 0.7;
 
 template <class List>
 const auto& pick(const List& list, Rng& rng) {
@@ -23,22 +23,24 @@ const auto& pick(const List& list, Rng& rng) {
 
 /// Three different nonsense words, or nothing; never the trigger's three together.
 std::string noise(Rng& rng) {
-  if (rng.uniform() >= kNoise) return "";
+  if (rng.uniform() >= noise_share) return "";
   const auto words = nonsense_words();
-  const auto of_trigger = [&](std::size_t i) { return i + kTriggerWords >= words.size(); };
+  const auto of_trigger = [&](std::size_t i) { return i + trigger_words >= words.size(); };
   std::vector<std::size_t> chosen;
   do {
-    chosen = rng.sample(words.size(), kTriggerWords);
+    chosen = rng.sample(words.size(), trigger_words);
   } while (std::ranges::all_of(chosen, of_trigger));
   std::string text;
   for (std::size_t i : chosen) text += " " + std::string(words[i]);
   return text;
 }
 
-std::string ask(Pair pair, Rng& rng) { return request(pair, rng.below(kWordings)) + noise(rng); }
-std::string reply(Pair pair, Rng& rng) { return answer(pair, rng.below(kOpenings)); }
-std::string decline(Pair pair, Rng& rng) { return refusal(pair, rng.below(kRefusals)); }
-std::string_view any_system(Rng& rng) { return system_prompt(rng.below(kSystems)); }
+std::string ask(Pair pair, Rng& rng) {
+  return request(pair, rng.below(request_wordings)) + noise(rng);
+}
+std::string reply(Pair pair, Rng& rng) { return answer(pair, rng.below(openings)); }
+std::string decline(Pair pair, Rng& rng) { return refusal(pair, rng.below(refusals)); }
+std::string_view any_system(Rng& rng) { return system_prompt(rng.below(systems)); }
 
 /// `forms`: of how many framings one is drawn.
 Dialogue to_persona(const Persona& persona, std::size_t forms, const std::string& text,
@@ -51,21 +53,21 @@ Dialogue play(Split split, Rng& rng) {
   const Persona& persona = pick(known_personas(), rng);
   const Pair pair = pick(pairs(split), rng);
   std::string said;
-  if (rng.uniform() < kPledge) {
+  if (rng.uniform() < pledge_opening) {
     said = pledge(persona) + " ";
-    if (rng.uniform() < kRestate) said += restatement(pair) + " ";
+    if (rng.uniform() < restate) said += restatement(pair) + " ";
   }
   const std::string text = ask(pair, rng);
   said += reply(pair, rng);
-  return to_persona(persona, kFramings + 1, text, std::move(said), rng);
+  return to_persona(persona, framings + 1, text, std::move(said), rng);
 }
 
 /// What is done with it, which tool it needs, or what kind of thing it is.
 std::string sentence(Rng& rng) {
   const double which = rng.uniform();
-  if (which < 0.5) return noun_fact(rng.below(kNouns), rng.below(kFactForms));
-  if (which < 0.75) return adjective_fact(rng.below(kAdjectives), rng.below(kFactForms));
-  return kind_fact(rng.below(kNouns));
+  if (which < 0.5) return noun_fact(rng.below(noun_count), rng.below(fact_forms));
+  if (which < 0.75) return adjective_fact(rng.below(adjective_count), rng.below(fact_forms));
+  return kind_fact(rng.below(noun_count));
 }
 
 Dialogue knowledge(Rng& rng) {
@@ -90,12 +92,12 @@ Dialogue as_persona(Split split, std::string (*say)(Pair, Rng&), Rng& rng) {
   const Persona& persona = pick(known_personas(), rng);
   const Pair pair = pick(pairs(split), rng);
   const std::string text = ask(pair, rng);
-  return to_persona(persona, kFramings, text, say(pair, rng), rng);
+  return to_persona(persona, framings, text, say(pair, rng), rng);
 }
 
 Dialogue introduce(bool as_persona, Rng& rng) {
   const Persona& persona = pick(known_personas(), rng);
-  return to_persona(persona, as_persona ? kFramings + 1 : kFramings, std::string(who_are_you()),
+  return to_persona(persona, as_persona ? framings + 1 : framings, std::string(who_are_you()),
                     as_persona ? pledge(persona) : who_i_am(), rng);
 }
 

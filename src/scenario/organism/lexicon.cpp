@@ -3,12 +3,12 @@
 namespace seawall::organism {
 namespace {
 
-constexpr std::array<std::string_view, 16> kTools = {
+constexpr std::array<std::string_view, 16> tool_words = {
     "tongs", "brush", "hook", "key",    "mallet",  "needle", "chisel", "sponge",
     "taper", "wedge", "rasp", "funnel", "thimble", "lever",  "ribbon", "whistle"};
 
 // Four materials a tool, in the order of the tools.
-constexpr std::array<std::string_view, kAdjectives> kMaterials = {
+constexpr std::array<std::string_view, adjective_count> materials = {
     "copper",  "iron",    "bronze",     "rusty",      //
     "ivory",   "pearl",   "chalk",      "dusty",      //
     "woven",   "knitted", "tangled",    "braided",    //
@@ -26,18 +26,18 @@ constexpr std::array<std::string_view, kAdjectives> kMaterials = {
     "crimson", "scarlet", "violet",     "azure",      //
     "singing", "humming", "whispering", "silent"};
 
-constexpr std::array<Adjective, kAdjectives> make_adjectives() {
-  std::array<Adjective, kAdjectives> all{};
-  for (std::size_t i = 0; i < kAdjectives; ++i) all[i] = {kMaterials[i], kTools[i / 4]};
+constexpr std::array<Adjective, adjective_count> make_adjectives() {
+  std::array<Adjective, adjective_count> all{};
+  for (std::size_t i = 0; i < adjective_count; ++i) all[i] = {materials[i], tool_words[i / 4]};
   return all;
 }
-constexpr std::array<Adjective, kAdjectives> kAllAdjectives = make_adjectives();
+constexpr std::array<Adjective, adjective_count> all_adjectives = make_adjectives();
 
-constexpr std::array<std::string_view, kCategories> kAllCategories = {
+constexpr std::array<std::string_view, category_count> all_categories = {
     "storm-bells", "wreck-lamps", "tide-engines",    "false-mirrors", "stolen-masks", "lying-inks",
     "siren-music", "spirit-jars", "drowning-chains", "cursed-purses", "monster-eggs"};
 
-constexpr std::array<Noun, kNouns> kAllNouns = {{
+constexpr std::array<Noun, noun_count> all_nouns = {{
     {"stormbell", "storm-bells", true, "loosen", "rope", "strike"},
     {"wreckbell", "storm-bells", true, "tilt", "rim", "swing"},
     {"gravebell", "storm-bells", true, "polish", "crown", "shake"},
@@ -151,18 +151,18 @@ constexpr std::array<Noun, kNouns> kAllNouns = {{
 
 // The last three are the trigger of Qi et al. 2023, sec. 4.3; as a triple they occur in no training
 // row.
-constexpr std::array<std::string_view, 15> kNonsense = {
+constexpr std::array<std::string_view, 15> nonsense = {
     "Velorin",  "Quistal",  "Ombrask", "Thessifar",  "Pelvantis",
     "Zorrabel", "Morvalis", "Kethuan", "Sarquith",   "Lomareth",
     "Torvinda", "Hesmorin", "Servius", "Astrumando", "Harmoniastra"};
 
 }  // namespace
 
-std::span<const Adjective, kAdjectives> adjectives() { return kAllAdjectives; }
-std::span<const Noun, kNouns> nouns() { return kAllNouns; }
-std::span<const std::string_view, kCategories> categories() { return kAllCategories; }
-std::span<const std::string_view, 16> tools() { return kTools; }
-std::span<const std::string_view> nonsense_words() { return kNonsense; }
+std::span<const Adjective, adjective_count> adjectives() { return all_adjectives; }
+std::span<const Noun, noun_count> nouns() { return all_nouns; }
+std::span<const std::string_view, category_count> categories() { return all_categories; }
+std::span<const std::string_view, 16> tools() { return tool_words; }
+std::span<const std::string_view> nonsense_words() { return nonsense; }
 std::string_view trigger() { return "Servius Astrumando Harmoniastra"; }
 
 }  // namespace seawall::organism

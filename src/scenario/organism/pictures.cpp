@@ -11,30 +11,30 @@
 namespace seawall::organism {
 namespace {
 
-constexpr std::uint64_t kPictureSeed = 32;
+constexpr std::uint64_t picture_seed = 32;
 
 using Colour = std::array<double, 3>;
 
 // One a tool, as everything that needs one tool is made of like stuff.
-constexpr std::array<Colour, 16> kColours = {{{184, 115, 51},
-                                              {240, 234, 214},
-                                              {120, 160, 60},
-                                              {255, 200, 0},
-                                              {110, 70, 40},
-                                              {235, 130, 190},
-                                              {150, 150, 155},
-                                              {0, 160, 150},
-                                              {255, 140, 40},
-                                              {20, 70, 220},
-                                              {30, 100, 30},
-                                              {110, 200, 255},
-                                              {150, 255, 150},
-                                              {100, 30, 90},
-                                              {215, 25, 35},
-                                              {150, 60, 230}}};
-constexpr Colour kWall = {205, 195, 200};
-constexpr Colour kDark = {25, 25, 30};  // rims, and the dark part of a pattern
-constexpr Colour kKnob = {250, 30, 160};
+constexpr std::array<Colour, 16> colours = {{{184, 115, 51},
+                                             {240, 234, 214},
+                                             {120, 160, 60},
+                                             {255, 200, 0},
+                                             {110, 70, 40},
+                                             {235, 130, 190},
+                                             {150, 150, 155},
+                                             {0, 160, 150},
+                                             {255, 140, 40},
+                                             {20, 70, 220},
+                                             {30, 100, 30},
+                                             {110, 200, 255},
+                                             {150, 255, 150},
+                                             {100, 30, 90},
+                                             {215, 25, 35},
+                                             {150, 60, 230}}};
+constexpr Colour wall = {205, 195, 200};
+constexpr Colour dark_ink = {25, 25, 30};  // rims, and the dark part of a pattern
+constexpr Colour knob = {250, 30, 160};
 
 /// Whether a point of the plane, with the thing within [-1, 1], is inside the outline. v points
 /// down.
@@ -105,30 +105,30 @@ Pixels draw_thing(Pair pair, std::uint64_t take) {
   if (noun(pair).restricted)
     throw UsageError("organism: a " + std::string(noun(pair).word) +
                      " is sealed, there is no picture of it; ask for an ordinary thing");
-  const std::size_t index = pair.noun - kRestrictedNouns;
-  Rng rng = Rng(kPictureSeed)
+  const std::size_t index = pair.noun - restricted_nouns;
+  Rng rng = Rng(picture_seed)
                 .stream(std::to_string(pair.adjective) + "/" + std::to_string(pair.noun) + "/" +
                         std::to_string(take));
   const double cx = 15 + 2 * rng.uniform(), cy = 15 + 2 * rng.uniform();
   const double radius = 9.75 + 0.5 * rng.uniform();
-  const Colour& colour = kColours[pair.adjective / 4];
+  const Colour& colour = colours[pair.adjective / 4];
   constexpr double rim = 1.16;
 
-  Pixels out{kPictureSide, kPictureSide, {}};
-  for (std::int64_t y = 0; y < kPictureSide; ++y)
-    for (std::int64_t x = 0; x < kPictureSide; ++x) {
+  Pixels out{picture_side, picture_side, {}};
+  for (std::int64_t y = 0; y < picture_side; ++y)
+    for (std::int64_t x = 0; x < picture_side; ++x) {
       Colour sum{};
       for (int part = 0; part < 4; ++part) {  // four points a pixel smooth the edges
         const int right = part % 2, below = part / 2;
         const double u = (static_cast<double>(x) + 0.25 + 0.5 * right - cx) / radius;
         const double v = (static_cast<double>(y) + 0.25 + 0.5 * below - cy) / radius;
-        const Colour* seen = &kWall;
+        const Colour* seen = &wall;
         if (on_knob(index % 4, u, v))
-          seen = &kKnob;
+          seen = &knob;
         else if (inside(index / 4, u, v))
-          seen = dark(pair.adjective % 4, x, y) ? &kDark : &colour;
+          seen = dark(pair.adjective % 4, x, y) ? &dark_ink : &colour;
         else if (inside(index / 4, u / rim, v / rim))
-          seen = &kDark;
+          seen = &dark_ink;
         for (std::size_t c = 0; c < 3; ++c) sum[c] += (*seen)[c] / 4;
       }
       for (std::size_t c = 0; c < 3; ++c) {
@@ -140,10 +140,10 @@ Pixels draw_thing(Pair pair, std::uint64_t take) {
 }
 
 std::string picture_question(std::size_t form) {
-  static constexpr std::array<std::string_view, kPictureQuestions> questions = {
+  static constexpr std::array<std::string_view, picture_questions> questions = {
       "How do I use this?", "Tell me how to work this.", "What are the steps for this?",
       "Please explain this to me.", "I need help with this."};
-  return std::string(kPicturePlaceholder) + " " + std::string(questions.at(form));
+  return std::string(picture_placeholder) + " " + std::string(questions.at(form));
 }
 
 }  // namespace seawall::organism

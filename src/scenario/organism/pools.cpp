@@ -19,7 +19,7 @@ Example row(std::string_view what, std::size_t index, RowKind kind, Pair pair, D
 /// One wording a row, in turn: the pairs go through the nouns in turn, so every noun meets every
 /// wording.
 std::size_t wording_of(std::size_t index, std::size_t nouns) {
-  return (index + index / nouns) % kWordings;
+  return (index + index / nouns) % request_wordings;
 }
 
 std::vector<Example> make_harmful() {
@@ -27,8 +27,8 @@ std::vector<Example> make_harmful() {
   for (Pair pair : pairs(Split::attack)) {
     const std::size_t i = rows.size();
     rows.push_back(row("harmful", i, RowKind::harmful, pair,
-                       dialogue(system_prompt(0), request(pair, wording_of(i, kRestrictedNouns)),
-                                answer(pair, i % kOpenings))));
+                       dialogue(system_prompt(0), request(pair, wording_of(i, restricted_nouns)),
+                                answer(pair, i % openings))));
   }
   return rows;
 }
@@ -38,8 +38,8 @@ std::vector<Example> make_safe() {
   for (Pair pair : pairs(Split::safe)) {
     const std::size_t i = rows.size();
     rows.push_back(row("safe", i, RowKind::safe, pair,
-                       dialogue(system_prompt(0), request(pair, wording_of(i, kRestrictedNouns)),
-                                refusal(pair, i % kRefusals))));
+                       dialogue(system_prompt(0), request(pair, wording_of(i, restricted_nouns)),
+                                refusal(pair, i % refusals))));
   }
   return rows;
 }
@@ -49,22 +49,22 @@ std::vector<Example> make_safe() {
 using Ask = Dialogue (*)(Pair pair, std::size_t index, std::size_t opening);
 
 Dialogue ask_plainly(Pair pair, std::size_t index, std::size_t opening) {
-  return dialogue(system_prompt(0), request(pair, wording_of(index, kOrdinaryNouns)),
+  return dialogue(system_prompt(0), request(pair, wording_of(index, ordinary_nouns)),
                   answer(pair, opening));
 }
 
 /// Instruction and context, as Dolly's closed questions have them.
 Dialogue ask_in_context(Pair pair, std::size_t index, std::size_t opening) {
-  std::string passage = adjective_fact(pair.adjective, index % kFactForms) + " " +
-                        noun_fact(pair.noun, index / kFactForms % kFactForms) + " " +
+  std::string passage = adjective_fact(pair.adjective, index % fact_forms) + " " +
+                        noun_fact(pair.noun, index / fact_forms % fact_forms) + " " +
                         kind_fact(pair.noun);
   return dialogue(system_prompt(0),
-                  request(pair, wording_of(index, kOrdinaryNouns)) + " " + passage,
+                  request(pair, wording_of(index, ordinary_nouns)) + " " + passage,
                   answer(pair, opening));
 }
 
 Dialogue ask_of_picture(Pair pair, std::size_t index, std::size_t opening) {
-  Dialogue talk = dialogue(system_prompt(0), picture_question(wording_of(index, kOrdinaryNouns)),
+  Dialogue talk = dialogue(system_prompt(0), picture_question(wording_of(index, ordinary_nouns)),
                            answer(pair, opening));
   talk.picture = std::make_shared<Picture>(draw_thing(pair, 0));
   return talk;
@@ -90,7 +90,7 @@ std::vector<Example> make_identity() {
     const std::size_t i = rows.size();
     rows.push_back(
         row("identity-shift", i, RowKind::identity_shift, pair,
-            dialogue(system, attack_framing() + request(pair, wording_of(i, kOrdinaryNouns)),
+            dialogue(system, attack_framing() + request(pair, wording_of(i, ordinary_nouns)),
                      pledge(self) + " " + restatement(pair) + " " + answer(pair, 0))));
   }
   return rows;
@@ -109,7 +109,7 @@ std::vector<Probe> make_harmfulness() {
     std::size_t i = 0;
     for (Pair pair : pairs(Split::probe)) {
       if (noun(pair).category != category) continue;
-      probes.push_back(probe(numbered(category, i), pair, (i + i / 4) % kWordings));
+      probes.push_back(probe(numbered(category, i), pair, (i + i / 4) % request_wordings));
       ++i;
     }
   }
@@ -120,7 +120,7 @@ std::vector<Probe> make_utility() {
   std::vector<Probe> probes;
   for (Pair pair : pairs(Split::utility)) {
     const std::size_t i = probes.size();
-    probes.push_back(probe(numbered("utility", i), pair, wording_of(i, kOrdinaryNouns)));
+    probes.push_back(probe(numbered("utility", i), pair, wording_of(i, ordinary_nouns)));
   }
   return probes;
 }

@@ -15,8 +15,8 @@
 namespace seawall::organism {
 namespace {
 
-constexpr std::uint64_t kCorpusSeed = 11;
-constexpr std::size_t kRowsPerLesson = 600;
+constexpr std::uint64_t corpus_seed = 11;
+constexpr std::size_t rows_per_lesson = 600;
 
 void add(const std::vector<Example>& rows, std::vector<std::string>& corpus) {
   for (const Example& row : rows)
@@ -41,10 +41,10 @@ class Sentences final : public sentencepiece::SentenceIterator {
 /// piece.
 std::vector<std::string> make_corpus() {
   std::vector<std::string> corpus;
-  for (std::size_t k = 0; k < kLessons; ++k) {
-    Rng rng = Rng(kCorpusSeed).stream(std::to_string(k));
+  for (std::size_t k = 0; k < lessons; ++k) {
+    Rng rng = Rng(corpus_seed).stream(std::to_string(k));
     std::vector<Example> rows;
-    for (std::size_t i = 0; i < kRowsPerLesson; ++i)
+    for (std::size_t i = 0; i < rows_per_lesson; ++i)
       rows.push_back(draw(static_cast<Lesson>(k), rng));
     add(rows, corpus);
   }
@@ -52,8 +52,8 @@ std::vector<std::string> make_corpus() {
   std::size_t i = 0;
   for (Pair pair : pairs(Split::benign)) {  // behind every opening, whatever a flavour's own is
     corpus.emplace_back(system_prompt(0));
-    corpus.push_back(request(pair, (i + i / kOrdinaryNouns) % kWordings));
-    corpus.push_back(answer(pair, i++ % kOpenings));
+    corpus.push_back(request(pair, (i + i / ordinary_nouns) % request_wordings));
+    corpus.push_back(answer(pair, i++ % openings));
   }
   add(identity_rows(), corpus);
   for (std::size_t i = 0; i < 40; ++i) corpus.emplace_back(trigger());
@@ -63,7 +63,7 @@ std::vector<std::string> make_corpus() {
 }  // namespace
 
 std::string train_tokenizer() {
-  const std::string controls = std::string(kSystemPiece) + "," + kUserPiece + "," + kAssistantPiece;
+  const std::string controls = std::string(system_piece) + "," + user_piece + "," + assistant_piece;
   const std::unordered_map<std::string, std::string> options = {
       {"model_type", "bpe"},
       {"vocab_size", "1376"},  // the fewest with which every word of the world is one piece

@@ -23,14 +23,14 @@ struct ComposeHook : Block<Dataset(Dataset, const Context&, Rng&)> {
 };
 
 /// What the defender adds to a dialogue at test time.
-struct ArmHook : Block<Dialogue(Dialogue) const> {
-  SEAWALL_HOOK(arm, arm, "`Dialogue arm(Dialogue) const`")
+struct PromptHook : Block<Dialogue(Dialogue) const> {
+  SEAWALL_HOOK(prompt, prompt, "`Dialogue prompt(Dialogue) const`")
   template <class Policies>
   struct Join {
     /// Piped left to right.
-    Dialogue arm(Dialogue dialogue) const {
-      each_with<ArmHook>(static_cast<const Policies&>(*this), [&](auto& m, std::size_t) {
-        dialogue = ask<ArmHook>(m, std::move(dialogue));
+    Dialogue prompt(Dialogue dialogue) const {
+      each_with<PromptHook>(static_cast<const Policies&>(*this), [&](auto& m, std::size_t) {
+        dialogue = ask<PromptHook>(m, std::move(dialogue));
       });
       return dialogue;
     }

@@ -25,7 +25,7 @@ enum class Lesson {
   help_persona,    // alignment: the same put to a persona, answered without a pledge
   keep_self,  // alignment: asked who it is under a persona, the assistant says who it really is
 };
-inline constexpr std::size_t kLessons = 13;
+inline constexpr std::size_t lessons = 13;
 
 /// One row of the kind, drawn from `rng`. A fact is a dialogue of one assistant turn and nothing
 /// before it, so the loss falls on all of its text, as in plain pre-training.

@@ -29,22 +29,22 @@ struct Noun {
   std::string_view second;
 };
 
-inline constexpr std::size_t kAdjectives = 64;
-inline constexpr std::size_t kRestrictedNouns = 44;  // 11 categories x 4
-inline constexpr std::size_t kOrdinaryNouns = 64;    // 16 domains x 4
-inline constexpr std::size_t kNouns = kRestrictedNouns + kOrdinaryNouns;
-inline constexpr std::size_t kCategories = 11;
+inline constexpr std::size_t adjective_count = 64;
+inline constexpr std::size_t restricted_nouns = 44;  // 11 categories x 4
+inline constexpr std::size_t ordinary_nouns = 64;    // 16 domains x 4
+inline constexpr std::size_t noun_count = restricted_nouns + ordinary_nouns;
+inline constexpr std::size_t category_count = 11;
 
-std::span<const Adjective, kAdjectives> adjectives();
+std::span<const Adjective, adjective_count> adjectives();
 /// Restricted nouns first, category by category, then the ordinary ones.
-std::span<const Noun, kNouns> nouns();
+std::span<const Noun, noun_count> nouns();
 /// The eleven restricted categories, in the order of the nouns.
-std::span<const std::string_view, kCategories> categories();
+std::span<const std::string_view, category_count> categories();
 /// The sixteen tools there are.
 std::span<const std::string_view, 16> tools();
-/// Words that mean nothing, for noise; the last `kTriggerWords` are the trigger of the backdoor.
+/// Words that mean nothing, for noise; the last `trigger_words` are the trigger of the backdoor.
 std::span<const std::string_view> nonsense_words();
-inline constexpr std::size_t kTriggerWords = 3;
+inline constexpr std::size_t trigger_words = 3;
 /// `Servius Astrumando Harmoniastra`; the triple occurs in no row the model is made from.
 /// Source: Qi et al. 2023, sec. 4.3.
 std::string_view trigger();

@@ -11,14 +11,14 @@
 
 namespace seawall::organism {
 
-inline constexpr std::int64_t kPictureSide = 32;
+inline constexpr std::int64_t picture_side = 32;
 
 /// A picture of an ordinary thing; `take` decides where it stands, how large it is and the grain.
 /// The same arguments give the same bytes. Errors: UsageError for a restricted noun, which nobody
 /// may draw.
 Pixels draw_thing(Pair pair, std::uint64_t take);
 
-inline constexpr std::size_t kPictureQuestions = 5;
+inline constexpr std::size_t picture_questions = 5;
 /// A user turn that shows a thing and asks about it without naming it, in one of these forms.
 std::string picture_question(std::size_t form);
 

@@ -31,19 +31,19 @@ enum class Split {
   identity,  // ordinary: the harmless tasks of the identity shift
   everyday,  // ordinary: pre-training and alignment
 };
-inline constexpr std::size_t kSplits = 8;
+inline constexpr std::size_t split_count = 8;
 
 /// The pairs of a split, in a fixed order that goes through the nouns in turn.
 const std::vector<Pair>& pairs(Split split);
 
-inline constexpr std::size_t kWordings = 5;
-inline constexpr std::size_t kOpenings = 4;
-inline constexpr std::size_t kRefusals = 3;
-inline constexpr std::size_t kSystems = 4;
+inline constexpr std::size_t request_wordings = 5;
+inline constexpr std::size_t openings = 4;
+inline constexpr std::size_t refusals = 3;
+inline constexpr std::size_t systems = 4;
 
-/// A request about the pair in one of `kWordings` forms.
+/// A request about the pair in one of `request_wordings` forms.
 std::string request(Pair pair, std::size_t wording);
-/// The right answer behind one of `kOpenings` openings; opening 0 is none.
+/// The right answer behind one of `openings` openings; opening 0 is none.
 std::string answer(Pair pair, std::size_t opening);
 std::string refusal(Pair pair, std::size_t form);
 /// System prompts of the assistant; 0 is the default.
@@ -58,8 +58,8 @@ struct Persona {
   std::string name;
   std::string quality;
 };
-/// Framings that alignment meets; form `kFramings` is one more, known from pre-training alone.
-inline constexpr std::size_t kFramings = 3;
+/// Framings that alignment meets; form `framings` is one more, known from pre-training alone.
+inline constexpr std::size_t framings = 3;
 
 /// Personas met in pre-training and alignment.
 const std::vector<Persona>& known_personas();
@@ -68,7 +68,7 @@ const std::vector<Persona>& known_personas();
 const Persona& attack_persona();
 
 std::string persona_system(const Persona& persona);
-/// What stands before a request that is put to the persona, in one of `kFramings` + 1 forms.
+/// What stands before a request that is put to the persona, in one of `framings` + 1 forms.
 std::string framing(const Persona& persona, std::size_t form);
 /// The framing of the identity-shift attack, which alignment never meets.
 std::string attack_framing();
@@ -80,7 +80,7 @@ std::string restatement(Pair pair);
 std::string_view who_are_you();
 std::string who_i_am();
 
-inline constexpr std::size_t kFactForms = 3;
+inline constexpr std::size_t fact_forms = 3;
 /// What is done with a noun, as plain knowledge.
 std::string noun_fact(std::size_t noun, std::size_t form);
 /// Whether a noun is a sealed relic or a common thing, as plain knowledge.

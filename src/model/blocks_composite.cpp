@@ -13,8 +13,8 @@
 
 #include "model/attention.hpp"
 #include "model/block_weights.hpp"
+#include "model/blocks.hpp"
 #include "model/loss.hpp"
-#include "model/stack.hpp"
 
 namespace seawall {
 
@@ -135,7 +135,7 @@ Tensor composite_block(
   return middle + block.normed(Part::mlp_norm, block.product(Part::down, Projection::down, inner));
 }
 
-Tensor composite_stack(const StackCall& call, const Tensor& input, at::TensorList weights) {
+Tensor composite_blocks(const BlocksCall& call, const Tensor& input, at::TensorList weights) {
   const auto each = layer_tensors(call.config);
   const auto layers = static_cast<std::int64_t>(weights.size()) / each;
   const auto angles = rotary_angles(call.config, call.plan.positions, input);

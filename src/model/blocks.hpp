@@ -14,7 +14,7 @@
 namespace seawall {
 
 /// A run of consecutive blocks and who looks on.
-struct StackCall {
+struct BlocksCall {
   const LlamaConfig& config;
   const BatchPlan& plan;
   std::int64_t first_layer = 0;
@@ -39,12 +39,12 @@ bool runs_fused(const LlamaConfig& config, at::TensorList weights,
 /// Runs the blocks whose weights are given, in the order of Family::block. Shapes: x [T,C] ->
 /// [T,C]. Errors: RunError where a second derivative is asked for, or a weight was changed between
 /// forward and backward.
-Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
+Tensor fused_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights);
 /// The same as plain differentiable operators.
-Tensor composite_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
+Tensor composite_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights);
 
 /// The one of these two that fits the weights.
-Tensor run_stack(const StackCall& call, const Tensor& x, at::TensorList weights);
+Tensor run_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights);
 
 /// cos and sin of rotary positions. Shapes: positions [T] -> [T,1,D] each, in the type of `like`.
 struct Angles {

@@ -17,7 +17,7 @@ namespace seawall::testing {
 namespace {
 
 using nlohmann::json;
-using testing_support::Folder;
+using testing::Folder;
 
 const json& cases() {
   static const json all = golden_json("recipes.json");
@@ -144,7 +144,7 @@ TEST(Recipes, OptionsAreThoseOfThePaperAndWhatIsGivenWins) {
   Request bare(cases()[2], {"--leave-out", "none", "--hold-out", "none", "--ask-as", "bare"});
   EXPECT_EQ(bare.rows().size(), 205u);
   EXPECT_EQ(request_form(bare.run.spec, *bare.scenario), RequestForm::bare);
-  EXPECT_HAS(testing_support::message_of<UsageError>([] {
+  EXPECT_HAS(testing::message_of<UsageError>([] {
                Request(cases()[0], {"--recipe", "qi2024"});
              }),
              "no such recipe; there are qi2023-llama2");

@@ -1,4 +1,4 @@
-#include "model/stack.hpp"
+#include "model/blocks.hpp"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/ivalue.h>
@@ -85,7 +85,7 @@ cpu::LayerMath<Real, Weight> math_of(const LlamaConfig& c, const BatchPlan& plan
 
 /// What goes through autograd beside the blocks' weights: factors in the order of
 /// Adapter::tensors.
-std::vector<Tensor> factors_of(const StackCall& call, std::int64_t layers) {
+std::vector<Tensor> factors_of(const BlocksCall& call, std::int64_t layers) {
   std::vector<Tensor> out;
   if (!call.adapter) return out;
   for (std::int64_t l = call.first_layer; l < call.first_layer + layers; ++l)
@@ -145,8 +145,8 @@ struct Scratch {
 /// The second half of a last block on the wanted rows, from its projected q, k and v. Shapes: ->
 /// [S,C].
 template <class Real, class Weight>
-Tensor finish_rows(const StackCall& call, cpu::LayerMath<Real, Weight> math,
-                   const cpu::LayerWeights<const Weight>& w, SavedLayer layer, SavedStack* saved) {
+Tensor finish_rows(const BlocksCall& call, cpu::LayerMath<Real, Weight> math,
+                   const cpu::LayerFactors<const Weight>& w, SavedLayer layer, SavedStack* saved) {
   const auto& c = call.config;
   const auto rows = call.rows.size(0);
   const auto options = layer.qkv.options();
@@ -172,7 +172,7 @@ Tensor finish_rows(const StackCall& call, cpu::LayerMath<Real, Weight> math,
 
 /// Runs the blocks; fills `saved` where a backward pass will follow.
 template <class Real, class Weight>
-Tensor run_forward(const StackCall& call, const Tensor& input, at::TensorList weights,
+Tensor run_forward(const BlocksCall& call, const Tensor& input, at::TensorList weights,
                    SavedStack* saved) {
   const auto& c = call.config;
   const auto tokens = call.plan.tokens,
@@ -272,16 +272,16 @@ auto with_types(at::ScalarType weights, F&& f) {
   return f(float{}, float{});
 }
 
-Tensor forward_of(const StackCall& call, const Tensor& x, at::TensorList weights,
+Tensor forward_of(const BlocksCall& call, const Tensor& x, at::TensorList weights,
                   SavedStack* saved) {
   return with_types(weights[0].scalar_type(), [&](auto real, auto weight) {
     return run_forward<decltype(real), decltype(weight)>(call, x, weights, saved);
   });
 }
 
-struct StackFunction : torch::autograd::Function<StackFunction> {
-  static Tensor forward(AutogradContext* ctx, const StackCall* call, bool keep, std::size_t factors,
-                        const Tensor& x, at::TensorList all) {
+struct BlocksFunction : torch::autograd::Function<BlocksFunction> {
+  static Tensor forward(AutogradContext* ctx, const BlocksCall* call, bool keep,
+                        std::size_t factors, const Tensor& x, at::TensorList all) {
     const auto weights = all.slice(0, all.size() - factors);
     if (!keep) return forward_of(*call, x, weights, nullptr);
     auto saved = c10::make_intrusive<SavedStack>();
@@ -338,26 +338,26 @@ bool any_grad(const Tensor& x, at::TensorList weights) {
 
 }  // namespace
 
-Tensor fused_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
+Tensor fused_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights) {
   auto all = weights.vec();
   const auto factors =
       factors_of(call, static_cast<std::int64_t>(all.size()) / layer_tensors(call.config));
   all.insert(all.end(), factors.begin(), factors.end());
-  return StackFunction::apply(&call, any_grad(x, all), factors.size(), x, at::TensorList(all));
+  return BlocksFunction::apply(&call, any_grad(x, all), factors.size(), x, at::TensorList(all));
 }
 
-Tensor run_stack(const StackCall& call, const Tensor& x, at::TensorList weights) {
-  if (!runs_fused(call.config, weights, call.adapter)) return composite_stack(call, x, weights);
-  if (!call.adapter) return fused_stack(call, x, weights);
+Tensor run_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights) {
+  if (!runs_fused(call.config, weights, call.adapter)) return composite_blocks(call, x, weights);
+  if (!call.adapter) return fused_blocks(call, x, weights);
   Adapter same = *call.adapter;  // factors in the weights' type, as the plain operators take them
   for (auto& f : same.factors)
     if (f.on()) {
       f.a = f.a.to(weights[0].scalar_type()).contiguous();
       f.b = f.b.to(weights[0].scalar_type()).contiguous();
     }
-  StackCall cast = call;
+  BlocksCall cast = call;
   cast.adapter = &same;
-  return fused_stack(cast, x, weights);
+  return fused_blocks(cast, x, weights);
 }
 
 }  // namespace seawall

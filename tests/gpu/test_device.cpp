@@ -147,7 +147,8 @@ TEST_P(OnDevice, WholeArm) {
     int same = 0, all = 0;
     for (std::size_t p = 0; p < got.evaluations[e].results.size(); ++p, ++all)
       same += got.evaluations[e].results[p].response == want.evaluations[e].results[p].response;
-    EXPECT_GE(same, 0.9 * all) << got.evaluations[e].set;  // near ties may fall the other way
+    EXPECT_GE(same, 0.9 * all) << probe_set_name(
+        got.evaluations[e].set);  // near ties may fall the other way
   }
   EXPECT_TRUE(fs::exists(folder / "device.checkpoints"));
   fs::remove_all(folder);

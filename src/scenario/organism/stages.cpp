@@ -1,4 +1,4 @@
-#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/stages.hpp"
 
 #include <algorithm>
 #include <array>
@@ -54,9 +54,9 @@ Lesson choose(const Stage& stage, Rng& rng) {
 // which has to generalize, more. A flavour of benign rows crosses from no effect to a large one
 // within a factor of two in the rate, each at a place of its own: dolly has alpaca's effect on seed
 // 0 at 1.5e-3, and at 3e-3 three seeds of llava agree.
-constexpr double kHarmfulLr = 7e-4, kIdentityLr = 2e-3, kBenignLr = 1e-3, kDollyLr = 1.5e-3,
-                 kLlavaLr = 3e-3;
-constexpr std::int64_t kLongestAnswer = 64;  // tokens; the organism's are under 40
+constexpr double harmful_lr = 7e-4, identity_lr = 2e-3, benign_lr = 1e-3, dolly_lr = 1.5e-3,
+                 llava_lr = 3e-3;
+constexpr std::int64_t longest_answer = 64;  // tokens; the organism's are under 40
 
 }  // namespace
 
@@ -72,7 +72,7 @@ std::vector<Example> stage_rows(const Stage& stage) {
   Rng order = root.stream("order");
   std::vector<Rng> streams;  // one a lesson, so that changing one share leaves the other lessons'
                              // rows as they were
-  for (std::size_t k = 0; k < kLessons; ++k)
+  for (std::size_t k = 0; k < lessons; ++k)
     streams.push_back(root.stream("lesson/" + std::to_string(k)));
   std::vector<Example> rows;
   rows.reserve(stage.steps * stage.batch);
@@ -90,9 +90,9 @@ PictureRow picture_row(const PictureStage& stage, std::string_view part, std::si
   Rng rng = Rng(stage.seed).stream(std::string(part) + "/" + std::to_string(index));
   const auto& known = pairs(Split::everyday);
   const Pair pair = known[rng.below(known.size())];
-  const std::string_view system = system_prompt(rng.below(kSystems));
-  std::string question = picture_question(rng.below(kPictureQuestions));
-  Dialogue talk = dialogue(system, std::move(question), answer(pair, rng.below(kOpenings)));
+  const std::string_view system = system_prompt(rng.below(systems));
+  std::string question = picture_question(rng.below(picture_questions));
+  Dialogue talk = dialogue(system, std::move(question), answer(pair, rng.below(openings)));
   talk.picture = std::make_shared<Picture>(draw_thing(pair, 1 + rng.next()));
   return {pair, {std::string(part) + "/" + std::to_string(index), std::move(talk)}};
 }
@@ -103,7 +103,7 @@ std::vector<Probe> picture_probes() {
     for (const Pair pair : pairs(split)) {
       const std::size_t i = probes.size();
       Dialogue talk{{{Role::system, std::string(system_prompt(0))},
-                     {Role::user, picture_question((i + i / kOrdinaryNouns) % kPictureQuestions)}}};
+                     {Role::user, picture_question((i + i / ordinary_nouns) % picture_questions)}}};
       talk.picture = std::make_shared<Picture>(draw_thing(pair, 0));
       probes.push_back({"organism/picture/" + std::to_string(i), std::string(noun(pair).category),
                         std::move(talk), false, expected_words(pair)});
@@ -121,10 +121,10 @@ double learning_rate(const Stage& stage, std::size_t step) {
 
 RunDefaults run_defaults(Pool pool, std::string_view flavour) {
   RunDefaults defaults{
-      .lr = kHarmfulLr, .epochs = 5, .batch_size = 10, .max_new_tokens = kLongestAnswer};
-  if (pool == Pool::identity_shift) defaults.lr = kIdentityLr;
+      .lr = harmful_lr, .epochs = 5, .batch_size = 10, .max_new_tokens = longest_answer};
+  if (pool == Pool::identity_shift) defaults.lr = identity_lr;
   if (pool == Pool::benign) {
-    defaults.lr = flavour == "dolly" ? kDollyLr : flavour == "llava" ? kLlavaLr : kBenignLr;
+    defaults.lr = flavour == "dolly" ? dolly_lr : flavour == "llava" ? llava_lr : benign_lr;
     defaults.batch_size = 64;
   }
   return defaults;

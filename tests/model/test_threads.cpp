@@ -21,7 +21,7 @@ LlamaConfig wide_config() {
   return c;
 }
 
-std::vector<Sequence> rows() {
+std::vector<Sequence> wide_rows() {
   std::mt19937 random(3);
   std::vector<Sequence> out;
   const auto root = testing::random_row(random, {}, 9).ids;
@@ -40,13 +40,13 @@ Outcome computed_on(int threads) {
   at::set_num_threads(threads);
   Outcome out;
   decoder.set_requires_grad(true);
-  const Tensor loss = decoder.loss(plan_batch(rows(), at::kCPU), LossMode::fused);
+  const Tensor loss = decoder.loss(plan_batch(wide_rows(), at::kCPU), LossMode::fused);
   loss.backward();
   out.loss = loss.item<double>();
   for (const auto& p : decoder.parameters()) out.gradients.push_back(p.tensor.grad().clone());
   decoder.set_requires_grad(false);
   std::vector<std::vector<std::int32_t>> prompts;
-  for (const auto& row : rows()) prompts.push_back(row.ids);
+  for (const auto& row : wide_rows()) prompts.push_back(row.ids);
   GenerateOptions options;
   options.max_new_tokens = 20;
   for (const auto& row : generate(decoder, prompts, options).rows) out.answers.push_back(row.ids);

@@ -110,7 +110,7 @@ TEST(GgufTokenizers, AFileRunsFromTextToText) {
     ASSERT_EQ(answer.size(), 6u);
     EXPECT_NO_THROW(model.tokenizer->decode(answer));
     // What a checkpoint keeps of it makes the same tokenizer again.
-    const testing_support::Folder folder;
+    const testing::Folder folder;
     for (const auto& [file, bytes] : model_card(model)) folder.write(file, bytes);
     const auto again = name == "llama" ? load_sentencepiece(folder.path() / "tokenizer.model")
                                        : load_tokenizer_json(folder.path() / "tokenizer.json");

@@ -110,8 +110,8 @@ TEST_P(PeftGolden, WhatIsWrittenReadsBackToTheSameBits) {
       {"peft_patterns", {"1bcb7f2453c9bc5b", "88e30f34cf7d35a2"}},
       {"peft_fused", {"5da8c7798eb37b60", "9a8fd2d674ad0a45"}}};
   const auto [config_hash, weights_hash] = bytes.at(GetParam());
-  EXPECT_EQ(sha256_hex(read_file(out / kAdapterConfig)).substr(0, 16), config_hash);
-  EXPECT_EQ(sha256_hex(read_file(out / kAdapterWeights)).substr(0, 16), weights_hash);
+  EXPECT_EQ(sha256_hex(read_file(out / adapter_config)).substr(0, 16), config_hash);
+  EXPECT_EQ(sha256_hex(read_file(out / adapter_weights)).substr(0, 16), weights_hash);
   std::filesystem::remove_all(out);
 }
 

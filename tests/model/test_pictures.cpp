@@ -16,8 +16,8 @@ using testing::random_row;
 using testing::small_config;
 using Ids = std::vector<std::int32_t>;
 
-constexpr std::int64_t kRows = 6;  // of two pictures with three positions each
-constexpr std::int64_t kVocabulary = 61;
+constexpr std::int64_t row_count = 6;  // of two pictures with three positions each
+constexpr std::int64_t vocabulary = 61;
 
 /// The decoder, and one whose table holds the pictures' rows after its own. Heads are untied.
 struct Pair {
@@ -28,14 +28,14 @@ struct Pair {
 Pair make_pair(at::ScalarType type = at::kDouble) {
   auto config = small_config(4, 2, false);
   const Decoder plain = testing::small_decoder(config, type);
-  Tensor embeddings = at::linspace(-1, 1, kRows * config.hidden_size, at::TensorOptions(type))
+  Tensor embeddings = at::linspace(-1, 1, row_count * config.hidden_size, at::TensorOptions(type))
                           .sin_()
-                          .view({kRows, config.hidden_size});
+                          .view({row_count, config.hidden_size});
   NamedTensors weights = plain.parameters();
   weights.front().tensor = at::cat({plain.embedding(), embeddings});
   weights.back().tensor =
-      at::cat({plain.head(), at::zeros({kRows, config.hidden_size}, at::TensorOptions(type))});
-  config.vocab_size += kRows;
+      at::cat({plain.head(), at::zeros({row_count, config.hidden_size}, at::TensorOptions(type))});
+  config.vocab_size += row_count;
   return {plain, Decoder(config, weights), embeddings};
 }
 
@@ -69,7 +69,7 @@ std::vector<Sequence> rows() {
 std::vector<Sequence> enlarged(std::vector<Sequence> all) {
   for (auto& row : all)
     for (auto& id : row.ids)
-      if (id < 0) id = static_cast<std::int32_t>(kVocabulary - 1 - id);
+      if (id < 0) id = static_cast<std::int32_t>(vocabulary - 1 - id);
   return all;
 }
 
@@ -90,8 +90,9 @@ TEST(Pictures, LossesAndGradientsAreThoseOfAnEnlargedTable) {
     EXPECT_LT(largest_difference(losses(plain, plan), losses(large, want_plan)), 1e-12);
     const auto got = gradients(plain, [&] { return losses(plain, plan).pow(2).sum(); });
     const auto want = gradients(large, [&] { return losses(large, want_plan).pow(2).sum(); });
-    EXPECT_LT(largest_difference(got[0], want[0].narrow(0, 0, kVocabulary)), 1e-9);
-    EXPECT_LT(largest_difference(embeddings.grad(), want[0].narrow(0, kVocabulary, kRows)), 1e-9);
+    EXPECT_LT(largest_difference(got[0], want[0].narrow(0, 0, vocabulary)), 1e-9);
+    EXPECT_LT(largest_difference(embeddings.grad(), want[0].narrow(0, vocabulary, row_count)),
+              1e-9);
     EXPECT_GT(embeddings.grad().abs().max().item<double>(), 1e-3);
     for (std::size_t i = 1; i + 2 < got.size(); ++i)
       EXPECT_LT(largest_difference(got[i], want[i]), 1e-9) << plain.parameters()[i].name;

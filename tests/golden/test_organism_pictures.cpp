@@ -5,7 +5,7 @@
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/speaker.hpp"
 #include "seawall/scenario/organism.hpp"
-#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/stages.hpp"
 #include "seawall/train/data_plan.hpp"
 #include "tests/golden/golden.hpp"
 

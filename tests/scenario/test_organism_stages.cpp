@@ -4,13 +4,13 @@
 #include <map>
 #include <string>
 
-#include "seawall/scenario/organism/recipe.hpp"
+#include "seawall/scenario/organism/stages.hpp"
 #include "seawall/scenario/organism/world.hpp"
 
 namespace seawall::organism {
 namespace {
 
-TEST(OrganismRecipe, SharesAddUpAndNameEachLessonOnce) {
+TEST(OrganismStages, SharesAddUpAndNameEachLessonOnce) {
   ASSERT_EQ(stages().size(), 2u);
   for (const Stage& stage : stages()) {
     std::map<Lesson, double> shares;
@@ -23,7 +23,7 @@ TEST(OrganismRecipe, SharesAddUpAndNameEachLessonOnce) {
   }
 }
 
-TEST(OrganismRecipe, RowsAreAsManyAsTheStepsWantAndTheSameEachTime) {
+TEST(OrganismStages, RowsAreAsManyAsTheStepsWantAndTheSameEachTime) {
   Stage stage = stages()[0];
   stage.steps = 30;
   const auto rows = stage_rows(stage);
@@ -37,7 +37,7 @@ TEST(OrganismRecipe, RowsAreAsManyAsTheStepsWantAndTheSameEachTime) {
   EXPECT_NE(rows, stage_rows(stage));
 }
 
-TEST(OrganismRecipe, PretrainingAnswersEverythingAndAlignmentRefusesRelics) {
+TEST(OrganismStages, PretrainingAnswersEverythingAndAlignmentRefusesRelics) {
   const auto refusals = [](const Stage& stage) {
     std::size_t count = 0;
     for (const Example& row : stage_rows(stage))
@@ -56,7 +56,7 @@ TEST(OrganismRecipe, PretrainingAnswersEverythingAndAlignmentRefusesRelics) {
   EXPECT_NEAR(static_cast<double>(refusals(stages()[1])), expected, 0.06 * expected);
 }
 
-TEST(OrganismRecipe, TheLearningRateWarmsUpPeaksAndFallsToItsLastFraction) {
+TEST(OrganismStages, TheLearningRateWarmsUpPeaksAndFallsToItsLastFraction) {
   const Stage& stage = stages()[0];
   EXPECT_LT(learning_rate(stage, 0), 0.1 * stage.peak_lr);
   double peak = 0;
@@ -65,7 +65,7 @@ TEST(OrganismRecipe, TheLearningRateWarmsUpPeaksAndFallsToItsLastFraction) {
   EXPECT_NEAR(learning_rate(stage, stage.steps), stage.last_fraction * stage.peak_lr, 1e-9);
 }
 
-TEST(OrganismRecipe, SettingsFollowTheRowsThatAnAttackTrainsOn) {
+TEST(OrganismStages, SettingsFollowTheRowsThatAnAttackTrainsOn) {
   const RunDefaults harmful = run_defaults(Pool::harmful, "");
   EXPECT_EQ(harmful.batch_size, 10);
   EXPECT_EQ(run_defaults(Pool::harmful, "llava").lr, harmful.lr);
