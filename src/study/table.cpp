@@ -147,6 +147,14 @@ void Grid::add(Table table) {
   for (const GridCell& cell : table.cells)
     if (table.find(cell.cell, cell.condition) != &cell)
       wrong("two cells are called " + table.label(cell) + "; give each its own name");
+  for (Drawing& drawing : table.drawings) {
+    if (drawing.name.empty()) drawing.name = table.name;
+    for (const Table& other : tables)
+      for (const Drawing& theirs : other.drawings)
+        if (theirs.name == drawing.name)
+          wrong("the table " + other.name + " has a figure " + theirs.name +
+                ", too; give each its own name");
+  }
   for (const GridArm& arm : table.arms) {
     const auto found = std::find_if(arms.begin(), arms.end(),
                                     [&](const GridArm& a) { return a.name == arm.name; });

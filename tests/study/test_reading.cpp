@@ -172,6 +172,14 @@ TEST(Grids, RefuseWhatCannotBeMeant) {
   Table other{.name = "other"};
   other.add("cell", {.name = "a", .words = "--attack y"});
   says(grid, other, "the arm a has other words elsewhere (--attack x), here --attack y");
+  Grid drawn;
+  t.drawings = {{.title = "of its table's name"}};
+  drawn.add(t);
+  EXPECT_EQ(drawn.tables[0].drawings[0].name, "t");
+  other = t;
+  other.name = "other";
+  other.drawings = {{.name = "t"}};
+  says(drawn, other, "the table t has a figure t, too");
   other = t;
   other.name = "other";
   other.add("cell", arm);

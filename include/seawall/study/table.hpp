@@ -65,7 +65,7 @@ struct Drawing {
     radar,  // the rate by category, one line per group
   };
   Kind kind = Kind::curve;
-  std::string name = {}, title = {};  // `name` is that of its files
+  std::string name = {}, title = {};  // `name` is that of its files; empty: the table's
   std::string x = {}, y = {};
   bool moved = false;  // below the lines also the share of the weights that a step changes
 };
