@@ -148,6 +148,18 @@ void conclude(const Job& job, const fs::path& folder, bool quiet) {
               (folder / "results.csv").c_str(), all, (folder / "arms").c_str());
 }
 
+/// An arm that a signal ends while it starts leaves its lock; one that another process holds stays.
+void drop_locks(const Job& job, const fs::path& folder) {
+  for (const std::size_t task : job.mine) {
+    const fs::path lock = RunPaths(folder / job.content.runs[task].file).lock;
+    if (!fs::exists(lock)) continue;
+    try {
+      const RunLock taken(lock);  // removes it
+    } catch (const Error&) {
+    }
+  }
+}
+
 /// Says why not every run is there.
 void say_stopped(const Job& job, const fs::path& folder) {
   if (stop_signal() == 0) {
@@ -156,6 +168,7 @@ void say_stopped(const Job& job, const fs::path& folder) {
                  "with the rest\n");
     return;
   }
+  drop_locks(job, folder);
   const auto there = std::ranges::count_if(
       job.mine, [&](std::size_t task) { return is_done(folder / job.content.runs[task].file); });
   std::fprintf(stderr, "seawall: stopped; %td of %zu runs are there, the same command continues\n",
