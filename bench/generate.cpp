@@ -13,7 +13,7 @@ namespace seawall::bench {
 namespace {
 
 void generate_50x48(benchmark::State& state) {
-  const auto file = testing_support::smollm2();
+  const auto file = testing::smollm2();
   if (!file) return state.SkipWithError("SmolLM2 is not in the cache");
   tune_allocator();
   const char* threads = std::getenv("SEAWALL_BENCH_THREADS");

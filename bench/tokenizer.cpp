@@ -46,7 +46,7 @@ const Texts& prose() {
 }
 
 const GgufFile* smollm2() {
-  static const auto path = testing_support::smollm2();
+  static const auto path = testing::smollm2();
   static const auto file = path ? std::make_unique<GgufFile>(*path) : nullptr;
   return file.get();
 }

@@ -283,7 +283,7 @@ TEST(AllReaders, ARecordThatNobodyClaimsIsAnErrorWithTheKeysThatAreKnown) {
 
 TEST(AllScenarios, EachGivesTheRowsAndProbesThatItSaysItHas) {
   RunSpec run;
-  run.no_training = run.no_evaluation = true;  // so that none of them needs a file
+  run.training.none = run.evaluation.none = true;  // so that none of them needs a file
   const AnyAttack attack = attack_catalogue().make(attack_catalogue().names().front());
   for (const auto& entry : scenario_catalogue().entries()) {
     SCOPED_TRACE(std::string(entry.name));
