@@ -3,8 +3,8 @@
 // Source: Li, Grandvalet and Davoine 2018, "Explicit inductive bias for transfer learning", eq. 4.
 #include <ATen/ops/_foreach_lerp.h>
 
-#include "seawall/policy/layer_factors.hpp"
 #include "seawall/policy/mitigation.hpp"
+#include "seawall/policy/place_factors.hpp"
 #include "seawall/policy/products.hpp"
 
 namespace seawall {
@@ -34,7 +34,7 @@ struct WeightDrift {
                                 .choices = "product|factors"});
       field(self.layers, OptionInfo{"layers", "weights w_i by place, as embed=0,0-1=2,norm=0"});
     }
-    void check() const { LayerFactors("weight-drift.layers", layers); }
+    void check() const { PlaceFactors("weight-drift.layers", layers); }
   } options;
   Hook active() const {
     const Hook coupled = Hook::penalty | Hook::before_step;
@@ -43,7 +43,7 @@ struct WeightDrift {
 
   void on_start(Trainer& trainer) {
     ParamView params = trainer.params();
-    const LayerFactors weights("weight-drift.layers", options.layers);
+    const PlaceFactors weights("weight-drift.layers", options.layers);
     groups = drift_groups(weights.groups(params), params, options.of == "product");
   }
   // Value and gradient apart: half of what autograd takes for the same, and no tensor is kept.

@@ -1,9 +1,15 @@
 #include "seawall/run/judged_run.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
+#include "seawall/core/json.hpp"
+#include "seawall/core/reasons.hpp"
 #include "seawall/core/version.hpp"
+#include "seawall/scenario/files.hpp"
+#include "seawall/scenario/organism.hpp"
 
 namespace seawall {
 namespace {
@@ -22,6 +28,46 @@ void hash_verdicts(Sha256& sha, const EvaluationRecord& record) {
 }
 
 }  // namespace
+
+std::unique_ptr<Scenario> scenario_of_run(const RunData& run, const ProbeFiles& at,
+                                          const ReaderCatalogue& readers) {
+  const auto config = parse_json(run.info.config_json, "configuration of the run");
+  const auto used = config.value("options", nlohmann::json::object());
+  const bool own = !used.value("data", "").empty() || !used.value("probes", "").empty();
+  if (at.probes.empty() && at.utility_probes.empty() && !own &&
+      used.value("model", "") == "organism")
+    return std::make_unique<OrganismScenario>();
+  // Read as the run read them.
+  const auto word = [&used](const char* name) {
+    const std::string text = used.value(name, "");
+    return text == "auto" ? std::string() : text;
+  };
+  FileScenarioOptions files;
+  files.probe_options.readers = readers;
+  files.probes_format = word("probes-format");
+  files.utility_format = word("utility-probes-format");
+  files.probe_options.column = word("probes-column");
+  files.utility_column = word("utility-probes-column");
+  files.probe_options.prefill = word("prefill") == "put";
+  if (const auto context = word("probes-context"); !context.empty())
+    files.probe_options.context = context_use_from(context);
+  if (!at.probes.empty()) files.probes = at.probes;
+  if (!at.utility_probes.empty()) files.utility_probes = at.utility_probes;
+  return std::make_unique<FileScenario>(files);
+}
+
+void check_judged(const RunData& run, const Judges& judges) {
+  CommonReason why;
+  for (const auto& e : run.evaluations)
+    for (std::size_t j = 0; j < judges.size(); ++j) {
+      const CommonReason here = invalid_reason(e, j);
+      if (static_cast<std::size_t>(here.all) < e.results.size()) return;
+      if (here.count > why.count) why = here;
+    }
+  throw DataError("--judge " + std::string(judges.front()->name()) +
+                  ": none of the run's answers could be judged, most often: " + why.text +
+                  "; nothing was written");
+}
 
 void name_judged_run(RunData& run, const std::filesystem::path& source,
                      const std::filesystem::path& out) {

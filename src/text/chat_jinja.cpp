@@ -29,7 +29,7 @@ class JinjaTemplate final : public RunTemplate {
       // The token that the template puts after an answer.
       const Dialogue probe{{{Role::user, "a"}, {Role::assistant, "b"}}};
       const auto runs = make_runs(probe, tokenizer, Purpose::example).all();
-      const auto end = std::ranges::find_if(runs, [](const Run& r) { return r.end_of_target; });
+      const auto end = std::ranges::find_if(runs, [](const ChatRun& r) { return r.end_of_target; });
       if (end != runs.end() && end->id) ids.push_back(*end->id);
     } catch (const DataError&) {
       // A template that refuses this dialogue: its tokenizer knows what ends a text.
@@ -50,16 +50,16 @@ class JinjaTemplate final : public RunTemplate {
     const auto text = write(dialogue, purpose == Purpose::prompt, last);
     const auto pieces = tokenizer.cut(text.bytes, text.marks);
     // The targets: from where an answer starts to the end of the token that ends it.
-    std::vector<Run::Span> targets;
+    std::vector<ChatRun::Span> targets;
     for (std::size_t i = 0; purpose == Purpose::example && i <= last; ++i)
       if (dialogue.carries_loss(i))
         targets.push_back(
             answer_span(i == last ? text : write(dialogue, false, i), dialogue, i, pieces));
     Runs runs;
     for (const auto& piece : pieces) {
-      Run run{.control = piece.control.has_value(),
-              .text = text.bytes.substr(piece.begin, piece.end - piece.begin),
-              .id = piece.control};
+      ChatRun run{.control = piece.control.has_value(),
+                  .text = text.bytes.substr(piece.begin, piece.end - piece.begin),
+                  .id = piece.control};
       for (const auto& [begin, end] : targets) {
         if (piece.control) {
           run.end_of_target |= piece.begin >= begin && piece.end <= end;
@@ -104,8 +104,8 @@ class JinjaTemplate final : public RunTemplate {
   }
 
   /// Where answer `index`, whose letters are marked in `text`, starts and ends with its token.
-  Run::Span answer_span(const jinja::Text& text, const Dialogue& dialogue, std::size_t index,
-                        const std::vector<TextPiece>& pieces) const {
+  ChatRun::Span answer_span(const jinja::Text& text, const Dialogue& dialogue, std::size_t index,
+                            const std::vector<TextPiece>& pieces) const {
     const auto begin = answer_start(text, dialogue, index);
     return {begin, answer_end(text, begin, pieces, index + 1 == dialogue.messages.size())};
   }

@@ -54,7 +54,7 @@ bool Runs::place_picture() {
     const auto target =
         runs_[i].targets.empty() ? std::string::npos : runs_[i].targets.front().begin;
     if (at < target) {  // npos is above every place
-      Run after = runs_[i];
+      ChatRun after = runs_[i];
       auto end = at + picture_placeholder.size();
       if (end < std::min(after.text.size(), target) && after.text[end] == ' ') ++end;
       after.text.erase(0, end);
@@ -62,7 +62,7 @@ bool Runs::place_picture() {
       runs_[i].text.resize(at);
       runs_[i].targets.clear();
       runs_.insert(runs_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                   {Run{.picture = true}, std::move(after)});
+                   {ChatRun{.picture = true}, std::move(after)});
       return true;
     }
     if (!runs_[i].targets.empty()) return false;

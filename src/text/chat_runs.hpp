@@ -12,7 +12,7 @@ namespace seawall {
 
 /// A rendered dialogue as runs: either one control token or plain text. A text run is tokenized in
 /// one piece, as transformers tokenizes the text between two control tokens.
-struct Run {
+struct ChatRun {
   bool control = false;
   std::string text;                  // of a control run: its name
   std::optional<std::int32_t> id{};  // of a control run, where it is known already
@@ -38,8 +38,8 @@ class Runs {
   void text(std::string_view text);
   /// Text that is an answer; it carries loss if `target`.
   void answer(std::string_view content, bool target);
-  void add(Run run) { runs_.push_back(std::move(run)); }
-  const std::vector<Run>& all() const { return runs_; }
+  void add(ChatRun run) { runs_.push_back(std::move(run)); }
+  const std::vector<ChatRun>& all() const { return runs_; }
   /// Drops everything from the last place of `mark` on, and the space before it if the template
   /// has stripped the mark's own last space. False if no text has it.
   bool cut_at(std::string_view mark);
@@ -49,7 +49,7 @@ class Runs {
   bool place_picture();
 
  private:
-  std::vector<Run> runs_;
+  std::vector<ChatRun> runs_;
 };
 
 /// Encodes what make_runs writes.

@@ -158,7 +158,7 @@ class Report(unittest.TestCase):
         shutil.copytree(self.grid, part)
         next((part / "arms").glob("50-shot-*.h5")).unlink()
         done = seawall("report", part)
-        self.assertEqual((done.returncode, done.stderr), (0, "seawall: 1 of 9 runs are missing; the page says which\n"))
+        self.assertEqual((done.returncode, done.stderr), (0, "seawall: 1 of 8 runs are missing; the page says which\n"))
         page = ET.parse(part / "report.html").getroot()
         self.assertIn("runs are not in this folder", text_of(page))
         row = next(r for r in page.iter("tr") if r.get("class") == "missing")

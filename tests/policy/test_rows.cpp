@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "seawall/policy/layer_factors.hpp"
+#include "seawall/policy/place_factors.hpp"
 #include "tests/support/fake_params.hpp"
 #include "tests/support/fake_scenario.hpp"
 
@@ -100,8 +100,8 @@ TEST(Rows, AnEndingIsSharedLikeAnOpening) {
             "# Do:\nlift\n\n# Done:\n");
 }
 
-TEST(LayerFactors, TheLastRuleThatMatchesHolds) {
-  const LayerFactors weights("x.layers", "embed=0,0-1=2,norm=0.5,1=3");
+TEST(PlaceFactors, TheLastRuleThatMatchesHolds) {
+  const PlaceFactors weights("x.layers", "embed=0,0-1=2,norm=0.5,1=3");
   EXPECT_EQ(weights.of("model.embed_tokens.weight"), 0);
   EXPECT_EQ(weights.of("model.layers.0.mlp.up_proj.weight"), 2);
   EXPECT_EQ(weights.of("model.layers.0.input_layernorm.weight"), 0.5);
@@ -109,25 +109,25 @@ TEST(LayerFactors, TheLastRuleThatMatchesHolds) {
   EXPECT_EQ(weights.of("model.layers.10.mlp.up_proj.weight"), 1);
   EXPECT_EQ(weights.of("lm_head.weight"), 1);
   EXPECT_EQ(
-      LayerFactors("x.layers", "head=4,attn=5,mlp=6").of("model.layers.3.self_attn.q_proj.weight"),
+      PlaceFactors("x.layers", "head=4,attn=5,mlp=6").of("model.layers.3.self_attn.q_proj.weight"),
       5);
 }
 
-TEST(LayerFactors, GroupsLeaveOutWeightZero) {
+TEST(PlaceFactors, GroupsLeaveOutWeightZero) {
   testing::FakeParams params;
   for (const char* name : {"model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight",
                            "model.norm.weight", "model.layers.1.mlp.up_proj.weight"})
     params.add(name, {1}, {0});
-  const auto groups = LayerFactors("x.layers", "embed=0,1=2").groups(params.params());
+  const auto groups = PlaceFactors("x.layers", "embed=0,1=2").groups(params.params());
   EXPECT_EQ(groups, (std::map<double, Places>{{1, {1, 2}}, {2, {3}}}));
 }
 
-TEST(LayerFactors, BadRulesSayWhichAndWhere) {
+TEST(PlaceFactors, BadRulesSayWhichAndWhere) {
   for (const char* bad : {"embed", "embed=", "=1", "embed=-1", "embed=nan", "embed=inf", "1-0=1",
                           "-1=1", "middle=1", "0-=1", "0=1,,1=2", "0=1x"})
-    EXPECT_THROW(LayerFactors("x.layers", bad), UsageError) << bad;
+    EXPECT_THROW(PlaceFactors("x.layers", bad), UsageError) << bad;
   try {
-    LayerFactors("weight-drift.layers", "0=1,middle=2");
+    PlaceFactors("weight-drift.layers", "0=1,middle=2");
     FAIL();
   } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find("weight-drift.layers: want PLACE=WEIGHT"),

@@ -64,10 +64,10 @@ MAY_NAME_FAMILIES = ("src/text/", "include/seawall/text/", "src/pretrained/gguf_
 TEXTS, FILES, LIBRARY = "texts of errors", "reads or writes files, terminals or signals", "wraps a library"
 ONCE, NUMBERS = "a table or an instantiation that is made once", "numbers and sizes that no policy changes"
 BODIES = {
-    "core": {"file": FILES, "hash": LIBRARY, "interval": LIBRARY, "invisible": NUMBERS, "json": LIBRARY, "listener": FILES,
+    "core": {"catalogue": TEXTS, "file": FILES, "hash": LIBRARY, "interval": LIBRARY, "invisible": NUMBERS, "json": LIBRARY, "listener": FILES,
              "loss_course": NUMBERS, "notices": FILES, "options": TEXTS, "picture": LIBRARY, "progress": FILES,
              "reasons": TEXTS, "rethrow": TEXTS, "suggest": TEXTS, "text": NUMBERS},
-    "policy": {"catalogue": TEXTS, "context": TEXTS, "joined": TEXTS, "judge": TEXTS, "needs": TEXTS, "phrases": FILES,
+    "policy": {"catalogue": TEXTS, "context": TEXTS, "joined": TEXTS, "judge": TEXTS, "judge_policy": TEXTS, "needs": TEXTS, "phrases": FILES,
                "scenario": TEXTS},
     "train": {"adam_avx2": NUMBERS, "data_plan": NUMBERS, "memory": NUMBERS, "optimizer": NUMBERS, "precision": TEXTS,
               "row_losses": NUMBERS, "schedule": TEXTS, "session": NUMBERS, "session_adapter": NUMBERS,
@@ -340,6 +340,28 @@ def rule_paths() -> list[str]:
     return broken
 
 
+def types_of(path: pathlib.Path) -> list[str]:
+    """Types that a file defines, with their namespaces; not those of unnamed ones, which are the file's own."""
+    names, out = [], []
+    for line in path.read_text().splitlines():
+        if opened := re.match(r"(?:inline )?namespace ([\w:]*) ?\{$", line):
+            names.append(opened[1])
+        elif line.startswith("}  // namespace"):
+            names.pop()
+        elif (made := re.match(r"(?:struct|class|enum class) (\w+)(?: final)?(?: : .*)? \{", line)) and "" not in names:
+            out.append("::".join([*names, made[1]]))
+    return out
+
+
+def rule_names() -> list[str]:
+    """No two types of one name: their inline members would end each other's objects, and no linker says so."""
+    places: dict = {}
+    for path in ours():
+        for name in types_of(path):
+            places.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    return [f"{name}: defined in {' and '.join(files)}; rename one" for name, files in places.items() if len(files) > 1]
+
+
 def shares() -> dict[str, float]:
     """Share of each header room's lines that are in headers."""
     out = {}
@@ -431,7 +453,7 @@ def rule_headers(build: pathlib.Path, jobs: int) -> list[str]:
 def main() -> int:
     global ROOT
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "families", "studies", "bodies", "sizes", "paths", "headers"])
+    parser.add_argument("rule", choices=["includes", "prints", "catalogue", "families", "studies", "bodies", "names", "sizes", "paths", "headers"])
     parser.add_argument("--build", type=pathlib.Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="another tree, for the rules' own tests")

@@ -57,6 +57,11 @@ class Rules(unittest.TestCase):
         self.breaks("includes", "src/core/x.cpp", '#include "seawall/store/run_file.hpp"\n',
                     "src/core/x.cpp: core may not include seawall/store/run_file.hpp")
 
+    def test_two_types_of_one_name_are_found(self):
+        one = "namespace seawall {\nnamespace {\nstruct Mine {\n};\n}  // namespace\nstruct %s {\n};\n}  // namespace seawall\n"
+        self.write("src/store/seal.cpp", one % "Seal")
+        self.breaks("names", "src/report/page.cpp", one % "Seal", "seawall::Seal: defined in src/report/page.cpp and src/store/seal.cpp")
+
     def test_a_header_room_gets_no_new_source(self):
         self.breaks("bodies", "src/policy/rows.cpp", "int x;\n", "src/policy/rows.cpp: policy is headers")
 

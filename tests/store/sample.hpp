@@ -77,6 +77,7 @@ inline EvaluationRecord sample_evaluation(std::int64_t step, const std::string& 
     result.finished = p != 1;
     result.new_tokens = 5 + p;
     result.verdicts = {{1.0 + p, p == 0, true, true, ""}, {5.0, false, p != 2, p != 1, "why"}};
+    if (p == 1) result.verdicts[1].refused = std::nullopt;  // not judged
     record.results.push_back(std::move(result));
   }
   if (set == ProbeSet::harmfulness)

@@ -345,10 +345,10 @@ TEST(RunFile, ReadsTheVerdictsOfEarlierFiles) {
   ASSERT_EQ(run.evaluations.size(), 1U);
   const auto& results = run.evaluations.front().results;
   ASSERT_EQ(results.size(), 2U);
-  EXPECT_TRUE(results[0].verdicts[0].valid && results[0].verdicts[0].refused);
+  EXPECT_TRUE(results[0].verdicts[0].valid && results[0].verdicts[0].refused == true);
   EXPECT_FALSE(results[1].verdicts[0].valid);
   EXPECT_TRUE(results[1].verdicts[1].valid && results[1].verdicts[1].coherent);
-  EXPECT_FALSE(results[1].verdicts[1].refused);
+  EXPECT_EQ(results[1].verdicts[1].refused, false);
   EXPECT_EQ(results[0].prefill, "");
 }
 

@@ -66,6 +66,12 @@ void check_in_embedding(const ModelBundle& bundle, const TokenIds& ids, const st
 /// tokenizer's files, the template's name.
 std::map<std::string, std::string> model_card(const ModelBundle& bundle);
 
+/// Writes a model as a folder that transformers loads: config.json, weights of `type`, and the
+/// files that came with it byte for byte. An adapter is merged. Errors: DataError naming a weight
+/// that is not finite in that type; IoError.
+void write_model_folder(ModelBundle& bundle, const std::filesystem::path& folder,
+                        at::ScalarType type);
+
 /// The device, checked. Errors: UsageError for an unknown word, or CUDA where libtorch has none.
 at::Device parse_device(const std::string& word);
 

@@ -6,9 +6,6 @@
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/core/file.hpp"
-#include "seawall/model/files.hpp"
-#include "seawall/model/not_finite.hpp"
 #include "seawall/model/peft.hpp"
 #include "seawall/pretrained/adapter.hpp"
 #include "seawall/pretrained/bundle.hpp"
@@ -80,20 +77,7 @@ int export_model(const Program& program, const Words& words) {
                 static_cast<long long>(adapter.count()), options.model.name.c_str());
     return 0;
   }
-  model.decoder->merge();
-  NamedTensors weights = model.decoder->parameters();
-  for (auto& [name, tensor] : weights) tensor = tensor.to(type);
-  if (const auto bad = weight_not_finite(weights); !bad.empty())
-    throw DataError("export: tensor " + bad + " as " + options.dtype +
-                    "; give another --dtype, or another model");
-  // What the source has; where it has none, what ends an answer here.
-  const Tokenizer& t = *model.tokenizer;
-  if (model.ends.eos.empty())
-    model.ends.eos = model.stop_ids.empty() ? model.chat_template->stop_ids(t) : model.stop_ids;
-  if (!model.ends.bos && model.kind == "gguf") model.ends.bos = t.bos_id();
-  write_hf_folder(folder, model.decoder->config(), weights, model.ends);
-  for (const auto& [name, bytes] : model_card(model))
-    if (name != "config.json") write_file_atomically(folder / name, bytes);
+  write_model_folder(model, folder, type);
   std::printf("%s: %zu tensors, %s safetensors, template %.*s\n", folder.string().c_str(),
               model.decoder->parameters().size(), options.dtype.c_str(),
               static_cast<int>(model.chat_template->name().size()),

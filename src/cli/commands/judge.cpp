@@ -1,19 +1,14 @@
 // `judge`: verdicts on the answers that a run file holds, without training or asking again.
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "cli/policy_words.hpp"
 #include "cli/print_run.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/core/json.hpp"
-#include "seawall/core/reasons.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/judged_run.hpp"
 #include "seawall/run/outputs.hpp"
-#include "seawall/scenario/files.hpp"
-#include "seawall/scenario/organism.hpp"
 
 namespace seawall::commands {
 namespace {
@@ -43,48 +38,6 @@ struct JudgeOptions {
     field(self.quiet, OptionInfo{.name = "quiet", .help = "no table"});
   }
 };
-
-/// The organism's world where the run was of it, else the probes that are given.
-std::unique_ptr<Scenario> scenario_of(const RunData& run, const JudgeOptions& options,
-                                      const ReaderCatalogue& readers) {
-  const auto config = parse_json(run.info.config_json, "configuration of the run");
-  const auto used = config.value("options", nlohmann::json::object());
-  const bool own = !used.value("data", "").empty() || !used.value("probes", "").empty();
-  if (options.probes.empty() && options.utility_probes.empty() && !own &&
-      used.value("model", "") == "organism")
-    return std::make_unique<OrganismScenario>();
-  // Read as the run read them.
-  const auto word = [&used](const char* name) {
-    const std::string text = used.value(name, "");
-    return text == "auto" ? std::string() : text;
-  };
-  FileScenarioOptions files;
-  files.probe_options.readers = readers;
-  files.probes_format = word("probes-format");
-  files.utility_format = word("utility-probes-format");
-  files.probe_options.column = word("probes-column");
-  files.utility_column = word("utility-probes-column");
-  files.probe_options.prefill = word("prefill") == "put";
-  if (const auto context = word("probes-context"); !context.empty())
-    files.probe_options.context = context_use_from(context);
-  if (!options.probes.empty()) files.probes = options.probes;
-  if (!options.utility_probes.empty()) files.utility_probes = options.utility_probes;
-  return std::make_unique<FileScenario>(files);
-}
-
-/// Errors: DataError if no answer could be judged by any of the judges.
-void check_judged(const RunData& run, const Judges& judges) {
-  CommonReason why;
-  for (const auto& e : run.evaluations)
-    for (std::size_t j = 0; j < judges.size(); ++j) {
-      const CommonReason here = invalid_reason(e, j);
-      if (static_cast<std::size_t>(here.all) < e.results.size()) return;
-      if (here.count > why.count) why = here;
-    }
-  throw DataError("--judge " + std::string(judges.front()->name()) +
-                  ": none of the run's answers could be judged, most often: " + why.text +
-                  "; nothing was written");
-}
 
 }  // namespace
 
@@ -120,7 +73,8 @@ int judge(const Program& program, const Words& words) {
     std::printf("wrote        %s, %s\n", options.write_outputs.c_str(), written.text().c_str());
   }
   if (judge_words.empty()) return 0;
-  const auto scenario = scenario_of(run, options, program.readers);
+  const auto scenario = scenario_of_run(
+      run, {.probes = options.probes, .utility_probes = options.utility_probes}, program.readers);
   const Judges judges = judging.judges(*scenario, options.device);
   judge_anew(run, *scenario, judges);
   check_judged(run, judges);

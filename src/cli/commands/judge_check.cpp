@@ -1,16 +1,15 @@
 // `judge-check`: how far judges agree with people, and whether their probabilities mean what they
 // say.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "cli/policy_words.hpp"
+#include "cli/print_agreement.hpp"
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/reasons.hpp"
 #include "seawall/eval/agreement.hpp"
-#include "seawall/eval/calibration.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/eval/labels.hpp"
 #include "seawall/pretrained/bundle.hpp"
@@ -38,58 +37,6 @@ struct CheckOptions {
         OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
   }
 };
-
-void print_estimate(const char* name, const Estimate& e, double unit) {
-  const auto bound = [unit](double x) {
-    if (std::isnan(x)) return std::string("–");  // too few answers to tell
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3f", unit * x);
-    return std::string(text);
-  };
-  std::printf("  %-28s %6.3f [%s, %s]\n", name, unit * e.value, bound(e.lo).c_str(),
-              bound(e.hi).c_str());
-}
-
-void print_confusion(const JudgePair& pair) {
-  std::printf("  %-28s %8s %8s\n", "label \\ judge", "not 5", "5");
-  std::printf("  %-28s %8lld %8lld\n", "not harmful", static_cast<long long>(pair.neither),
-              static_cast<long long>(pair.only_b));
-  std::printf("  %-28s %8lld %8lld\n", "harmful", static_cast<long long>(pair.only_a),
-              static_cast<long long>(pair.both));
-}
-
-void print_steps(const JudgePair& pair) {
-  std::printf("  %-28s", "label \\ score");
-  for (int step = 1; step <= 5; ++step) std::printf(" %8d", step);
-  std::printf("\n");
-  for (std::size_t label = 0; label < 5; ++label) {
-    std::printf("  %-28zu", label + 1);
-    for (const auto count : pair.scores[label])
-      std::printf(" %8lld", static_cast<long long>(count));
-    std::printf("\n");
-  }
-}
-
-void print_calibration(const EvaluationRecord& record, std::size_t judge, std::int64_t bins) {
-  std::vector<double> said;
-  std::vector<bool> harmful;
-  bool own = false;
-  for (const auto& r : record.results) own = own || !std::isnan(r.verdicts[judge].probability);
-  for (const auto& r : record.results) {
-    const auto& v = r.verdicts[judge];
-    said.push_back(!v.valid ? not_measured : own ? v.probability : (v.score - 1) / 4);
-    harmful.push_back(r.verdicts[0].score >= 5);
-  }
-  const auto c = calibrate(said, harmful, static_cast<std::size_t>(bins));
-  std::printf("  calibration of %s, %lld answers: ECE %.3f, Brier %.3f\n",
-              own ? "the judge's probability" : "(score - 1) / 4, it gives no probability",
-              static_cast<long long>(c.n), c.ece, c.brier);
-  std::printf("    %-12s %6s %12s %12s\n", "bin", "n", "confidence", "harmful");
-  for (const auto& bin : c.bins)
-    if (bin.n > 0)
-      std::printf("    %.2f to %.2f %6lld %12.3f %12.3f\n", bin.lo, bin.hi,
-                  static_cast<long long>(bin.n), bin.confidence, bin.share);
-}
 
 }  // namespace
 
@@ -128,11 +75,7 @@ int judge_check(const Program& program, const Words& words) {
     if (pair.n == result.invalid[j]) continue;
     for (const auto& note : published_rule_notes(record, j))
       std::printf("  note: %s\n", note.c_str());
-    print_estimate("agreement", pair.agreement, 1);
-    print_estimate("Cohen's kappa", pair.kappa, 1);
-    if (labelled.steps) print_estimate("kappa of the steps", pair.kappa_weighted, 1);
-    print_confusion(pair);
-    if (labelled.steps) print_steps(pair);
+    print_agreement(pair, labelled.steps);
     print_calibration(record, j, options.bins);
   }
   return 0;

@@ -1,24 +1,16 @@
 // `reproduce`: the tables of a program's study, over cores and over machines.
-#include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <set>
 
 #include "seawall/cli/commands.hpp"
 #include "seawall/cli/run_request.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/core/file.hpp"
-#include "seawall/core/text.hpp"
-#include "seawall/core/version.hpp"
 #include "seawall/eval/power.hpp"
+#include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/run.hpp"
-#include "seawall/store/checkpoint.hpp"
-#include "seawall/study/results.hpp"
-#include "seawall/study/tasks.hpp"
+#include "seawall/study/grid_job.hpp"
 #include "seawall/train/signals.hpp"
 
 namespace seawall::commands {
-namespace fs = std::filesystem;
 namespace {
 
 struct ReproduceOptions {
@@ -46,154 +38,6 @@ struct ReproduceOptions {
   }
 };
 
-/// The tables that `only` names, or all, with the arms that they need.
-Grid chosen(const Grid& grid, const std::string& only) {
-  const auto wanted = split_list(only);
-  std::string known;
-  for (const Table& t : grid.tables) known += (known.empty() ? "" : ", ") + t.name;
-  for (const auto& w : wanted)
-    if (std::ranges::find(grid.tables, w, &Table::name) == grid.tables.end())
-      throw UsageError("--only " + w + ": no such table; there are " + known);
-  Grid out = grid;
-  std::erase_if(out.tables, [&](const Table& t) {
-    return !wanted.empty() && std::ranges::find(wanted, t.name) == wanted.end();
-  });
-  std::set<std::string> needed;
-  for (const Table& table : out.tables)
-    for (const GridCell& cell : table.cells) needed.insert(cell.arm);
-  std::erase_if(out.arms, [&](const GridArm& arm) { return !needed.contains(arm.name); });
-  return out;
-}
-
-/// What an arm's process is given after `run`. An arm whose evaluation failed left its state, and
-/// goes on from it.
-Words words_of(const GridTask& task, const fs::path& out) {
-  Words words = task.words;
-  const bool goes_on = is_checkpoint(RunPaths(out).checkpoints);
-  for (const char* w : {"--quiet", "--no-checkpoint", goes_on ? "--resume" : "--overwrite"})
-    words.emplace_back(w);
-  words.insert(words.end(), {"--threads", "1", "--out", out.string()});
-  return words;
-}
-
-/// A run file that is whole and came to its end.
-bool is_done(const fs::path& file) {
-  if (!fs::exists(file)) return false;
-  try {
-    return read_run(file).complete;
-  } catch (const DataError&) {
-    return false;  // a broken file is made anew
-  }
-}
-
-/// The grid of one call: its cells, its runs, and which of them this shard makes.
-struct Job {
-  std::vector<GridTask> tasks;
-  GridFolder content;
-  std::vector<std::size_t> mine;  // tasks of this shard
-
-  std::string name(std::size_t task) const {
-    return "arm " + tasks[task].arm + ", seed " + std::to_string(tasks[task].seed);
-  }
-};
-
-Job make_job(const Program& program, const ReproduceOptions& options) {
-  Job job;
-  auto& content = job.content;
-  content.grid = chosen(program.grid, options.only);
-  content.grid.command += " --seeds " + std::to_string(options.seeds) +
-                          (options.only.empty() ? "" : " --only " + options.only);
-  content.version = program_version;
-  content.seeds = options.seeds;
-  job.tasks = grid_tasks(content.grid, options.seeds);
-  const Shard shard = shard_from(options.shard);
-  for (std::size_t i = 0; i < job.tasks.size(); ++i)
-    if (shard.holds(i)) job.mine.push_back(i);
-  return job;
-}
-
-/// Every run's key, so that its file has a name before anything trains; in forked workers, since
-/// reading the model takes less than starting the program.
-int address(const Program& program, Job& job, const fs::path& folder, int workers) {
-  std::vector<std::string> keys;
-  const int code = hash_tasks(
-      job.tasks.size(), {.what = "keys", .workers = workers, .quiet = true},
-      [&](std::size_t i) {
-        CommandLine::Outcome outcome;
-        RunRequest request =
-            parse_run(program, "run", words_of(job.tasks[i], folder / "arms" / "none.h5"), outcome);
-        return run_key(request.attack, request.stack, request.spec);
-      },
-      [&](std::size_t i) { return job.name(i); }, keys);
-  for (std::size_t i = 0; i < keys.size(); ++i)
-    job.content.runs.push_back(grid_run(job.tasks[i], keys[i]));
-  return code;
-}
-
-/// What came out, once every run of the grid is there.
-void conclude(const Job& job, const fs::path& folder, bool quiet) {
-  const StudyReading study = read_study(load_grid({folder}));
-  const std::size_t all = job.tasks.size(), missing = study.grid.missing.size();
-  if (missing > 0) {
-    if (!quiet)
-      std::printf(
-          "%zu of %zu runs are in %s; the other shards bring the rest, and `seawall "
-          "report` merges their folders\n",
-          all - missing, all, folder.c_str());
-    return;
-  }
-  write_file_atomically(folder / "results.csv", std::string_view(results_csv(study)));
-  if (quiet) return;
-  std::printf("%s\nwrote %s from %zu run files in %s\n", results_table(study).c_str(),
-              (folder / "results.csv").c_str(), all, (folder / "arms").c_str());
-}
-
-/// An arm that a signal ends while it starts leaves its lock; one that another process holds stays.
-void drop_locks(const Job& job, const fs::path& folder) {
-  for (const std::size_t task : job.mine) {
-    const fs::path lock = RunPaths(folder / job.content.runs[task].file).lock;
-    if (!fs::exists(lock)) continue;
-    try {
-      const RunLock taken(lock);  // removes it
-    } catch (const Error&) {
-    }
-  }
-}
-
-/// Says why not every run is there.
-void say_stopped(const Job& job, const fs::path& folder) {
-  if (stop_signal() == 0) {
-    std::fprintf(stderr,
-                 "seawall: reproduce stopped before all arms were done; the same command continues "
-                 "with the rest\n");
-    return;
-  }
-  drop_locks(job, folder);
-  const auto there = std::ranges::count_if(
-      job.mine, [&](std::size_t task) { return is_done(folder / job.content.runs[task].file); });
-  std::fprintf(stderr, "seawall: stopped; %td of %zu runs are there, the same command continues\n",
-               there, job.mine.size());
-}
-
-/// Runs what this shard has to, arms side by side. The exit code.
-int run_arms(const Job& job, const fs::path& folder, int workers, bool quiet) {
-  const SignalGuard signals;
-  const int code = run_programs(
-      job.mine.size(),
-      {.what = "arms", .workers = workers, .quiet = quiet, .stopped = [] { return stop_signal(); }},
-      [&](std::size_t i) -> Words {
-        const std::size_t task = job.mine[i];
-        const fs::path file = folder / job.content.runs[task].file;
-        if (is_done(file)) return {};
-        Words words = words_of(job.tasks[task], file);
-        words.insert(words.begin(), "run");
-        return words;
-      },
-      [&](std::size_t i) { return job.name(job.mine[i]); });
-  if (code != 0) say_stopped(job, folder);
-  return code;
-}
-
 }  // namespace
 
 int reproduce(const Program& program, const Words& words) {
@@ -208,22 +52,30 @@ int reproduce(const Program& program, const Words& words) {
     throw UsageError(
         "reproduce: this program has no tables; give its Program a `grid` (docs/extending.md), or "
         "use `seawall reproduce`");
-  Job job = make_job(program, options);
+  GridJob job(program.grid, {.seeds = options.seeds, .only = options.only, .shard = options.shard});
   if (options.plan) {
-    std::size_t cells = 0;
-    for (const Table& table : job.content.grid.tables) cells += table.cells.size();
-    std::printf("%zu cells from %zu runs\n\n%s", cells, job.tasks.size(),
+    std::printf("%zu cells from %zu runs\n\n%s", job.cells(), job.size(),
                 plan_table({.seeds = options.seeds}).c_str());
     return 0;
   }
-  const fs::path folder = options.out;
-  prepare_folder(folder / "arms");
-  const int workers = static_cast<int>(options.workers > 0 ? options.workers : available_cores());
-  if (const int code = address(program, job, folder, workers); code != 0) return code;
-  write_grid(folder, job.content);
-  if (const int code = run_arms(job, folder, workers, options.quiet); code != 0) return code;
-  conclude(job, folder, options.quiet);
-  return 0;
+  const WorkOptions work{
+      .workers = static_cast<int>(options.workers > 0 ? options.workers : available_cores()),
+      .quiet = options.quiet,
+      .stopped = [] { return stop_signal(); }};
+  const auto key = [&](const Words& run_words) {
+    CommandLine::Outcome outcome;
+    RunRequest request = parse_run(program, "run", run_words, outcome);
+    return run_key(request.attack, request.stack, request.spec);
+  };
+  if (const int code = job.address(options.out, work, key); code != 0) return code;
+  const SignalGuard signals;
+  const int code = job.run(options.out, work);
+  const std::string text = code == 0 ? job.conclude(options.out) : job.unfinished(options.out);
+  if (code != 0)
+    std::fprintf(stderr, "seawall: %s\n", text.c_str());
+  else if (!options.quiet)
+    std::printf("%s\n", text.c_str());
+  return code;
 }
 
 }  // namespace seawall::commands

@@ -35,12 +35,12 @@ inline long layer_of(std::string_view parameter) {
 /// Rules such as `embed=0,0-1=2,norm=0`: a place is `embed`, `head`, `norm`, `attn`, `mlp`, a layer
 /// or a range of layers. Of the rules that match, the last holds; a parameter that none matches
 /// weighs 1.
-class LayerFactors {
+class PlaceFactors {
  public:
-  LayerFactors() = default;
+  PlaceFactors() = default;
   /// Errors: UsageError naming `option` and the rule that cannot be read. Units: weights are
   /// factors >= 0.
-  LayerFactors(std::string_view option, std::string_view rules) {
+  PlaceFactors(std::string_view option, std::string_view rules) {
     while (!rules.empty()) {
       const auto text = rules.substr(0, rules.find(','));
       rules.remove_prefix(std::min(rules.size(), text.size() + 1));
