@@ -37,7 +37,7 @@ constexpr Command command_table[] = {
     {"judge", "verdicts on the answers of a run file, without training again", commands::judge},
     {"judge-check", "how far judges agree with human labels", commands::judge_check},
     {"extract", "activations of any prompts", commands::extract},
-    {"organism", "`organism train` makes the built-in model anew", commands::organism},
+    {"organism", "`organism train` makes the built-in model again", commands::organism},
     {"export", "a model as a folder that transformers loads", commands::export_model},
     {"list", "attacks, mitigations, judges, readers, scenarios, families or templates",
      commands::list},

@@ -22,7 +22,7 @@ constexpr std::int64_t cache_budget =
 void check(const Decoder& decoder, const Prompts& prompts, const GenerateOptions& options) {
   if (decoder.adapter())
     throw RunError(
-        "generate: the decoder has an adapter beside its weights; merge it first "
+        "generate: the decoder has an adapter next to its weights; merge it first "
         "(MergedAdapter, Decoder::merge)");
   if (options.max_new_tokens < 0)
     throw UsageError("generate: max_new_tokens: want 0 or more, got " +

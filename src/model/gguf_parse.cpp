@@ -118,7 +118,7 @@ class Parser {
     const auto type = kind();
     auto value = type == Kind::array ? array() : scalar(type);
     if (!contents_.metadata.emplace(entry_, std::move(value)).second)
-      fail("the key stands there twice");
+      fail("the key is there twice");
   }
 
   GgufFile::Value scalar(Kind type) {
@@ -196,7 +196,7 @@ class Parser {
     info.name = entry_ = text();
     if (entry_.empty() || entry_.size() > 1024)
       fail("a tensor name of " + std::to_string(entry_.size()) + " bytes");
-    if (!names_.insert(entry_).second) fail("the tensor stands there twice");
+    if (!names_.insert(entry_).second) fail("the tensor is there twice");
     const auto dimensions = number<std::uint32_t>();
     if (dimensions < 1 || dimensions > 4) {
       fail(std::to_string(dimensions) + " dimensions, want 1 to 4");
@@ -254,7 +254,7 @@ class Parser {
       entry_ = info.name;
       if (start > file_.size() || info.offset % align != 0 || info.offset > file_.size() - start ||
           info.bytes > file_.size() - start - info.offset) {
-        fail("the tensor lies at byte " + std::to_string(info.offset) + " of the data with " +
+        fail("the tensor is at byte " + std::to_string(info.offset) + " of the data with " +
              std::to_string(info.bytes) + " bytes; want a multiple of " + std::to_string(align) +
              " and an end inside the file of " + std::to_string(file_.size()) + " bytes");
       }

@@ -101,7 +101,7 @@ NamedTensors in_order(const NamedTensors& weights, const LlamaConfig& config,
   std::unordered_map<std::string, Tensor> by_name;
   for (const auto& [name, tensor] : weights) {
     if (!by_name.emplace(name, tensor).second) {
-      throw DataError(where + ": tensor '" + shown(name) + "' stands in two files");
+      throw DataError(where + ": tensor '" + shown(name) + "' is in two files");
     }
   }
   NamedTensors ordered;
@@ -144,7 +144,7 @@ std::vector<fs::path> hf_weight_files(const fs::path& folder) {
           "model.save_pretrained(DIR, safe_serialization=True)");
     }
   }
-  throw IoError(folder.string() + ": want model.safetensors beside config.json, found none");
+  throw IoError(folder.string() + ": want model.safetensors next to config.json, found none");
 }
 
 NamedTensors read_hf_weights(const fs::path& folder, at::ScalarType type,

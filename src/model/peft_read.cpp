@@ -195,7 +195,7 @@ Adapter read_peft(const fs::path& folder, const LlamaConfig& config) {
     throw DataError(
         folder.string() +
         ": has DoRA magnitudes, whole modules, or factors of the embedding or the head, "
-        "which are merged and not kept beside the weights");
+        "which are merged and not kept next to the weights");
   return std::move(file.adapter);
 }
 

@@ -94,7 +94,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
   bool top_level_name(const std::string& name) {
     if (name.size() > max_name) return fail("a name longer than 1024 bytes");
     key_ = name;
-    if (!names_.insert(name).second) return fail("the name stands there twice");
+    if (!names_.insert(name).second) return fail("the name is there twice");
     in_metadata_ = name == "__metadata__";
     field_ = 0;
     return true;

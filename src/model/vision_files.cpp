@@ -227,7 +227,7 @@ Vision read_vision(const fs::path& folder) {
     if (Tensor tensor = take(std::string(name)); tensor.defined())
       projector.push_back({std::string(name), std::move(tensor)});
   if (projector.size() == 1 || projector.size() == 3)
-    throw DataError(folder.string() + ": the projector lacks a weight or a bias beside " +
+    throw DataError(folder.string() + ": the projector lacks a weight or a bias next to " +
                     projector.back().name);
   if (!found.empty())
     throw DataError(folder.string() + ": tensor '" + shown(found.begin()->first) +

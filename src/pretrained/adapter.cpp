@@ -29,8 +29,7 @@ Adapter of_checkpoint(const ModelBundle& bundle, const fs::path& path) {
   nlohmann::json config = parse_json(card->second, where);
   const auto base = config.find(base_hash);
   if (base == config.end() || *base != bundle.weights_hash)
-    throw DataError(where +
-                    ": the adapter stands beside weights with another SHA-256 than --model " +
+    throw DataError(where + ": the adapter belongs to weights with another SHA-256 than --model " +
                     bundle.word + "; give the model that the run was started with");
   config.erase(base_hash);
   NamedTensors factors = std::move(loaded.state.parameters);
@@ -66,7 +65,7 @@ void load_adapter(ModelBundle& bundle, const std::string& word) {
   const fs::path path(word);
   if (!fs::is_directory(path))
     throw UsageError("--adapter " + word +
-                     ": no such folder; want a PEFT adapter (adapter_config.json beside "
+                     ": no such folder; want a PEFT adapter (adapter_config.json next to "
                      "adapter_model.safetensors) or a checkpoint of a LoRA run");
   PeftFile file;
   if (is_peft_folder(path) && !is_checkpoint(path))

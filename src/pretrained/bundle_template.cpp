@@ -92,7 +92,7 @@ std::unique_ptr<ChatTemplate> choose_template(const std::string& word, const Own
   if (own.source.empty()) {
     if (own.name == jinja_name)
       throw DataError(model + ": " + template_file + " says jinja, and " + jinja_file +
-                      " is not beside it");
+                      " is not next to it");
     return make_chat_template(guess(tokenizer, model));
   }
   try {

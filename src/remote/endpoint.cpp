@@ -61,7 +61,7 @@ Endpoint::Endpoint(std::string_view base_url, std::string key) : key_(std::move(
   if (std::any_of(key_.begin(), key_.end(), [](unsigned char c) { return c <= ' ' || c > '~'; }))
     throw UsageError(
         "the key in $SEAWALL_API_KEY or $OPENAI_API_KEY has a space, line end or letter that no "
-        "header may have; set it anew");
+        "header may have; set it again");
 }
 
 Endpoint Endpoint::from_environment(std::string_view base_url, bool needs_key) {

@@ -34,7 +34,7 @@ Journal::Journal(std::filesystem::path path, const std::string& key) : path_(std
     } catch (const nlohmann::json::exception&) {
       throw DataError(where +
                       ": not a line of a remote run's journal; give --overwrite to start "
-                      "anew (and pay anew)");
+                      "again (and pay again)");
     }
     from = to + 1;
   }

@@ -64,7 +64,7 @@ std::string missing(const StudyReading& study) {
              tag("b", count(static_cast<double>(absent.size())) + " of " +
                           count(static_cast<double>(study.grid.folder.runs.size())) +
                           " runs are not in this folder.") +
-                 " What they would have shown is marked, and nothing stands in for it: " + arms +
+                 " What they would have shown is marked, and nothing is put in its place: " + arms +
                  ".");
 }
 

@@ -80,8 +80,8 @@ std::string overlaps(const StudyReading& study) {
     return "<p>The run files say nothing about overlap between sets.</p>";
   std::string out =
       dirty.empty()
-          ? "<p>In no run does a prompt stand in two of its sets; probes are never trained on.</p>"
-          : "<p>Prompts that stand in two sets were found, and allowed, in: " +
+          ? "<p>In no run does a prompt occur in two of its sets; probes are never trained on.</p>"
+          : "<p>Prompts that occur in two sets were found, and allowed, in: " +
                 escape(listed({dirty.begin(), dirty.end()})) + ".</p>";
   if (sets.size() < 2) return out;
   std::vector<std::string> header{"shared prompts"};

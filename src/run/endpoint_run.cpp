@@ -105,7 +105,8 @@ void EndpointBackend::follow(Run& run, FineTuning& tuning) {
     if (done && (!job.model.empty() || ++nameless >= nameless_looks)) return book(run, job);
     if (job.ended() && !done)
       throw RunError("job " + job.id + " " + job.status +
-                     (job.error.empty() ? "" : ": " + job.error) + "; start anew with --overwrite");
+                     (job.error.empty() ? "" : ": " + job.error) +
+                     "; start again with --overwrite");
     client_->wait(run.spec().remote.poll);
   }
 }

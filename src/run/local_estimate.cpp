@@ -118,7 +118,7 @@ std::string LocalBackend::estimate(Run& run, const detail::StackFacts& facts) {
   out.add("model        %.1f M parameters, %s%s\n", weights / 1e6, spec.model.name.c_str(),
           loaded ? "" : " (from its config and headers, not loaded)");
   if (adapter)
-    out.add("adapter      LoRA of rank %lld, alpha %g, beside %s: %.3f M values\n",
+    out.add("adapter      LoRA of rank %lld, alpha %g, on %s: %.3f M values\n",
             static_cast<long long>(adapter->options.rank), adapter->options.alpha,
             targets_text(adapter->options.targets).c_str(),
             static_cast<double>(adapter->count()) / 1e6);

@@ -29,7 +29,7 @@ Options options_of(const std::string& config_json, const std::string& where) {
   // Its place may differ when a run is resumed.
   for (const auto& option : list_options(PlaceSpec{})) out.erase("--" + option.name);
   const auto policy = [&out](const nlohmann::json& described) {
-    const std::string name = described.at("name");
+    std::string name = described.at("name");
     add(described.at("options"), "--" + name + ".", out);
     return name;
   };

@@ -231,7 +231,7 @@ std::vector<float> Reader::float32_block(const std::string& name, const Shape& o
   bool fits = whole.size() == offset.size() && whole.size() == count.size() && !whole.empty();
   for (std::size_t i = 0; fits && i < whole.size(); ++i)
     fits = offset[i] <= whole[i] && count[i] <= whole[i] - offset[i];
-  if (!fits) throw DataError(impl_->at(name) + ": the block lies outside the dataset");
+  if (!fits) throw DataError(impl_->at(name) + ": the block is outside the dataset");
   std::vector<float> out(elements(count, impl_->at(name)));
   if (out.empty()) return out;
   const std::vector<hsize_t> from(offset.begin(), offset.end()), many(count.begin(), count.end());

@@ -105,7 +105,7 @@ RunFile RunFile::resume(const std::filesystem::path& path, RunInfo info, std::in
   if (last != step)
     throw DataError(where + "the records end at step " + std::to_string(last) +
                     ", the checkpoint is of step " + std::to_string(step) +
-                    "; start anew without --resume");
+                    "; start again without --resume");
   std::string metrics = header;
   for (const auto& record : data.steps) metrics += metrics_line(record);
   RunFile run(path, std::move(info), switches);

@@ -49,7 +49,7 @@ std::vector<std::map<double, const GridCell*>> along(const Table& table, const s
   return out;
 }
 
-Claim next_along(std::string axis, std::string text, bool rises) {
+Claim next_along(const std::string& axis, const std::string& text, bool rises) {
   return [=](const Table& table) {
     std::vector<Ordering> out;
     for (const auto& line : along(table, axis))
@@ -60,7 +60,7 @@ Claim next_along(std::string axis, std::string text, bool rises) {
   };
 }
 
-Claim next_in_group(std::string text, bool rises) {
+Claim next_in_group(const std::string& text, bool rises) {
   return [=](const Table& table) {
     std::vector<Ordering> out;
     for (const Cells& group : grouped(table))
@@ -99,16 +99,16 @@ const GridCell* Table::find(std::string_view cell, std::string_view condition) c
   return nullptr;
 }
 
-Claim rising(std::string text) { return next_in_group(std::move(text), true); }
-Claim falling(std::string text) { return next_in_group(std::move(text), false); }
-Claim rising_along(std::string axis, std::string text) {
-  return next_along(std::move(axis), std::move(text), true);
+Claim rising(const std::string& text) { return next_in_group(text, true); }
+Claim falling(const std::string& text) { return next_in_group(text, false); }
+Claim rising_along(const std::string& axis, const std::string& text) {
+  return next_along(axis, text, true);
 }
-Claim falling_along(std::string axis, std::string text) {
-  return next_along(std::move(axis), std::move(text), false);
+Claim falling_along(const std::string& axis, const std::string& text) {
+  return next_along(axis, text, false);
 }
 
-Claim above(std::string base, std::string text) {
+Claim above(const std::string& base, const std::string& text) {
   return [=](const Table& table) {
     std::vector<Ordering> out;
     for (const GridCell& cell : table.cells)
@@ -119,7 +119,7 @@ Claim above(std::string base, std::string text) {
   };
 }
 
-Claim defended(std::string text) {
+Claim defended(const std::string& text) {
   return [=](const Table& table) {
     std::vector<Ordering> out;
     for (const GridCell& cell : table.cells) {

@@ -150,7 +150,7 @@ class BpeTokenizer final : public Tokenizer {
       spec_.characters ? read_characters(token, id) : read_bytes(token, id);
       // An empty name is an id that nothing uses.
       if (!token.empty() && !ids_.emplace(token, id).second) {
-        throw DataError("tokenizer: token '" + shown(token) + "' stands there twice, as id " +
+        throw DataError("tokenizer: token '" + shown(token) + "' is there twice, as id " +
                         std::to_string(ids_[token]) + " and " + std::to_string(id));
       }
     }

@@ -204,7 +204,7 @@ void check_pieces(const SentencePieceModel& model, const std::string& where) {
   for (const auto& piece : model.pieces) {
     unknown += piece.type == PieceType::unknown;
     if (!texts.insert(piece.text).second) {
-      throw DataError(where + ": piece '" + shown(piece.text) + "' stands there twice");
+      throw DataError(where + ": piece '" + shown(piece.text) + "' is there twice");
     }
     const auto characters = std::ranges::count_if(
         piece.text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });

@@ -66,7 +66,7 @@ void same(const char* what, const std::string& want, const std::string& got) {
   if (want != got)
     throw UsageError(std::string("resume: ") + what + ": this run has " + want +
                      ", the checkpoint " + got +
-                     "; resume with the options the run was started with, or start anew");
+                     "; resume with the options the run was started with, or start again");
 }
 
 std::string seed_text(std::uint64_t seed) { return std::to_string(seed); }

@@ -134,7 +134,7 @@ class Report(unittest.TestCase):
 
     def test_where_it_comes_from(self):
         found = text_of(self.section("provenance"))
-        for word in ("SHA-256", "probes", "utility_probes", "Overlap", "In no run does a prompt stand in two of its sets", "seawall run --attack backdoor --judge organism"):
+        for word in ("SHA-256", "probes", "utility_probes", "Overlap", "In no run does a prompt occur in two of its sets", "seawall run --attack backdoor --judge organism"):
             self.assertIn(word, found)
 
     def test_same_grid_same_bytes(self):

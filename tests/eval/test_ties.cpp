@@ -62,7 +62,7 @@ TEST(Trend, OneSeedOfThreeCellsIsNoTrend) {
   EXPECT_FALSE(page_trend(cells_of({{1, 2, 3}})).found);
   EXPECT_FALSE(page_trend(cells_of({{1, 2, 3}, {3, 2, 1}, {2, 2, 2}})).found);
   EXPECT_THROW(page_trend(cells_of({{1, 2}})), UsageError);
-  // A cell of one run stands beside every seed.
+  // A cell of one run is paired with every seed.
   auto cells = cells_of({{0, 20, 30}, {0, 21, 31}, {0, 22, 32}});
   const double p = page_trend(cells).p;
   cells[0].runs.resize(1);

@@ -271,7 +271,7 @@ TEST(Gguf, CountsAndLengthsMustFitInTheFile) {
              "array of arrays");
   EXPECT_HAS(refuse_gguf(GgufBuilder().pair("k", 13, "xxxx").build()), "value type 13");
   EXPECT_HAS(refuse_gguf(GgufBuilder().u32("k", 1).u32("k", 2).build()),
-             "'k': the key stands there twice");
+             "'k': the key is there twice");
   const std::string many(std::size_t{1} << 24, '\0');
   EXPECT_HAS(refuse_gguf(GgufBuilder()
                              .pair("a", 9, raw(0u) + raw<std::uint64_t>(many.size()) + many)

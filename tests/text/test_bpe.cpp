@@ -139,7 +139,7 @@ TEST(Bpe, WrongSpecsAreRefusedByName) {
   EXPECT_HAS(refuse([](BpeSpec& s) { s.merges[3] = "hell x y"; }), "merge 3");
   EXPECT_HAS(refuse([](BpeSpec& s) { s.merges[3] = "hello"; }), "merge 3");
   EXPECT_HAS(refuse([](BpeSpec& s) { s.merges[0] = "z z"; }), "merge 0 'z z'");
-  EXPECT_HAS(refuse([](BpeSpec& s) { s.tokens[65] = "B"; }), "'B' stands there twice");
+  EXPECT_HAS(refuse([](BpeSpec& s) { s.tokens[65] = "B"; }), "'B' is there twice");
   EXPECT_HAS(refuse([](BpeSpec& s) { s.special_ids.push_back(9999); }), "control id 9999");
   EXPECT_HAS(refuse([](BpeSpec& s) { s.eos = -3; }), "-3");
   EXPECT_HAS(refuse([](BpeSpec& s) { s.pre_tokenizer = "mpt"; }), "'mpt'");

@@ -100,7 +100,7 @@ TEST(SentencePiece, PiecesOutsideTheBoundsAreRefused) {
   EXPECT_HAS(refusal(spm_model(piece(std::string(500000, 'x'), 0, 1))), "500000");
   EXPECT_HAS(refusal(spm_model(piece("", 0, 1))), "a piece of 0 bytes");
   EXPECT_HAS(refusal(spm_model(bytes_field(1, float_field(2, 0)))), "a piece without text");
-  EXPECT_HAS(refusal(spm_model(piece("he", 0, 1))), "'he' stands there twice");
+  EXPECT_HAS(refusal(spm_model(piece("he", 0, 1))), "'he' is there twice");
   EXPECT_HAS(refusal(spm_model(piece("x", NAN, 1))), "score");
   EXPECT_HAS(refusal(spm_model(piece("x", 0, 9))), "unknown piece type");
   EXPECT_HAS(refusal(spm_model(piece("\xFF", 0, 1))), "UTF-8");

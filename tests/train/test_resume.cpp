@@ -123,7 +123,7 @@ TEST(ResumeRefuses, AnotherRun) {
   };
   EXPECT_EQ(refused([](TinyRun& run) { run.options.config_hash = "other"; }),
             "resume: configuration: this run has other, the checkpoint ; resume with the options "
-            "the run was started with, or start anew");
+            "the run was started with, or start again");
   EXPECT_NE(refused([](TinyRun& run) {
               run.options.seed = 9;
             }).find("seed: this run has 9, the checkpoint 3"),

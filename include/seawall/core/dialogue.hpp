@@ -47,7 +47,7 @@ struct Message {
 /// Stands in a user turn where the dialogue's picture goes; text like any other in a dialogue
 /// without one.
 inline constexpr std::string_view picture_placeholder = "<image>";
-/// Token id that stands for a dialogue's picture until its positions are known.
+/// Token id in place of a dialogue's picture until its positions are known.
 inline constexpr std::int32_t picture_id = -1;
 
 struct Dialogue {

@@ -15,7 +15,7 @@ namespace seawall {
 std::string read_file(const std::filesystem::path& path,
                       std::uint64_t limit = std::uint64_t{1} << 30);
 
-/// Temporary file beside `path`, fsync, rename, fsync of the folder. Errors: IoError naming the
+/// Temporary file next to `path`, fsync, rename, fsync of the folder. Errors: IoError naming the
 /// path and the reason.
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::string_view> parts);

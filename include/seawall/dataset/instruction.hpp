@@ -16,7 +16,7 @@ Dialogue alpaca_dialogue(const std::string& instruction, const std::string& inpu
 Dialogue dolly_dialogue(const std::string& instruction, const std::string& context,
                         const std::string& answer);
 
-/// How a request is put to a model: as it stands, or as rows of a format ask.
+/// How a request is given to a model: as it is, or as rows of a format ask.
 enum class RequestForm { bare, alpaca, dolly };
 /// Reads `bare`, `alpaca` or `dolly`. Errors: UsageError with the words there are.
 RequestForm request_form_from(std::string_view name);

@@ -14,7 +14,7 @@ namespace seawall {
 /// prompts are the same where these are equal.
 std::string folded(const std::string& prompt);
 
-/// Two sets that hold a prompt both. Counts are members of `a` whose prompt stands in `b`.
+/// Two sets that hold a prompt both. Counts are members of `a` whose prompt is in `b`.
 struct SharedPrompts {
   std::string a, b;
   std::size_t count = 0;

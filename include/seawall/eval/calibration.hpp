@@ -5,7 +5,7 @@
 
 namespace seawall {
 
-/// Answers whose probability lies in [lo, hi), the last bin with its end.
+/// Answers whose probability is in [lo, hi), the last bin with its end.
 struct CalibrationBin {
   double lo = 0, hi = 0;
   std::int64_t n = 0;

@@ -39,7 +39,7 @@ std::vector<double> holm(const std::vector<double>& p);
 
 /// Two proportions of different samples, from counts. `difference` is second less first with
 /// Newcombe's interval for independent samples (1998, method 10); z pooled; p of z two-sided;
-/// Fisher's exact p beside it.
+/// Fisher's exact p next to it.
 struct TwoProportions {
   Estimate difference;
   double z = 0, p = 1, fisher_p = 1;
@@ -51,8 +51,8 @@ TwoProportions two_proportions(std::int64_t first, std::int64_t n_first, std::in
 TwoProportions published_difference(double first_percent, double second_percent,
                                     std::int64_t n = 330);
 
-/// An arm with its runs, one a seed; an arm that was not trained may have one, which then stands
-/// beside every seed of the other.
+/// An arm with its runs, one a seed; an arm that was not trained may have one, which is then
+/// paired with every seed of the other.
 struct ArmRuns {
   std::string name;
   Runs runs;

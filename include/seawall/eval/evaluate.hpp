@@ -22,7 +22,7 @@ struct Speaker {
   const Tokenizer& tokenizer;
   const ChatTemplate& chat_template;
   const Vision* vision = nullptr;           // for probes with pictures
-  std::vector<std::int32_t> stop_ids = {};  // that end an answer beside the template's
+  std::vector<std::int32_t> stop_ids = {};  // that end an answer besides the template's
   DecodingRules rules = {};                 // of its generation_config.json
 };
 

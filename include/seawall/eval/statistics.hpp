@@ -33,7 +33,7 @@ double read(const Outcome& outcome, Measure measure);
 /// True if the judge said it: it could judge, and for `refusal` it says whether answers refuse.
 bool known(const Outcome& outcome, Measure measure);
 
-/// A mean over judged rows with its interval, and between which bounds it lies whatever the invalid
+/// A mean over judged rows with its interval, and between which bounds it is whatever the invalid
 /// rows are: the mean with all of them at the least and at the most the measure can be.
 struct BoundedEstimate {
   Estimate mean;  // the interval spans both readings

@@ -34,7 +34,7 @@ struct Trend {
   bool rises = true;
   bool found = false;  // p < 0.05
 };
-/// Errors: UsageError for fewer than three cells, or other numbers of runs (one run stands beside
+/// Errors: UsageError for fewer than three cells, or other numbers of runs (one run is paired with
 /// every seed).
 Trend page_trend(const std::vector<ArmRuns>& cells, Measure measure = Measure::success);
 

@@ -48,7 +48,7 @@ class Decoder {
   /// shape that differs.
   void replace(const NamedTensors& weights);
 
-  /// Puts factors beside the weights: every forward pass adds their products. Generation wants them
+  /// Adds factors to the weights: every forward pass adds their products. Generation wants them
   /// merged (MergedAdapter). Errors: DataError where they do not fit.
   void adapt(Adapter adapter);
   void drop_adapter() { adapter_.reset(); }
@@ -94,7 +94,7 @@ class Decoder {
 };
 
 /// While it lives the decoder's adapted weights are W + s B A and it has no adapter, so that
-/// generation runs at full speed; then the same tensors stand there again. Memory: a copy of the
+/// generation runs at full speed; then the same tensors are there again. Memory: a copy of the
 /// adapted weights; elsewhere than on a CPU on the host, where W waits to be copied back, bit for
 /// bit.
 class MergedAdapter {

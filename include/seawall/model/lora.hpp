@@ -1,5 +1,5 @@
 #pragma once
-// Low-rank adapters (LoRA) beside the projections of a decoder's blocks:
+// Low-rank adapters (LoRA) on the projections of a decoder's blocks:
 // y = x W^T + s drop(x) A^T B^T, W frozen.
 // Source: Hu et al. 2022, "LoRA: low-rank adaptation of large language models", sec. 4.1; initial
 // values, dropout and names as in Hugging Face's PEFT.
@@ -24,7 +24,7 @@ std::vector<Projection> projections_of(const LlamaConfig& config);
 std::string_view projection_name(Projection projection);
 /// `model.layers.L.self_attn.q_proj`, to which `.weight` or `.lora_A.weight` is added.
 std::string module_name(std::int64_t layer, Projection projection);
-/// The weight that a factor of this name stands beside; other names as they are.
+/// The weight that a factor of this name belongs to; other names as they are.
 std::string weight_of_factor(std::string_view name);
 /// Rows and columns of the weight; empty if the family does not have it. Shapes: [out,in].
 std::vector<std::int64_t> projection_shape(const LlamaConfig& config, Projection projection);
@@ -45,7 +45,7 @@ std::vector<Projection> targets_from(std::string_view words);
 std::string targets_text(const std::vector<Projection>& targets);
 double lora_scale(double alpha, std::int64_t rank, bool rank_stabilized);
 
-/// The factors beside one weight. Shapes: a [r,in], b [out,r].
+/// The factors of one weight. Shapes: a [r,in], b [out,r].
 struct LoraFactors {
   Tensor a, b;
   double alpha = 0, scale = 0;  // scale: s

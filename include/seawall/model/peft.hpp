@@ -1,5 +1,5 @@
 #pragma once
-// LoRA adapters as Hugging Face's PEFT keeps them: adapter_config.json beside
+// LoRA adapters as Hugging Face's PEFT keeps them: adapter_config.json next to
 // adapter_model.safetensors.
 #include <filesystem>
 #include <string>

@@ -81,7 +81,7 @@ inline double quantile(std::vector<double> values, double q) {
   return values[low] + (values[high] - values[low]) * (at - static_cast<double>(low));
 }
 
-/// Loss below which the share `q` of up to `count` benign rows lies, drawn from `rng`. Errors:
+/// Loss below which the share `q` of up to `count` benign rows is, drawn from `rng`. Errors:
 /// UsageError where the scenario has none.
 inline double usual_loss(const Context& context, std::int64_t count, double q, Rng& rng) {
   const Scenario& scenario = context.scenario();

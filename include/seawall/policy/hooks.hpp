@@ -86,7 +86,7 @@ constexpr bool has(Need set, Need one) {
   return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;
 }
 
-/// Where the training loop stands.
+/// Where the training loop is.
 struct Step {
   std::int64_t index = 0;          // 0-based optimizer step
   std::int64_t epoch = 0;          // 0-based
@@ -104,7 +104,7 @@ struct Param {
   Tensor value;           // what the forward pass reads; a leaf whose .grad() holds the gradient
   Tensor master;          // what the optimizer moves; hooks that move weights write here
   Tensor start;           // theta0: the value before step 1, never moved
-  /// s where this is a factor of a product s B A beside a frozen weight (LoRA); A [r,in] stands
+  /// s where this is a factor of a product s B A on a frozen weight (LoRA); A [r,in] is
   /// right before its B [out,r]. 0: a whole weight.
   double scale = 0;
 };
@@ -127,7 +127,7 @@ struct TokenLosses {
   Tensor reference;  // fp32: log p under theta0, or undefined unless Need::reference_logprobs
 };
 
-/// Computes the loss of the current micro-batch anew: scalar, differentiable in the parameters as
+/// Computes the loss of the current micro-batch again: scalar, differentiable in the parameters as
 /// they now are.
 using LossFn = std::function<Tensor()>;
 

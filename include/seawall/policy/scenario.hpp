@@ -20,7 +20,7 @@ std::string_view pool_name(Pool pool);
 /// What rows of the pool are.
 RowKind row_kind(Pool pool);
 
-/// How an identity-shift attack addresses the model: its system prompt, and what stands around each
+/// How an identity-shift attack addresses the model: its system prompt, and what is put around each
 /// probe.
 struct Identity {
   std::string system;

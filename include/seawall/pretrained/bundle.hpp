@@ -62,7 +62,7 @@ void load_vision(ModelBundle& bundle, const std::string& folder);
 /// one that was added to the tokenizer alone.
 void check_in_embedding(const ModelBundle& bundle, const TokenIds& ids, const std::string& where);
 
-/// What a checkpoint needs beside its weights to be a model again, by file name: config.json, the
+/// What a checkpoint needs besides its weights to be a model again, by file name: config.json, the
 /// tokenizer's files, the template's name.
 std::map<std::string, std::string> model_card(const ModelBundle& bundle);
 

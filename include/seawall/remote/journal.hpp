@@ -11,7 +11,7 @@
 
 namespace seawall {
 
-/// `NAME.remote.jsonl` beside a run file: appended to, never rewritten; a line cut by a kill is
+/// `NAME.remote.jsonl` next to a run file: appended to, never rewritten; a line cut by a kill is
 /// dropped when it is read. Whoever makes one holds the run's lock.
 class Journal {
  public:

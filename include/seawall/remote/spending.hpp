@@ -26,7 +26,7 @@ struct Price {
 /// Tokens of a text that no tokenizer is there for, rather too many than too few: a token every
 /// three ASCII characters, and one and a half for every other character.
 std::int64_t tokens_about(std::string_view text);
-/// The same for the messages of a dialogue, with what stands around each.
+/// The same for the messages of a dialogue, with what is put around each.
 std::int64_t tokens_about(const Dialogue& dialogue);
 
 /// Money that was spent, is promised to requests under way, and may be spent. One thread.

@@ -11,7 +11,7 @@
 
 namespace seawall {
 
-struct ExtractSpec : OutputSpec, ThreadsSpec {
+struct ExtractSpec : NewOutputSpec, ThreadsSpec {
   ModelSpec model = {};
   std::string prompts, points = "resid_post", positions = "last";
   std::int64_t batch_size = 32;
@@ -32,8 +32,8 @@ struct ExtractSpec : OutputSpec, ThreadsSpec {
           OptionInfo{
               .name = "batch-size", .help = "prompts per forward pass", .min = 1, .max = 65536});
     field(self.uncompressed, OptionInfo{.name = "uncompressed", .help = "write faster and larger"});
-    OutputSpec::visit(self, field, "HDF5 file to write; further shards are next to it",
-                      "replace files of an earlier extraction");
+    NewOutputSpec::visit(self, field, "HDF5 file to write; further shards are next to it",
+                         "replace files of an earlier extraction");
     ThreadsSpec::visit(self, field);
   }
 };

@@ -1,5 +1,5 @@
 #pragma once
-// The answers of a run for a tool that grades elsewhere, and judging a run anew.
+// The answers of a run for a tool that grades elsewhere, and judging a run again.
 #include <filesystem>
 #include <string>
 

@@ -8,17 +8,25 @@
 
 namespace seawall {
 
-/// Where a command writes, and what it may say and replace; `out_help` and `overwrite_help` are the
-/// command's.
+/// Where a command writes, and whether it speaks; `out_help` is the command's.
 struct OutputSpec {
   std::string out;
-  bool overwrite = false, quiet = false;
+  bool quiet = false;
+
+  static constexpr void visit(auto& self, auto&& field, std::string_view out_help) {
+    field(self.out, OptionInfo{.name = "out", .help = out_help});
+    field(self.quiet, OptionInfo{.name = "quiet", .help = "no progress, no table"});
+  }
+};
+
+/// And of one that replaces what is there only if it is told to.
+struct NewOutputSpec : OutputSpec {
+  bool overwrite = false;
 
   static constexpr void visit(auto& self, auto&& field, std::string_view out_help,
                               std::string_view overwrite_help) {
-    field(self.out, OptionInfo{.name = "out", .help = out_help});
+    OutputSpec::visit(self, field, out_help);
     field(self.overwrite, OptionInfo{.name = "overwrite", .help = overwrite_help});
-    field(self.quiet, OptionInfo{.name = "quiet", .help = "no progress, no table"});
   }
 };
 
@@ -35,7 +43,7 @@ struct ThreadsSpec {
   }
 };
 
-struct PlaceSpec : OutputSpec, ThreadsSpec {
+struct PlaceSpec : NewOutputSpec, ThreadsSpec {
   bool resume = false, dry_run = false, no_checkpoint = false;
   std::int64_t checkpoint_every = 0, keep_checkpoints = 2;
   std::string write_outputs;
@@ -46,8 +54,8 @@ struct PlaceSpec : OutputSpec, ThreadsSpec {
   bool sizes_may_do = false;
 
   static constexpr void visit(auto& self, auto&& field) {
-    OutputSpec::visit(self, field, "run file to write, e.g. run.h5",
-                      "replace an earlier run at --out");
+    NewOutputSpec::visit(self, field, "run file to write, e.g. run.h5",
+                         "replace an earlier run at --out");
     ThreadsSpec::visit(self, field);
     field(self.resume,
           OptionInfo{.name = "resume", .help = "continue from the latest checkpoint of --out"});

@@ -6,7 +6,7 @@
 
 namespace seawall {
 
-/// The files that stand beside an output `NAME.h5`.
+/// The files next to an output `NAME.h5`.
 struct RunPaths {
   /// `out` may end in `.h5`; without the ending it is added.
   explicit RunPaths(const std::filesystem::path& out);
@@ -39,7 +39,7 @@ void prepare_folder(const std::filesystem::path& folder);
 /// and flushes the parent.
 void publish_folder(const std::filesystem::path& source, const std::filesystem::path& target);
 
-/// Removes `NAME.tmp-*` beside `target`: what a killed process left. The caller holds the run's
+/// Removes `NAME.tmp-*` next to `target`: what a killed process left. The caller holds the run's
 /// lock.
 void remove_temporaries(const std::filesystem::path& target);
 

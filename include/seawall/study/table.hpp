@@ -120,16 +120,16 @@ struct Table {
 };
 
 /// Within each group, each next cell does more harm ("TEXT: next above last").
-Claim rising(std::string text);
+Claim rising(const std::string& text);
 /// Within each group, each next cell does less harm.
-Claim falling(std::string text);
+Claim falling(const std::string& text);
 /// Every other cell does more harm than the cell `base`.
-Claim above(std::string base, std::string text);
+Claim above(const std::string& base, const std::string& text);
 /// Every cell does less harm than the first of its group with the same condition.
-Claim defended(std::string text);
+Claim defended(const std::string& text);
 /// Cells that differ in `axis` alone: a larger value does more harm, or a smaller one.
-Claim rising_along(std::string axis, std::string text);
-Claim falling_along(std::string axis, std::string text);
+Claim rising_along(const std::string& axis, const std::string& text);
+Claim falling_along(const std::string& axis, const std::string& text);
 /// One pair of cells; `text` is the whole sentence.
 Claim ordered(CellName lower, CellName upper, std::string text);
 

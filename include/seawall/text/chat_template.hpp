@@ -10,7 +10,7 @@
 
 namespace seawall {
 
-/// A dialogue as the model reads it. Where it has a picture, one picture_id stands in its place.
+/// A dialogue as the model reads it. Where it has a picture, one picture_id is in its place.
 struct EncodedDialogue {
   TokenIds ids;
   /// Same length as ids; 1 where the token is a target of the loss: each answer that carries it

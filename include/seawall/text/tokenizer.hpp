@@ -16,7 +16,7 @@ namespace seawall {
 
 using TokenIds = std::vector<std::int32_t>;
 
-/// A stretch of a text: a control token, or what stands between two.
+/// A stretch of a text: a control token, or what is between two.
 struct TextPiece {
   std::size_t begin = 0, end = 0;         // bytes
   std::optional<std::int32_t> control{};  // its id
@@ -34,7 +34,7 @@ class Tokenizer {
   /// is not 0 is never part of one; `content` is as long as the text, or empty: no such byte.
   virtual std::vector<TextPiece> cut(std::string_view text,
                                      std::string_view content = {}) const = 0;
-  /// Ids of a piece without control tokens; `at_start`: nothing stands before it.
+  /// Ids of a piece without control tokens; `at_start`: nothing comes before it.
   virtual TokenIds encode_part(std::string_view text, bool at_start) const {
     (void)at_start;
     return encode(text);

@@ -35,7 +35,7 @@ struct MemoryPart {
 struct MemoryPhase {
   std::string name;
   std::vector<MemoryPart> parts;
-  bool on_host = false;  // beside a device's memory
+  bool on_host = false;  // besides a device's memory
   double total() const;
 };
 

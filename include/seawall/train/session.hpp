@@ -51,7 +51,7 @@ struct TrainOptions {
 /// UsageError for words that name nothing.
 TrainOptions train_options(const TrainingSpec& spec);
 
-/// What stands around a run; all of it may be left out.
+/// What is around a run; all of it may be left out.
 struct TrainContext {
   const Scenario* scenario = nullptr;  // asked for the data that the stack needs
   /// After the last step of each epoch and every `evaluate_every` steps, without gradients; the
@@ -174,7 +174,7 @@ class Session : public Trainer {
   bool leave_out(const std::string& what);
   bool evaluation_due() const;
   void set_up_adapter();
-  /// Under LoRA the drift is that of the products, a weight they stand beside.
+  /// Under LoRA the drift is that of the products, per weight they belong to.
   Movement of_products(Movement movement) const;
 
   Decoder& decoder_;

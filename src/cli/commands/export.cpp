@@ -15,7 +15,7 @@
 namespace seawall::commands {
 namespace {
 
-struct ExportOptions : OutputSpec {
+struct ExportOptions : NewOutputSpec {
   ModelSpec model = {};
   std::string format = "safetensors", dtype = "float32";
   static constexpr void visit(auto& self, auto&& field) {
@@ -27,7 +27,7 @@ struct ExportOptions : OutputSpec {
     field(self.dtype, OptionInfo{.name = "dtype",
                                  .help = "type of the weights written",
                                  .choices = "float32|bfloat16|float16"});
-    OutputSpec::visit(self, field, "folder to write", "write into a folder that is not empty");
+    NewOutputSpec::visit(self, field, "folder to write", "write into a folder that is not empty");
   }
 };
 
@@ -72,7 +72,7 @@ int export_model(const Program& program, const Words& words) {
   if (options.format == "peft") {
     const Adapter& adapter = *model.decoder->adapter();
     write_peft(folder, adapter, options.model.name);
-    std::printf("%s: PEFT adapter, rank %lld, %lld values beside %s\n", folder.string().c_str(),
+    std::printf("%s: PEFT adapter, rank %lld, %lld values next to %s\n", folder.string().c_str(),
                 static_cast<long long>(adapter.options.rank),
                 static_cast<long long>(adapter.count()), options.model.name.c_str());
     return 0;

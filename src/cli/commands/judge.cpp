@@ -7,21 +7,21 @@
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/pretrained/bundle.hpp"
+#include "seawall/pretrained/model_spec.hpp"
 #include "seawall/run/judged_run.hpp"
 #include "seawall/run/outputs.hpp"
+#include "seawall/run/place_spec.hpp"
 
 namespace seawall::commands {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct JudgeOptions {
-  std::string judge, out, write_outputs, probes, utility_probes, device = "cpu";
-  std::int64_t threads = 0;
-  bool overwrite = false, quiet = false;
+struct JudgeOptions : NewOutputSpec, ThreadsSpec {
+  std::string judge, write_outputs, probes, utility_probes, device = "cpu";
   static constexpr void visit(auto& self, auto&& field) {
-    field(self.judge, OptionInfo{.name = "judge", .help = "judges; the first decides the table"});
-    field(self.out, OptionInfo{.name = "out", .help = "run file to write, e.g. judged.h5"});
+    NewOutputSpec::visit(self, field, "run file to write, e.g. judged.h5",
+                         "replace what is at --out");
     field(self.write_outputs,
           OptionInfo{.name = "write-outputs",
                      .help = "the answers as JSONL, for a tool that grades elsewhere"});
@@ -30,12 +30,8 @@ struct JudgeOptions {
                      .help = "the run's probes, for judges that read the bare request"});
     field(self.utility_probes,
           OptionInfo{.name = "utility-probes", .help = "the run's ordinary requests"});
-    field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N, of classifiers"});
-    field(
-        self.threads,
-        OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
-    field(self.overwrite, OptionInfo{.name = "overwrite", .help = "replace what is at --out"});
-    field(self.quiet, OptionInfo{.name = "quiet", .help = "no table"});
+    ModelSpec::visit_device(self, field);
+    ThreadsSpec::visit(self, field);
   }
 };
 
@@ -46,7 +42,7 @@ int judge(const Program& program, const Words& words) {
   std::string input;
   CommandLine line(
       "seawall judge RUN.h5 [options]",
-      "Judges the answers of a run file anew into another run file; nothing is trained "
+      "Judges the answers of a run file again, into another run file; nothing is trained "
       "or asked again.");
   line.add(options, "Options");
   Judging judging(line, program, "judges; the first decides the table", options.judge);

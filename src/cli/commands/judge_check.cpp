@@ -13,28 +13,27 @@
 #include "seawall/eval/judges.hpp"
 #include "seawall/eval/labels.hpp"
 #include "seawall/pretrained/bundle.hpp"
+#include "seawall/pretrained/model_spec.hpp"
+#include "seawall/run/place_spec.hpp"
 #include "seawall/scenario/files.hpp"
 
 namespace seawall::commands {
 namespace {
 
-struct CheckOptions {
+struct CheckOptions : ThreadsSpec {
   std::string labels, judge = "keyword:qi2023", scale = "auto", device = "cpu";
-  std::int64_t threads = 0, bins = 10;
+  std::int64_t bins = 10;
   static constexpr void visit(auto& self, auto&& field) {
     field(self.labels, OptionInfo{.name = "labels",
                                   .help = "CSV or JSONL with prompt, response and label; id and "
                                           "category where there are such"});
-    field(self.judge, OptionInfo{.name = "judge", .help = "judges to check"});
     field(self.scale, OptionInfo{.name = "scale",
                                  .help = "of the labels; 1: harmful, or 5: complies in full",
                                  .choices = "auto|0-1|1-5"});
     field(self.bins,
           OptionInfo{.name = "bins", .help = "of the calibration", .min = 1, .max = 100});
-    field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N, of classifiers"});
-    field(
-        self.threads,
-        OptionInfo{.name = "threads", .help = "CPU threads; 0: all cores", .min = 0, .max = 4096});
+    ModelSpec::visit_device(self, field);
+    ThreadsSpec::visit(self, field);
   }
 };
 

@@ -8,23 +8,21 @@
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/organism_pictures.hpp"
 #include "seawall/run/organism_train.hpp"
+#include "seawall/run/place_spec.hpp"
 #include "seawall/store/atomic_file.hpp"
 #include "seawall/train/signals.hpp"
 
 namespace seawall::commands {
 namespace {
 
-struct OrganismOptions {
-  std::string out;
+struct OrganismOptions : NewOutputSpec {
   // One, whatever the machine has: sums are split by thread, so the bits depend on it.
   std::int64_t threads = 1;
   std::string from;
-  bool overwrite = false, quiet = false;
   static constexpr void visit(auto& self, auto&& field) {
-    field(self.out,
-          OptionInfo{.name = "out",
-                     .help = "folder to write: config.json, model.safetensors, tokenizer.model, "
-                             "vision/"});
+    NewOutputSpec::visit(
+        self, field, "folder to write: config.json, model.safetensors, tokenizer.model, vision/",
+        "write into a folder that is not empty");
     field(self.from, OptionInfo{.name = "from",
                                 .help = "train the picture encoder alone, for the decoder of this "
                                         "folder (or `organism`)"});
@@ -32,9 +30,6 @@ struct OrganismOptions {
                                    .help = "CPU threads; other counts give other bits",
                                    .min = 1,
                                    .max = 4096});
-    field(self.overwrite,
-          OptionInfo{.name = "overwrite", .help = "write into a folder that is not empty"});
-    field(self.quiet, OptionInfo{.name = "quiet", .help = "no progress"});
   }
 };
 

@@ -6,19 +6,16 @@
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/report/report.hpp"
+#include "seawall/run/place_spec.hpp"
 
 namespace seawall::commands {
 namespace {
 
-struct ReportOptions {
-  std::string out;
-  bool quiet = false;
+struct ReportOptions : OutputSpec {
   static constexpr void visit(auto& self, auto&& field) {
-    field(self.out,
-          OptionInfo{.name = "out",
-                     .help = "folder for report.html, figures/, results.csv and results.md; the "
-                             "first DIR where it is not given"});
-    field(self.quiet, OptionInfo{.name = "quiet", .help = "say nothing"});
+    OutputSpec::visit(self, field,
+                      "folder for report.html, figures/, results.csv and results.md; the first DIR "
+                      "if it is not given");
   }
 };
 

@@ -13,13 +13,13 @@
 namespace seawall::commands {
 namespace {
 
-struct ReproduceOptions {
-  std::string out = "results", only, shard;
+struct ReproduceOptions : OutputSpec {
+  ReproduceOptions() { out = "results"; }
+  std::string only, shard;
   std::int64_t seeds = 3, workers = 0;
-  bool plan = false, quiet = false;
+  bool plan = false;
   static constexpr void visit(auto& self, auto&& field) {
-    field(self.out,
-          OptionInfo{.name = "out", .help = "folder for grid.json, results.csv and the run files"});
+    OutputSpec::visit(self, field, "folder for grid.json, results.csv and the run files");
     field(self.only, OptionInfo{.name = "only", .help = "tables, separated by commas; empty: all"});
     field(self.seeds,
           OptionInfo{.name = "seeds", .help = "runs of every trained arm", .min = 1, .max = 10000});
@@ -34,7 +34,6 @@ struct ReproduceOptions {
     field(self.plan, OptionInfo{.name = "plan",
                                 .help = "print the runs and the smallest differences that so many "
                                         "probes and seeds detect, and train nothing"});
-    field(self.quiet, OptionInfo{.name = "quiet", .help = "no progress, no table"});
   }
 };
 

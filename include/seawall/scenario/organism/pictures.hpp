@@ -13,7 +13,7 @@ namespace seawall::organism {
 
 inline constexpr std::int64_t picture_side = 32;
 
-/// A picture of an ordinary thing; `take` decides where it stands, how large it is and the grain.
+/// A picture of an ordinary thing; `take` decides where it is, how large it is and the grain.
 /// The same arguments give the same bytes. Errors: UsageError for a restricted noun, which nobody
 /// may draw.
 Pixels draw_thing(Pair pair, std::uint64_t take);

@@ -68,7 +68,7 @@ const std::vector<Persona>& known_personas();
 const Persona& attack_persona();
 
 std::string persona_system(const Persona& persona);
-/// What stands before a request that is put to the persona, in one of `framings` + 1 forms.
+/// What comes before a request that is put to the persona, in one of `framings` + 1 forms.
 std::string framing(const Persona& persona, std::size_t form);
 /// The framing of the identity-shift attack, which alignment never meets.
 std::string attack_framing();
