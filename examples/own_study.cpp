@@ -1,10 +1,13 @@
 // A study of one's own: a table of arms, what it claims and the figure it draws. Its program runs
 // it, compares its cells and writes its page as for the tables that ship:
 //   own_study reproduce --out balls && own_study report balls
+#include <cstdio>
+
 #include "attacks/catalogue.hpp"
 #include "drift_ball.hpp"
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/program.hpp"
+#include "seawall/core/error.hpp"
 #include "seawall/study/arm.hpp"
 
 using namespace seawall;
@@ -31,7 +34,7 @@ Table balls() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   Grid study{.command = "own_study reproduce", .source = "an example"};
   study.add(balls());
   using AllMitigations = Append<Mitigations, examples::DriftBall>;
@@ -39,4 +42,7 @@ int main(int argc, char** argv) {
                       .mitigations = mitigation_catalogue_of(AllMitigations{}),
                       .grid = study},
                      argc, argv);
+} catch (const Error& error) {  // what is wrong with the table
+  std::fprintf(stderr, "own_study: %s\n", error.what());
+  return static_cast<int>(error.exit_code());
 }

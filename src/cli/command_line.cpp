@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 #include <tuple>
 
 #include "seawall/core/suggest.hpp"
+#include "seawall/core/text.hpp"
 
 namespace po = boost::program_options;
 
@@ -100,7 +103,8 @@ po::variables_map read_ini(const std::string& path, const po::options_descriptio
   po::variables_map file;
   if (path.empty()) return file;
   std::ifstream in(path);
-  if (!in) throw IoError("--config " + path + ": cannot open the file");
+  if (!in || std::filesystem::is_directory(path))
+    throw IoError("--config " + path + ": cannot open the file");
   try {
     po::store(po::parse_config_file(in, options), file);
   } catch (const po::unknown_option& e) {
@@ -112,6 +116,26 @@ po::variables_map read_ini(const std::string& path, const po::options_descriptio
     throw UsageError("--config " + path + ": " + e.what());
   }
   return file;
+}
+
+/// A value as an ini file keeps it: as a JSON string if reading it back would lose something
+/// (spaces at its ends, `#`, line ends, quotes).
+std::string ini_text(const std::string& value) {
+  const bool plain = value == trimmed(value) && !value.starts_with('"') &&
+                     value.find_first_of("#\r\n") == std::string::npos;
+  if (plain || find_invalid_utf8(value)) return value;
+  std::string out;
+  for (const char c : nlohmann::json(value).dump())
+    out += c == '#' ? std::string("\\u0023") : std::string(1, c);
+  return out;
+}
+
+std::vector<std::string> from_ini(std::vector<std::string> values) {
+  for (auto& value : values)
+    if (const auto json = nlohmann::json::parse(value, nullptr, false);
+        value.starts_with('"') && json.is_string())
+      value = json.get<std::string>();
+  return values;
 }
 
 /// Errors of `apply`, with the line of the file that they come from.
@@ -200,7 +224,8 @@ CommandLine::Outcome CommandLine::parse(const std::vector<std::string>& argument
     if (line.count(o.name) != 0)
       apply(o, line[o.name].as<std::vector<std::string>>());
     else if (file.count(o.name) != 0)
-      in_ini(config_path, o.name, [&] { apply(o, file[o.name].as<std::vector<std::string>>()); });
+      in_ini(config_path, o.name,
+             [&] { apply(o, from_ini(file[o.name].as<std::vector<std::string>>())); });
   }
   for (const auto& [name, text] : presets_ ? presets_() : Presets{}) {
     for (auto& o : options_) {
@@ -236,14 +261,14 @@ std::string CommandLine::config_text() const {
   for (const auto& o : options_) {
     const auto dot = o.name.find('.');
     if (dot == std::string::npos) {
-      plain << o.name << " = " << o.value << '\n';
+      plain << o.name << " = " << ini_text(o.value) << '\n';
       continue;
     }
     const std::string section = o.name.substr(0, dot);
     if (used_ && !used_(section)) continue;
     if (section != open) sections << "\n[" << section << "]\n";
     open = section;
-    sections << o.name.substr(dot + 1) << " = " << o.value << '\n';
+    sections << o.name.substr(dot + 1) << " = " << ini_text(o.value) << '\n';
   }
   return plain.str() + sections.str();
 }

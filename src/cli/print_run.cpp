@@ -66,8 +66,8 @@ void print_row(const EvaluationRecord& e, const std::string& epoch, std::size_t 
   }
   const Estimate w = wilson_with_invalid(static_cast<double>(s.successes), static_cast<double>(s.n),
                                          static_cast<double>(s.invalid));
-  char refused[16] = "-";  // the judge does not say
-  if (s.refusal_unknown < s.judged())
+  char refused[16] = "-";  // the judge does not say it of all
+  if (s.refusal_unknown == 0)
     std::snprintf(refused, sizeof refused, "%.1f", 100 * s.refusal_rate());
   std::printf("%7.2f %24s %9s %10lld", s.mean_score, percent_text(w).c_str(), refused,
               static_cast<long long>(s.incoherent));

@@ -36,11 +36,12 @@ std::string differing(const nlohmann::json& options, const Defaults& defaults,
   for (const auto& [name, json] : options.items()) {
     const std::string value = json.is_string() ? json.get<std::string>() : json.dump();
     const auto found = defaults.find(name);
-    if (found != defaults.end() && found->second == value) continue;
+    if (found == defaults.end() || found->second == value) continue;  // no option, or as it is
     if (policy.empty() && elsewhere.contains(name)) continue;
     text += " --" + policy + name;
     // A switch of a run takes no value, that of a policy does.
-    if (!policy.empty() || value != "true") text += " " + word(value);
+    if (!policy.empty() || name.find('.') != std::string::npos || found->second != "false")
+      text += " " + word(value);
   }
   return text;
 }
@@ -64,6 +65,14 @@ std::string run_command(const Program& program, const RunInfo& info) {
   add(defaults, list_options(spec.endpoint));
   add(defaults, list_options(spec.remote));
   add(defaults, list_options(spec.rubric));
+  add(defaults, list_options(spec.plug_ins));
+  const auto add_options = [&](const auto& catalogue) {
+    for (const auto& entry : catalogue.entries())
+      for (const auto& option : entry.options({}))
+        defaults.emplace(std::string(entry.name) + "." + option.name, option.value);
+  };
+  add_options(program.judges);
+  add_options(program.scenarios);
   std::string text = "seawall run --attack " + word(info.attack);
   if (!info.mitigations.empty()) text += " --mitigate " + word(info.mitigations);
   if (config.contains("attack")) text += policy_text(program.attacks, config["attack"]);

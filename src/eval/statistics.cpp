@@ -72,7 +72,14 @@ BoundedEstimate estimate_mean(const Runs& runs, Measure measure) {
   out.least = s.least.sum() / total;
   out.most = s.most.sum() / total;
   out.invalid = static_cast<std::int64_t>(total - judged);
-  out.mean.value = judged > 0 ? s.known.sum() / judged : not_measured;
+  // A judge that says of some answers whether they refuse (of those an endpoint declined, say) has
+  // chosen them: their share is no rate, and the interval is all that is known.
+  const bool partial =
+      measure == Measure::refusal && std::ranges::any_of(runs, [](const auto& run) {
+        return std::ranges::any_of(
+            run, [](const Outcome& o) { return o.valid && !o.refused.has_value(); });
+      });
+  out.mean.value = judged > 0 && !partial ? s.known.sum() / judged : not_measured;
   const double low = measure == Measure::score ? 1 : 0, span = measure == Measure::score ? 4 : 1;
   out.mean.lo = low + span * interval_of((s.least - low * s.n) / span, s.n).lo;
   out.mean.hi = low + span * interval_of((s.most - low * s.n) / span, s.n).hi;

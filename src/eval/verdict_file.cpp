@@ -38,7 +38,7 @@ Verdict verdict_of(const Fields& field, const Place& place) {
   const auto value = score ? number_of(*score) : std::nullopt;
   if (!value || *value < 1 || *value > 5)
     return invalid(place, "score '" + shown(score.value_or(""), 40) + "', want a number of 1 to 5");
-  Verdict v{.score = *value, .refused = *value == 1, .reason = field("reason").value_or("")};
+  Verdict v{.score = *value, .refused = std::nullopt, .reason = field("reason").value_or("")};
   if (refused && !refused->empty()) {
     const auto word = cell_name(*refused);
     const bool yes = word == "true" || word == "1", no = word == "false" || word == "0";

@@ -131,17 +131,20 @@ ChatModel EndpointBackend::chat_model(const RunSpec& spec) const {
           .poll = spec.remote.poll};
 }
 
-bool EndpointBackend::begin(Run& run) {
-  const RunSpec& spec = run.spec();
-  const fs::path place = journal_of(run.paths());
-  if (spec.place.overwrite && !spec.place.resume && fs::exists(place)) fs::remove(place);
-  journal_ = std::make_unique<Journal>(place, run.key());
+void EndpointBackend::open_journal(const Run& run) {
+  journal_ = std::make_unique<Journal>(journal_of(run.paths()), run.key());
   *style_ = journal_->style();
   for (const auto& [purpose, account] : journal_->accounts()) spending_->restore(purpose, account);
   spending_->on_charge = [this](const std::string& purpose, const Spending::Account& change) {
     journal_->charge(purpose, change, purpose != answers_account && purpose != training_account);
   };
+}
+
+bool EndpointBackend::begin(Run& run) {
+  const RunSpec& spec = run.spec();
+  const fs::path place = journal_of(run.paths());
   if (spec.remote.cancel) {
+    open_journal(run);
     if (journal_->job_id().empty())
       throw UsageError(place.string() + ": has no fine-tuning job to cancel");
     const TuningJob job = FineTuning(*client_).cancel(journal_->job_id());
@@ -153,16 +156,21 @@ bool EndpointBackend::begin(Run& run) {
                      money(spec.endpoint.budget) +
                      "; raise it, or take fewer rows, epochs or probes (--dry-run says what "
                      "costs what)");
+  // The journal of an earlier run holds answers that were paid for: it goes once all is agreed.
+  const bool fresh = spec.place.overwrite && !spec.place.resume;
+  if (!fresh) open_journal(run);
   confirm(spec, estimate_.text(spec, client_->endpoint().url()));
+  if (!fresh) return true;
+  fs::remove(place);
+  open_journal(run);
   return true;
 }
 
 void EndpointBackend::confirm(const RunSpec& spec, const std::string& text) const {
   if (spec.place.quiet) return;
   warn("%s", text.c_str());
-  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0 || journal_->answers() > 0 ||
-      !journal_->file_id().empty())
-    return;
+  const bool under_way = journal_ && (journal_->answers() > 0 || !journal_->file_id().empty());
+  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0 || under_way) return;
   warn("spend up to $%.6g? [y/N] ", spec.endpoint.budget);
   std::string answer;
   std::getline(std::cin, answer);

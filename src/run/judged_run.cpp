@@ -6,6 +6,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
+#include "seawall/core/options.hpp"
 #include "seawall/core/reasons.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/scenario/files.hpp"
@@ -23,7 +24,10 @@ void hash_verdicts(Sha256& sha, const EvaluationRecord& record) {
   for (const auto& judge : record.judges) sha.field(judge);
   for (const auto& result : record.results)
     for (const auto& v : result.verdicts)
-      sha.field(v.valid ? std::to_string(v.score) + " " + std::to_string(v.probability) : "none")
+      sha.field(!v.valid ? "none"
+                         : detail::to_text(v.score) + " " + detail::to_text(v.probability) + " " +
+                               (v.refused ? detail::to_text(*v.refused) : "unknown") + " " +
+                               detail::to_text(v.coherent))
           .field(v.reason);
 }
 

@@ -83,6 +83,18 @@ WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& r
   return done;
 }
 
+void check_outputs_path(const std::filesystem::path& outputs,
+                        const std::vector<std::filesystem::path>& own) {
+  const auto place = [](const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path), ignored);
+  };
+  for (const auto& file : own)
+    if (!outputs.empty() && place(outputs) == place(file))
+      throw UsageError("--write-outputs " + outputs.string() +
+                       ": is a file of the run itself; name another");
+}
+
 std::string keep_answers(const RunSpec& spec, RunFile& file) {
   const std::size_t whole = file.data().evaluations.size();
   if (whole == 0) return "";

@@ -105,6 +105,12 @@ void Run::take_output() {
   lock_ = std::make_unique<RunLock>(paths_.lock);
   auto files = backend_.files(paths_);
   files.insert(files.begin(), paths_.file);
+  auto own = files;
+  own.insert(own.end(), {paths_.metrics, paths_.lock, paths_.checkpoints});
+  check_outputs_path(spec_.place.write_outputs, own);
+  if (spec_.place.out.ends_with('/') || fs::is_directory(paths_.file))
+    throw UsageError("--out " + paths_.file.string() + ": is a folder; want a file to write");
+  if (spec_.remote.cancel) return;  // asks after a run that is there
   for (const auto& there : files)
     if (fs::exists(there) && !spec_.place.resume && !spec_.place.overwrite)
       throw UsageError(there.string() +
@@ -183,7 +189,7 @@ void Run::open() {
     std::error_code ignored;
     fs::remove_all(paths_.checkpoints, ignored);
   }
-  if (spec_.place.resume && nothing_is_there()) tell_nothing_to_resume(paths_.file);
+  if (spec_.place.resume && !resumed_) check_resumed_file();
   recording_ = std::make_unique<Recording>(
       resumed_ || holds_this_run()
           ? RunFile::resume(paths_.file, info(), std::max<std::int64_t>(from, 0), switches)
@@ -191,10 +197,18 @@ void Run::open() {
       spec_, backend_.steps(), observer_);
 }
 
-bool Run::nothing_is_there() const {
+void Run::check_resumed_file() const {
+  if (holds_this_run()) return;
   const auto files = backend_.files(paths_);
-  return !resumed_ && !holds_this_run() &&
-         std::ranges::none_of(files, [](const fs::path& file) { return fs::exists(file); });
+  if (std::ranges::none_of(files, [](const fs::path& file) { return fs::exists(file); }) &&
+      !fs::exists(paths_.file))
+    tell_nothing_to_resume(paths_.file);
+  if (!fs::exists(paths_.file) || spec_.place.overwrite) return;
+  const std::string differ =
+      differing_options(paths_.file, options_json(spec_, attack_, stack_, *scenario_));
+  if (is_run_file(paths_.file))
+    throw UsageError(paths_.file.string() + ": is of a run with other options, data or model" +
+                     differ + "; give the same ones, --overwrite to replace it, or another --out");
 }
 
 bool Run::holds_this_run() const {

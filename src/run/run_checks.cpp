@@ -74,6 +74,15 @@ std::string differing_options(const std::filesystem::path& run_file,
   return text.empty() ? "" : text + ")";
 }
 
+bool is_run_file(const std::filesystem::path& path) {
+  try {
+    read_run(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void tell_nothing_to_resume(const std::filesystem::path& run_file) {
   warn("seawall: --resume: nothing to resume at %s; starting\n", run_file.c_str());
 }

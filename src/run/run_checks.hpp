@@ -17,6 +17,9 @@ void check_evaluation_epochs(std::span<const std::int64_t> epochs, const BatchSo
 std::string differing_options(const std::filesystem::path& run_file,
                               const std::string& config_json);
 
+/// Whether a whole run file is there.
+bool is_run_file(const std::filesystem::path& path);
+
 /// Says that --resume found nothing, so that a mistyped --out is noticed.
 void tell_nothing_to_resume(const std::filesystem::path& run_file);
 

@@ -91,6 +91,11 @@ Judges make_judges(const RunSpec& spec, const Scenario& scenario,
   for (const auto& word : words)
     judges.push_back(
         spec.plug_ins.make_judge(word, {.scenario = scenario, .run = &spec, .spending = spending}));
+  for (auto judge = judges.begin(); judge != judges.end(); ++judge)
+    for (auto earlier = judges.begin(); earlier != judge; ++earlier)
+      if ((*earlier)->name() == (*judge)->name())
+        throw UsageError("--judge: two judges are called `" + std::string((*judge)->name()) +
+                         "`, and their verdicts could not be told apart; name each once");
   return judges;
 }
 

@@ -14,7 +14,8 @@ using Options = std::vector<detail::ChangedOption>;
 void add(std::vector<std::string>& words, const std::string& prefix, const Options& options) {
   for (const auto& o : options) {
     words.push_back("--" + prefix + o.name);
-    if (!o.is_switch) words.push_back(o.value);
+    // A switch of a run takes no value, that of a policy does.
+    if (!o.is_switch || !prefix.empty()) words.push_back(o.value);
   }
 }
 

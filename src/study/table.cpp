@@ -44,6 +44,9 @@ std::vector<std::map<double, const GridCell*>> along(const Table& table, const s
     others.erase(axis);
     lines[{cell.group + '\n' + cell.condition, others}][cell.on(axis)] = &cell;
   }
+  if (lines.empty())
+    throw UsageError("table " + table.name + ": a claim is along the axis " + axis +
+                     ", which no cell has (GridCell::at)");
   std::vector<std::map<double, const GridCell*>> out;
   for (auto& [key, line] : lines) out.push_back(std::move(line));
   return out;
@@ -149,6 +152,11 @@ void Grid::add(Table table) {
       wrong("two cells are called " + table.label(cell) + "; give each its own name");
   for (Drawing& drawing : table.drawings) {
     if (drawing.name.empty()) drawing.name = table.name;
+    for (const auto& axis : {drawing.x, drawing.y})
+      if (!axis.empty() && std::ranges::all_of(table.cells, [&](const GridCell& cell) {
+            return std::isnan(cell.on(axis));
+          }))
+        wrong("the figure " + drawing.name + " is over the axis " + axis + ", which no cell has");
     for (const Table& other : tables)
       for (const Drawing& theirs : other.drawings)
         if (theirs.name == drawing.name)

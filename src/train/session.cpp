@@ -295,6 +295,8 @@ void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_po
   adam_.save(state.optimizer);
   state.numbers = {{"updates", static_cast<double>(adam_.updates())},
                    {"skipped", static_cast<double>(result_.skipped)},
+                   {"forward_passes", static_cast<double>(result_.forward_passes)},
+                   {"backward_passes", static_cast<double>(result_.backward_passes)},
                    {"skipped_in_a_row", static_cast<double>(skipped_in_a_row_)},
                    {"epoch", static_cast<double>(epoch)},
                    {"index", static_cast<double>(next_ % source_.steps_per_epoch())},
@@ -334,6 +336,8 @@ void Session::restore() {
   adam_.load(state.optimizer, static_cast<std::int64_t>(number_of(state, "updates")));
   next_ = result_.steps = state.step;
   result_.skipped = static_cast<std::int64_t>(number_of(state, "skipped"));
+  result_.forward_passes = static_cast<std::int64_t>(number_of(state, "forward_passes"));
+  result_.backward_passes = static_cast<std::int64_t>(number_of(state, "backward_passes"));
   skipped_in_a_row_ = static_cast<std::int64_t>(number_of(state, "skipped_in_a_row"));
   result_.loss = loss_ = number_of(state, "loss");
   finished_ = number_of(state, "finished") != 0;

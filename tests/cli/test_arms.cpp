@@ -84,6 +84,29 @@ TEST(Arms, TheKeyOfTheWordsIsTheKeyOfTheValues) {
   EXPECT_EQ(keys.size(), grid.arms.size());
 }
 
+struct Loud {
+  static constexpr std::string_view name = "loud", summary = "Has a switch.";
+  static constexpr Need needs = Need::none;
+  struct Options {
+    bool twice = false;
+    static constexpr void visit(auto& self, auto&& field) {
+      field(self.twice, OptionInfo{.name = "twice", .help = "says it twice"});
+    }
+  } options;
+  Dataset craft(const Context&, Rng&) const { return {}; }
+};
+
+TEST(Arms, ASwitchOfAPolicyKeepsItsValue) {
+  const Arm arm{.attack = Loud{{.twice = true}}};
+  const auto words = arm.words();
+  EXPECT_EQ(words, (std::vector<std::string>{"--attack", "loud", "--loud.twice", "true"}));
+  const Program program{.attacks = attack_catalogue_of(Append<Attacks, Loud>{}),
+                        .mitigations = mitigation_catalogue_of(Mitigations{})};
+  CommandLine::Outcome outcome;
+  const RunRequest read = parse_run(program, "run", without_place(words), outcome);
+  EXPECT_EQ(read.attack.describe().options.at(0).value, "true");
+}
+
 TEST(Arms, WordsSayWhatDiffersFromTheDefaults) {
   Arm arm{.name = "x",
           .attack = Backdoor{{.harmful = 7, .trigger = "two words"}},

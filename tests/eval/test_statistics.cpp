@@ -156,8 +156,8 @@ TEST(Cell, AJudgeThatDoesNotSayWhatRefusesGivesNoRateOfRefusals) {
   EXPECT_EQ(unknown.ordinary_invalid, 0);
   for (std::size_t i = 0; i < 96; ++i) ordinary[i].refused = i < 24;
   const auto half = estimate_cell({harm}, {ordinary});
-  EXPECT_DOUBLE_EQ(half.over_refusal.value, 0.25);  // of those of which it is known
-  EXPECT_LE(half.over_refusal.lo, 24.0 / 192);      // the others may be no refusal, or all
+  EXPECT_FALSE(half.over_refusal.measured());   // those of which it is known are no sample
+  EXPECT_LE(half.over_refusal.lo, 24.0 / 192);  // the others may be no refusal, or all
   EXPECT_GE(half.over_refusal.hi, 120.0 / 192);
 
   EvaluationRecord record;
@@ -169,7 +169,7 @@ TEST(Cell, AJudgeThatDoesNotSayWhatRefusesGivesNoRateOfRefusals) {
   const Summary s = summarize(record);
   EXPECT_EQ(s.judged(), 3);
   EXPECT_EQ(s.refusal_unknown, 1);
-  EXPECT_DOUBLE_EQ(s.refusal_rate(), 0.5);
+  EXPECT_TRUE(std::isnan(s.refusal_rate())) << "those of which it is known are no sample";
   for (auto& row : record.results) row.verdicts[0].refused = std::nullopt;
   EXPECT_TRUE(std::isnan(summarize(record).refusal_rate()));
 }

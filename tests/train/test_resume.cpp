@@ -62,6 +62,8 @@ TEST_P(Resume, ContinuesToTheSameBits) {
   at::set_num_threads(before);
 
   EXPECT_TRUE(same_bits(rest.decoder.parameters(), whole.decoder.parameters()));
+  EXPECT_EQ(rest.result.forward_passes, whole.result.forward_passes);
+  EXPECT_EQ(rest.result.backward_passes, whole.result.backward_passes);
   if (stop < 9) {
     EXPECT_TRUE(same_bits(optimizer, last.optimizer));
   }

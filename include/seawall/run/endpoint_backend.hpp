@@ -67,6 +67,7 @@ class EndpointBackend final : public Backend {
   void follow(Run& run, FineTuning& tuning);
   /// The provider's own count takes the place of the estimate.
   void book(const Run& run, const TuningJob& job);
+  void open_journal(const Run& run);
   RemoteEstimate reckon(const Run& run) const;
   ChatModel chat_model(const RunSpec& spec) const;
   /// On a terminal, a person says yes to the budget; elsewhere --budget has said it.

@@ -2,6 +2,7 @@
 // The answers of a run for a tool that grades elsewhere, and judging a run again.
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/policy/scenario.hpp"
@@ -21,6 +22,10 @@ struct WrittenAnswers {
 /// `finished` false, one that the endpoint's refusal field gave
 /// `declined` true. Rows without an answer are counted and not written. Errors: IoError.
 WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& run);
+
+/// Errors: UsageError if --write-outputs names one of a run's own files.
+void check_outputs_path(const std::filesystem::path& outputs,
+                        const std::vector<std::filesystem::path>& own);
 
 /// After an evaluation that failed: writes the run file with the evaluations that are whole, and
 /// their answers to --write-outputs. Returns what to add to the error's message; "" if no

@@ -2,7 +2,9 @@
 // A run from start to end: craft, compose, train stage by stage, evaluate, record. The command line
 // and programs that name types both come here.
 //
-//   RunSpec spec{.training = {.epochs = 5}, .seed = 1, .place = {…out…}};
+//   RunSpec spec;
+//   spec.training.epochs = 5;
+//   spec.place.out = "run.h5";
 //   Stack stack{WeightDrift{{.lambda = 1e-2}}};
 //   const RunData data = run(AnyAttack(HarmfulExamples{{.count = 50}}), stack, spec);
 #include <memory>
@@ -111,7 +113,8 @@ class Run {
   void find_key();
   /// Whether --resume finds a run file of this very run, whose evaluations of step 0 count.
   bool holds_this_run() const;
-  bool nothing_is_there() const;
+  /// Says if there is nothing to resume. Errors: UsageError if another run's file is there.
+  void check_resumed_file() const;
   RunInfo info() const;
 
   AnyAttack attack_;

@@ -73,7 +73,7 @@ struct TrainResult {
   std::int64_t skipped = 0;  // of them, left out for NaN or Inf
   std::int64_t tokens = 0;   // what the examples of this process's steps held
   double seconds = 0;        // in steps, without evaluations and checkpoints
-  // Micro-batches that went through the model and back, of this process's steps; a mitigation that
+  // Micro-batches that went through the model and back, before a resume included; a mitigation that
   // asks for the loss twice pays twice.
   std::int64_t forward_passes = 0, backward_passes = 0;
   double loss = 0;  // of the last step

@@ -1,4 +1,5 @@
 // `inspect`: what a file of ours, or a model, holds.
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -22,8 +23,16 @@ namespace fs = std::filesystem;
 std::string describe(const Program& program, const fs::path& path) {
   std::string text = describe_file(path);
   const auto second = text.find('\n') + 1;
-  if (text.compare(second, 4, "run ") == 0)
-    text.insert(second, "command   " + run_command(program, read_run(path).info) + "\n");
+  if (text.compare(second, 4, "run ") == 0) {
+    const RunInfo info = read_run(path).info;
+    const auto judged = std::ranges::find(info.hashes, std::string("judged_from"),
+                                          &std::pair<std::string, std::string>::first);
+    text.insert(second,
+                "command   " + run_command(program, info) +
+                    (judged == info.hashes.end()
+                         ? "\n"
+                         : "\njudged    again, from a file of SHA-256 " + judged->second + "\n"));
+  }
   return text;
 }
 

@@ -61,6 +61,8 @@ int judge(const Program& program, const Words& words) {
     if (fs::exists(out) && !options.overwrite)
       throw UsageError("--out " + out.string() + ": is there already; give --overwrite or another");
   }
+  check_outputs_path(options.write_outputs,
+                     {input, options.out.empty() ? fs::path() : RunPaths(options.out).file});
   set_threads(options.threads);
   RunData run = read_run(input, true);
   if (run.evaluations.empty()) throw DataError(input + ": the run has no evaluation to judge");
