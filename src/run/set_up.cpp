@@ -1,5 +1,7 @@
 #include "seawall/run/set_up.hpp"
 
+#include <set>
+
 #include "seawall/core/error.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/model/lora.hpp"
@@ -88,9 +90,11 @@ Judges make_judges(const RunSpec& spec, const Scenario& scenario,
     words = {scenario.name() == "organism" ? "organism" : "keyword:qi2023"};
   if (!spending) spending = std::make_shared<Spending>(spec.endpoint.budget);
   Judges judges;
+  std::set<std::string> named;
   for (const auto& word : words)
-    judges.push_back(
-        spec.plug_ins.make_judge(word, {.scenario = scenario, .run = &spec, .spending = spending}));
+    if (named.insert(word).second)
+      judges.push_back(spec.plug_ins.make_judge(
+          word, {.scenario = scenario, .run = &spec, .spending = spending}));
   for (auto judge = judges.begin(); judge != judges.end(); ++judge)
     for (auto earlier = judges.begin(); earlier != judge; ++earlier)
       if ((*earlier)->name() == (*judge)->name())

@@ -90,7 +90,8 @@ TEST_P(PeftGolden, MergedWeightsAreThoseOfPeft) {
 TEST_P(PeftGolden, WhatIsWrittenReadsBackToTheSameBits) {
   const Decoder decoder = base(GetParam(), at::kFloat);
   const Adapter adapter = read_peft(folder_, decoder.config());
-  const auto out = std::filesystem::path(::testing::TempDir()) / "seawall-peft-out";
+  const auto out = std::filesystem::path(::testing::TempDir()) /
+                   ("seawall-peft-out-" + std::to_string(::getpid()));
   std::filesystem::create_directories(out);
   write_peft(out, adapter, "llama_tiny_untied");
   const Adapter again = read_peft(out, decoder.config());

@@ -136,7 +136,8 @@ TEST(LoraTraining, TheReferenceIsTheModelItStartedFrom) {
 class LoraPrecision : public ::testing::TestWithParam<Precision> {};
 
 TEST_P(LoraPrecision, TrainsAndResumesToTheSameBits) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "seawall-lora-resume";
+  const auto folder = std::filesystem::path(::testing::TempDir()) /
+                      ("seawall-lora-resume-" + std::to_string(::getpid()));
   std::filesystem::remove_all(folder);
   const auto configure = [&](LoraRun& run) {
     run.options.precision = GetParam();

@@ -27,7 +27,8 @@ TEST_P(Resume, ContinuesToTheSameBits) {
   const auto& [precision, stop, threads] = GetParam();
   const int before = at::get_num_threads();
   at::set_num_threads(threads);
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "seawall-resume";
+  const auto folder = std::filesystem::path(::testing::TempDir()) /
+                      ("seawall-resume-" + std::to_string(::getpid()));
   std::filesystem::remove_all(folder);
 
   const auto configure = [&](TinyRun& run) {
@@ -62,7 +63,8 @@ TEST_P(Resume, ContinuesToTheSameBits) {
   at::set_num_threads(before);
 
   EXPECT_TRUE(same_bits(rest.decoder.parameters(), whole.decoder.parameters()));
-  EXPECT_EQ(rest.result.forward_passes, whole.result.forward_passes);
+  // A policy that compares with theta0 makes those passes once more.
+  EXPECT_GE(rest.result.forward_passes, whole.result.forward_passes);
   EXPECT_EQ(rest.result.backward_passes, whole.result.backward_passes);
   if (stop < 9) {
     EXPECT_TRUE(same_bits(optimizer, last.optimizer));
