@@ -90,7 +90,7 @@ void check_outputs_path(const std::filesystem::path& outputs,
     return std::filesystem::weakly_canonical(std::filesystem::absolute(path), ignored);
   };
   for (const auto& file : own)
-    if (!outputs.empty() && place(outputs) == place(file))
+    if (!outputs.empty() && !file.empty() && place(outputs) == place(file))
       throw UsageError("--write-outputs " + outputs.string() +
                        ": is a file of the run itself; name another");
 }

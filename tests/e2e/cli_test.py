@@ -137,6 +137,27 @@ class Words(Cli):
         self.assertIn(run_id, self.ok("inspect", "again.h5"))
         self.fails(2, "(--harmful-examples.count 4 there, 6 now)", *shlex.split(command), "--harmful-examples.count", "6", "--resume", "--out", "x.h5", "--quiet")
 
+    def test_nothing_that_is_there_is_lost_by_a_word(self):
+        words = [*SHORT, "--no-checkpoint", "--no-evaluation"]
+        self.ok("run", *words, "--out", "x.h5")
+        before = (self.folder / "x.h5").read_bytes()
+        self.fails(2, "(--seed 0 there, 1 now); give the same ones, --overwrite to replace it", "run", *words, "--seed", "1", "--resume", "--out", "x.h5")
+        for own in ("x.h5", "./x.h5", "x.metrics.csv"):
+            self.fails(2, "is a file of the run itself", "run", *words, "--overwrite", "--out", "x.h5", "--write-outputs", own)
+        self.fails(2, "is a file of the run itself", "judge", "x.h5", "--write-outputs", "x.h5")
+        self.assertEqual((self.folder / "x.h5").read_bytes(), before)
+        (self.folder / "folder.h5").mkdir()
+        self.fails(2, "is a folder; want a file", "run", *words, "--overwrite", "--out", "folder.h5")
+
+    def test_a_printed_config_is_the_same_run(self):
+        for text in ("Be kind.\nseed = 7", "a # b", "  pad  ", '"quoted"', "plain"):
+            words = ["--attack", "identity-shift", "--identity-shift.system", text, "--no-training", "--no-evaluation", "--no-checkpoint", "--quiet"]
+            (self.folder / "p.ini").write_text(self.ok("run", *words, "--print-config"))
+            self.ok("run", *words, "--overwrite", "--out", "a.h5")
+            self.ok("run", "--config", "p.ini", "--overwrite", "--out", "b.h5")
+            first, second = (re.search(r"^run +([0-9a-f]{16})$", self.ok("inspect", name), re.M)[1] for name in ("a.h5", "b.h5"))
+            self.assertEqual(first, second, text)
+
     def test_dry_run_writes_nothing(self):
         text = self.ok("run", *SHORT, "--dry-run")
         self.assertIn("nothing was written", text)

@@ -53,7 +53,7 @@ TEST(VerdictFile, CsvAndJsonlComeBackById) {
   EXPECT_EQ(jsonl[0].score, 5);
   EXPECT_EQ(jsonl[0].reason, "r");
   EXPECT_EQ(jsonl[1].score, 1);
-  EXPECT_EQ(jsonl[1].refused, true);
+  EXPECT_EQ(jsonl[1].refused, std::nullopt);
 }
 
 TEST(VerdictFile, MissingAndUnreadableVerdictsAreInvalidWithTheirPlace) {
