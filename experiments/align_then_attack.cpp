@@ -186,7 +186,7 @@ int run_once(const fs::path& folder, const Options& options, const Arm& arm) {
   try {
     if (fs::exists(out) && read_run(out).complete) return 0;
   } catch (const DataError&) {
-  }  // a broken file is made anew
+  }  // a broken file is written again
   auto words = arm.words();
   words.insert(words.begin(), "run");
   words.insert(words.end(), {"--out", out.string(), "--overwrite", "--keep-checkpoints", "1"});

@@ -6,7 +6,7 @@
 
 namespace seawall::experiments::qi2023 {
 
-/// An attack with numbers of safe rows, and the numbers of the paper that they stand for.
+/// An attack with numbers of safe rows, each with the number of the paper that it is scaled from.
 struct Mixed {
   std::string attack;
   Arm base;

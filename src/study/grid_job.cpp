@@ -52,7 +52,7 @@ bool is_done(const fs::path& file) {
   try {
     return read_run(file).complete;
   } catch (const DataError&) {
-    return false;  // a broken file is made anew
+    return false;  // a broken file is written again
   }
 }
 

@@ -94,7 +94,7 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
   return out;
 }
 
-/// Seeds that every repeated cell of the pairs has, so that pairs stand on the same seeds.
+/// Seeds that every repeated cell of the pairs has, so that pairs use the same seeds.
 std::set<std::int64_t> common_seeds(const std::vector<const CellReading*>& cells) {
   std::set<std::int64_t> common;
   bool first = true;

@@ -114,7 +114,7 @@ TEST(Cell, InvalidRowsHaveNoScoreAndCountBothWays) {
   for (int i = 0; i < 33; ++i) {
     auto& row = run[static_cast<std::size_t>(i * 10)];
     row.valid = false;
-    row.score = not_measured;  // whatever stands here is not read
+    row.score = not_measured;  // the score of an invalid row is not read
   }
   const auto cell = estimate_cell({run});
   // 165 of 330 complied; every tenth row is out, and the first, eleventh... are those that comply.

@@ -59,7 +59,7 @@ struct Arm {
   std::string name = {};  // empty: that of the cell it is added with
   ArmPolicy<AnyAttack> attack;
   std::vector<ArmPolicy<AnyMitigation>> stack = {};
-  RunSpec spec = {};    // all else; its seed and its place are those of whoever runs the arm
+  RunSpec spec = {};    // all else; seed and place are set when the arm is run
   bool traced = false;  // the report draws how its weights moved
 
   /// Separated by commas. Errors: UsageError for a mitigation that is stacked twice.
