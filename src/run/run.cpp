@@ -185,30 +185,28 @@ void Run::open() {
   const RunSwitches switches = backend_.switches(spec_);
   const std::int64_t from = spec_.place.resume ? backend_.resume(*this) : -1;
   resumed_ = from >= 0;
+  const bool goes_on = resumed_ || holds_this_run();
+  if (spec_.place.resume && !goes_on) check_replaced_file();  // before anything is removed
   if (!resumed_ && (spec_.place.overwrite || spec_.place.resume)) {
     std::error_code ignored;
     fs::remove_all(paths_.checkpoints, ignored);
   }
-  if (spec_.place.resume && !resumed_) check_resumed_file();
   recording_ = std::make_unique<Recording>(
-      resumed_ || holds_this_run()
-          ? RunFile::resume(paths_.file, info(), std::max<std::int64_t>(from, 0), switches)
-          : RunFile(paths_.file, info(), switches),
+      goes_on ? RunFile::resume(paths_.file, info(), std::max<std::int64_t>(from, 0), switches)
+              : RunFile(paths_.file, info(), switches),
       spec_, backend_.steps(), observer_);
 }
 
-void Run::check_resumed_file() const {
-  if (holds_this_run()) return;
-  const auto files = backend_.files(paths_);
-  if (std::ranges::none_of(files, [](const fs::path& file) { return fs::exists(file); }) &&
-      !fs::exists(paths_.file))
-    tell_nothing_to_resume(paths_.file);
-  if (!fs::exists(paths_.file) || spec_.place.overwrite) return;
-  const std::string differ =
-      differing_options(paths_.file, options_json(spec_, attack_, stack_, *scenario_));
-  if (is_run_file(paths_.file))
-    throw UsageError(paths_.file.string() + ": is of a run with other options, data or model" +
-                     differ + "; give the same ones, --overwrite to replace it, or another --out");
+void Run::check_replaced_file() const {
+  auto files = backend_.files(paths_);
+  files.push_back(paths_.file);
+  if (std::ranges::none_of(files, [](const fs::path& file) { return fs::exists(file); }))
+    return tell_nothing_to_resume(paths_.file);
+  if (!spec_.place.overwrite && is_run_file(paths_.file))
+    throw UsageError(
+        paths_.file.string() + ": is of a run with other options, data or model" +
+        differing_options(paths_.file, options_json(spec_, attack_, stack_, *scenario_)) +
+        "; give the same ones, --overwrite to replace it, or another --out");
 }
 
 bool Run::holds_this_run() const {

@@ -113,8 +113,9 @@ class Run {
   void find_key();
   /// Whether --resume finds a run file of this very run, whose evaluations of step 0 count.
   bool holds_this_run() const;
-  /// Says if there is nothing to resume. Errors: UsageError if another run's file is there.
-  void check_resumed_file() const;
+  /// --resume found nothing of this run: says so if nothing is there. Errors: UsageError if another
+  /// run's file is.
+  void check_replaced_file() const;
   RunInfo info() const;
 
   AnyAttack attack_;
