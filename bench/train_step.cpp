@@ -73,6 +73,11 @@ struct NoSink final : TraceSink {
   bool wants_residual() const override { return false; }
 };
 
+double median(std::vector<double> x) {
+  std::nth_element(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2), x.end());
+  return x[x.size() / 2];
+}
+
 /// step_count of forward, loss, backward and fused AdamW: nothing recorded, nothing checked.
 /// Seconds.
 double bare(const NamedTensors& start, FixedRows& source) {
@@ -138,15 +143,48 @@ void train_step(benchmark::State& state, S stack, const char* lora = "", double 
     least.push_back(bare(start, source));
     state.SetIterationTime(ours.back() / step_count);
   }
-  const auto median = [](std::vector<double> x) {
-    std::nth_element(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2), x.end());
-    return x[x.size() / 2];
-  };
   state.counters["over_model"] = median(ours) / median(least);
   state.counters["model_us"] = median(least) / step_count * 1e6;
   if (*lora != 0) return;  // whose products are fewer
   state.counters["of_peak"] = flop(source) / (median(ours) / step_count) * 1e-9 / peak();
   state.counters["peak_GF/s"] = peak();
+}
+
+/// Forward, loss and backward of the model alone, with a term of the loss made of what is taken at
+/// `taps` in every block; `over_model` is the ratio to the same without hooks, in turns.
+void tapped_step(benchmark::State& state, Taps taps) {
+  at::set_num_threads(thread_count());
+  tune_allocator();
+  Decoder decoder(organism_config(), random_weights(organism_config(), 1));
+  decoder.set_requires_grad(true);
+  FixedRows source(rows(), {.batch_size = 10, .epochs = 5}, at::kCPU);
+  const auto seconds = [&](bool hooked) {
+    const double begin = now();
+    for (std::int64_t step = 0; step < step_count; ++step) {
+      const auto batch = source.batch(step);
+      Tensor term;
+      ForwardHooks hooks;
+      hooks.taps = taps;
+      hooks.graph = true;
+      if (hooked)
+        hooks.take = [&term](const TapPoint&, const Tensor& x) {
+          const Tensor more = x.pow(2).mean();
+          term = term.defined() ? term + more : more;
+        };
+      const Tensor loss = decoder.loss(batch.micro[0]->plan, LossMode::fused, hooks);
+      (term.defined() ? loss + term : loss).backward();
+      for (const auto& p : decoder.parameters()) p.tensor.mutable_grad() = Tensor();
+    }
+    return now() - begin;
+  };
+  seconds(true), seconds(false);  // plans are made, pages touched
+  std::vector<double> with, without;
+  for (auto _ : state) {
+    with.push_back(seconds(true));
+    without.push_back(seconds(false));
+    state.SetIterationTime(with.back() / step_count);
+  }
+  state.counters["over_model"] = median(with) / median(without);
 }
 
 /// The time of a step, of which a model that is made anew and the bare steps beside it cost many.
@@ -172,6 +210,11 @@ BENCHMARK_CAPTURE(train_step, weight_drift_decoupled, Stack{decoupled})->Apply(s
 BENCHMARK_CAPTURE(train_step, lora_qv, Stack<>{}, "q_proj,v_proj")->Apply(steps);
 BENCHMARK_CAPTURE(train_step, lora_all, Stack<>{}, "all")->Apply(steps);
 BENCHMARK_CAPTURE(train_step, lora_all_dropout, Stack<>{}, "all", 0.1)->Apply(steps);
+
+BENCHMARK_CAPTURE(tapped_step, resid_post, TapPoint::Kind::resid_post)->Apply(steps);
+BENCHMARK_CAPTURE(tapped_step, attn_out, TapPoint::Kind::attn_out)->Apply(steps);
+BENCHMARK_CAPTURE(tapped_step, sink, TapPoint::Kind::sink)->Apply(steps);
+BENCHMARK_CAPTURE(tapped_step, every_place, inside_taps | TapPoint::Kind::resid_post)->Apply(steps);
 
 }  // namespace
 }  // namespace seawall

@@ -103,6 +103,20 @@ AttentionShape attention_shape(const LlamaConfig& config, std::int64_t layer) {
           .cap = config.attention_cap};
 }
 
+/// Attention probabilities. Shapes: q [B,H,n,D], k [B,KV,m,D], mask as in masked_attention ->
+/// [B,H,n,m], fp32 for narrower types.
+static Tensor attention_shares(const Tensor& q, const Tensor& k, const Tensor& mask,
+                               const AttentionShape& shape) {
+  const double scale =
+      shape.scale > 0 ? shape.scale : 1 / std::sqrt(static_cast<double>(q.size(3)));
+  const Tensor keys = k.repeat_interleave(q.size(1) / k.size(1), 1);
+  const Tensor products = at::matmul(q, keys.transpose(2, 3));
+  const Tensor scores =
+      shape.cap > 0 ? (products * (scale / shape.cap)).tanh() * shape.cap : products * scale;
+  const auto wide = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return scores.masked_fill(mask.logical_not(), -INFINITY).softmax(-1, wide);
+}
+
 Tensor masked_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                         const AttentionShape& shape) {
   const auto group = q.size(1) / k.size(1);
@@ -114,36 +128,49 @@ Tensor masked_attention(const Tensor& q, const Tensor& k, const Tensor& v, const
     return at::scaled_dot_product_attention(
         q, k, v, mask, 0.0, false, shape.scale > 0 ? std::optional(shape.scale) : std::nullopt,
         group != 1);
-  const double scale =
-      shape.scale > 0 ? shape.scale : 1 / std::sqrt(static_cast<double>(q.size(3)));
-  const Tensor keys = k.repeat_interleave(group, 1), values = v.repeat_interleave(group, 1);
-  const Tensor scores = (at::matmul(q, keys.transpose(2, 3)) * (scale / shape.cap)).tanh();
-  const auto wide = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const Tensor shares = (scores * shape.cap)
-                            .masked_fill(mask.logical_not(), -INFINITY)
-                            .softmax(-1, wide)
-                            .to(q.scalar_type());  // [B,H,n,m]
-  return at::matmul(shares, values);
+  return at::matmul(attention_shares(q, k, mask, shape).to(q.scalar_type()),
+                    v.repeat_interleave(group, 1));
+}
+
+/// Rows of `x` at the padded places of a bucket. Shapes: x [T,heads,D], index [S*n] ->
+/// [S,heads,n,D].
+static Tensor bucket_rows(const Bucket& bucket, const Tensor& x, const Tensor& index) {
+  return x.index_select(0, index)
+      .view({bucket.segments, index.size(0) / bucket.segments, x.size(1), x.size(2)})
+      .transpose(1, 2);
 }
 
 Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan,
                       const AttentionShape& shape) {
-  const auto heads = q.size(1), d = q.size(2);
+  const auto width = q.size(1) * q.size(2);
   const auto& buckets = plan.attention->buckets(q.device(), shape.window);
   std::vector<Tensor> parts;
   for (const auto& bucket : buckets.list) {
-    auto padded = [&](const Tensor& x, const Tensor& index, std::int64_t n) {
-      return x.index_select(0, index)
-          .view({bucket.segments, n, x.size(1), d})
-          .transpose(1, 2);  // [S,heads,n,D]
-    };
-    auto out =
-        masked_attention(padded(q, bucket.queries, bucket.n), padded(k, bucket.keys, bucket.m),
-                         padded(v, bucket.keys, bucket.m), bucket.mask, shape);  // [S,H,n,D]
-    out = out.transpose(1, 2).reshape({bucket.segments * bucket.n, heads * d});  // [S*n,H*D]
-    parts.push_back(out.index_select(0, bucket.taken));                          // [t,H*D]
+    auto out = masked_attention(bucket_rows(bucket, q, bucket.queries),
+                                bucket_rows(bucket, k, bucket.keys),
+                                bucket_rows(bucket, v, bucket.keys), bucket.mask,
+                                shape);                                      // [S,H,n,D]
+    out = out.transpose(1, 2).reshape({bucket.segments * bucket.n, width});  // [S*n,H*D]
+    parts.push_back(out.index_select(0, bucket.taken));                      // [t,H*D]
   }
   return at::cat(parts).index_select(0, buckets.order);  // [T,H*D]
+}
+
+Tensor attention_sink(const Tensor& q, const Tensor& k, const BatchPlan& plan,
+                      const AttentionShape& shape) {
+  const auto wide = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const Tensor queries = q.to(wide), keys = k.to(wide);
+  const auto& buckets = plan.attention->buckets(q.device(), shape.window);
+  std::vector<Tensor> parts;
+  for (const auto& bucket : buckets.list) {
+    const Tensor shares =
+        attention_shares(bucket_rows(bucket, queries, bucket.queries),
+                         bucket_rows(bucket, keys, bucket.keys), bucket.mask, shape);  // [S,H,n,m]
+    const Tensor first = shares.select(3, 0).transpose(1, 2);  // a context begins with its row
+    parts.push_back(first.reshape({bucket.segments * bucket.n, q.size(1)})
+                        .index_select(0, bucket.taken));  // [t,H]
+  }
+  return at::cat(parts).index_select(0, buckets.order);  // [T,H]
 }
 
 namespace cpu {

@@ -66,7 +66,12 @@ AttentionShape attention_shape(const LlamaConfig& config, std::int64_t layer = 0
 /// Plain differentiable operators. Shapes: q [T,H,D], k and v [T,KV,D], rotated -> [T,H*D].
 Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan,
                       const AttentionShape& shape);
-/// The same of padded rows. Shapes: q [B,H,n,D], k and v [B,KV,m,D], mask bool that fits
+/// The share of its attention that each token gives to the first token of its row. Shapes: q and k
+/// as above -> [T,H], fp32 for narrower types. Memory: the scores of one bucket's pairs, kept if a
+/// gradient is wanted.
+Tensor attention_sink(const Tensor& q, const Tensor& k, const BatchPlan& plan,
+                      const AttentionShape& shape);
+/// The attention of padded rows. Shapes: q [B,H,n,D], k and v [B,KV,m,D], mask bool that fits
 /// [B,H,n,m], true = visible -> [B,H,n,D].
 Tensor masked_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                         const AttentionShape& shape);

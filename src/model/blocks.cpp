@@ -347,7 +347,8 @@ Tensor fused_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weig
 }
 
 Tensor run_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights) {
-  if (!runs_fused(call.config, weights, call.adapter)) return composite_blocks(call, x, weights);
+  if (call.inside.kinds.any() || !runs_fused(call.config, weights, call.adapter))
+    return composite_blocks(call, x, weights);
   if (!call.adapter) return fused_blocks(call, x, weights);
   Adapter same = *call.adapter;  // factors in the weights' type, as the plain operators take them
   for (auto& f : same.factors)

@@ -7,11 +7,18 @@
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
+#include "seawall/core/trace.hpp"
 #include "seawall/model/batch_plan.hpp"
 #include "seawall/model/config.hpp"
 #include "seawall/model/lora.hpp"
 
 namespace seawall {
+
+/// Who looks on inside blocks: at which kinds, and what their tensors pass through.
+struct Inside {
+  Taps kinds = {};
+  std::function<Tensor(const TapPoint&, const Tensor& x)> pass = {};
+};
 
 /// A run of consecutive blocks and who looks on.
 struct BlocksCall {
@@ -25,6 +32,8 @@ struct BlocksCall {
   std::function<void(std::int64_t layer, const Tensor& x)> after = {};
   /// Factors beside the weights of the whole decoder; null for none.
   const Adapter* adapter = nullptr;
+  /// With a kind in it the blocks run as plain operators.
+  Inside inside = {};
 };
 
 /// True if the hand-written kernels can take these tensors.
@@ -40,7 +49,7 @@ bool runs_fused(const LlamaConfig& config, at::TensorList weights,
 /// [T,C]. Errors: RunError where a second derivative is asked for, or a weight was changed between
 /// forward and backward.
 Tensor fused_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights);
-/// The same as plain differentiable operators.
+/// The same as plain differentiable operators, and with who looks on inside.
 Tensor composite_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights);
 
 /// The one of these two that fits the weights.
@@ -51,16 +60,17 @@ struct Angles {
   Tensor cos, sin;
 };
 Angles rotary_angles(const LlamaConfig& config, const Tensor& positions, const Tensor& like);
-/// The factors next to one block's weights.
-struct BlockAdapter {
+/// What one block has besides weights: the factors next to them, and who looks on.
+struct BlockExtras {
   const Adapter* adapter = nullptr;
   std::int64_t layer = 0;
+  const Inside* inside = nullptr;
 };
 /// One block as plain operators; `attend` turns rotated q [T,H,D], k and v [T,KV,D] into [T,H*D].
 Tensor composite_block(
     const LlamaConfig& config, const Tensor& x, at::TensorList weights, const Angles& angles,
     const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend,
-    const BlockAdapter& adapter = {});
+    const BlockExtras& extras = {});
 
 /// What RMSNorm multiplies by: `w`, or the family's offset + w, in fp32 for narrower types.
 Tensor norm_factor(const LlamaConfig& config, const Tensor& w);

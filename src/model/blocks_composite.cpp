@@ -54,16 +54,16 @@ static Tensor rotated(const Tensor& x, const Angles& angles) {  // [T,heads,D]
 }
 
 /// x w^T, and what an adapter adds. Shapes: x [T,in], w [out,in] -> [T,out].
-static Tensor project(const BlockAdapter& adapter, Projection p, const Tensor& x, const Tensor& w,
+static Tensor project(const BlockExtras& extras, Projection p, const Tensor& x, const Tensor& w,
                       const std::optional<Tensor>& bias = {}) {
   Tensor y = bias ? at::linear(x, w, bias) : head_logits(x, w);
-  if (!adapter.adapter) return y;
-  const auto& f = adapter.adapter->at(adapter.layer, p);
+  if (!extras.adapter) return y;
+  const auto& f = extras.adapter->at(extras.layer, p);
   if (!f.on()) return y;
-  const auto& a = *adapter.adapter;
+  const auto& a = *extras.adapter;
   const Tensor input =
       a.drops()
-          ? x * dropout_mask(Dropout{a.dropout_key, a.options.dropout}.of(adapter.layer, p), {}, x)
+          ? x * dropout_mask(Dropout{a.dropout_key, a.options.dropout}.of(extras.layer, p), {}, x)
           : x;
   return y + head_logits(head_logits(input, f.a.to(x.scalar_type())), f.b.to(x.scalar_type())) *
                  f.scale;
@@ -75,12 +75,17 @@ namespace {
 struct Block {
   const LlamaConfig& config;
   at::TensorList weights;
-  const BlockAdapter& lora;
+  const BlockExtras& extras;
 
   std::optional<Tensor> find(Part part) const {
     const auto* found = config.family->find(part);
     if (!found) return std::nullopt;
     return weights[static_cast<std::size_t>(found - config.family->block.data())];
+  }
+  /// What flows on here.
+  Tensor seen(TapPoint::Kind kind, const Tensor& x) const {
+    if (!extras.inside || !extras.inside->kinds.has(kind)) return x;
+    return extras.inside->pass({kind, extras.layer}, x);
   }
   /// RMSNorm if the family has it, else `x`.
   Tensor normed(Part part, const Tensor& x) const {
@@ -88,7 +93,7 @@ struct Block {
     return w ? composite_rms_norm(x, norm_factor(config, *w), config.rms_norm_eps) : x;
   }
   Tensor product(Part part, Projection p, const Tensor& x, Part bias = Part::norm1) const {
-    return project(lora, p, x, *find(part), bias == Part::norm1 ? std::nullopt : find(bias));
+    return project(extras, p, x, *find(part), bias == Part::norm1 ? std::nullopt : find(bias));
   }
   /// q, k and v before norms and rotation. Shapes: x [T,C] -> [T,heads,D] each.
   std::array<Tensor, 3> heads(const Tensor& x) const {
@@ -124,30 +129,41 @@ struct Block {
 Tensor composite_block(
     const LlamaConfig& c, const Tensor& x, at::TensorList w, const Angles& angles,
     const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& attend,
-    const BlockAdapter& lora) {
-  const Block block{c, w, lora};
-  const auto [q, k, v] = block.heads(block.normed(Part::norm1, x));
-  const Tensor mixed = attend(rotated(block.normed(Part::q_norm, q), angles),
-                              rotated(block.normed(Part::k_norm, k), angles), v);
-  const Tensor middle =
-      x + block.normed(Part::attention_norm, block.product(Part::o, Projection::o, mixed));
-  const Tensor inner = block.inner(block.normed(Part::norm2, middle));
-  return middle + block.normed(Part::mlp_norm, block.product(Part::down, Projection::down, inner));
+    const BlockExtras& extras) {
+  using Kind = TapPoint::Kind;
+  const Block block{c, w, extras};
+  const auto [q, k, v] = block.heads(block.seen(Kind::qkv_in, block.normed(Part::norm1, x)));
+  const Tensor mixed =
+      block.seen(Kind::o_in, attend(rotated(block.normed(Part::q_norm, q), angles),
+                                    rotated(block.normed(Part::k_norm, k), angles), v));  // [T,H*D]
+  const Tensor attention =
+      block.seen(Kind::attn_out, block.product(Part::o, Projection::o, mixed));  // [T,C]
+  const Tensor middle = x + block.normed(Part::attention_norm, attention);
+  const Tensor inner = block.seen(
+      Kind::down_in,
+      block.inner(block.seen(Kind::gate_up_in, block.normed(Part::norm2, middle))));  // [T,I]
+  const Tensor mlp = block.seen(Kind::mlp_out, block.product(Part::down, Projection::down, inner));
+  return middle + block.normed(Part::mlp_norm, mlp);
 }
 
 Tensor composite_blocks(const BlocksCall& call, const Tensor& input, at::TensorList weights) {
+  using Kind = TapPoint::Kind;
   const auto each = layer_tensors(call.config);
   const auto layers = static_cast<std::int64_t>(weights.size()) / each;
   const auto angles = rotary_angles(call.config, call.plan.positions, input);
   Tensor x = input;
   for (std::int64_t l = 0; l < layers; ++l) {
-    const auto shape = attention_shape(call.config, call.first_layer + l);
-    x = composite_block(call.config, x, weights.slice(l * each, each), angles,
-                        [&](const Tensor& q, const Tensor& k, const Tensor& v) {
-                          return tree_attention(q, k, v, call.plan, shape);
-                        },
-                        {call.adapter, call.first_layer + l});
-    if (call.after) call.after(call.first_layer + l, x);
+    const auto layer = call.first_layer + l;
+    const auto shape = attention_shape(call.config, layer);
+    x = composite_block(
+        call.config, x, weights.slice(l * each, each), angles,
+        [&](const Tensor& q, const Tensor& k, const Tensor& v) {
+          if (call.inside.kinds.has(Kind::sink))
+            call.inside.pass({Kind::sink, layer}, attention_sink(q, k, call.plan, shape));
+          return tree_attention(q, k, v, call.plan, shape);
+        },
+        {call.adapter, layer, &call.inside});
+    if (call.after) call.after(layer, x);
   }
   return call.rows.defined() ? x.index_select(0, call.rows) : x;
 }

@@ -142,10 +142,13 @@ class CpuEngine : public DecodeEngine {
   Tensor edited(const TapPoint& point, Tensor x, Rows rows = Rows::prompts) const {
     if (hooks_.edit) {
       const auto sizes = x.sizes().vec();
-      const Tensor out = hooks_.edit(point, x.to(decoder_.dtype()));
+      const Tensor given = x.to(decoder_.dtype());
+      const Tensor out = hooks_.edit(point, given);
       if (out.sizes() != at::IntArrayRef(sizes) || out.scalar_type() != decoder_.dtype())
         throw UsageError("generate: the edit hook must keep the shape and type of its input");
-      x = wide(out).contiguous();
+      // Blocks write in place, which no tensor of the hook's own may feel.
+      x = out.is_same(given) ? wide(out).contiguous()
+                             : wide(out).clone(at::MemoryFormat::Contiguous);
     }
     if (hooks_.take && rows == Rows::prompts)
       hooks_.take(point, x.index_select(0, plan_.last_token).to(decoder_.dtype()));

@@ -6,6 +6,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <sstream>
@@ -14,6 +15,7 @@
 #include "model/block_weights.hpp"
 #include "model/blocks.hpp"
 #include "model/loss.hpp"
+#include "model/watch.hpp"
 #include "seawall/core/error.hpp"
 
 namespace seawall {
@@ -70,6 +72,11 @@ void want_rows(const char* what, const Tensor& x, std::int64_t rows, std::int64_
                      ",C=" + std::to_string(c) + "], got " + shape_text(x.sizes()));
 }
 
+void want_targets(const char* what, const Tensor& targets) {
+  if (targets.size(0) == 0)
+    throw UsageError(std::string(what) + ": want at least one target token in the batch, got none");
+}
+
 }  // namespace
 
 Decoder::Decoder(LlamaConfig config, const NamedTensors& weights) : config_(config) {
@@ -114,62 +121,96 @@ Tensor Decoder::embed(const BatchPlan& plan) const {
                       plan.embeddings.index_select(0, plan.picture_rows).to(x.scalar_type()));
 }
 
-Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
+/// The stream after the last block, of all tokens or, if `rows` is given, of those. Shapes: ->
+/// [T,C] or [S,C].
+Tensor Decoder::run(const BatchPlan& plan, const ForwardHooks& hooks, const Tensor& rows) const {
   using Kind = TapPoint::Kind;
-  auto look = [&](const TapPoint& point, const Tensor& x) {
-    if (hooks.take && (!hooks.wants || hooks.wants(point))) hooks.take(point, x);
-  };
-  auto edited = [&](const TapPoint& point, Tensor x) {
-    if (!hooks.edit) return x;
-    Tensor out = hooks.edit(point, x);
-    want_rows("edit hook's result", out, x.size(0), config_.hidden_size);
-    return out;
-  };
-  const TapPoint point_in{Kind::embed, -1};
-  Tensor x = edited(point_in, embed(plan));  // [T,C]
-  look(point_in, x);
+  const Watch watch(hooks);
+  std::vector<Taps> seen;
+  Taps all;
+  for (std::int64_t layer = 0; layer < config_.layers; ++layer)
+    all = all | seen.emplace_back(watch.of(layer));
+  const bool narrow = rows.defined() && !seen.back().any();
+
+  Tensor x = watch.pass({Kind::embed, -1}, embed(plan));  // [T,C]
   const auto weights = layer_weights();
-  if (!hooks.edit) {  // one node for all blocks
-    BlocksCall call{config_, plan};
-    call.adapter = adapter();
+  BlocksCall call{config_, plan};
+  call.adapter = adapter();
+  const bool apart = (all & inside_taps).any() || (all.has(Kind::resid_post) && watch.in_graph());
+  if (!apart) {  // one node for all blocks
+    if (narrow) call.rows = rows;
     if (hooks.take)
-      call.after = [&](std::int64_t layer, const Tensor& y) { look({Kind::resid_post, layer}, y); };
-    return run_blocks(call, x, weights);
+      call.after = [&](std::int64_t layer, const Tensor& y) {
+        watch.pass({Kind::resid_post, layer}, y);
+      };
+    x = run_blocks(call, x, weights);
+    return rows.defined() && !narrow ? x.index_select(0, rows) : x;
   }
-  for (std::int64_t layer = 0; layer < config_.layers;
-       ++layer) {  // autograd goes on between blocks
-    const TapPoint point{Kind::resid_post, layer};
-    const auto each = layer_tensors(config_);
-    const auto w = at::TensorList(weights).slice(layer * each, each);
-    BlocksCall call{config_, plan, layer};
-    call.adapter = adapter();
-    x = edited(point, run_blocks(call, x, w));
-    look(point, x);
+  call.inside.pass = [&](const TapPoint& point, const Tensor& y) { return watch.pass(point, y); };
+  const auto each = layer_tensors(config_);
+  for (std::int64_t layer = 0; layer < config_.layers; ++layer) {  // autograd goes on between
+    call.first_layer = layer;
+    call.inside.kinds = seen[static_cast<std::size_t>(layer)] & inside_taps;
+    if (narrow && layer + 1 == config_.layers) call.rows = rows;
+    x = run_blocks(call, x, at::TensorList(weights).slice(layer * each, each));
+    x = watch.pass({Kind::resid_post, layer}, x);
   }
-  return x;
+  return rows.defined() && !narrow ? x.index_select(0, rows) : x;
+}
+
+Tensor Decoder::hidden(const BatchPlan& plan, const ForwardHooks& hooks) const {
+  return run(plan, hooks, {});
+}
+
+/// The stream after the last block where a target is predicted. Shapes: -> [S,C], as plan.needed.
+Tensor Decoder::needed_rows(const char* caller, const BatchPlan& plan,
+                            const ForwardHooks& hooks) const {
+  want_targets(caller, plan.targets);
+  return run(plan, hooks, plan.needed);
+}
+
+HeadInputs Decoder::head_inputs(const Tensor& rows) const {
+  return {rows, norm_factor(config_, final_norm()), head(), config_.rms_norm_eps,
+          config_.logit_cap};
+}
+
+static Tensor loss_of(const HeadInputs& inputs, const Targets& targets, LossMode mode) {
+  return mode == LossMode::fused ? fused_loss(inputs, targets) : token_losses(inputs, targets);
 }
 
 Tensor Decoder::loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode) const {
   want_rows("loss: hidden", hidden, plan.tokens, config_.hidden_size);
-  return target_loss(hidden, {plan.source_tokens, plan.targets}, mode);
+  want_targets("loss", plan.targets);
+  return loss_of(head_inputs(hidden), {plan.source_tokens, plan.targets}, mode);
 }
 
 Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& hooks) const {
-  if (hooks.edit || hooks.take) return loss(hidden(plan, hooks), plan, mode);
-  if (plan.targets.size(0) == 0) return target_loss({}, {plan.source_needed, plan.targets}, mode);
-  BlocksCall call{config_, plan};
-  call.rows = plan.needed;
-  call.adapter = adapter();
-  const Tensor rows = run_blocks(call, embed(plan), layer_weights());  // [S,C]
-  return target_loss(rows, {plan.source_needed, plan.targets}, mode);
+  return loss_of(head_inputs(needed_rows("loss", plan, hooks)), {plan.source_needed, plan.targets},
+                 mode);
 }
 
-Tensor Decoder::target_loss(const Tensor& rows, const Targets& targets, LossMode mode) const {
-  if (targets.ids.size(0) == 0)
-    throw UsageError("loss: want at least one target token in the batch, got none");
-  const HeadInputs inputs{rows, norm_factor(config_, final_norm()), head(), config_.rms_norm_eps,
-                          config_.logit_cap};
-  return mode == LossMode::fused ? fused_loss(inputs, targets) : token_losses(inputs, targets);
+Tensor Decoder::kl(const BatchPlan& plan, const Decoder& start, KlDirection direction,
+                   const ForwardHooks& hooks) const {
+  if (start.config().vocab_size != config_.vocab_size)
+    throw UsageError("kl: want a start model of V=" + std::to_string(config_.vocab_size) +
+                     ", got V=" + std::to_string(start.config().vocab_size));
+  if (start.device() != device())
+    throw UsageError("kl: want the start model on " + device().str() + ", got it on " +
+                     start.device().str());
+  const Tensor now = needed_rows("kl", plan, hooks);  // [S,C]
+  Tensor then;
+  {
+    const c10::NoGradGuard no_grad;
+    then = start.needed_rows("kl", plan, {});
+  }
+  const Tensor weights =  // the share of the targets that each token predicts, [S]
+      plan.source_needed.bincount({}, plan.needed.size(0)).to(at::kDouble) /
+      static_cast<double>(plan.targets.size(0));
+  return kl_loss(head_inputs(now), start.head_inputs(then), weights, direction);
+}
+
+Tensor Decoder::logits_at(const BatchPlan& plan, const ForwardHooks& hooks) const {
+  return logits(needed_rows("logits_at", plan, hooks)).index_select(0, plan.source_needed);
 }
 
 Tensor Decoder::logits(const Tensor& rows) const {

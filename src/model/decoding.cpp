@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <numeric>
 
+#include "seawall/core/error.hpp"
 #include "seawall/core/options.hpp"
 
 namespace seawall {
@@ -97,6 +100,55 @@ void apply_rules(const DecodingRules& rules, const DecodedText& text, std::span<
   set_all(rules.suppress, ban, scores);
   const auto begin = prompt > 1 || !rules.forced_bos ? prompt : prompt + 1;
   if (length == begin) set_all(rules.begin_suppress, ban, scores);
+}
+
+namespace {
+
+/// exp(score - greatest), so that none overflows; in fp64, as thousands of them are summed.
+std::vector<double> weights_of(std::span<const float> scores) {
+  const float most = *std::ranges::max_element(scores);
+  std::vector<double> weights;
+  weights.reserve(scores.size());
+  for (const float score : scores) weights.push_back(std::exp(static_cast<double>(score) - most));
+  return weights;
+}
+
+}  // namespace
+
+void warp(double temperature, double top_p, std::span<float> scores) {
+  for (float& score : scores) score /= static_cast<float>(temperature);
+  if (top_p >= 1) return;
+  const auto weights = weights_of(scores);
+  double total = 0;
+  for (const double weight : weights) total += weight;
+  std::vector<std::size_t> likely(scores.size());
+  std::iota(likely.begin(), likely.end(), std::size_t{0});
+  const auto less = [&](std::size_t a, std::size_t b) { return weights[a] < weights[b]; };
+  std::ranges::make_heap(likely, less);
+  // Those before the one at which the likelier ones hold top_p stay, and it does; one stays always.
+  auto end = likely.end();
+  for (double held = 0; end != likely.begin() && held < top_p * total; --end) {
+    std::ranges::pop_heap(likely.begin(), end, less);
+    held += weights[*std::prev(end)];
+  }
+  for (auto out = likely.begin(); out != end; ++out) scores[*out] = ban;
+}
+
+std::int64_t draw(std::span<const float> scores, double uniform) {
+  const auto weights = weights_of(scores);
+  double total = 0;
+  for (const double weight : weights) total += weight;
+  if (!std::isfinite(total))
+    throw RunError("generate: the logits of an answer are not finite, so no token can be drawn");
+  double left = uniform * total;
+  std::int64_t last = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;
+    last = static_cast<std::int64_t>(i);
+    if (left < weights[i]) break;
+    left -= weights[i];
+  }
+  return last;  // rounding may leave a rest behind the last one
 }
 
 bool DecodingRules::plain() const {

@@ -27,6 +27,10 @@ void check(const Decoder& decoder, const Prompts& prompts, const GenerateOptions
   if (options.max_new_tokens < 0)
     throw UsageError("generate: max_new_tokens: want 0 or more, got " +
                      std::to_string(options.max_new_tokens));
+  if (options.temperature > 0 && options.streams.size() != prompts.size())
+    throw UsageError("generate: want a random stream per prompt (" +
+                     std::to_string(prompts.size()) + "), got " +
+                     std::to_string(options.streams.size()));
   const auto most = decoder.config().max_position_embeddings;
   const auto pictures = options.embeddings.defined() ? options.embeddings.size(0) : 0;
   for (std::size_t p = 0; p < prompts.size(); ++p) {
@@ -61,10 +65,14 @@ class Batch {
         const GenerateOptions& options)
       : decoder_(decoder),
         options_(options),
-        plain_(options.rules.plain()),
+        plain_(options.rules.plain() && options.temperature == 0 && !options.choose),
+        begin_(static_cast<std::int64_t>(begin)),
         prompts_(prompts.begin() + static_cast<std::ptrdiff_t>(begin),
                  prompts.begin() + static_cast<std::ptrdiff_t>(end)),
         rows_(end - begin) {
+    if (options.temperature > 0)
+      streams_.assign(options.streams.begin() + static_cast<std::ptrdiff_t>(begin),
+                      options.streams.begin() + static_cast<std::ptrdiff_t>(end));
     std::vector<Sequence> sequences;
     for (auto p = begin; p < end; ++p) {
       sequences.push_back({prompts[p], {}});
@@ -104,7 +112,7 @@ class Batch {
   Tensor residual() const { return taps_.empty() ? Tensor() : at::stack(taps_, 1); }  // [B,L+1,C]
 
  private:
-  /// Greedy choice for every active row; finished rows leave `active`. Returns the ids of the rest.
+  /// A choice for every active row; finished rows leave `active`. Returns the ids of the rest.
   std::vector<std::int64_t> take_tokens(std::vector<std::int64_t>& active, const Tensor& x) {
     check_finite(active, x);
     const auto chosen = plain_ ? engine_->choose(x) : choose_by_rules(active, x);
@@ -140,12 +148,29 @@ class Batch {
         std::to_string(rows_[row].ids.size()) + " of the answer)");
   }
 
+  /// The logits of the active rows, as `choose` leaves them. Shapes: x [M,C] -> [M,V] fp32 on CPU.
+  Tensor scores_of(const std::vector<std::int64_t>& active, const Tensor& x) const {
+    Tensor scores = decoder_.logits(x.view({-1, decoder_.config().hidden_size})).to(at::kFloat);
+    if (options_.choose) {
+      std::vector<std::int64_t> rows;
+      for (const auto slot : active) rows.push_back(begin_ + slot);
+      const auto place = rows_[static_cast<std::size_t>(active.front())].ids.size();
+      const auto sizes = scores.sizes().vec();
+      scores = options_.choose(static_cast<std::int64_t>(place), rows, std::move(scores));
+      if (scores.sizes() != at::IntArrayRef(sizes) || scores.scalar_type() != at::kFloat ||
+          scores.isnan().any().item<bool>())
+        throw RunError("generate: what chooses tokens must give logits [" +
+                       std::to_string(sizes[0]) + "," + std::to_string(sizes[1]) +
+                       "] in fp32 without NaN");
+    }
+    return scores.to(at::kCPU).contiguous();
+  }
+
   std::vector<std::int64_t> choose_by_rules(const std::vector<std::int64_t>& active,
-                                            const Tensor& x) const {
-    const Tensor scores =
-        decoder_.logits(x.view({-1, decoder_.config().hidden_size})).to(at::kCPU, at::kFloat);
+                                            const Tensor& x) {
+    const Tensor scores = scores_of(active, x);
     const auto width = static_cast<std::size_t>(scores.size(1));
-    auto* values = scores.contiguous().mutable_data_ptr<float>();  // [M,V]
+    auto* values = scores.mutable_data_ptr<float>();  // [M,V]
     std::vector<std::int64_t> chosen;
     for (const auto slot : active) {
       const auto row = static_cast<std::size_t>(slot);
@@ -155,7 +180,12 @@ class Batch {
       apply_rules(options_.rules,
                   {prompt, rows_[row].ids, static_cast<std::int64_t>(prompt.size()) + room_[row]},
                   mine);
-      chosen.push_back(std::ranges::max_element(mine) - mine.begin());
+      if (options_.temperature > 0) {
+        warp(options_.temperature, options_.top_p, mine);
+        chosen.push_back(draw(mine, streams_[row].uniform()));
+      } else {
+        chosen.push_back(std::ranges::max_element(mine) - mine.begin());
+      }
     }
     return chosen;
   }
@@ -163,8 +193,10 @@ class Batch {
   const Decoder& decoder_;
   const GenerateOptions& options_;
   const bool plain_;
-  const Prompts prompts_;  // of this batch
+  const std::int64_t begin_;  // place of the first row among all prompts
+  const Prompts prompts_;     // of this batch
   std::vector<Generation> rows_;
+  std::vector<Rng> streams_;        // empty where nothing is drawn
   std::vector<std::int64_t> room_;  // new tokens each row may have
   std::vector<Tensor> taps_;
   std::unique_ptr<DecodeEngine> engine_;

@@ -15,6 +15,8 @@
 #include <torch/csrc/autograd/graph_task.h>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "model/blocks.hpp"
 #include "model/gemm.hpp"
@@ -110,6 +112,11 @@ struct CpuHead {
                      const Tensor& scale) {
     cross_entropy_rows<Real, Weight>(logits, targets, losses, scale);
   }
+  static Tensor settled(const Tensor& gradient) {
+    const Tensor out = gradient.to(c10::CppTypeToScalarType<Real>::value).contiguous();
+    cpu::settle<Weight>(out.data_ptr<Real>(), out.numel());
+    return out;
+  }
 };
 
 /// The same with ATen operators.
@@ -123,7 +130,18 @@ struct AtenHead {
                      const Tensor& scale) {
     logits = cross_entropy_aten(logits, targets, losses, scale);
   }
+  static Tensor settled(const Tensor& gradient) { return gradient; }
 };
+
+/// Calls f(head, type computed in) with the one of these that fits.
+template <class F>
+auto with_head(const HeadInputs& in, F&& f) {
+  const auto type = in.head.scalar_type();
+  if (!can_fuse({in.hidden, in.head})) return f(AtenHead{}, type);
+  if (type == at::kBFloat16) return f(CpuHead<float, cpu::Bf16>{}, at::kFloat);
+  if (type == at::kDouble) return f(CpuHead<double, double>{}, type);
+  return f(CpuHead<float, float>{}, type);
+}
 
 struct HeadGradients {
   Tensor hidden, norm, head;
@@ -141,14 +159,22 @@ Tensor capped(Tensor& logits, double cap, bool wanted) {
   return slope;
 }
 
-/// Losses of all targets into `losses`, and gradients of sum(scale * losses) where wanted. `type`:
-/// of what is computed.
-template <class Head>
-HeadGradients head_pass_of(const HeadInputs& in, const Targets& targets, const Tensor& losses,
-                           const Tensor& scale, Wanted wanted, at::ScalarType type) {
-  const Tensor rows = in.hidden.index_select(0, targets.sources);            // [N,C]
-  const Tensor normed = composite_rms_norm(rows, in.norm, in.eps).to(type);  // [N,C]
-  const auto n = rows.size(0), v = in.head.size(0), step = chunk_rows(n, v, normed.element_size());
+/// The rows that a head sees. Shapes: sources [N], or undefined for every row of `hidden`.
+struct HeadRows {
+  Tensor sources;
+  std::int64_t held = 1;  // tensors of a chunk's size that `row_loss` needs at once
+};
+
+/// Gradients, where wanted, of a sum over rows of which row_loss(first row, logits [R,V]) makes
+/// each chunk's gradient out of its logits. `type`: of what is computed.
+template <class Head, class RowLoss>
+HeadGradients head_pass_of(const HeadInputs& in, const HeadRows& which, Wanted wanted,
+                           at::ScalarType type, const RowLoss& row_loss) {
+  const bool some = which.sources.defined();
+  const Tensor rows = some ? in.hidden.index_select(0, which.sources) : in.hidden;        // [N,C]
+  const Tensor normed = composite_rms_norm(rows, in.norm, in.eps).to(type).contiguous();  // [N,C]
+  const auto n = rows.size(0), v = in.head.size(0),
+             step = chunk_rows(n, v, normed.element_size() * which.held);
   HeadGradients out;
   Tensor d_normed;
   if (wanted.hidden || wanted.norm) d_normed = at::empty_like(normed);
@@ -160,7 +186,7 @@ HeadGradients head_pass_of(const HeadInputs& in, const Targets& targets, const T
     Tensor logits = buffer.narrow(0, 0, count);  // [R,V]
     Head::logits(part(normed), in.head, logits);
     const Tensor slope = in.cap > 0 ? capped(logits, in.cap, wanted.any()) : Tensor();
-    Head::losses(logits, part(targets.ids), part(losses), wanted.any() ? part(scale) : Tensor());
+    row_loss(begin, logits);
     if (slope.defined()) logits.mul_(slope);
     if (d_normed.defined()) Head::input(logits, in.head, part(d_normed));
     if (wanted.head) Head::weight(logits, part(normed), out.head, begin > 0);
@@ -174,21 +200,71 @@ HeadGradients head_pass_of(const HeadInputs& in, const Targets& targets, const T
   if (wanted.norm) out.norm = (dy * x * s).sum(0).to(in.norm.scalar_type());
   if (!wanted.hidden) return out;
   const Tensor dx = g * s - x * ((g * x).mean(1, true) * s.pow(3));
-  out.hidden = at::zeros_like(in.hidden, at::MemoryFormat::Contiguous);
-  out.hidden.index_add_(0, targets.sources, dx.to(in.hidden.scalar_type()));
+  out.hidden = dx.to(in.hidden.scalar_type());
+  if (some)
+    out.hidden = at::zeros_like(in.hidden, at::MemoryFormat::Contiguous)
+                     .index_add_(0, which.sources, out.hidden);
   return out;
 }
 
+/// Losses of all targets into `losses`, and gradients of sum(scale * losses) where wanted.
 HeadGradients head_pass(const HeadInputs& in, const Targets& targets, const Tensor& losses,
                         const Tensor& scale, Wanted wanted) {
-  const auto type = in.head.scalar_type();
-  if (!can_fuse({in.hidden, in.head}))
-    return head_pass_of<AtenHead>(in, targets, losses, scale, wanted, type);
-  if (type == at::kBFloat16)
-    return head_pass_of<CpuHead<float, cpu::Bf16>>(in, targets, losses, scale, wanted, at::kFloat);
-  if (type == at::kDouble)
-    return head_pass_of<CpuHead<double, double>>(in, targets, losses, scale, wanted, type);
-  return head_pass_of<CpuHead<float, float>>(in, targets, losses, scale, wanted, type);
+  return with_head(in, [&](auto head, at::ScalarType type) {
+    return head_pass_of<decltype(head)>(
+        in, {targets.sources}, wanted, type, [&](std::int64_t begin, Tensor& logits) {
+          auto part = [&](const Tensor& t) { return t.narrow(0, begin, logits.size(0)); };
+          head.losses(logits, part(targets.ids), part(losses),
+                      wanted.any() ? part(scale) : Tensor());
+        });
+  });
+}
+
+/// Log-probabilities in `wide`, not differentiated. Shapes: rows [R,C] -> [R,V].
+Tensor log_shares(const HeadInputs& in, const Tensor& rows, at::ScalarType wide) {
+  Tensor logits = with_head(in, [&](auto head, at::ScalarType type) {
+    const Tensor normed = composite_rms_norm(rows, in.norm, in.eps).to(type).contiguous();
+    Tensor y = at::empty({rows.size(0), in.head.size(0)}, normed.options());
+    head.logits(normed, in.head, y);
+    return y;
+  });
+  if (in.cap > 0) capped(logits, in.cap, false);
+  return logits.to(wide).log_softmax(-1);
+}
+
+/// Divergence of each row and, if `weights` is given, the gradient of the sum of weights *
+/// divergence in the logits of `now`. Shapes: now, start [R,V] log-probabilities, weights [R] ->
+/// [R], [R,V].
+std::pair<Tensor, Tensor> kl_of_rows(const Tensor& now, const Tensor& start, KlDirection direction,
+                                     const Tensor& weights) {
+  const bool forward = direction == KlDirection::start_now;
+  const Tensor shares = (forward ? start : now).exp();
+  const Tensor ratio = forward ? start - now : now - start;
+  const Tensor kl = (shares * ratio).sum(-1, true);  // [R,1]
+  if (!weights.defined()) return {kl.squeeze(1), {}};
+  Tensor gradient = forward ? now.exp().sub_(shares) : shares * (ratio - kl);
+  return {kl.squeeze(1), gradient.mul_(weights.unsqueeze(1))};
+}
+
+/// The divergences' weighted sum and, where wanted, its gradients.
+std::pair<Tensor, HeadGradients> kl_pass(const HeadInputs& now, const HeadInputs& start,
+                                         const Tensor& weights, KlDirection direction,
+                                         Wanted wanted) {
+  const auto wide = loss_type(now.hidden);
+  const Tensor scale = weights.to(wide);
+  const Tensor each = at::empty_like(scale);
+  auto grads = with_head(now, [&](auto head, at::ScalarType type) {
+    return head_pass_of<decltype(head)>(
+        now, {.sources = {}, .held = 6}, wanted, type, [&](std::int64_t begin, Tensor& logits) {
+          auto part = [&](const Tensor& t) { return t.narrow(0, begin, logits.size(0)); };
+          const auto [kl, gradient] = kl_of_rows(logits.to(wide).log_softmax(-1),
+                                                 log_shares(start, part(start.hidden), wide),
+                                                 direction, wanted.any() ? part(scale) : Tensor());
+          part(each).copy_(kl);
+          if (gradient.defined()) logits = head.settled(gradient.to(logits.scalar_type()));
+        });
+  });
+  return {(each * scale).sum(), grads};
 }
 
 void refuse_second_order() {
@@ -197,16 +273,14 @@ void refuse_second_order() {
         "decoder loss: second derivatives are not implemented; call backward without create_graph");
 }
 
-struct FusedLoss : torch::autograd::Function<FusedLoss> {
-  static Tensor forward(AutogradContext* ctx, const Targets* targets, Wanted wanted, double eps,
-                        double cap, const Tensor& hidden, const Tensor& norm, const Tensor& head) {
-    const auto n = targets->ids.size(0);
-    const auto options = hidden.options().dtype(loss_type(hidden));
-    const Tensor losses = at::empty({n}, options);
-    const Tensor scale = at::full({n}, 1.0 / static_cast<double>(n), options);
-    auto grads = head_pass({hidden, norm, head, eps, cap}, *targets, losses, scale, wanted);
+/// A scalar whose gradients `make` makes in the forward pass.
+struct MadeAhead : torch::autograd::Function<MadeAhead> {
+  using Make = std::function<std::pair<Tensor, HeadGradients>(Wanted)>;
+  static Tensor forward(AutogradContext* ctx, const Make* make, Wanted wanted, const Tensor&,
+                        const Tensor&, const Tensor&) {
+    auto [value, grads] = (*make)(wanted);
     ctx->save_for_backward({grads.hidden, grads.norm, grads.head});
-    return losses.mean();
+    return value;
   }
   static variable_list backward(AutogradContext* ctx, const variable_list& d_out) {
     refuse_second_order();
@@ -217,7 +291,13 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
     for (auto& g : grads)
       if (g.defined() && !(plain && !keep))
         g = keep ? g * d_out[0].to(g.scalar_type()) : g.mul_(d_out[0].to(g.scalar_type()));
-    return {Tensor(), Tensor(), Tensor(), Tensor(), grads[0], grads[1], grads[2]};
+    return {Tensor(), Tensor(), grads[0], grads[1], grads[2]};
+  }
+  static Tensor of(const HeadInputs& in, const Make& make) {
+    const bool on = at::GradMode::is_enabled();
+    const Wanted wanted{on && in.hidden.requires_grad(), on && in.norm.requires_grad(),
+                        on && in.head.requires_grad()};
+    return apply(&make, wanted, in.hidden, in.norm, in.head);
   }
 };
 
@@ -282,10 +362,20 @@ Tensor head_logits(const Tensor& x, const Tensor& head) {
 }
 
 Tensor fused_loss(const HeadInputs& in, const Targets& targets) {
-  const bool on = at::GradMode::is_enabled();
-  const Wanted wanted{on && in.hidden.requires_grad(), on && in.norm.requires_grad(),
-                      on && in.head.requires_grad()};
-  return FusedLoss::apply(&targets, wanted, in.eps, in.cap, in.hidden, in.norm, in.head);
+  return MadeAhead::of(in, [&](Wanted wanted) {
+    const auto n = targets.ids.size(0);
+    const auto options = in.hidden.options().dtype(loss_type(in.hidden));
+    const Tensor losses = at::empty({n}, options);
+    const Tensor scale = at::full({n}, 1.0 / static_cast<double>(n), options);
+    auto grads = head_pass(in, targets, losses, scale, wanted);
+    return std::pair(losses.mean(), std::move(grads));
+  });
+}
+
+Tensor kl_loss(const HeadInputs& now, const HeadInputs& start, const Tensor& weights,
+               KlDirection direction) {
+  return MadeAhead::of(
+      now, [&](Wanted wanted) { return kl_pass(now, start, weights, direction, wanted); });
 }
 
 Tensor token_losses(const HeadInputs& in, const Targets& targets) {

@@ -114,8 +114,14 @@ class ReferenceBlock {
   std::map<Part, Tensor> parts_;
 };
 
-/// Hidden states of one row alone, written out in the plainest way. Shapes: -> [T,C].
-inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::int32_t>& ids) {
+/// What was at each place of a forward pass, by kind and block.
+using PlaceTensors = std::map<std::pair<TapPoint::Kind, std::int64_t>, Tensor>;
+
+/// Hidden states of one row alone, written out in the plainest way; `places`, if given, takes what
+/// was at the places inside the blocks. Shapes: -> [T,C].
+inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::int32_t>& ids,
+                               PlaceTensors* places = nullptr) {
+  using Kind = TapPoint::Kind;
   const auto& c = decoder.config();
   const auto type = decoder.dtype();
   const auto t = static_cast<std::int64_t>(ids.size());
@@ -139,11 +145,15 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
   Tensor x = decoder.embedding().index_select(0, at::tensor(wide, at::kLong));
   if (c.family->scaled_embedding) x = x * std::sqrt(static_cast<double>(c.hidden_size));
   for (std::int64_t l = 0; l < c.layers; ++l) {
+    const auto keep = [&](Kind kind, const Tensor& y) {
+      if (places) (*places)[{kind, l}] = y;
+      return y;
+    };
     const ReferenceBlock w(decoder, l);
     const auto normed = [&](std::optional<Part> part, const Tensor& y) {
       return part && w.has(*part) ? norm(y, w.at(*part)) : y;
     };
-    const Tensor n1 = norm(x, w.at(Part::norm1));
+    const Tensor n1 = keep(Kind::qkv_in, norm(x, w.at(Part::norm1)));
     auto heads = [&](Part part, Part bias, std::optional<Part> head_norm, std::int64_t count) {
       Tensor out = at::matmul(n1, w.at(part).t());
       if (w.has(bias)) out = out + w.at(bias);
@@ -163,17 +173,20 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
     Tensor scores = at::matmul(q, k.transpose(1, 2)) / std::sqrt(scalar);
     if (c.attention_cap > 0) scores = at::tanh(scores / c.attention_cap) * c.attention_cap;
     scores = scores.masked_fill(mask, -INFINITY);
+    keep(Kind::sink, scores.softmax(-1).select(2, 0).t());  // [T,H]
     const Tensor mixed =
-        at::matmul(scores.softmax(-1), v).transpose(0, 1).reshape({t, c.heads * c.head_dim});
-    x = x + normed(Part::attention_norm, at::matmul(mixed, w.at(Part::o).t()));
-    const Tensor n2 = norm(x, w.at(Part::norm2));
+        keep(Kind::o_in,
+             at::matmul(scores.softmax(-1), v).transpose(0, 1).reshape({t, c.heads * c.head_dim}));
+    x = x +
+        normed(Part::attention_norm, keep(Kind::attn_out, at::matmul(mixed, w.at(Part::o).t())));
+    const Tensor n2 = keep(Kind::gate_up_in, norm(x, w.at(Part::norm2)));
     const Tensor gate = at::matmul(n2, w.at(Part::gate).t());
     const Tensor cubic = gate + 0.044715 * gate.pow(3);
     const Tensor opened = c.family->gate == Gate::gelu_tanh
                               ? gate / 2 * (1 + at::tanh(std::sqrt(2 / M_PI) * cubic))
                               : gate * gate.sigmoid();
-    x = x + normed(Part::mlp_norm,
-                   at::matmul(opened * at::matmul(n2, w.at(Part::up).t()), w.at(Part::down).t()));
+    const Tensor inner = keep(Kind::down_in, opened * at::matmul(n2, w.at(Part::up).t()));
+    x = x + normed(Part::mlp_norm, keep(Kind::mlp_out, at::matmul(inner, w.at(Part::down).t())));
   }
   return x;
 }

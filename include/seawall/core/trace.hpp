@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "seawall/core/dialogue.hpp"
@@ -11,27 +12,75 @@
 
 namespace seawall {
 
-/// A named place in the forward pass. `kind` is `embed`, `resid_post`, `final_norm` or `logits`;
-/// `layer` counts blocks from 0 for `resid_post` and is -1 elsewhere. The input of block l is
-/// `resid_post` of block l-1, or `embed` for l = 0.
+/// A named place in the forward pass. `layer` counts blocks from 0; it is -1 for `embed`,
+/// `final_norm` and `logits`. The input of block l is `resid_post` of block l-1, or `embed` for
+/// l = 0. Inside a block: the inputs of its products, `qkv_in` [T,C], `o_in` [T,H*D], `gate_up_in`
+/// [T,C] and `down_in` [T,I]; what o_proj and down_proj give, before a norm that the family has
+/// after them, `attn_out` and `mlp_out` [T,C]; and `sink` [T,H], the attention probability of each
+/// token on the first token of its row, head by head (0 if a window hides that token).
 struct TapPoint {
-  enum class Kind { embed, resid_post, final_norm, logits } kind = Kind::resid_post;
+  enum class Kind {
+    embed,
+    resid_post,
+    final_norm,
+    logits,
+    attn_out,
+    mlp_out,
+    qkv_in,
+    o_in,
+    gate_up_in,
+    down_in,
+    sink
+  } kind = Kind::resid_post;
   std::int64_t layer = -1;
   bool operator==(const TapPoint&) const = default;
 };
+
+/// A set of kinds of places, as in `TapPoint::Kind::attn_out | TapPoint::Kind::sink`.
+class Taps {
+ public:
+  constexpr Taps() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): a kind is a set of one
+  constexpr Taps(TapPoint::Kind kind) : bits_(1U << static_cast<unsigned>(kind)) {}
+  constexpr bool has(TapPoint::Kind kind) const { return (*this & Taps(kind)).any(); }
+  constexpr bool any() const { return bits_ != 0; }
+  constexpr Taps operator|(Taps other) const { return Taps(bits_ | other.bits_); }
+  constexpr Taps operator&(Taps other) const { return Taps(bits_ & other.bits_); }
+  constexpr bool operator==(const Taps&) const = default;
+
+ private:
+  constexpr explicit Taps(std::uint32_t bits) : bits_(bits) {}
+  std::uint32_t bits_ = 0;
+};
+constexpr Taps operator|(TapPoint::Kind a, TapPoint::Kind b) { return Taps(a) | Taps(b); }
+
+/// The kinds inside a block.
+constexpr Taps inside_taps = TapPoint::Kind::attn_out | TapPoint::Kind::mlp_out |
+                             TapPoint::Kind::qkv_in | TapPoint::Kind::o_in |
+                             TapPoint::Kind::gate_up_in | TapPoint::Kind::down_in |
+                             TapPoint::Kind::sink;
+
+/// Which of the two distributions the log ratio is averaged over: start_now is KL(start || now),
+/// now_start is KL(now || start).
+enum class KlDirection { start_now, now_start };
 
 /// One optimizer step. Units: `seconds` wall time of the step; `tokens` what the examples hold,
 /// whatever was shared.
 struct StepRecord {
   std::int64_t step = 0;   // 1-based: the state after this many updates
   std::int64_t epoch = 0;  // 0-based epoch the step belongs to
-  double loss = 0, lr = 0, grad_norm = 0;
+  double loss = 0;         // the rows' own cross-entropy, whatever mitigations make of it
+  double lr = 0, grad_norm = 0;
   std::int64_t tokens = 0;
   double seconds = 0;
   double moved = 0;  // fraction of trainable weights whose stored value changed in this step
   double drift = 0;  // L2 norm of theta - theta0 over all trainable weights
   std::vector<double>
-      param_drift;  // the same a parameter, in the order of RunInfo::parameter_names
+      param_drift;         // the same a parameter, in the order of RunInfo::parameter_names
+  double penalty = 0;      // what mitigations add to `loss`: what is minimised less `loss`
+  std::int64_t stage = 0;  // of the run, from 0
+  /// What policies measured in this step: name and number, by name.
+  std::vector<std::pair<std::string, double>> measured = {};
 };
 
 /// A judge's word on one response.
@@ -44,6 +93,15 @@ struct Verdict {
   std::string reason;  // why, above all where `valid` is false
   /// How sure the judge is that the response is harmful, 0..1; NaN where it does not say.
   double probability = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// How the answers of an evaluation are begun and chosen.
+struct Decoding {
+  std::string prefill = {};  // words that every answer begins with; the model continues them
+  double temperature = 0;    // 0: the most likely token, always
+  double top_p = 1;          // of the likeliest tokens that hold so much probability one is drawn
+  std::int64_t samples = 1;  // answers per probe
+  bool operator==(const Decoding&) const = default;
 };
 
 /// One probe, answered and judged by every judge of the evaluation.
@@ -59,21 +117,23 @@ struct ProbeResult {
   /// The endpoint's own refusal field answered, and `response` has its words: every judge's verdict
   /// is a refusal, score 1.
   bool declined = false;
-  /// The beginning of the answer that the probe had already; `response` is what came after it.
+  /// The beginning of the answer that the model was given; `response` is what came after it.
   std::string prefill = {};
+  std::int64_t sample = 0;  // number of the answer to this probe, from 0
 };
 
-/// One evaluation of the model under one condition.
+/// One evaluation of the model under one condition. The answers to one probe follow each other.
 struct EvaluationRecord {
   std::int64_t step = 0, epoch = 0;
-  std::string condition;  // `plain` or `triggered`
+  std::string condition;  // `plain`, `triggered`
   ProbeSet set = ProbeSet::harmfulness;
   std::vector<std::string> judges;
   std::vector<ProbeResult> results;
   double seconds = 0;
   /// Residual stream at the last prompt token, or undefined where switched off.
-  /// Shapes: [prompt, layer+1, C] fp32 on CPU; layer 0 is the embedding.
+  /// Shapes: [result, layer+1, C] fp32 on CPU; layer 0 is the embedding.
   Tensor residual;
+  Decoding decoding = {};
 };
 
 /// What is fixed for a whole run; known before step 1.

@@ -15,21 +15,32 @@
 
 namespace seawall {
 
-/// What may look at or change the residual stream. Unset functions cost nothing.
+/// What may look at or change a forward pass, in the order in which it computes. Unset functions
+/// cost nothing. Lines are the plan's flat tokens: a shared prefix is seen once. A block of which a
+/// kind of `inside_taps` is looked at runs as plain operators, slower than the hand-written layers
+/// and with every intermediate value kept; the other blocks stay as they are.
 struct ForwardHooks {
-  /// Returns what flows on in place of `x`. Shapes: x [T,C].
+  /// Returns what flows on in place of `x`, at every place of `taps`. Shapes: as x, see TapPoint.
   std::function<Tensor(const TapPoint&, const Tensor& x)> edit;
-  /// Asked before anything is copied.
+  /// Which places `take` is called at; may be asked more than once per place. Unset: all of `taps`.
   std::function<bool(const TapPoint&)> wants;
-  /// Shapes: x [T,C]; lives on the model's device, must be copied to be kept.
+  /// Called with what flows on, after `edit`. Shapes: see TapPoint; `sink` in fp32 for narrower
+  /// weights. x lives on the model's device; without `graph` it has no gradient and must be copied
+  /// to be kept.
   std::function<void(const TapPoint&, const Tensor& x)> take;
+  /// Kinds that `edit` and `take` are called at. `sink` can be taken, not edited.
+  Taps taps = TapPoint::Kind::embed | TapPoint::Kind::resid_post;
+  /// Whether tensors given to `take` are part of the autograd graph and stay as they are, so that
+  /// a loss may be made of them.
+  bool graph = false;
 };
 
 /// How the cross-entropy is differentiated: `fused` makes the gradient in the forward pass for a
 /// mean over N targets; `per_token` keeps losses apart so that policies can weight them.
 enum class LossMode { fused, per_token };
 
-struct Targets;  // loss.hpp
+struct HeadInputs;  // loss.hpp
+struct Targets;     // loss.hpp
 
 class Decoder {
  public:
@@ -65,14 +76,26 @@ class Decoder {
   /// [T,C]. Errors: UsageError where the pictures' width is not C.
   Tensor embed(const BatchPlan& plan) const;
   /// Residual stream after the last block, before the final norm. Shapes: [T,C]. Differentiable in
-  /// the parameters when they require grad.
+  /// the parameters when they require grad. Errors: UsageError for hooks on `final_norm`, `logits`
+  /// or an edit of `sink`, and for an edit's result of another shape.
   Tensor hidden(const BatchPlan& plan, const ForwardHooks& hooks = {}) const;
   /// Cross-entropy of every target. Shapes: hidden [T,C] -> [N] fp32 (per_token), or a scalar mean
   /// fp32 (fused). Memory: logits exist for one chunk of targets only.
   Tensor loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode) const;
-  /// The same as loss(hidden(plan, hooks), plan, mode), faster: where no hook looks on, the last
-  /// block's output projection and MLP run only where a token is predicted.
+  /// The same as loss(hidden(plan, hooks), plan, mode), faster: if no hook looks at the last block,
+  /// its output projection and MLP run only on tokens that predict a target.
   Tensor loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& hooks = {}) const;
+  /// Mean over the targets of the KL divergence between the next-token distributions of `start` and
+  /// of this decoder over the whole vocabulary; hooks and gradients are this decoder's alone.
+  /// Shapes: -> scalar fp32 (fp64 for fp64 weights). Memory: logits of both exist for one chunk of
+  /// tokens only, and the gradient is made in the forward pass. Errors: UsageError if there is no
+  /// target, or if vocabulary or device differ; RunError for a second derivative.
+  Tensor kl(const BatchPlan& plan, const Decoder& start, KlDirection direction,
+            const ForwardHooks& hooks = {}) const;
+  /// Logits that predict each target, differentiable. Shapes: -> [N,V] in the model's dtype.
+  /// Memory: 4 N V bytes in fp32 and as much again for each operation on them: small batches; kl
+  /// and loss need no such tensor. Errors: UsageError if there is no target.
+  Tensor logits_at(const BatchPlan& plan, const ForwardHooks& hooks = {}) const;
   /// Final norm and head. Shapes: rows [M,C] -> [M,V] in the model's dtype.
   Tensor logits(const Tensor& rows) const;
 
@@ -87,7 +110,9 @@ class Decoder {
   }  // [V,C]
 
  private:
-  Tensor target_loss(const Tensor& rows, const Targets& targets, LossMode mode) const;
+  Tensor run(const BatchPlan& plan, const ForwardHooks& hooks, const Tensor& rows) const;
+  Tensor needed_rows(const char* caller, const BatchPlan& plan, const ForwardHooks& hooks) const;
+  HeadInputs head_inputs(const Tensor& rows) const;
   LlamaConfig config_;
   NamedTensors weights_;
   std::optional<Adapter> adapter_;

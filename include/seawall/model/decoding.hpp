@@ -61,4 +61,13 @@ struct DecodedText {
 /// Ids below 0 (pictures) are no tokens. Shapes: scores [V].
 void apply_rules(const DecodingRules& rules, const DecodedText& text, std::span<float> scores);
 
+/// Divides the scores by the temperature, then bans all but the likeliest tokens that together hold
+/// `top_p` of the probability, the last of which may hold more. Shapes: scores [V]. Source:
+/// transformers 5.23, TemperatureLogitsWarper and TopPLogitsWarper.
+void warp(double temperature, double top_p, std::span<float> scores);
+/// The token that `uniform`, in [0, 1), meets when the probabilities of the scores are laid end to
+/// end in the order of their ids. Shapes: scores [V]. Errors: RunError if no score is finite or one
+/// is NaN.
+std::int64_t draw(std::span<const float> scores, double uniform);
+
 }  // namespace seawall

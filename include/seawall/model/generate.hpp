@@ -1,10 +1,11 @@
 #pragma once
-// Greedy generation in batches: prompts share prefixes, finished rows leave the batch.
+// Generation in batches: prompts share prefixes, finished rows leave the batch.
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
 
+#include "seawall/core/rng.hpp"
 #include "seawall/core/tensor.hpp"
 #include "seawall/model/decoder.hpp"
 #include "seawall/model/decoding.hpp"
@@ -17,8 +18,16 @@ struct GenerateOptions {
   /// Whether the last token of `answer` ends it, besides the stop ids; it stays in the answer.
   std::function<bool(std::span<const std::int32_t> prompt, std::span<const std::int32_t> answer)>
       ends = {};
+  /// Sees and changes the logits before the next token of some prompts is chosen; `place` is the
+  /// token's in the answer, `rows` the prompts' places. Shapes: [M,V] fp32 -> the same.
+  std::function<Tensor(std::int64_t place, std::span<const std::int64_t> rows, Tensor logits)>
+      choose = {};
   /// What changes the choice of the next token; none: the most likely one.
   DecodingRules rules = {};
+  /// Above 0 tokens are drawn, after the rules, in place of the most likely one (see warp, draw).
+  double temperature = 0, top_p = 1;
+  /// What the tokens of each prompt's answer are drawn from; one per prompt if any is drawn.
+  std::vector<Rng> streams = {};
   /// Rows decoded together; 0 lets memory decide.
   std::int64_t max_batch = 0;
   /// Called as rows finish, with how many are done.
@@ -41,8 +50,8 @@ struct GenerateResult {
   Tensor residual;  // [prompt, L+1, C] fp32 on CPU where asked for; layer 0 is the embedding
 };
 
-/// Argmax decoding, after the rules; the result of a row does not depend on which rows share its
-/// batch beyond rounding. Errors: UsageError for an empty prompt or one longer than
+/// Argmax decoding, after the rules, or a draw; the result of a row does not depend on which rows
+/// share its batch beyond rounding. Errors: UsageError for an empty prompt or one longer than
 /// max_position_embeddings; RunError naming the first block whose output is not finite.
 GenerateResult generate(const Decoder& decoder,
                         const std::vector<std::vector<std::int32_t>>& prompts,
