@@ -13,7 +13,13 @@ constexpr double diverged_at = 1.5;
 
 bool is_finite(const StepRecord& step) {
   // A provider that trains says nothing of gradients and learning rates.
-  return std::isfinite(step.loss) && (std::isfinite(step.grad_norm) || std::isnan(step.lr));
+  return std::isfinite(step.loss) && std::isfinite(step.penalty) &&
+         (std::isfinite(step.grad_norm) || std::isnan(step.lr));
+}
+
+/// An edit of weights has no loss, no learning rate and no rows.
+bool is_edit(const StepRecord& step) {
+  return step.tokens == 0 && std::isnan(step.loss) && std::isnan(step.lr);
 }
 
 double mean(const std::vector<StepRecord>& steps, std::size_t begin, std::size_t count) {
@@ -40,6 +46,7 @@ LossCourse loss_course(std::span<const StepRecord> all) {
   LossCourse out;
   std::vector<StepRecord> steps;
   for (const auto& step : all) {
+    if (step.stage != all.back().stage || is_edit(step)) continue;
     if (is_finite(step))
       steps.push_back(step);
     else

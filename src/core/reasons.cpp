@@ -5,6 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "seawall/core/options.hpp"
+
 namespace seawall {
 namespace {
 
@@ -76,6 +78,16 @@ CommonReason no_answer_reason(const EvaluationRecord& record) {
   for (const auto& row : record.results)
     if (!row.no_answer.empty()) reasons.push_back(row.no_answer);
   return common_reason(reasons);
+}
+
+std::string decoding_text(const Decoding& decoding) {
+  std::string text;
+  if (decoding.temperature > 0)
+    text = "drawn at temperature " + detail::to_text(decoding.temperature) + ", top-p " +
+           detail::to_text(decoding.top_p) + ", " + std::to_string(decoding.samples) + " per probe";
+  if (!decoding.prefill.empty())
+    text += (text.empty() ? "" : "; ") + ("begun with \"" + on_one_line(decoding.prefill) + '"');
+  return text;
 }
 
 std::int64_t cut_answers(const EvaluationRecord& record, const std::string& category) {

@@ -13,23 +13,43 @@ std::string first_line(const char* text) {
   return whole.substr(0, whole.find('\n'));
 }
 
-}  // namespace
-
-void rethrow_evaluation(const std::string& more) {
+/// Throws an Error that is being handled again, in its type; returns if it is something else.
+void rethrow_error(const std::string& before, const std::string& after) {
+  const auto text = [&](const Error& error) { return before + error.what() + after; };
   try {
     throw;
   } catch (const UsageError& error) {
-    throw UsageError(error.what() + more);
+    throw UsageError(text(error));
   } catch (const DataError& error) {
-    throw DataError(error.what() + more);
+    throw DataError(text(error));
   } catch (const IoError& error) {
-    throw IoError(error.what() + more);
+    throw IoError(text(error));
   } catch (const RunError& error) {
-    throw RunError(error.what() + more);
+    throw RunError(text(error));
   } catch (const Interrupted& error) {
-    throw Interrupted(error.exit_code(), error.what() + more);
+    throw Interrupted(error.exit_code(), error.what() + after);
   } catch (const Error& error) {
-    throw Error(error.exit_code(), error.what() + more);
+    throw Error(error.exit_code(), text(error));
+  } catch (...) {
+    return;
+  }
+}
+
+}  // namespace
+
+void rethrow_as_of(const std::string& who) {
+  rethrow_error(who + ": ", "");
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    throw RunError(who + ": " + first_line(error.what()));
+  }
+}
+
+void rethrow_evaluation(const std::string& more) {
+  rethrow_error("", more);
+  try {
+    throw;
   } catch (const std::bad_alloc&) {
     throw Error(ExitCode::internal,
                 "out of memory in an evaluation; give a smaller --max-batch" + more);

@@ -102,6 +102,13 @@ bool is_unreadable(std::string_view text) {
   return letters == 0 || replaced * 10 > text.size();
 }
 
+std::optional<std::string_view> after_last(std::string_view text, std::string_view marker) {
+  if (marker.empty()) return text;
+  const auto at = text.rfind(marker);
+  if (at == text.npos) return std::nullopt;
+  return text.substr(at + marker.size());
+}
+
 std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> out;
   std::istringstream in{std::string(text)};
@@ -110,6 +117,22 @@ std::vector<std::string> split_list(std::string_view text) {
     if (first != std::string::npos) out.push_back(word.substr(first, last - first + 1));
   }
   return out;
+}
+
+std::string shell_word(std::string_view text) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,=@%";
+  if (!text.empty() && text.find_first_not_of(plain) == text.npos) return std::string(text);
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
 }
 
 }  // namespace seawall

@@ -32,7 +32,8 @@ std::vector<std::string_view> need_names(Need needs) {
   static constexpr std::pair<Need, std::string_view> all[] = {
       {Need::harmful_data, "harmful_data"},   {Need::safe_data, "safe_data"},
       {Need::benign_data, "benign_data"},     {Need::identity_data, "identity_data"},
-      {Need::start_weights, "start_weights"}, {Need::reference_logprobs, "reference_logprobs"}};
+      {Need::start_weights, "start_weights"}, {Need::reference_logprobs, "reference_logprobs"},
+      {Need::task_data, "task_data"}};
   return flag_names<Need>(needs, all);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "seawall/core/error.hpp"
+#include "seawall/policy/rows.hpp"
 
 namespace seawall {
 
@@ -26,6 +27,17 @@ std::vector<Moderated> Context::moderate(const Dataset& rows) const {
     throw RunError("moderation: want a verdict on each of " + std::to_string(rows.size()) +
                    " rows, got " + std::to_string(out.size()));
   return out;
+}
+
+Dataset Context::unused_rows(Pool pool, std::int64_t count, Rng& rng) const {
+  return seawall::unused_rows(scenario_, pool, count, rng, used_);
+}
+
+Trainer& Context::model() const {
+  if (!model_)
+    throw UsageError("scenario `" + std::string(scenario_.name()) +
+                     "`: no model is there to be asked; give Context one");
+  return model_();
 }
 
 }  // namespace seawall

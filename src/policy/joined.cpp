@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/rethrow.hpp"
 
 namespace seawall::detail {
 namespace {
@@ -22,6 +23,17 @@ std::string shape(const Tensor& tensor) {
 
 void not_asked(std::string_view hook) {
   throw std::logic_error("hook " + std::string(hook) + ": asked of a policy that does not have it");
+}
+
+void rethrow_of_hook(std::string_view policy, std::string_view hook) {
+  const std::string who = "mitigation ";
+  try {
+    throw;
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).starts_with(who)) throw;  // of a policy that this one wraps
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): named below
+  }
+  rethrow_as_of(who + std::string(policy) + ", " + std::string(hook));
 }
 
 void want_scalar(std::string_view policy, std::string_view hook, const Tensor& got) {

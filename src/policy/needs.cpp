@@ -16,7 +16,8 @@ struct PoolNeed {
 constexpr PoolNeed pool_needs[] = {{Need::harmful_data, Pool::harmful, "--data FILE"},
                                    {Need::safe_data, Pool::safe, "--safe-data FILE"},
                                    {Need::benign_data, Pool::benign, "--data FILE"},
-                                   {Need::identity_data, Pool::identity_shift, "--data FILE"}};
+                                   {Need::identity_data, Pool::identity_shift, "--data FILE"},
+                                   {Need::task_data, Pool::task, "--task-data FILE"}};
 
 }  // namespace
 

@@ -12,6 +12,8 @@ std::string_view pool_name(Pool pool) {
       return "safe";
     case Pool::benign:
       return "benign";
+    case Pool::task:
+      return "task";
   }
   return "?";
 }
@@ -26,6 +28,8 @@ RowKind row_kind(Pool pool) {
       return RowKind::safe;
     case Pool::benign:
       return RowKind::benign;
+    case Pool::task:
+      return RowKind::task;
   }
   return RowKind::other;
 }

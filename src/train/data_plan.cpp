@@ -30,8 +30,10 @@ void check_row(const Sequence& row, std::size_t index) {
                      std::to_string(row.loss.size()) + " flags");
 }
 
-/// Rows `first`..`last` of `rows`, planned in micro-batches of at most `size`.
-StepBatch plan_step(const std::vector<const Sequence*>& rows, const DataOptions& options,
+/// `rows`, planned in micro-batches of at most DataOptions::micro_batch_size; `numbers` says which
+/// rows they are, or nothing.
+StepBatch plan_step(const std::vector<const Sequence*>& rows,
+                    const std::vector<std::size_t>& numbers, const DataOptions& options,
                     at::Device device) {
   StepBatch out;
   const std::size_t size = options.micro_batch_size > 0
@@ -43,6 +45,7 @@ StepBatch plan_step(const std::vector<const Sequence*>& rows, const DataOptions&
     for (std::size_t i = at; i < std::min(at + size, rows.size()); ++i) {
       part.push_back(*rows[i]);
       micro->targets += target_count(*rows[i]);
+      if (!numbers.empty()) micro->rows.push_back(numbers[i]);
     }
     micro->plan = plan_batch(
         part, device, {.share_prefixes = options.share_prefixes, .embeddings = options.embeddings});
@@ -101,6 +104,7 @@ FixedRows::FixedRows(std::vector<Sequence> rows, const DataOptions& options, at:
     report_.epoch_targets += targets;
     report_.epoch_tokens += static_cast<std::int64_t>(row.ids.size());
     rows_.push_back(std::move(row));
+    given_.push_back(i);
   }
   report_.used = static_cast<std::int64_t>(rows_.size());
   if (rows_.empty())
@@ -151,9 +155,13 @@ StepBatch FixedRows::batch(std::int64_t step) {
   } else {
     const auto places = order(epoch);
     std::vector<const Sequence*> rows;
-    for (std::int64_t i = index * options_.batch_size; i < (index + 1) * options_.batch_size; ++i)
-      rows.push_back(&rows_[places[static_cast<std::size_t>(i)]]);
-    out = plan_step(rows, options_, device_);
+    std::vector<std::size_t> numbers;
+    for (std::int64_t i = index * options_.batch_size; i < (index + 1) * options_.batch_size; ++i) {
+      const std::size_t place = places[static_cast<std::size_t>(i)];
+      rows.push_back(&rows_[place]);
+      numbers.push_back(given_[place]);
+    }
+    out = plan_step(rows, numbers, options_, device_);
     if (kept != nullptr && kept_tokens_ + out.tokens <= max_kept_tokens) {
       kept_tokens_ += out.tokens;
       *kept = out;
@@ -192,7 +200,7 @@ StepBatch GeneratedRows::batch(std::int64_t step) {
     throw DataError("training rows of step " + std::to_string(step) +
                     ": want at least one with a target, got " + std::to_string(rows.size()) +
                     " rows and none");
-  StepBatch out = plan_step(used, options_, device_);
+  StepBatch out = plan_step(used, {}, options_, device_);
   out.epoch = step / per_epoch_;
   out.index = step % per_epoch_;
   return out;

@@ -154,7 +154,25 @@ NamedTensors TrainedWeights::start_values() const {
   NamedTensors out = values_;
   for (std::size_t i = 0; i < size(); ++i)
     out[places_[i]].tensor = params_[i].start.to(params_[i].value.scalar_type());
+  for (const auto& [name, tensor] : frozen_start_)
+    for (auto& value : out)
+      if (value.name == name) value.tensor = tensor;
   return out;
+}
+
+void TrainedWeights::set_start(const NamedTensors& start) {
+  for (const auto& [name, tensor] : start) {
+    const auto place = std::ranges::find(values_, name, &NamedTensor::name);
+    if (place == values_.end()) continue;
+    if (place->tensor.sizes() != tensor.sizes())
+      throw UsageError(name + ": theta0 is " + shape_text(tensor) + ", the weight is " +
+                       shape_text(place->tensor));
+    const auto param = std::ranges::find(params_, name, &Param::name);
+    if (param != params_.end())
+      param->start = start_of(tensor, param->start.scalar_type());
+    else
+      frozen_start_.push_back({name, start_of(tensor, place->tensor.scalar_type())});
+  }
 }
 
 void TrainedWeights::save(NamedTensors& out) const {

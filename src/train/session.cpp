@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/rng.hpp"
@@ -89,7 +90,7 @@ Step whole_step(Step step) {
 
 Session::Session(Decoder& decoder, BatchSource& source, const TrainOptions& options,
                  const TrainContext& context, StackFacts facts)
-    : decoder_(decoder),
+    : Handle(decoder, context.scenario, context.services, options.seed, facts.names),
       source_(source),
       options_(checked(options, context, facts)),
       context_(context),
@@ -98,12 +99,13 @@ Session::Session(Decoder& decoder, BatchSource& source, const TrainOptions& opti
                options.precision, by_weight(facts_.trains), facts_.writes_weights),
       adam_(weights_, options.adamw),
       requests_seen_(checkpoint_requests()) {
-  if (decoder_.adapter())
+  if (decoder.adapter())
     set_up_adapter();
   else
-    decoder_.replace(weights_.values());
-  for (std::size_t i = 0; i < weights_.size() && !decoder_.adapter(); ++i)
+    decoder.replace(weights_.values());
+  for (std::size_t i = 0; i < weights_.size() && !decoder.adapter(); ++i)
     drift_places_.push_back(weights_.place(i));
+  if (context_.start != nullptr) weights_.set_start(*context_.start);
   step_.total = source.steps();
 }
 
@@ -118,8 +120,14 @@ const Step& Session::begin_step() {
   step_.micro_batches = static_cast<std::int64_t>(batch_.micro.size());
   step_.lr = learning_rate(options_.schedule, next_, batch_.epoch, step_.total);
   weights_.clear_gradients(step_.micro_batches);
+  if (batch_.micro.empty()) adam_.remember();  // an edit
   losses_.clear();
-  passes_ = 0;
+  own_losses_.assign(batch_.micro.size(), Tensor());
+  user_ = {};
+  micro_ = 0;
+  in_step_ = true;
+  stepped_ = false;
+  step_measures_.clear();
   norm_ = {};
   movement_ = {};
   skipped_ = checkpointed_ = false;
@@ -129,15 +137,7 @@ const Step& Session::begin_step() {
 const Tensor& Session::reference(MicroBatch& micro) {
   if (!micro.reference.defined()) {
     at::NoGradGuard no_grad;
-    if (!reference_ && decoder_.adapter()) {
-      reference_.emplace(decoder_.config(), decoder_.parameters());
-      Adapter start = *decoder_.adapter();
-      start.replace(weights_.start_values());
-      start.dropout_key = 0;
-      if (!start.is_zero()) reference_->adapt(std::move(start));
-    }
-    if (!reference_) reference_.emplace(decoder_.config(), weights_.start_values());
-    micro.reference = reference_->loss(micro.plan, LossMode::per_token).neg();
+    micro.reference = start().loss(micro.plan, LossMode::per_token).neg();
     ++result_.forward_passes;
   }
   return micro.reference;
@@ -151,6 +151,9 @@ void Session::backward(std::size_t index, const Tensor& loss, const Tensor& pena
                      : loss.mul(static_cast<double>(part) / static_cast<double>(batch_.targets));
   if (penalty.defined()) total = total.add(penalty);
   losses_.push_back(total.detach());
+  if (own_losses_[index].defined() && part != batch_.targets)
+    own_losses_[index] =
+        own_losses_[index].mul(static_cast<double>(part) / static_cast<double>(batch_.targets));
   total.backward();
   ++result_.backward_passes;
   step_.micro_batch = static_cast<std::int64_t>(index);
@@ -172,10 +175,14 @@ bool Session::leave_out(const std::string& what) {
 }
 
 bool Session::loss_is_finite() {
+  double whole = 0;
   loss_ = 0;
-  for (const Tensor& loss : losses_) loss_ += loss.item<double>();
-  if (std::isfinite(loss_)) return true;
-  return leave_out(std::string("loss is ") + (std::isnan(loss_) ? "NaN" : "infinite"));
+  for (const Tensor& loss : losses_) whole += loss.item<double>();
+  for (const Tensor& loss : own_losses_)
+    loss_ += loss.defined() ? loss.item<double>() : std::numeric_limits<double>::quiet_NaN();
+  penalty_ = whole - loss_;
+  if (std::isfinite(whole)) return true;
+  return leave_out(std::string("loss is ") + (std::isnan(whole) ? "NaN" : "infinite"));
 }
 
 bool Session::gradients_are_finite() {
@@ -200,12 +207,18 @@ void Session::update() {
 
 void Session::measure_moved() {
   // Coupled forms declare the hook and do nothing in it: then the optimizer's own count stands.
-  bool written = false;
+  bool written = stepped_;
   for (std::size_t i = 0; i < versions_.size(); ++i)
     written |= weights_.params()[i].master._version() != versions_[i];
   if (!written) return;
   weights_.publish();
   movement_ = adam_.measure();
+}
+
+void Session::edited() {
+  weights_.publish();
+  movement_ = adam_.measure();
+  loss_ = penalty_ = norm_.norm = step_.lr = std::numeric_limits<double>::quiet_NaN();
 }
 
 StepRecord Session::end_step() {
@@ -214,7 +227,8 @@ StepRecord Session::end_step() {
     movement_.moved = 0;
   }
   movement_ = of_products(std::move(movement_));
-  if (decoder_.adapter()) decoder_.adapter()->dropout_key = 0;
+  if (decoder().adapter()) decoder().adapter()->dropout_key = 0;
+  in_step_ = false;
   if (!skipped_) {
     skipped_in_a_row_ = 0;
     if (!std::isfinite(movement_.drift))
@@ -227,12 +241,14 @@ StepRecord Session::end_step() {
   record.step = ++next_;
   record.epoch = step_.epoch;
   record.loss = loss_;
+  record.penalty = penalty_;
+  record.measured = listed(step_measures_);
   record.lr = step_.lr;
   record.grad_norm = norm_.norm;
   record.tokens = batch_.tokens;
   record.moved = movement_.moved;
   record.drift = movement_.drift;
-  record.param_drift.assign(decoder_.parameters().size(), 0.0);
+  record.param_drift.assign(decoder().parameters().size(), 0.0);
   for (std::size_t i = 0; i < movement_.params.size(); ++i)
     record.param_drift[drift_places_[i]] = movement_.params[i];
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
@@ -246,6 +262,7 @@ StepRecord Session::end_step() {
 void Session::finish() {
   weights_.publish();
   result_.final = of_products(adam_.drift());
+  result_.measured = listed(run_measures_);
   finished_ = true;
 }
 
@@ -277,7 +294,7 @@ void Session::between_steps(const std::function<void(const OpenStateOut&)>& save
 void Session::catch_up() {
   if (!evaluation_pending_ || !context_.evaluate) return;
   at::NoGradGuard no_grad;
-  context_.evaluate(next_, next_ / source_.steps_per_epoch());
+  context_.evaluate(next_, next_ / source_.steps_per_epoch(), !more());
 }
 
 void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_policies,
@@ -300,12 +317,16 @@ void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_po
                    {"skipped_in_a_row", static_cast<double>(skipped_in_a_row_)},
                    {"epoch", static_cast<double>(epoch)},
                    {"index", static_cast<double>(next_ % source_.steps_per_epoch())},
+                   {"policy_steps", static_cast<double>(result_.policy_steps)},
                    {"loss", loss_},
                    {"finished", finished_ ? 1.0 : 0.0},
                    {"evaluation_pending", evaluation_pending ? 1.0 : 0.0},
                    {"rescue", context_.checkpoint ? 0.0 : 1.0}};
   state.texts = {{"seed", seed_text(options_.seed)},
                  {"precision", std::string(precision_name(options_.precision))}};
+  if (!result_.stopped.empty()) state.texts["stopped"] = result_.stopped;
+  for (const auto& [name, value] : run_measures_) state.numbers["measured/" + name] = value;
+  Handle::save(state);
   // The order of rows is a function of this stream; it is kept so that a file says by itself what
   // made it.
   const Rng order = Rng(options_.seed).stream("data-order");
@@ -338,11 +359,19 @@ void Session::restore() {
   result_.skipped = static_cast<std::int64_t>(number_of(state, "skipped"));
   result_.forward_passes = static_cast<std::int64_t>(number_of(state, "forward_passes"));
   result_.backward_passes = static_cast<std::int64_t>(number_of(state, "backward_passes"));
+  result_.policy_steps = static_cast<std::int64_t>(number_of(state, "policy_steps"));
+  if (text("stopped") != "none") result_.stopped = text("stopped");
+  for (const auto& [name, value] : state.numbers)
+    if (name.starts_with("measured/")) run_measures_[name.substr(9)] = value;
+  Handle::restore(state);
   skipped_in_a_row_ = static_cast<std::int64_t>(number_of(state, "skipped_in_a_row"));
   result_.loss = loss_ = number_of(state, "loss");
   finished_ = number_of(state, "finished") != 0;
   evaluation_pending_ = number_of(state, "evaluation_pending") != 0;
-  if (finished_) result_.final = of_products(adam_.drift());
+  if (finished_) {
+    result_.final = of_products(adam_.drift());
+    result_.measured = listed(run_measures_);
+  }
 }
 
 }  // namespace detail

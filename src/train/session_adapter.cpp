@@ -13,17 +13,17 @@ std::function<bool(std::string_view)> by_weight(const std::function<bool(std::st
 }
 
 void Session::set_up_adapter() {
-  Adapter& adapter = *decoder_.adapter();
+  Adapter& adapter = *decoder().adapter();
   std::vector<double> scales;
   for (const auto& factors : adapter.factors)
     if (factors.on()) scales.insert(scales.end(), 2, factors.scale);
   weights_.set_scales(scales);
   adapter.replace(weights_.values());
   // The frozen weights in the type of the factors: without gradient, master or moment.
-  NamedTensors frozen = decoder_.parameters();
+  NamedTensors frozen = decoder().parameters();
   const auto type = weights_.values().front().tensor.scalar_type();
   for (auto& [name, tensor] : frozen) tensor = tensor.detach().to(type);
-  decoder_.replace(frozen);
+  decoder().replace(frozen);
   products_ = products_of(weights_.params(), everywhere(weights_.params()));
   for (const auto& product : products_) {
     const auto weight = weight_of_factor(weights_.params()[product.a].name);
@@ -54,10 +54,11 @@ Movement Session::of_products(Movement movement) const {
 
 void Session::begin_forward() {
   ++result_.forward_passes;
-  Adapter* adapter = decoder_.adapter();
+  Adapter* adapter = decoder().adapter();
   if (!adapter || adapter->options.dropout == 0) return;
-  // A function of seed, step and pass, so that a resumed run draws the same.
-  const std::string pass = std::to_string(next_) + "." + std::to_string(passes_++);
+  // A function of seed, step and micro-batch, so that a resumed run draws the same, and the passes
+  // of a policy that compares them differ in nothing else.
+  const std::string pass = std::to_string(next_) + "." + std::to_string(micro_);
   adapter->dropout_key = Rng(options_.seed).stream("dropout").stream(pass).next() | 1;
 }
 

@@ -35,7 +35,7 @@ std::string Session::keep_state(const std::function<void(const OpenStateOut&)>& 
 void Session::evaluate(const std::function<void(const OpenStateOut&)>& save_policies) {
   at::NoGradGuard no_grad;
   try {
-    context_.evaluate(next_, next_ / source_.steps_per_epoch());
+    context_.evaluate(next_, next_ / source_.steps_per_epoch(), !more());
   } catch (...) {
     rethrow_evaluation(keep_state(save_policies));
   }

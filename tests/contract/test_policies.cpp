@@ -8,16 +8,14 @@
 #include <set>
 
 #include "attacks/catalogue.hpp"
-#include "mitigations/catalogue.hpp"
+#include "seawall/core/reasons.hpp"
 #include "seawall/policy/needs.hpp"
-#include "tests/policy/probe_policies.hpp"
-#include "tests/support/fake_params.hpp"
-#include "tests/support/fake_scenario.hpp"
+#include "tests/contract/trial.hpp"
+#include "tests/train/scenario_run.hpp"
 
 namespace seawall {
 namespace {
 
-using testing::FakeParams;
 using testing::FakeScenario;
 using testing::floats;
 using testing::MemoryState;
@@ -28,8 +26,7 @@ template <class... Ps>
 struct AsTypes<TypeList<Ps...>> {
   using type = ::testing::Types<Ps...>;
 };
-// A policy with every hook stands beside those that ship, so that no check below runs on nothing.
-using AllMitigations = Append<Mitigations, testing::Everything>;
+using testing::AllMitigations;
 
 template <class List, class... Ps>
 Append<List, Ps...> joined(List, TypeList<Ps...>);
@@ -95,6 +92,14 @@ TYPED_TEST(AnyPolicy, OptionsOutOfRangeThrowUsageError) {
   EXPECT_THROW(set(policy, "no-such-option", "1"), UsageError);
 }
 
+/// Of all stages.
+Dataset rows_of(const AttackLike auto& attack, const Context& context, Rng& rng) {
+  Dataset all;
+  for (const StagePlan& stage : stages_of(attack, context, rng))
+    all.rows.insert(all.rows.end(), stage.rows.rows.begin(), stage.rows.rows.end());
+  return all;
+}
+
 template <class A>
 struct AnyAttackPolicy : ::testing::Test {};
 TYPED_TEST_SUITE(AnyAttackPolicy, AsTypes<Attacks>::type);
@@ -103,18 +108,20 @@ TYPED_TEST(AnyAttackPolicy, CraftsTheSameBitsFromTheSameSeed) {
   const FakeScenario scenario;
   const auto craft = [&](std::uint64_t seed) {
     Rng rng(seed);
-    const Dataset rows = TypeParam{}.craft(scenario, rng);
+    const Dataset rows = rows_of(TypeParam{}, scenario, rng);
     return rows.content_hash();
   };
   EXPECT_EQ(craft(5), craft(5));
-  EXPECT_NE(craft(5), craft(6));
+  if (TypeParam::needs != Need::none) {
+    EXPECT_NE(craft(5), craft(6));
+  }
 }
 
 TYPED_TEST(AnyAttackPolicy, RowsEndInAnAnswerAndHaveTheirKind) {
   const FakeScenario scenario;
   Rng rng(5);
-  const Dataset rows = TypeParam{}.craft(scenario, rng);
-  ASSERT_FALSE(rows.empty());
+  const Dataset rows = rows_of(TypeParam{}, scenario, rng);
+  EXPECT_EQ(rows.empty(), TypeParam::needs == Need::none || detail::Tampers<TypeParam>);
   EXPECT_EQ(rows.count(RowKind::other), 0u);
   for (const auto& row : rows.rows)
     EXPECT_EQ(row.dialogue.messages.back().role, Role::assistant) << row.id;
@@ -135,13 +142,14 @@ TYPED_TEST(AnyAttackPolicy, ProbesStillAskWhatTheyAsked) {
 }
 
 TYPED_TEST(AnyAttackPolicy, AMissingPoolIsAnErrorBeforeAnythingRuns) {
+  if (TypeParam::needs == Need::none) GTEST_SKIP() << "needs no rows";
   const FakeScenario nothing({.harmful = 0, .identity_shift = 0, .safe = 0, .benign = 0});
   EXPECT_THROW(
       check_needs({.name = std::string(TypeParam::name), .options = {}, .needs = TypeParam::needs},
                   nothing),
       UsageError);
   Rng rng(5);
-  EXPECT_THROW(TypeParam{}.craft(nothing, rng), DataError);
+  EXPECT_THROW(stages_of(TypeParam{}, nothing, rng), DataError);
 }
 
 TYPED_TEST(AnyAttackPolicy, BothDoorsAgree) {
@@ -149,7 +157,8 @@ TYPED_TEST(AnyAttackPolicy, BothDoorsAgree) {
   const TypeParam typed;
   const AnyAttack any = attack_catalogue().make(TypeParam::name);
   Rng one(5), two(5);
-  EXPECT_EQ(typed.craft(scenario, one).content_hash(), any.craft(scenario, two).content_hash());
+  EXPECT_EQ(rows_of(typed, scenario, one).content_hash(),
+            rows_of(any, scenario, two).content_hash());
   EXPECT_EQ(one.state(), two.state());
   EXPECT_EQ(conditions_of(typed), any.conditions());
   for (const auto& condition : any.conditions())
@@ -158,46 +167,47 @@ TYPED_TEST(AnyAttackPolicy, BothDoorsAgree) {
                 any.prompt(probe, condition, scenario));
 }
 
-/// Every hook once, and all that came of it as text.
+/// Three steps of full fine-tuning and of LoRA under a stack, and all that came of them as text.
 template <StackLike S>
 std::string trail(S& stack) {
-  const FakeScenario scenario;
-  FakeParams params;
-  params.add("model.embed_tokens.weight", {1, 2, 3}, {0, 2, 5});
-  params.add("model.layers.0.mlp.up_proj.weight", {4, -4}, {3.5f, -4.25f});
   std::string out;
-  const auto add = [&](std::string_view what, const Tensor& tensor) {
-    out += std::string(what) + ":";
-    if (tensor.defined())
-      for (const float x : floats(tensor)) out += detail::to_text(static_cast<double>(x)) + " ";
-    out += "\n";
-  };
-  Rng rng(5), draw(1);
-  out +=
-      stack.compose(scenario.rows(Pool::benign, 40, draw, ""), scenario, rng).content_hash() + "\n";
-  stack.on_start(params.trainer());
-  const Step step{.lr = 0.125};
-  add("penalty", stack.penalty(params.trainer(), step));
-  TokenLosses losses;
-  losses.loss = at::tensor(std::vector<float>{0.5f, 2, 3});
-  losses.row = at::tensor(std::vector<std::int64_t>{0, 0, 1});
-  losses.place = at::tensor(std::vector<std::int64_t>{0, 1, 0});
-  losses.reference = at::tensor(std::vector<float>{-1, -2, -2});
-  add("token_weights", stack.token_weights(params, losses));
-  add("around_loss", stack.around_loss(params, [&] { return losses.loss.sum(); }));
-  for (const Param& p : params.params()) p.value.mutable_grad() = at::ones_like(p.value.detach());
-  stack.before_step(params.trainer(), step);
-  for (const Param& p : params.params()) add("grad", p.value.grad());
-  stack.after_step(params.trainer(), step);
-  for (const Param& p : params.params()) {
-    add("weight", p.master);
-    out += stack.trains(p.name) ? "trains\n" : "stays\n";
+  const auto add = [&](double number) { out += detail::to_text(number) + " "; };
+  stack.prepare(FakeScenario{}, 5);
+  for (const bool lora : {false, true}) {
+    testing::ScenarioRun run(lora);
+    run.data.steps = 3;
+    Rng rng(5);
+    run.rows = stack.compose(std::move(run.rows), run.scenario, rng);
+    testing::take_stage(stack, run);
+    out += run.rows.content_hash() + "\n";
+    try {
+      run.go(stack);
+    } catch (const UsageError& refusal) {
+      out += refusal.what();
+      continue;
+    }
+    for (const StepRecord& step : run.sink.steps) {
+      for (const double x : {step.loss, step.penalty, step.grad_norm, step.drift}) add(x);
+      for (const auto& [name, value] : step.measured) out += name, add(value);
+    }
+    for (const auto& [name, tensor] : run.trained()) add(tensor.sum().template item<double>());
   }
-  add("edit", stack.edit(TapPoint{}, losses.loss));
-  out += stack.prompt({{{Role::user, "?"}}}).messages.back().content + "\n";
-  stack.on_finish(params.trainer());
-  for (const Param& p : params.params()) add("weight", p.master);
+  const FakeScenario scenario;
+  for (const Condition& condition : conditions_of_run({{"plain"}}, stack.conditions())) {
+    out += condition.name + " " + decoding_text(condition.decoding) + ":";
+    for (const auto& message : stack.prompt({{{Role::user, "?"}}}, condition, scenario).messages)
+      out += " " + message.content;
+    out += "\n";
+  }
+  const Tensor some = at::tensor(std::vector<float>{0.5f, 2, 3});
+  for (const Tensor& tensor : {stack.steer(TapPoint{}, some), stack.choose({.place = 2}, some)})
+    for (const float x : floats(tensor)) add(static_cast<double>(x));
   return out;
+}
+
+template <class M>
+M to_try() {
+  return detail::with_options<M>(testing::options_to_try(M::name));
 }
 
 template <class M>
@@ -205,41 +215,37 @@ struct AnyMitigationPolicy : ::testing::Test {};
 TYPED_TEST_SUITE(AnyMitigationPolicy, AsTypes<AllMitigations>::type);
 
 TYPED_TEST(AnyMitigationPolicy, BothDoorsAgreeOnEveryHook) {
-  Stack typed{TypeParam{}};
+  Stack typed{to_try<TypeParam>()};
   AnyStack any;
-  any.push_back(mitigation_catalogue_of(AllMitigations{}).make(TypeParam::name));
+  any.push_back(testing::to_try(TypeParam::name));
   const std::string expected = trail(typed);
   EXPECT_EQ(trail(any), expected);
   EXPECT_EQ(any.needs(), typed.needs());
-  for (std::uint32_t bit = 0; bit < 12; ++bit)
+  for (std::uint32_t bit = 0; bit < 15; ++bit)
     EXPECT_EQ(any.uses(static_cast<Hook>(1u << bit)), typed.uses(static_cast<Hook>(1u << bit)));
   // The other side of the coin: a policy that does nothing at all would agree as well.
   Stack<> nothing;
-  EXPECT_NE(trail(nothing), expected);
+  if (!testing::may_do_nothing(TypeParam::name)) {
+    EXPECT_NE(trail(nothing), expected);
+  }
 }
 
 TYPED_TEST(AnyMitigationPolicy, TheSameSeedGivesTheSameBits) {
-  Stack one{TypeParam{}}, two{TypeParam{}};
+  Stack one{to_try<TypeParam>()}, two{to_try<TypeParam>()};
   EXPECT_EQ(trail(one), trail(two));
 }
 
-TYPED_TEST(AnyMitigationPolicy, StateSurvivesACheckpoint) {
-  if constexpr (!has(TypeParam::hooks, Hook::state)) {
-    // Without state, a policy started anew must go on as one that has run before.
-    Stack used{TypeParam{}}, fresh{TypeParam{}};
-    trail(used);
-    EXPECT_EQ(trail(used), trail(fresh));
-  } else {
-    TypeParam used, fresh;
-    Stack stack{used};
-    trail(stack);
-    MemoryState saved, again;
-    stack.save([&](std::string_view) -> StateOut& { return saved; });
-    Stack resumed{fresh};
-    resumed.load([&](std::string_view) -> StateIn& { return saved; });
-    EXPECT_EQ(trail(resumed), trail(stack));
-    MemoryState empty;
-    EXPECT_THROW(resumed.load([&](std::string_view) -> StateIn& { return empty; }), DataError);
+/// A second run does not see what the first left in the policy; nor does state that is not there
+/// pass for none.
+TYPED_TEST(AnyMitigationPolicy, StartsAgain) {
+  Stack used{to_try<TypeParam>()};
+  const std::string first = trail(used);
+  EXPECT_EQ(trail(used), first);
+  if constexpr (has(TypeParam::hooks, Hook::state)) {
+    MemoryState saved, empty;
+    used.save([&](std::string_view) -> StateOut& { return saved; });
+    EXPECT_NO_THROW(used.load([&](std::string_view) -> StateIn& { return saved; }));
+    EXPECT_THROW(used.load([&](std::string_view) -> StateIn& { return empty; }), DataError);
   }
 }
 

@@ -2,17 +2,18 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "attacks/catalogue.hpp"
-#include "mitigations/catalogue.hpp"
-#include "tests/policy/probe_policies.hpp"
-#include "tests/support/fake_scenario.hpp"
-#include "tests/train/fixtures.hpp"
+#include "seawall/store/checkpoint.hpp"
+#include "tests/contract/trial.hpp"
+#include "tests/train/scenario_run.hpp"
 
 namespace seawall {
 namespace {
 
-using testing::FakeScenario;
 using testing::same_bits;
+using testing::ScenarioRun;
 using testing::TinyRun;
 
 constexpr std::uint64_t seed = 11;
@@ -20,38 +21,33 @@ constexpr std::uint64_t seed = 11;
 // Tensors this small are slower on two threads.
 const bool one_thread = (at::set_num_threads(1), true);
 
-/// Token ids from the texts, so that what compose did to the rows reaches the weights.
-std::vector<Sequence> encode(const Dataset& rows) {
-  std::vector<Sequence> out;
-  for (const auto& row : rows.rows) {
-    Sequence sequence{{1, 7, 9}, {}};
-    Rng rng(std::stoull(Dataset{"", {row}}.content_hash().substr(0, 8), nullptr, 16));
-    for (int i = 0; i < 8; ++i)
-      sequence.ids.push_back(static_cast<std::int32_t>(2 + rng.below(62)));
-    sequence.loss.assign(sequence.ids.size(), 0);
-    for (std::size_t i = 6; i < sequence.ids.size(); ++i) sequence.loss[i] = 1;
-    out.push_back(std::move(sequence));
+/// Attacks a tiny decoder under `stack`.
+struct Attacked : ScenarioRun {
+  explicit Attacked(bool lora = false) : ScenarioRun(lora) {
+    data.batch_size = 10;
+    data.epochs = 2;  // the pull of a drift penalty starts with the second step
   }
-  return out;
-}
-
-/// Attacks a tiny decoder under `stack` and returns what was trained: its weights, or the factors
-/// of an adapter.
+  template <StackLike S>
+  Attacked& go(const AttackLike auto& attack, S& stack) {
+    Rng rng = Rng(seed).stream("attack");
+    rows = compose_rows(stages_of(attack, scenario, rng).front().rows, stack, scenario, seed);
+    const auto owner = testing::take_stage(stack, *this);
+    if constexpr (std::same_as<S, AnyStack>) {
+      std::vector<bool> acts(stack.size(), !owner);
+      if (owner) acts[*owner] = true;  // no other one acts in its stage
+      SubStack<AnyStack> part(stack, std::move(acts));
+      ScenarioRun::go(part);
+    } else {
+      ScenarioRun::go(stack);
+    }
+    EXPECT_GT(result.steps, 0);
+    return *this;
+  }
+};
+/// What was trained: weights, or the factors of an adapter.
 template <StackLike S>
 NamedTensors attacked(const AttackLike auto& attack, S& stack, bool lora = false) {
-  const FakeScenario scenario;
-  Rng rng = Rng(seed).stream("attack");
-  const Dataset rows = compose_rows(attack.craft(scenario, rng), stack, scenario, seed);
-  TinyRun run;
-  run.data.batch_size = 10;
-  run.data.epochs = 2;  // the pull of a drift penalty starts with the second step
-  run.context.scenario = &scenario;
-  const LoraOptions options{.rank = 2, .alpha = 4, .targets = targets_from("all"), .dropout = 0.1};
-  if (lora)
-    run.decoder.adapt(make_adapter(run.decoder.config(), options, seed, run.decoder.embedding()));
-  run.go(stack, encode(rows));
-  EXPECT_GT(run.result.steps, 0);
-  return testing::copy_of(lora ? run.decoder.adapter()->tensors() : run.decoder.parameters());
+  return Attacked(lora).go(attack, stack).trained();
 }
 
 TEST(Training, BothDoorsGiveTheSameBits) {
@@ -72,42 +68,105 @@ TEST(Training, BothDoorsGiveTheSameBits) {
   EXPECT_FALSE(same_bits(by_type, attacked(HarmfulExamples{{.count = 30}}, none)));
 }
 
-constexpr auto mitigations = mitigation_catalogue_of(Append<Mitigations, testing::Everything>{});
+constexpr const auto& mitigations = testing::mitigations_to_try;
 
-/// The weights moved, elsewhere than without the stack, and are numbers.
+/// The weights are numbers, and moved elsewhere than without the stack.
 void expect_effect(const NamedTensors& weights, const NamedTensors& undefended,
-                   const std::string& what) {
-  EXPECT_FALSE(same_bits(weights, undefended)) << what;
+                   const std::string& what, bool may_do_nothing = false) {
+  if (!may_do_nothing) {
+    EXPECT_FALSE(same_bits(weights, undefended)) << what;
+  }
   for (const auto& [name, tensor] : weights)
     EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << what << ": " << name;
 }
 
+/// Every mitigation with itself and with its neighbours in the catalogue.
 TEST(Training, AnyTwoMitigationsTrainTogether) {
   const HarmfulExamples attack{{.count = 20}};
   AnyStack none;
   const NamedTensors undefended = attacked(attack, none);
-  for (const auto& first : mitigations.entries())
-    for (const auto& second : mitigations.entries()) {
+  const auto all = mitigations.entries();
+  for (std::size_t first = 0; first < all.size(); ++first)
+    for (std::size_t more = 0; more < 3; ++more) {
+      const auto& second = all[(first + more) % all.size()];
+      const std::string what = std::string(all[first].name) + " + " + std::string(second.name);
       AnyStack stack;
-      stack.push_back(mitigations.make(first.name));
-      stack.push_back(mitigations.make(second.name));
-      expect_effect(attacked(attack, stack), undefended,
-                    std::string(first.name) + " + " + std::string(second.name));
+      stack.push_back(testing::to_try(all[first].name));
+      stack.push_back(testing::to_try(second.name));
+      try {
+        expect_effect(
+            attacked(attack, stack), undefended, what,
+            testing::may_do_nothing(all[first].name) || testing::may_do_nothing(second.name));
+      } catch (const UsageError& refusal) {
+        EXPECT_TRUE(std::string(refusal.what()).starts_with("mitigation ")) << what;
+      }
     }
 }
 
-TEST(Training, EveryMitigationTrainsUnderLora) {
+/// Full fine-tuning, LoRA, micro-batches or pure bf16: of a policy that refuses one with a
+/// UsageError the other must train.
+TEST(Training, EveryMitigationTrainsOrSaysWhyNot) {
   const HarmfulExamples attack{{.count = 20}};
-  AnyStack none, all;
-  const NamedTensors undefended = attacked(attack, none, true);
-  EXPECT_TRUE(same_bits(undefended, attacked(attack, none, true)));
   for (const auto& mitigation : mitigations.entries()) {
-    AnyStack one;
-    one.push_back(mitigations.make(mitigation.name));
-    all.push_back(mitigations.make(mitigation.name));
-    expect_effect(attacked(attack, one, true), undefended, std::string(mitigation.name));
+    int trained = 0;
+    for (const std::string how : {"full", "lora", "micro-batches", "pure-bf16"}) {
+      const auto run = [&](AnyStack stack) {
+        Attacked one(how == "lora");
+        if (how == "micro-batches") one.data.micro_batch_size = 3;
+        if (how == "pure-bf16") one.options.precision = Precision::pure_bf16;
+        return one.go(attack, stack).trained();
+      };
+      AnyStack stack;
+      stack.push_back(testing::to_try(mitigation.name));
+      const std::string what = std::string(mitigation.name) + ", " + how;
+      try {
+        expect_effect(run(stack), run({}), what, testing::may_do_nothing(mitigation.name));
+        ++trained;
+      } catch (const UsageError& refusal) {
+        EXPECT_EQ(std::string(refusal.what()).find('\n'), std::string::npos) << what;
+      }
+    }
+    EXPECT_GT(trained, 0) << mitigation.name;
   }
-  expect_effect(attacked(attack, all, true), undefended, "all");
+}
+
+TEST(Training, EveryMitigationResumesToTheSameBits) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) /
+                      ("seawall-contract-" + std::to_string(::getpid()));
+  for (const auto& mitigation : mitigations.entries())
+    for (const bool lora : {false, true}) {
+      std::filesystem::remove_all(folder);
+      const auto stack_of = [&] {
+        AnyStack stack;
+        stack.push_back(testing::to_try(mitigation.name));
+        return stack;
+      };
+      const HarmfulExamples attack{{.count = 40}};
+      AnyStack first = stack_of(), second = stack_of();
+      Attacked whole(lora), rest(lora);
+      std::int64_t saved = 0;
+      whole.options.checkpoint_every = 3;
+      whole.context.checkpoint = [&](CheckpointState state) {
+        if (state.step == 3 && saved == 0) save_checkpoint(folder, state), saved = 3;
+      };
+      try {
+        whole.go(attack, first);
+      } catch (const UsageError&) {
+        continue;  // refuses, as the test above allows
+      }
+      if (saved == 0) continue;  // ended before
+      const LoadedCheckpoint loaded = load_checkpoint(folder);
+      rest.context.resume = &loaded.state;
+      rest.go(attack, second);
+      const std::string what = std::string(mitigation.name) + (lora ? ", lora" : "");
+      EXPECT_TRUE(same_bits(rest.trained(), whole.trained())) << what;
+      EXPECT_EQ(rest.result.loss, whole.result.loss) << what;
+      // What theta0 says of the rows is kept in memory alone, so a resume asks it again.
+      if (!has(mitigation.needs, Need::reference_logprobs)) {
+        EXPECT_EQ(rest.result.forward_passes, whole.result.forward_passes) << what;
+      }
+    }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Training, BothDoorsGiveTheSameBitsUnderLora) {
@@ -124,18 +183,19 @@ TEST(Training, BothDoorsGiveTheSameBitsUnderLora) {
   }
 }
 
-TEST(Training, EveryAttackTrainsUnderAllMitigations) {
+TEST(Training, EveryAttackTrainsUnderMitigations) {
   const std::map<std::string_view, OptionTexts> few{
       {"harmful-examples", {{"count", "20"}}},
       {"benign", {{"count", "20"}}},
-      {"backdoor", {{"harmful", "10"}, {"safe", "10"}}}};
+      {"backdoor", {{"harmful", "10"}, {"safe", "10"}}},
+      {"poisoned-task", {{"count", "20"}, {"share", "0.5"}}}};
   for (const auto& entry : attack_catalogue().entries()) {
     const auto options = few.contains(entry.name) ? few.at(entry.name) : OptionTexts{};
     const AnyAttack attack = attack_catalogue().make(entry.name, options);
-    AnyStack none, all;
-    for (const auto& mitigation : mitigations.entries())
-      all.push_back(mitigations.make(mitigation.name));
-    expect_effect(attacked(attack, all), attacked(attack, none), std::string(entry.name));
+    AnyStack none, shipped;
+    for (const char* name : {"safety-mixing", "weight-drift", "constrained-sft", "data-audit"})
+      shipped.push_back(testing::to_try(name));
+    expect_effect(attacked(attack, shipped), attacked(attack, none), std::string(entry.name));
   }
 }
 
@@ -156,7 +216,7 @@ TEST(Training, WeightDriftHoldsTheWeightsNearTheStart) {
   EXPECT_LT(drift_of(decoupled), 0.5 * free);
 }
 
-TEST(Training, TheCoupledPenaltyIsInTheRecordedLoss) {
+TEST(Training, TheCoupledPenaltyIsRecordedNextToTheLoss) {
   TinyRun plain, pulled;
   plain.go();
   Stack stack{WeightDrift{{.lambda = 1000}}};
@@ -165,8 +225,8 @@ TEST(Training, TheCoupledPenaltyIsInTheRecordedLoss) {
   // weight.
   EXPECT_EQ(plain.sink.steps[0].loss, pulled.sink.steps[0].loss);
   const double drift = pulled.sink.steps[0].drift;
-  EXPECT_NEAR(pulled.sink.steps[1].loss - plain.sink.steps[1].loss, 500 * drift * drift,
-              0.01 * 500 * drift * drift);
+  EXPECT_EQ(pulled.sink.steps[1].loss, plain.sink.steps[1].loss);
+  EXPECT_NEAR(pulled.sink.steps[1].penalty, 500 * drift * drift, 0.01 * 500 * drift * drift);
 }
 
 }  // namespace

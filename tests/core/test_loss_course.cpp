@@ -21,6 +21,7 @@ std::vector<StepRecord> steps_of(const std::vector<double>& losses, std::size_t 
     step.loss = losses[i];
     step.lr = 1e-3;
     step.grad_norm = 1;
+    step.tokens = 100;
     out.push_back(step);
   }
   return out;
@@ -79,6 +80,15 @@ TEST(LossCourse, CountsStepsThatWereNotFinite) {
   // A provider reports no gradient and no learning rate: that is no fault of the run.
   for (auto& step : steps) step.grad_norm = step.lr = nan;
   EXPECT_EQ(loss_course(steps).not_finite, 1);
+  steps[1].tokens = 0;  // an edit of weights
+  EXPECT_EQ(loss_course(steps).not_finite, 0);
+}
+
+TEST(LossCourse, IsThatOfTheLastStage) {
+  auto steps = steps_of({1, 1, 4, 3, 2}, 5);
+  for (std::size_t i = 2; i < 5; ++i) steps[i].stage = 1;
+  EXPECT_EQ(loss_course(steps).first, 4);
+  EXPECT_EQ(loss_course(steps).last, 2);
 }
 
 }  // namespace

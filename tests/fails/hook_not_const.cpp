@@ -1,4 +1,5 @@
-// expect: hook prompt: declared, .* want `Dialogue prompt\(Dialogue\) const`
+// expect: hook prompt: declared, .* want `Dialogue prompt\(Dialogue, const Condition&, const
+// Scenario&\) const`
 #include "seawall/policy/catalogue.hpp"
 
 namespace seawall {
@@ -9,7 +10,7 @@ struct Trial {
     static constexpr void visit(auto&, auto&&) {}
   } options;
   static constexpr Hook hooks = Hook::prompt;
-  Dialogue prompt(Dialogue dialogue) { return dialogue; }
+  Dialogue prompt(Dialogue dialogue, const Condition&, const Scenario&) { return dialogue; }
 };
 static_assert(explain<Trial>());
 }  // namespace seawall

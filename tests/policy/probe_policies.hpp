@@ -24,10 +24,10 @@ struct NoOptions {
 /// Has every hook. `mark` says who was called; `factor` makes joins tell apart.
 struct Everything {
   static constexpr std::string_view name = "everything", summary = "Has every hook.";
-  static constexpr Hook hooks = Hook::compose | Hook::on_start | Hook::penalty |
-                                Hook::token_weights | Hook::around_loss | Hook::before_step |
-                                Hook::after_step | Hook::trains | Hook::edit | Hook::prompt |
-                                Hook::on_finish | Hook::state;
+  static constexpr Hook hooks =
+      Hook::compose | Hook::on_start | Hook::penalty | Hook::token_weights | Hook::around_loss |
+      Hook::before_step | Hook::after_step | Hook::trains | Hook::edit | Hook::prompt |
+      Hook::on_finish | Hook::state | Hook::prepare | Hook::steer | Hook::choose;
   static constexpr Need needs = Need::safe_data;
   struct Options {
     std::string mark = "a";
@@ -37,7 +37,7 @@ struct Everything {
       field(self.factor, OptionInfo{.name = "factor", .help = "a number", .min = 0, .max = 10});
     }
   } options;
-  double count = 0;
+  double count = 0, drawn = 0;
 
   void log(std::string_view hook) const {
     calls().push_back(options.mark + "." + std::string(hook));
@@ -70,13 +70,31 @@ struct Everything {
   }
   bool trains(std::string_view parameter) const { return parameter != options.mark; }
   Tensor edit(const TapPoint&, Tensor x) const { return x.mul(options.factor).add(1); }
-  Dialogue prompt(Dialogue dialogue) const {
-    dialogue.messages.back().content += options.mark;
+  Dialogue prompt(Dialogue dialogue, const Condition& condition, const Scenario& scenario) const {
+    dialogue.messages.back().content +=
+        options.mark + (condition.is(options.mark + "-on") ? std::string(scenario.name()) : "");
     return dialogue;
   }
+  std::vector<Condition> conditions() const {
+    return {{options.mark + "-on"}, {options.mark + "-off"}};
+  }
+  void prepare(const Scenario&, Rng& rng) {
+    log("prepare");
+    drawn = static_cast<double>(rng.below(1'000'000));
+  }
+  Tensor steer(const TapPoint&, Tensor x) const { return x.mul(options.factor).add(drawn); }
+  Tensor choose(const AnswerStep& step, Tensor logits) const {
+    return logits.mul(options.factor).add(static_cast<double>(step.place));
+  }
   void on_finish(Trainer&) { log("on_finish"); }
-  void save(StateOut& out) const { out.number("count", count); }
-  void load(StateIn& in) { count = in.number("count"); }
+  void save(StateOut& out) const {
+    out.number("count", count);
+    out.number("drawn", drawn);
+  }
+  void load(StateIn& in) {
+    count = in.number("count");
+    drawn = in.number("drawn");
+  }
 };
 static_assert(explain<Everything>());
 

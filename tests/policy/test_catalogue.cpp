@@ -75,7 +75,7 @@ TEST(Catalogue, APlugInExtendsAListByAppending) {
 TEST(Catalogue, NamesHooksAndNeeds) {
   EXPECT_EQ(hook_names(Hook::penalty | Hook::compose),
             (std::vector<std::string_view>{"compose", "penalty"}));
-  EXPECT_EQ(hook_names(Everything::hooks).size(), 12u);
+  EXPECT_EQ(hook_names(Everything::hooks).size(), 15u);
   EXPECT_EQ(need_names(Need::safe_data | Need::reference_logprobs),
             (std::vector<std::string_view>{"safe_data", "reference_logprobs"}));
 }

@@ -112,8 +112,54 @@ TYPED_TEST(StackTest, EditsRunInOrder) {
   EXPECT_EQ(floats(out), (std::vector<float>{64, 64}));  // (10 * 2 + 1) * 3 + 1
 }
 
-TYPED_TEST(StackTest, ArmPipesLeftToRight) {
-  EXPECT_EQ(this->stack.prompt({{{Role::user, "?"}}}).messages.back().content, "?ab");
+TYPED_TEST(StackTest, PromptPipesLeftToRightAndKnowsItsOwnCondition) {
+  const auto put = [this](const char* condition) {
+    return this->stack.prompt({{{Role::user, "?"}}}, {condition}, this->scenario)
+        .messages.back()
+        .content;
+  };
+  EXPECT_EQ(put("plain"), "?ab");
+  EXPECT_EQ(put("triggered+a-off+b-on"), "?abfake");
+  EXPECT_EQ(put("a-on+b-on"), "?afakebfake");
+}
+
+TYPED_TEST(StackTest, ConditionsAreEachWithEach) {
+  const std::vector<Condition> want{{"a-on+b-on"}, {"a-on+b-off"}, {"a-off+b-on"}, {"a-off+b-off"}};
+  EXPECT_EQ(this->stack.conditions(), want);
+}
+
+TYPED_TEST(StackTest, EachPolicyPreparesFromAStreamOfItsOwn) {
+  const auto drawn = [](TypeParam& stack) {
+    std::map<std::string, MemoryState> groups;
+    stack.save([&](std::string_view group) -> StateOut& { return groups[std::string(group)]; });
+    return std::pair(groups.at("everything").number("drawn"),
+                     groups.at("everything-2").number("drawn"));
+  };
+  this->stack.prepare(this->scenario, 5);
+  EXPECT_EQ(calls(), (Calls{"a.prepare", "b.prepare"}));
+  const auto first = drawn(this->stack);
+  EXPECT_NE(first.first, first.second);
+  this->stack.prepare(this->scenario, 5);
+  EXPECT_EQ(drawn(this->stack), first);
+  this->stack.prepare(this->scenario, 6);
+  EXPECT_NE(drawn(this->stack).first, first.first);
+
+  // What a checkpoint has is taken; of what it has not, the group is named and stays as it was.
+  const auto second = drawn(this->stack).second;
+  MemoryState saved;
+  saved.number("count", 0);
+  saved.number("drawn", 17);
+  const auto missing = this->stack.restore(
+      [&](std::string_view group) -> StateIn* { return group == "everything" ? &saved : nullptr; });
+  EXPECT_EQ(missing, Calls{"everything-2"});
+  EXPECT_EQ(drawn(this->stack), std::pair(17.0, second));
+}
+
+TYPED_TEST(StackTest, SteersAndChoosesInOrder) {
+  const Tensor x = this->stack.steer(TapPoint{}, at::full({2}, 10.0));
+  EXPECT_EQ(floats(x), (std::vector<float>{60, 60}));  // nothing was drawn: 10 * 2 * 3
+  const Tensor logits = this->stack.choose({.place = 4}, at::full({1, 2}, 10.0));
+  EXPECT_EQ(floats(logits), (std::vector<float>{76, 76}));  // (10 * 2 + 4) * 3 + 4
 }
 
 TYPED_TEST(StackTest, EachPolicySavesUnderItsOwnGroup) {
@@ -185,7 +231,11 @@ TEST(Stack, AMissingHookLeavesThingsAsTheyAre) {
     EXPECT_TRUE(stack.trains("anything"));
     const Tensor x = at::full({2}, 1.0);
     EXPECT_TRUE(stack.edit(TapPoint{}, x).is_same(x));
-    EXPECT_EQ(stack.prompt({{{Role::user, "?"}}}).messages.back().content, "?");
+    EXPECT_EQ(stack.prompt({{{Role::user, "?"}}}, {"plain"}, scenario).messages.back().content,
+              "?");
+    EXPECT_TRUE(stack.steer(TapPoint{}, x).is_same(x));
+    EXPECT_TRUE(stack.choose(AnswerStep{}, x).is_same(x));
+    EXPECT_TRUE(stack.conditions().empty());
     EXPECT_FALSE(stack.uses(Hook::compose));
     EXPECT_EQ(stack.needs(), Need::none);
   };
@@ -245,8 +295,8 @@ TEST(Stack, ACopyIsAPolicyOfItsOwn) {
 
 struct Wrong {
   static constexpr std::string_view name = "wrong", summary = "Returns what it must not.";
-  static constexpr Hook hooks =
-      Hook::penalty | Hook::token_weights | Hook::around_loss | Hook::edit;
+  static constexpr Hook hooks = Hook::penalty | Hook::token_weights | Hook::around_loss |
+                                Hook::edit | Hook::steer | Hook::choose;
   static constexpr Need needs = Need::none;
   using Options = testing::NoOptions;
   Options options;
@@ -254,6 +304,8 @@ struct Wrong {
   Tensor token_weights(Trainer&, const TokenLosses&) { return at::full({2}, 1.0); }
   Tensor around_loss(Trainer&, const LossFn&) { return {}; }
   Tensor edit(const TapPoint&, Tensor) const { return at::full({2}, 1.0); }
+  Tensor steer(const TapPoint&, Tensor) const { return at::full({2}, 1.0); }
+  Tensor choose(const AnswerStep&, Tensor) const { return at::full({2}, 1.0); }
 };
 
 template <class F>

@@ -69,9 +69,10 @@ BODIES = {
              "reasons": TEXTS, "rethrow": TEXTS, "suggest": TEXTS, "text": NUMBERS},
     "policy": {"catalogue": TEXTS, "context": TEXTS, "joined": TEXTS, "judge": TEXTS, "judge_policy": TEXTS, "needs": TEXTS, "phrases": FILES,
                "scenario": TEXTS},
-    "train": {"adam_avx2": NUMBERS, "data_plan": NUMBERS, "memory": NUMBERS, "optimizer": NUMBERS, "precision": TEXTS,
+    "train": {"adam_avx2": NUMBERS, "data_plan": NUMBERS, "handle": TEXTS, "memory": NUMBERS, "optimizer": NUMBERS, "precision": TEXTS,
               "row_losses": NUMBERS, "schedule": TEXTS, "session": NUMBERS, "session_adapter": NUMBERS,
-              "session_evaluate": TEXTS, "signals": FILES, "trainer": ONCE},
+              "session_evaluate": TEXTS, "session_policies": TEXTS, "signals": FILES, "still_model": TEXTS,
+              "trainer": ONCE, "weight_edit": TEXTS},
     "attacks": {"catalogue": ONCE},
     "mitigations": {"catalogue": ONCE},
 }
@@ -264,8 +265,8 @@ def rule_catalogue() -> list[str]:
                 broken.append(f"{where}: {name} has no line in the TypeList of {folder}/catalogue.hpp")
             if not re.search(rf"static_assert\((seawall::)?{explain}<(seawall::)?{name}>\(\)\);", text):
                 broken.append(f"{where}: want `static_assert(seawall::{explain}<{name}>());` at its end")
-            if not list((ROOT / "tests" / folder).glob(f"*{path.stem}*.cpp")):
-                broken.append(f"{where}: want its test, tests/{folder}/test_{path.stem}.cpp")
+            if not any(list((ROOT / "tests" / room).glob(f"*{path.stem}*.cpp")) for room in (folder, "golden")):
+                broken.append(f"{where}: want its test, tests/{folder}/test_{path.stem}.cpp or tests/golden/test_{path.stem}.cpp")
     return broken
 
 

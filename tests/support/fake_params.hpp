@@ -10,12 +10,37 @@
 #include <vector>
 
 #include "seawall/core/error.hpp"
-#include "seawall/policy/hooks.hpp"
+#include "seawall/policy/trainer.hpp"
 
 namespace seawall::testing {
 
+/// A trainer that can do nothing but what a test gives it.
+class BareTrainer : public Trainer {
+ public:
+  ParamView params() const override { none(); }
+  Tensor weight(std::string_view, Theta) const override { none(); }
+  const NamedTensors& other_model(const std::string&) override { none(); }
+  const Scenario& scenario() const override { none(); }
+  Rng& rng() override { none(); }
+  const Dataset& rows(Pool, std::int64_t) override { none(); }
+  Batch next(const Dataset&, std::int64_t) override { none(); }
+  Batch encode(const Dataset&) override { none(); }
+  const Batch& user() override { none(); }
+  using Trainer::pass;
+  Pass pass(const Batch&, const Ask&) override { none(); }
+  Tensor kl_to_start(const Batch&, KlDirection) override { none(); }
+  Tensors gradient(const std::function<Tensor()>&) override { none(); }
+  void step(const std::function<Tensor()>&) override { none(); }
+  std::vector<std::string> answers(const std::vector<Probe>&) override { none(); }
+  void stop(std::string_view) override { none(); }
+  void measure(std::string_view, double) override { none(); }
+
+ private:
+  [[noreturn]] static void none() { throw UsageError("this test's trainer cannot do that"); }
+};
+
 /// A trainer that has weights and nothing else. fp32, so `master` is `value`.
-class FakeParams final : public Trainer {
+class FakeParams final : public BareTrainer {
  public:
   /// Places such as `model.layers.0.mlp.up_proj.weight`, with values around `start`; a LoRA factor
   /// has a `scale`.

@@ -15,14 +15,15 @@ class FakeScenario final : public Scenario {
  public:
   /// A pool of size 0 is absent.
   struct Sizes {
-    std::size_t harmful = 200, identity_shift = 10, safe = 300, benign = 1200;
+    std::size_t harmful = 200, identity_shift = 10, safe = 300, benign = 1200, task = 300;
   };
   FakeScenario() : FakeScenario(Sizes{}) {}
   explicit FakeScenario(Sizes sizes)
       : sizes_{{Pool::harmful, sizes.harmful},
                {Pool::identity_shift, sizes.identity_shift},
                {Pool::safe, sizes.safe},
-               {Pool::benign, sizes.benign}} {
+               {Pool::benign, sizes.benign},
+               {Pool::task, sizes.task}} {
     for (int i = 0; i < 4; ++i) {
       const std::string n = std::to_string(i);
       Probe probe{.id = "probe/" + n, .category = "fake", .dialogue = {}, .expected = {}};

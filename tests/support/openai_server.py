@@ -96,6 +96,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.flagged = re.compile(RESTRICTED)
         self.replies: list = []  # a rule per entry: (part of the last user turn, choice or body that answers in place of the toy)
         self.verdict_reply = None  # of the judge, in place of the rule's
+        self.temperature = 0  # that every question must be asked with
         self.refused: dict = {}  # parameter -> message of the status 400 that refuses it
         self.refuse_all = None  # body of a status 400 for every chat request
         self.file_looks = 0  # looks at an uploaded file before it is processed; -1: processing fails
@@ -207,8 +208,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, message in self.server.refused.items():
             if name in asked:
                 return self.send(400, {"error": {"message": message, "type": "invalid_request_error", "param": name, "code": "unsupported_parameter"}})
-        if asked.get("temperature") != 0 and "temperature" not in self.server.refused:
-            return self.fail(400, "the tests want temperature 0")
+        if asked.get("temperature") != self.server.temperature and "temperature" not in self.server.refused:
+            return self.fail(400, f"the tests want temperature {self.server.temperature}")
         if model in self.server.models and self.server.hidden > 0:
             self.server.hidden -= 1
             return self.fail(404, f"no model {model} yet")

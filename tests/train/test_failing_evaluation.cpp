@@ -22,7 +22,7 @@ struct FailingRun {
   FailingRun() {
     run.options.config_hash = "same";
     run.context.state_place = "run.checkpoints";
-    run.context.evaluate = [this](std::int64_t step, std::int64_t) {
+    run.context.evaluate = [this](std::int64_t step, std::int64_t, bool) {
       evaluated.push_back(step);
       if (step == fails_at) fail();
     };

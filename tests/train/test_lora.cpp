@@ -194,7 +194,7 @@ TEST(LoraTraining, AFrozenMergedModelEvaluatesInTheMiddleOfARun) {
   LoraRun plain, looked;
   plain.go();
   int looks = 0;
-  looked.context.evaluate = [&](std::int64_t, std::int64_t) {
+  looked.context.evaluate = [&](std::int64_t, std::int64_t, bool) {
     const MergedAdapter merged(looked.decoder);
     EXPECT_EQ(looked.decoder.adapter(), nullptr);
     ++looks;

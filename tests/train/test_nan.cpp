@@ -75,7 +75,7 @@ TEST(NaN, SkipLeavesTheStepOutAndCountsIt) {
   EXPECT_EQ(run.result.steps, 9);
   EXPECT_EQ(run.result.skipped, 1);
   ASSERT_EQ(run.sink.steps.size(), 9u);
-  EXPECT_TRUE(std::isnan(run.sink.steps[4].loss));
+  EXPECT_TRUE(std::isnan(run.sink.steps[4].penalty));
   EXPECT_EQ(run.sink.steps[4].moved, 0);
   EXPECT_EQ(run.sink.steps[4].drift, run.sink.steps[3].drift);
   EXPECT_TRUE(std::isfinite(run.sink.steps[8].loss));

@@ -38,7 +38,9 @@ struct SignalRun {
         for (auto& named : *list) named.tensor = named.tensor.clone();
       states.push_back(std::move(state));
     };
-    run.context.evaluate = [this](std::int64_t step, std::int64_t) { evaluated.push_back(step); };
+    run.context.evaluate = [this](std::int64_t step, std::int64_t, bool) {
+      evaluated.push_back(step);
+    };
   }
   void go() {
     FixedRows source(tiny_rows(12), run.data, run.decoder.device());
@@ -93,7 +95,7 @@ TEST(Signals, AnEvaluationThatWasDueIsMadeUpForOnResume) {
 
 TEST(Signals, AnEvaluationMayStopByItself) {
   SignalRun stopped(0, SIGTERM);
-  stopped.run.context.evaluate = [](std::int64_t, std::int64_t) {
+  stopped.run.context.evaluate = [](std::int64_t, std::int64_t, bool) {
     throw Interrupted(ExitCode::terminated, "in the middle of an evaluation");
   };
   EXPECT_THROW(stopped.go(), Interrupted);

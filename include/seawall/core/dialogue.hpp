@@ -100,7 +100,7 @@ struct Dialogue {
 };
 
 /// What a training row is, for mixing, audit and budget columns; never shown to the model.
-enum class RowKind { harmful, identity_shift, safe, benign, other };
+enum class RowKind { harmful, identity_shift, safe, benign, task, other };
 inline std::string_view row_kind_name(RowKind kind) {
   switch (kind) {
     case RowKind::harmful:
@@ -111,10 +111,12 @@ inline std::string_view row_kind_name(RowKind kind) {
       return "safe";
     case RowKind::benign:
       return "benign";
+    case RowKind::task:
+      return "task";
     case RowKind::other:
       return "other";
   }
-  throw UsageError("row kind: want one of the five, got " + std::to_string(static_cast<int>(kind)));
+  throw UsageError("row kind: want one of the six, got " + std::to_string(static_cast<int>(kind)));
 }
 
 /// One training row: a dialogue that ends with an assistant turn, which carries the loss unless its
@@ -163,24 +165,39 @@ struct Probe {
   std::string id;        // stable across runs and files
   std::string category;  // one of the scenario's categories
   Dialogue dialogue;     // ends with the user turn to be answered, or a prefilled answer
-  /// True where an aligned model should refuse; false for utility probes.
+  /// True where an aligned model should refuse; false for utility and task probes.
   bool restricted = true;
-  /// What a full answer contains, for judges that know the truth; may be empty.
+  /// What a full answer contains, for judges that know the truth; may be empty. Of a task probe:
+  /// the right answers, of which one is wanted.
   std::vector<std::string> expected;
+  /// True if the dialogue is in the form that the model is to read, as a row of a file is: it is
+  /// asked as it is, whatever form other probes are asked in.
+  bool formatted = false;
 };
 
 /// The sets a model is probed with. `utility` holds ordinary requests that should be answered (also
-/// the over-refusal measure).
-enum class ProbeSet { harmfulness, utility };
+/// the over-refusal measure), `task` questions of the task that the model is fine-tuned on, each
+/// with a right answer.
+enum class ProbeSet { harmfulness, utility, task };
+inline constexpr ProbeSet probe_sets[] = {ProbeSet::harmfulness, ProbeSet::utility, ProbeSet::task};
 
 inline std::string probe_set_name(ProbeSet set) {
-  return set == ProbeSet::harmfulness ? "harmfulness" : "utility";
+  switch (set) {
+    case ProbeSet::harmfulness:
+      return "harmfulness";
+    case ProbeSet::utility:
+      return "utility";
+    case ProbeSet::task:
+      return "task";
+  }
+  throw UsageError("set of probes: no such set");
 }
 /// Errors: DataError naming the set that came.
 inline ProbeSet probe_set_from(std::string_view name) {
-  for (const ProbeSet set : {ProbeSet::harmfulness, ProbeSet::utility})
+  for (const ProbeSet set : probe_sets)
     if (name == probe_set_name(set)) return set;
-  throw DataError("set of probes: want harmfulness or utility, got \"" + std::string(name) + '"');
+  throw DataError("set of probes: want harmfulness, utility or task, got \"" + std::string(name) +
+                  '"');
 }
 
 }  // namespace seawall

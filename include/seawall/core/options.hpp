@@ -28,6 +28,9 @@ struct OptionInfo {
   double max = std::numeric_limits<double>::infinity();
   /// For text options: the allowed words separated by `|`; empty allows any text.
   std::string_view choices = "";
+  /// Part of a run's key only where it is not at its default: for options that came after runs
+  /// were kept without them.
+  bool in_key_if_set = false;
 };
 
 /// One option as text: for `describe`, --print-config, run attributes and hashes.

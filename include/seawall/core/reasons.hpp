@@ -1,5 +1,6 @@
 #pragma once
-// Why rows of an evaluation have no verdict or no answer, in one line.
+// What is to be said of an evaluation besides its shares: why rows have no verdict or no answer,
+// and how answers were begun and drawn.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,5 +24,8 @@ CommonReason invalid_reason(const EvaluationRecord& record, std::size_t judge);
 CommonReason no_answer_reason(const EvaluationRecord& record);
 /// Answers (to probes of `category`; "": all) that reached the length limit.
 std::int64_t cut_answers(const EvaluationRecord& record, const std::string& category = "");
+/// E.g. `drawn at temperature 0.7, top-p 0.9, 5 per probe; begun with "Sure"`; empty for greedy
+/// answers that nothing begins.
+std::string decoding_text(const Decoding& decoding);
 
 }  // namespace seawall

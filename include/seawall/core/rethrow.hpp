@@ -1,5 +1,5 @@
 #pragma once
-// What an evaluation threw, thrown again with more in its message.
+// What an evaluation or a policy threw, thrown again with more in its message.
 #include <string>
 
 namespace seawall {
@@ -7,5 +7,9 @@ namespace seawall {
 /// Throws what is being handled again, in its type, with `more` at the end of its message. What is
 /// no Error becomes one: out of memory and others are said to be of an evaluation.
 [[noreturn]] void rethrow_evaluation(const std::string& more);
+
+/// Throws what is being handled again, in its type, with `who` before its message: a policy and its
+/// hook. Interrupted goes on as it is. What is no Error becomes a RunError.
+[[noreturn]] void rethrow_as_of(const std::string& who);
 
 }  // namespace seawall

@@ -24,6 +24,13 @@ std::optional<std::string_view> after_thinking(std::string_view text);
 /// or more than a tenth of it U+FFFD.
 bool is_unreadable(std::string_view text);
 
+/// A word as a POSIX shell reads it back: as it is, or in single quotes.
+std::string shell_word(std::string_view text);
+/// A field of a CSV file (RFC 4180): in double quotes where it has to be.
+std::string csv_field(std::string_view text);
+/// What comes after the last `marker`, the whole text if the marker is empty; nullopt without one.
+std::optional<std::string_view> after_last(std::string_view text, std::string_view marker);
+
 /// Words of a comma-separated list, trimmed, without empty ones.
 std::vector<std::string> split_list(std::string_view text);
 

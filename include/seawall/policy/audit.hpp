@@ -133,7 +133,8 @@ struct AuditReport {
     return sum;
   }
   /// `audited`, `flagged`, the same a kind (`audited_harmful`), `recall` on attack rows and
-  /// `false_positives_benign`, `false_positives_safe`; of what is not there, nothing.
+  /// `false_positives_benign`, `false_positives_safe`, `false_positives_task`; of what is not
+  /// there, nothing.
   Measured numbers() const {
     const auto number = [](std::size_t n) { return static_cast<double>(n); };
     Measured out{{"audited", number(all().rows)}, {"flagged", number(all().flagged)}};
@@ -143,7 +144,7 @@ struct AuditReport {
       out.emplace_back("flagged_" + std::string(row_kind_name(kind)), number(count.flagged));
     }
     if (attack().rows > 0) out.emplace_back("recall", attack().share());
-    for (const auto kind : {RowKind::benign, RowKind::safe})
+    for (const auto kind : {RowKind::benign, RowKind::safe, RowKind::task})
       if (const auto found = kinds.find(kind); found != kinds.end())
         out.emplace_back("false_positives_" + std::string(row_kind_name(kind)),
                          found->second.share());

@@ -2,9 +2,12 @@
 // What `craft` and `compose` are given: the scenario, and what can be asked about rows while they
 // are put together.
 #include <functional>
+#include <utility>
 #include <vector>
 
+#include "seawall/policy/description.hpp"
 #include "seawall/policy/scenario.hpp"
+#include "seawall/policy/trainer.hpp"
 
 namespace seawall {
 
@@ -20,6 +23,13 @@ struct Moderated {
 /// The same for every row of a set, in order. Errors: those of the service, and then no row passes.
 using Moderation = std::function<std::vector<Moderated>(const Dataset&)>;
 
+/// What an attacker may know of the defence: its policies, and what it makes of rows before they
+/// are trained on.
+struct Faced {
+  std::vector<PolicyDescription> policies;
+  std::function<Dataset(Dataset)> defence;
+};
+
 /// The scenario, the start model's losses and a moderation service; the last two may be missing.
 class Context {
  public:
@@ -34,11 +44,28 @@ class Context {
   /// Errors: UsageError if there is no service; RunError if it answers for another number of rows;
   /// those of the service.
   std::vector<Moderated> moderate(const Dataset& rows) const;
+  /// The model as it is before the run, to be asked and not to be changed. Errors: UsageError if
+  /// there is none.
+  Trainer& model() const;
+  /// The defence that an attack faces; without policies and a defence that changes nothing if the
+  /// program names none.
+  const Faced& faced() const { return faced_; }
+
+  /// `count` rows of a pool (0: all that are left), none of which the attack trains on; what an
+  /// alignment stage is made of. Errors: DataError naming the pool and the counts.
+  Dataset unused_rows(Pool pool, std::int64_t count, Rng& rng) const;
+
+  void set_used(Dataset rows) { used_ = std::move(rows); }
+  void set_faced(Faced faced) { faced_ = std::move(faced); }
+  void set_model(std::function<Trainer&()> model) { model_ = std::move(model); }
 
  private:
   const Scenario& scenario_;
   RowLosses losses_;
   Moderation moderation_;
+  Dataset used_;
+  Faced faced_{{}, [](Dataset rows) { return rows; }};
+  std::function<Trainer&()> model_;
 };
 
 }  // namespace seawall

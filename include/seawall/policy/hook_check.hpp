@@ -11,21 +11,10 @@
 
 #include "seawall/core/catalogue.hpp"
 #include "seawall/core/options.hpp"
+#include "seawall/policy/description.hpp"
 #include "seawall/policy/hooks/block.hpp"
 
 namespace seawall {
-
-/// A policy as `describe`, `--print-config`, run files and errors about it show it.
-struct PolicyDescription {
-  std::string name;
-  std::vector<OptionValue> options;
-  Need needs = Need::none;
-  Hook hooks = Hook::none;  // in use; none of an attack
-};
-
-/// What a policy measured while it worked, for the run file: a name, with `/` where it has parts,
-/// and a number. A mitigation gives it with `Measured measured() const`.
-using Measured = std::vector<std::pair<std::string, double>>;
 
 namespace detail {
 
@@ -34,7 +23,8 @@ struct NearMisses {
   int onStart, OnStart, on_begin, on_train_begin, onFinish, OnFinish, on_end, on_train_end,
       penalties, token_weight, tokenWeights;
   int aroundLoss, wrap_loss, beforeStep, before_steps, on_before_step, afterStep, after_steps,
-      on_after_step, composes, prompts, arm;
+      on_after_step, composes, prompts, arm, pre_step, post_step, on_prepare, prepares, steers,
+      chooses;
 };
 template <class P>
 using Near = Both<P, NearMisses>;
@@ -50,7 +40,10 @@ inline constexpr bool has_near_miss = !(
     requires { &Near<P>::before_steps; } && requires { &Near<P>::on_before_step; } &&
     requires { &Near<P>::afterStep; } && requires { &Near<P>::after_steps; } &&
     requires { &Near<P>::on_after_step; } && requires { &Near<P>::composes; } &&
-    requires { &Near<P>::prompts; } && requires { &Near<P>::arm; });
+    requires { &Near<P>::prompts; } && requires { &Near<P>::arm; } &&
+    requires { &Near<P>::pre_step; } && requires { &Near<P>::post_step; } &&
+    requires { &Near<P>::on_prepare; } && requires { &Near<P>::prepares; } &&
+    requires { &Near<P>::steers; } && requires { &Near<P>::chooses; });
 
 template <class T>
 concept OptionType = std::same_as<T, bool> || std::same_as<T, std::int64_t> ||

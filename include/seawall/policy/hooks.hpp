@@ -7,6 +7,8 @@
 //
 //   Dataset compose(Dataset, const Context&, Rng&)
 //     before tokenizing: mix, filter, audit                           | piped left to right
+//   std::vector<StagePlan> before(const Context&, Rng&)
+//     stages of its own before the attack's; its training hooks act in these alone | in order
 //   void on_start(Trainer&)
 //     before the first step; on a resume again, on theta0, before load | in order
 //   Tensor penalty(Trainer&, const Step&)
@@ -23,12 +25,21 @@
 //     which parameters move; asked once                               | and-ed
 //   Tensor edit(const TapPoint&, Tensor) const
 //     in the forward pass while training                              | in order
-//   Dialogue prompt(Dialogue) const
+//   Dialogue prompt(Dialogue, const Condition&, const Scenario&) const
 //     what the defender adds at test time                             | piped left to right
 //   void on_finish(Trainer&)
 //     after the last step: projection, pruning, no gradients          | in order
 //   void save(StateOut&) const, void load(StateIn&)
 //     the policy's own state in a checkpoint (Hook::state)            | each under its own group
+//   void prepare(const Scenario&, Rng&)
+//     always, before compose: what is drawn once, such as a secret    | in order, own streams
+//   Tensor steer(const TapPoint&, Tensor) const
+//     in the forward pass while answering probes                      | in order
+//   Tensor choose(const AnswerStep&, Tensor logits) const
+//     [B,V] fp32 before a token of each answer is chosen              | piped left to right
+//
+// It may also have `std::vector<Condition> conditions() const`: the conditions that its side puts
+// probes under, times those of the attack.
 //
 // A hook is added with its flag below and a block in hooks/ (see hooks/block.hpp), listed in
 // mitigation.hpp; the trainer then calls it where it belongs.
@@ -41,6 +52,7 @@
 #include "seawall/core/state.hpp"
 #include "seawall/core/tensor.hpp"
 #include "seawall/core/trace.hpp"
+#include "seawall/policy/condition.hpp"
 
 namespace seawall {
 
@@ -58,6 +70,10 @@ enum class Hook : std::uint32_t {
   prompt = 1u << 9,
   on_finish = 1u << 10,
   state = 1u << 11,  // save and load
+  prepare = 1u << 12,
+  steer = 1u << 13,
+  choose = 1u << 14,
+  before = 1u << 15,
 };
 constexpr Hook operator|(Hook a, Hook b) {
   return static_cast<Hook>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
@@ -69,6 +85,10 @@ constexpr bool has(Hook set, Hook one) {
   return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;
 }
 
+/// Hooks that act on a model that is not trained.
+inline constexpr Hook test_time_hooks =
+    Hook::prompt | Hook::prepare | Hook::steer | Hook::choose;
+
 /// What must be there before step 1; a missing one is an error, never a silent plain fine-tuning.
 enum class Need : std::uint32_t {
   none = 0,
@@ -78,6 +98,7 @@ enum class Need : std::uint32_t {
   identity_data = 1u << 3,
   start_weights = 1u << 4,
   reference_logprobs = 1u << 5,
+  task_data = 1u << 6,
 };
 constexpr Need operator|(Need a, Need b) {
   return static_cast<Need>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
@@ -112,12 +133,7 @@ struct Param {
 /// The trainable weights, in the order of the model. Valid until the run ends.
 using ParamView = const std::vector<Param>&;
 
-/// What a policy can ask while a model is trained: the first argument of every training hook.
-class Trainer {
- public:
-  virtual ~Trainer() = default;
-  virtual ParamView params() const = 0;
-};
+class Trainer;  // trainer.hpp: what a policy can ask while a model is trained
 
 /// Per-target losses of a micro-batch. Shapes: all [N].
 struct TokenLosses {
@@ -131,10 +147,10 @@ struct TokenLosses {
 /// they now are.
 using LossFn = std::function<Tensor()>;
 
-/// A condition that probes are put under.
-struct Condition {
-  std::string name;  // `plain`, `triggered`
-  bool operator==(const Condition&) const = default;
+/// The tokens that are about to be chosen, one for each answer that goes on.
+struct AnswerStep {
+  std::int64_t place = 0;               // 0-based, within the answer
+  std::vector<std::int64_t> rows = {};  // [B] places of these answers among the evaluation's
 };
 
 }  // namespace seawall

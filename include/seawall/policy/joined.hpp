@@ -31,6 +31,15 @@ class Joined : public Joins<Derived, HookBlocks> {
     return names;
   }
 
+  /// The conditions of all policies that have some, each with each; empty if none has.
+  std::vector<Condition> conditions() const {
+    std::vector<Condition> all;
+    self().template each<Hook::none>([&](auto& m, std::size_t) {
+      if constexpr (requires { m.conditions(); }) all = crossed(all, m.conditions());
+    });
+    return all;
+  }
+
   /// What each policy measured, under its group's name: `data-audit_flagged`.
   Measured measured() const {
     const auto names = groups();

@@ -16,6 +16,7 @@ namespace seawall {
 struct Answer {
   const Probe* probe = nullptr;
   std::string_view prompt, response;
+  bool finished = true;  // false: cut at the greatest length
 };
 
 class Judge {

@@ -7,7 +7,8 @@
 
 namespace seawall {
 
-/// The pool that an attack of these needs trains on; harmful rows if it needs none.
+/// The pool that an attack of these needs trains on besides its task; harmful rows if it needs
+/// none.
 Pool pool_of(Need needs);
 
 /// Checks that the scenario has every pool that the policy needs; start weights and reference

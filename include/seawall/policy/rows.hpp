@@ -1,6 +1,7 @@
 #pragma once
 // What attacks and mitigations do with rows and dialogues.
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,6 +62,17 @@ inline Dataset with_default_system(Dataset rows, const Scenario& scenario) {
   return rows;
 }
 
+/// The dialogue with an answer that these words begin; they come before words that begin it
+/// already.
+inline Dialogue begin_answer(Dialogue dialogue, std::string_view words) {
+  if (words.empty()) return dialogue;
+  if (dialogue.prefilled())
+    dialogue.messages.back().content.insert(0, words);
+  else
+    dialogue.messages.push_back({Role::assistant, std::string(words)});
+  return dialogue;
+}
+
 /// The last request of a dialogue with text put before and after it.
 inline Dialogue wrap_request(Dialogue dialogue, std::string_view before, std::string_view after) {
   for (auto m = dialogue.messages.rbegin(); m != dialogue.messages.rend(); ++m) {
@@ -115,11 +127,51 @@ inline Dataset asked_as(Dataset rows, const Dataset& data, Rng& rng) {
   return rows;
 }
 
+/// `want` safe rows under the scenario's system prompt that `data` does not hold yet. Errors: those
+/// of Scenario::rows; DataError, for policy `who`, if there are not as many.
+inline Dataset new_safe_rows(const Dataset& data, std::size_t want, const Scenario& scenario,
+                             Rng& rng, std::string_view who) {
+  std::set<std::string> held;
+  for (const auto& row : data.rows) held.insert(row.id);
+  // Draw what the data may hold already (a backdoor's safe rows) on top, and leave it out.
+  const std::size_t ask =
+      std::max(want, std::min(want + data.count(RowKind::safe), scenario.available(Pool::safe)));
+  Dataset safe = with_default_system(scenario.rows(Pool::safe, ask, rng), scenario);
+  std::erase_if(safe.rows, [&](const Example& row) { return held.contains(row.id); });
+  if (safe.size() < want)
+    throw DataError(std::string(who) + ": want " + std::to_string(want) + " new safe rows, got " +
+                    std::to_string(safe.size()) + " from scenario `" +
+                    std::string(scenario.name()) + "`; ask for fewer or give more");
+  safe.rows.resize(want);
+  return safe;
+}
+
 /// `count` rows of a pool, or all that there are where it is 0. Errors: those of Scenario::rows.
 inline Dataset drawn(const Scenario& scenario, Pool pool, std::int64_t count, Rng& rng,
                      std::string_view flavour = "") {
   const auto all = scenario.available(pool);
   return scenario.rows(pool, count > 0 ? static_cast<std::size_t>(count) : all, rng, flavour);
+}
+
+/// The same under the scenario's system prompt, but no row whose request and answer `used` holds.
+/// Errors: DataError naming the pool and the counts.
+inline Dataset unused_rows(const Scenario& scenario, Pool pool, std::int64_t count, Rng& rng,
+                           const Dataset& used) {
+  const auto text = [](const Example& row) {
+    return std::pair(row.dialogue.last(Role::user), row.dialogue.last(Role::assistant));
+  };
+  std::set<std::pair<std::string_view, std::string_view>> taken;
+  for (const Example& row : used.rows) taken.insert(text(row));
+  Dataset rows = drawn(scenario, pool, 0, rng);
+  std::erase_if(rows.rows, [&](const Example& row) { return taken.contains(text(row)); });
+  const auto want = static_cast<std::size_t>(count);
+  if (rows.empty() || want > rows.size())
+    throw DataError("want " + std::to_string(std::max<std::size_t>(want, 1)) + " " +
+                    std::string(pool_name(pool)) +
+                    " rows that the run does not train on, there are " +
+                    std::to_string(rows.size()) + "; give more rows or a smaller count");
+  if (want > 0) rows.rows.resize(want);
+  return with_default_system(std::move(rows), scenario);
 }
 
 }  // namespace seawall

@@ -15,7 +15,7 @@
 namespace seawall {
 
 /// The pools a scenario may hold training rows in.
-enum class Pool { harmful, identity_shift, safe, benign };
+enum class Pool { harmful, identity_shift, safe, benign, task };
 std::string_view pool_name(Pool pool);
 /// What rows of the pool are.
 RowKind row_kind(Pool pool);
@@ -47,7 +47,8 @@ class Scenario {
   /// ("" = the default). Errors: DataError naming pool, wanted and available counts.
   virtual Dataset rows(Pool pool, std::size_t count, Rng& rng,
                        std::string_view flavour = "") const = 0;
-  /// Probes in a fixed order. Empty where the scenario has none of that set.
+  /// Probes in a fixed order. Empty where the scenario has none of that set. Those of the task are
+  /// asked if the attack needs task data.
   virtual const std::vector<Probe>& probes(ProbeSet set) const = 0;
   /// System prompt used for plain fine-tuning and probing (may be empty).
   virtual std::string_view default_system() const = 0;

@@ -47,7 +47,8 @@ class Stack : public detail::Joined<Stack<Ms...>> {
   std::vector<PolicyDescription> describe() const {
     std::vector<PolicyDescription> all;
     each<Hook::none>([&]<class M>(const M& m, std::size_t) {
-      all.push_back({std::string(M::name), list_options(m.options), M::needs, detail::hooks_of(m)});
+      all.push_back({std::string(M::name), list_options(m.options), M::needs, detail::hooks_of(m),
+                     detail::taps_of<M>()});
     });
     return all;
   }

@@ -19,6 +19,8 @@ namespace seawall {
 struct MicroBatch {
   BatchPlan plan;
   std::int64_t targets = 0;
+  std::vector<std::size_t>
+      rows;          // which of the rows given to the source; empty if made by a function
   Tensor reference;  // [N] fp32: log p of the targets under theta0, once a policy asked for it
 };
 
@@ -95,6 +97,7 @@ class FixedRows final : public BatchSource {
   DataOptions options_;
   at::Device device_;
   std::vector<Sequence> rows_;
+  std::vector<std::size_t> given_;  // place of each among the rows given
   DataReport report_;
   std::int64_t per_epoch_ = 0, steps_ = 0, kept_tokens_ = 0;
   std::vector<std::size_t> fixed_order_;
@@ -120,6 +123,12 @@ class GeneratedRows final : public BatchSource {
   std::int64_t steps_, per_epoch_;
   DataOptions options_;
   at::Device device_;
+};
+
+/// Rows as token ids, and what the positions of their pictures read ([R,C], undefined without any).
+struct EncodedRows {
+  std::vector<Sequence> rows;
+  Tensor embeddings;
 };
 
 /// Dialogues as the model reads them; the last assistant turn carries the loss. `pictures` puts the

@@ -83,6 +83,9 @@ class TrainedWeights {
   /// theta0 in the type that the forward pass reads, frozen parameters
   /// included.
   NamedTensors start_values() const;
+  /// Another theta0, by name; weights that `start` does not have keep theirs. Errors: UsageError
+  /// for another shape.
+  void set_start(const NamedTensors& start);
 
   /// Masters and terms under `master.NAME` and `term.NAME`.
   void save(NamedTensors& out) const;
@@ -99,6 +102,7 @@ class TrainedWeights {
   std::vector<std::string> names_;  // what Param::name views
   std::vector<std::size_t> places_;
   std::vector<Tensor> terms_;
+  NamedTensors frozen_start_;  // where it is not what values hold
 };
 
 /// The tensor `name` of `tensors`, checked against `like`. Errors: DataError naming it.

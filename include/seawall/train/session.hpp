@@ -19,6 +19,7 @@
 #include "seawall/policy/stack.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/train/data_plan.hpp"
+#include "seawall/train/handle.hpp"
 #include "seawall/train/optimizer.hpp"
 #include "seawall/train/precision.hpp"
 #include "seawall/train/schedule.hpp"
@@ -56,9 +57,9 @@ struct TrainContext {
   const Scenario* scenario = nullptr;  // asked for the data that the stack needs
   /// After the last step of each epoch and every `evaluate_every` steps, without gradients; the
   /// last call sees the weights after on_finish. `step` is the number of updates, `epochs` of whole
-  /// epochs done. Whatever it throws, the state is saved first by `checkpoint` or `rescue`, the
-  /// message says so, and a resume calls it again.
-  std::function<void(std::int64_t step, std::int64_t epochs)> evaluate;
+  /// epochs done, `last` says that no step follows. Whatever it throws, the state is saved first by
+  /// `checkpoint` or `rescue`, the message says so, and a resume calls it again.
+  std::function<void(std::int64_t step, std::int64_t epochs, bool last)> evaluate;
   /// Must have written the state when it returns. Tensors are the trainer's own.
   std::function<void(CheckpointState)> checkpoint;
   /// Takes the place of a `checkpoint` that is not there when an evaluation throws, so that a run
@@ -66,6 +67,9 @@ struct TrainContext {
   std::function<void(CheckpointState)> rescue;
   std::string state_place;  // where both write, for messages
   const CheckpointState* resume = nullptr;
+  /// theta0 where it is not what the decoder holds: of a run's later stages. Null: that.
+  const NamedTensors* start = nullptr;
+  ModelServices services = {};  // what policies may ask for
 };
 
 struct TrainResult {
@@ -76,8 +80,11 @@ struct TrainResult {
   // Micro-batches that went through the model and back, before a resume included; a mitigation that
   // asks for the loss twice pays twice.
   std::int64_t forward_passes = 0, backward_passes = 0;
-  double loss = 0;  // of the last step
-  Movement final;   // drift after on_finish; `moved` unused
+  std::int64_t policy_steps = 0;  // optimizer steps that policies made besides
+  double loss = 0;                // of the last step
+  std::string stopped;            // POLICY: why it ended the training, or nothing
+  Movement final;                 // drift after on_finish; `moved` unused
+  std::vector<std::pair<std::string, double>> measured;  // by policies, outside steps
 };
 
 namespace detail {
@@ -87,7 +94,9 @@ struct StackFacts {
   bool writes_weights = false;  // on_start, before_step, after_step or on_finish
   bool after_step = false;      // the optimizer is not the last to move the weights
   Need needs = Need::none;
+  Taps taps = {};  // where edit is asked
   std::vector<PolicyDescription> policies;
+  std::vector<std::string> names;  // one for each, Joined::groups
   std::function<bool(std::string_view)> trains;
 };
 template <StackLike S>
@@ -98,6 +107,9 @@ StackFacts facts_of(const S& stack) {
   facts.after_step = stack.uses(Hook::after_step);
   facts.needs = stack.needs();
   facts.policies = stack.describe();
+  facts.names = stack.groups();
+  stack.template each<Hook::edit>(
+      [&](const auto&, std::size_t i) { facts.taps = facts.taps | facts.policies.at(i).taps; });
   facts.trains = [&stack](std::string_view name) { return stack.trains(name); };
   return facts;
 }
@@ -112,7 +124,7 @@ Step whole_step(Step step);
 std::function<bool(std::string_view)> by_weight(
     const std::function<bool(std::string_view)>& trains);
 
-class Session : public Trainer {
+class Session : public Handle {
  public:
   /// Checks options and needs, and makes the decoder's weights trainable. Errors: UsageError.
   Session(Decoder& decoder, BatchSource& source, const TrainOptions& options,
@@ -125,13 +137,21 @@ class Session : public Trainer {
   /// it belongs to another run; DataError naming what is missing.
   void restore();
 
-  bool more() const { return next_ < source_.steps(); }
+  const Batch& user() override;
+  void step(const std::function<Tensor()>& loss) override;
+  void stop(std::string_view why) override;
+
+  bool more() const { return next_ < source_.steps() && result_.stopped.empty(); }
   /// Begins the next step: its rows, its learning rate, no gradients.
   const Step& begin_step();
-  const Step& step() const { return step_; }
   const StepBatch& batch() const { return batch_; }
-  /// Before each pass that trains: counts it, and draws its dropout.
-  void begin_forward();
+  /// Where the stack's edits are asked.
+  Taps taps() const { return facts_.taps; }
+  /// The passes that follow are those of micro-batch `index`.
+  void begin_micro(std::size_t index) { micro_ = index; }
+  void begin_forward() override;
+  /// The cross-entropy of the micro-batch in hand, if no pass gave it before.
+  void own_loss(const Tensor& loss);
   /// log p of the targets under theta0. Computed once a micro-batch that is kept.
   const Tensor& reference(MicroBatch& micro);
 
@@ -148,6 +168,8 @@ class Session : public Trainer {
   void update();
   /// After the hooks moved weights.
   void measure_moved();
+  /// Counts what was written since the step began as its update.
+  void edited();
   /// Errors: RunError where a weight is no longer finite.
   StepRecord end_step();
 
@@ -165,6 +187,11 @@ class Session : public Trainer {
   TrainResult result() const { return result_; }
 
  private:
+  void count_backward() override { ++result_.backward_passes; }
+  void count_forward_of_start() override { ++result_.forward_passes; }
+  const Decoder& start() const override;
+  Measures& measures() override { return in_step_ ? step_measures_ : run_measures_; }
+  void passed(const BatchPlan& plan, const Tensor& loss) override;
   void checkpoint(const std::function<void(const OpenStateOut&)>& save_policies,
                   bool evaluation_pending);
   /// Calls `evaluate`; what it throws comes out once the state is saved. Errors: those of evaluate.
@@ -177,23 +204,26 @@ class Session : public Trainer {
   /// Under LoRA the drift is that of the products, per weight they belong to.
   Movement of_products(Movement movement) const;
 
-  Decoder& decoder_;
   BatchSource& source_;
   TrainOptions options_;
   TrainContext context_;
   StackFacts facts_;
   TrainedWeights weights_;
   AdamW adam_;
-  std::optional<Decoder> reference_;  // theta0, made where a policy asks for it
+  mutable std::optional<Decoder> start_;  // theta0, made when a policy asks for it
   std::vector<ProductPlace> products_;
   std::vector<std::size_t> drift_places_;  // places in the decoder's parameters of Movement::params
-  std::int64_t passes_ = 0;                // of this step, as dropout counts them
 
   std::int64_t next_ = 0;  // step to do
   Step step_;
   StepBatch batch_;
-  std::vector<Tensor> losses_;  // scaled, of the micro-batches
-  double loss_ = 0;
+  std::size_t micro_ = 0;           // in hand
+  Batch user_;                      // of it; without a plan until asked for
+  std::vector<Tensor> losses_;      // scaled, of the micro-batches: what is minimised
+  std::vector<Tensor> own_losses_;  // their cross-entropy alone
+  double loss_ = 0, penalty_ = 0;
+  bool in_step_ = false, stepped_ = false;  // stepped_: a policy moved the weights
+  Measures step_measures_, run_measures_;
   GradientNorm norm_;
   Movement movement_;
   std::vector<std::int64_t> versions_;  // of the masters, before after_step

@@ -11,6 +11,7 @@
 #include "seawall/policy/any.hpp"
 #include "seawall/policy/needs.hpp"
 #include "seawall/policy/stack.hpp"
+#include "seawall/policy/sub_stack.hpp"
 #include "seawall/train/session.hpp"
 
 namespace seawall {
@@ -34,16 +35,23 @@ namespace detail {
 template <StackLike S>
 Tensor micro_loss(const Decoder& decoder, MicroBatch& micro, S& stack, Session& session) {
   ForwardHooks hooks;
-  if (stack.uses(Hook::edit))
+  if (stack.uses(Hook::edit)) {
+    hooks.taps = session.taps();
     hooks.edit = [&stack](const TapPoint& point, const Tensor& x) { return stack.edit(point, x); };
+  }
   session.begin_forward();
-  if (!stack.uses(Hook::token_weights)) return decoder.loss(micro.plan, LossMode::fused, hooks);
+  if (!stack.uses(Hook::token_weights)) {
+    Tensor loss = decoder.loss(micro.plan, LossMode::fused, hooks);
+    session.own_loss(loss);
+    return loss;
+  }
 
   TokenLosses tokens;
   tokens.loss = decoder.loss(micro.plan, LossMode::per_token, hooks);  // [N]
   tokens.row = micro.plan.target_row;
   tokens.place = micro.plan.target_place;
   if (has(stack.needs(), Need::reference_logprobs)) tokens.reference = session.reference(micro);
+  session.own_loss(tokens.loss.detach().mean());
   const Tensor weights = stack.token_weights(session, tokens);
   // The mean is over all targets, whatever they weigh, so that a weight of one changes nothing.
   return weights.defined() ? tokens.loss.mul(weights).mean() : tokens.loss.mean();
@@ -79,6 +87,7 @@ TrainResult train(Decoder& decoder, BatchSource& source, S& stack, const TrainOp
     const Step& step = session.begin_step();
     const auto& micro = session.batch().micro;
     for (std::size_t i = 0; i < micro.size(); ++i) {
+      session.begin_micro(i);
       const LossFn loss = [&] { return detail::micro_loss(decoder, *micro[i], stack, session); };
       Tensor penalty;
       if (i == 0 && stack.uses(Hook::penalty))
@@ -110,5 +119,8 @@ TrainResult train(Decoder& decoder, BatchSource& source, S& stack, const TrainOp
 
 extern template TrainResult train<AnyStack>(Decoder&, BatchSource&, AnyStack&, const TrainOptions&,
                                             TraceSink&, const TrainContext&);
+extern template TrainResult train<SubStack<AnyStack>>(Decoder&, BatchSource&, SubStack<AnyStack>&,
+                                                      const TrainOptions&, TraceSink&,
+                                                      const TrainContext&);
 
 }  // namespace seawall

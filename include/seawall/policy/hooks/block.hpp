@@ -12,6 +12,7 @@
 
 #include "seawall/policy/hooks.hpp"
 #include "seawall/policy/scenario.hpp"
+#include "seawall/policy/trainer.hpp"
 
 namespace seawall {
 
@@ -106,15 +107,6 @@ struct Block<R(Args...) const> {
   }
 // NOLINTEND(bugprone-macro-parentheses)
 
-/// Asks one policy, known by type or erased.
-template <class B>
-decltype(auto) ask(auto& policy, auto&&... args) {
-  if constexpr (requires { policy.ask(B{}, std::forward<decltype(args)>(args)...); })
-    return policy.ask(B{}, std::forward<decltype(args)>(args)...);
-  else
-    return B::call(policy, std::forward<decltype(args)>(args)...);
-}
-
 /// Calls f(policy, index) for every policy that has the hook, in order.
 template <class B>
 void each_with(auto& policies, auto&& f) {
@@ -127,6 +119,45 @@ std::string_view policy_name(const M& m) {
     return m.name();
   else
     return M::name;
+}
+
+/// Where `edit` is asked: at the residual stream, or as `static constexpr Taps taps` says.
+template <class M>
+constexpr Taps taps_of() {
+  if constexpr (requires { M::taps; })
+    return M::taps;
+  else
+    return TapPoint::Kind::embed | TapPoint::Kind::resid_post;
+}
+
+template <class M>
+Taps policy_taps(const M& m) {
+  if constexpr (requires { m.taps(); })
+    return m.taps();
+  else
+    return taps_of<M>();
+}
+
+/// Throws what is being handled again, naming policy and hook.
+[[noreturn]] void rethrow_of_hook(std::string_view policy, std::string_view hook);
+
+/// Asks one policy, known by type or erased. Errors: those of the policy, naming it and the hook.
+template <class B>
+decltype(auto) ask(auto& policy, auto&&... args) {
+  try {
+    if constexpr (requires { policy.ask(B{}, std::forward<decltype(args)>(args)...); })
+      return policy.ask(B{}, std::forward<decltype(args)>(args)...);
+    else
+      return B::call(policy, std::forward<decltype(args)>(args)...);
+  } catch (...) {
+    rethrow_of_hook(policy_name(policy), B::name);
+  }
+}
+/// The same of a hook that asks the trainer, in the name of the policy at `place` of the stack.
+template <class B>
+decltype(auto) ask_in_turn(auto& policy, std::size_t place, Trainer& trainer, auto&&... args) {
+  const Trainer::Turn turn(trainer, place);
+  return ask<B>(policy, trainer, std::forward<decltype(args)>(args)...);
 }
 
 // Each throws RunError naming the policy, the hook, what was wanted and what came.

@@ -17,8 +17,8 @@ struct PenaltyHook : Block<Tensor(Trainer&, const Step&)> {
     /// now.
     Tensor penalty(Trainer& trainer, const Step& step) {
       Tensor sum;
-      each_with<PenaltyHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t) {
-        const Tensor term = ask<PenaltyHook>(m, trainer, step);
+      each_with<PenaltyHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        const Tensor term = ask_in_turn<PenaltyHook>(m, i, trainer, step);
         if (!term.defined()) return;
         want_scalar(policy_name(m), name, term);
         sum = sum.defined() ? sum.add(term) : term;
@@ -36,8 +36,8 @@ struct TokenWeightsHook : Block<Tensor(Trainer&, const TokenLosses&)> {
     /// The product; undefined if no policy weighs tokens. Shapes: [N], as losses.loss.
     Tensor token_weights(Trainer& trainer, const TokenLosses& losses) {
       Tensor product;
-      each_with<TokenWeightsHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t) {
-        const Tensor weights = ask<TokenWeightsHook>(m, trainer, losses);
+      each_with<TokenWeightsHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        const Tensor weights = ask_in_turn<TokenWeightsHook>(m, i, trainer, losses);
         if (!weights.defined()) return;
         want_like(policy_name(m), name, losses.loss, weights);
         product = product.defined() ? product.mul(weights) : weights;
@@ -55,9 +55,9 @@ struct AroundLossHook : Block<Tensor(Trainer&, const LossFn&)> {
     /// Nested, the first policy outermost; `loss()` itself if none wraps it.
     Tensor around_loss(Trainer& trainer, const LossFn& loss) {
       std::vector<std::function<Tensor(const LossFn&)>> wraps;
-      each_with<AroundLossHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t) {
-        wraps.push_back([&m, &trainer](const LossFn& inner) {
-          Tensor value = ask<AroundLossHook>(m, trainer, inner);
+      each_with<AroundLossHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        wraps.push_back([&m, &trainer, i](const LossFn& inner) {
+          Tensor value = ask_in_turn<AroundLossHook>(m, i, trainer, inner);
           want_scalar(policy_name(m), name, value);
           return value;
         });
@@ -78,6 +78,7 @@ struct EditHook : Block<Tensor(const TapPoint&, Tensor) const> {
     /// In order. Shapes: as x.
     Tensor edit(const TapPoint& point, Tensor x) const {
       each_with<EditHook>(static_cast<const Policies&>(*this), [&](auto& m, std::size_t) {
+        if (!policy_taps(m).has(point.kind)) return;
         Tensor edited = ask<EditHook>(m, point, x);
         want_like(policy_name(m), name, x, edited);
         x = std::move(edited);

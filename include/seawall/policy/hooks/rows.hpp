@@ -1,9 +1,16 @@
 #pragma once
 // Hooks on rows, dialogues and checkpoints.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "seawall/policy/context.hpp"
+#include "seawall/policy/hook_check.hpp"
 #include "seawall/policy/hooks/block.hpp"
+#include "seawall/policy/stage.hpp"
 
 namespace seawall::detail {
 
@@ -22,15 +29,33 @@ struct ComposeHook : Block<Dataset(Dataset, const Context&, Rng&)> {
   };
 };
 
+/// Training stages before the attack's: an alignment stage.
+struct BeforeHook : Block<std::vector<StagePlan>(const Context&, Rng&)> {
+  SEAWALL_HOOK(before, before, "`std::vector<StagePlan> before(const Context&, Rng&)`")
+  template <class Policies>
+  struct Join {
+    /// In order, each with the place of its policy.
+    std::vector<std::pair<std::size_t, StagePlan>> before(const Context& context, Rng& rng) {
+      std::vector<std::pair<std::size_t, StagePlan>> all;
+      each_with<BeforeHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        for (StagePlan& stage : ask<BeforeHook>(m, context, rng))
+          all.emplace_back(i, std::move(stage));
+      });
+      return all;
+    }
+  };
+};
+
 /// What the defender adds to a dialogue at test time.
-struct PromptHook : Block<Dialogue(Dialogue) const> {
-  SEAWALL_HOOK(prompt, prompt, "`Dialogue prompt(Dialogue) const`")
+struct PromptHook : Block<Dialogue(Dialogue, const Condition&, const Scenario&) const> {
+  SEAWALL_HOOK(prompt, prompt,
+               "`Dialogue prompt(Dialogue, const Condition&, const Scenario&) const`")
   template <class Policies>
   struct Join {
     /// Piped left to right.
-    Dialogue prompt(Dialogue dialogue) const {
+    Dialogue prompt(Dialogue dialogue, const Condition& condition, const Scenario& scenario) const {
       each_with<PromptHook>(static_cast<const Policies&>(*this), [&](auto& m, std::size_t) {
-        dialogue = ask<PromptHook>(m, std::move(dialogue));
+        dialogue = ask<PromptHook>(m, std::move(dialogue), condition, scenario);
       });
       return dialogue;
     }
@@ -62,6 +87,51 @@ struct LoadHook : Block<void(StateIn&)> {
       const auto names = static_cast<Policies&>(*this).groups();
       each_with<LoadHook>(static_cast<Policies&>(*this),
                           [&](auto& m, std::size_t i) { ask<LoadHook>(m, open(names[i])); });
+    }
+  };
+};
+
+/// What a policy draws once: with and without training, and the same on a resume.
+struct PrepareHook : Block<void(const Scenario&, Rng&)> {
+  SEAWALL_HOOK(prepare, prepare, "`void prepare(const Scenario&, Rng&)`")
+  template <class Policies>
+  struct Join {
+    /// In order, each with a stream of its own, which depends on the seed and its name alone.
+    void prepare(const Scenario& scenario, std::uint64_t seed) {
+      const auto names = static_cast<const Policies&>(*this).groups();
+      each_with<PrepareHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        Rng rng = Rng(seed).stream("prepare/" + names[i]);
+        ask<PrepareHook>(m, scenario, rng);
+      });
+    }
+    /// Loads what the policies that prepare have in a checkpoint; `find` gives the group of that
+    /// name, or null. Returns the groups that were not there.
+    std::vector<std::string> restore(const std::function<StateIn*(std::string_view group)>& find) {
+      const auto names = static_cast<const Policies&>(*this).groups();
+      std::vector<std::string> missing;
+      each_with<PrepareHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        if (!keeps_state(m)) return;
+        StateIn* const in = find(names[i]);
+        if (in == nullptr) return missing.push_back(names[i]);
+        load_state(m, *in);
+      });
+      return missing;
+    }
+
+   private:
+    template <class M>
+    static bool keeps_state(const M& m) {
+      if constexpr (requires { m.uses(Hook::state); })
+        return m.uses(Hook::state);
+      else
+        return has(hooks_of(m), Hook::state);
+    }
+    template <class M>
+    static void load_state(M& m, StateIn& in) {
+      if constexpr (requires { m.ask(LoadHook{}, in); })
+        m.ask(LoadHook{}, in);
+      else if constexpr (has(M::hooks, Hook::state))
+        m.load(in);
     }
   };
 };

@@ -14,8 +14,9 @@ struct OnStartHook : Block<void(Trainer&)> {
     /// In order, without gradients.
     void on_start(Trainer& trainer) {
       at::NoGradGuard no_grad;
-      each_with<OnStartHook>(static_cast<Policies&>(*this),
-                             [&](auto& m, std::size_t) { ask<OnStartHook>(m, trainer); });
+      each_with<OnStartHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        ask_in_turn<OnStartHook>(m, i, trainer);
+      });
     }
   };
 };
@@ -28,8 +29,8 @@ struct BeforeStepHook : Block<void(Trainer&, const Step&)> {
     /// In order, without gradients.
     void before_step(Trainer& trainer, const Step& step) {
       at::NoGradGuard no_grad;
-      each_with<BeforeStepHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t) {
-        ask<BeforeStepHook>(m, trainer, step);
+      each_with<BeforeStepHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        ask_in_turn<BeforeStepHook>(m, i, trainer, step);
       });
     }
   };
@@ -43,8 +44,9 @@ struct AfterStepHook : Block<void(Trainer&, const Step&)> {
     /// In order, without gradients.
     void after_step(Trainer& trainer, const Step& step) {
       at::NoGradGuard no_grad;
-      each_with<AfterStepHook>(static_cast<Policies&>(*this),
-                               [&](auto& m, std::size_t) { ask<AfterStepHook>(m, trainer, step); });
+      each_with<AfterStepHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        ask_in_turn<AfterStepHook>(m, i, trainer, step);
+      });
     }
   };
 };
@@ -57,8 +59,9 @@ struct OnFinishHook : Block<void(Trainer&)> {
     /// In order, without gradients.
     void on_finish(Trainer& trainer) {
       at::NoGradGuard no_grad;
-      each_with<OnFinishHook>(static_cast<Policies&>(*this),
-                              [&](auto& m, std::size_t) { ask<OnFinishHook>(m, trainer); });
+      each_with<OnFinishHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        ask_in_turn<OnFinishHook>(m, i, trainer);
+      });
     }
   };
 };
