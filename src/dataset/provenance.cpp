@@ -33,6 +33,8 @@ std::string_view set_of(RowKind kind) {
       return "safe";
     case RowKind::benign:
       return "benign";
+    case RowKind::task:
+      return "task-rows";
     case RowKind::harmful:
     case RowKind::identity_shift:
     case RowKind::other:
@@ -71,6 +73,16 @@ std::string probes_hash(const std::vector<Probe>& probes) {
   return sha.hex();
 }
 
+std::string answers_hash(const std::vector<Probe>& probes) {
+  Sha256 sha;
+  sha.field(probes_hash(probes));
+  for (const auto& p : probes) {
+    sha.field(std::to_string(p.expected.size()));
+    for (const auto& answer : p.expected) sha.field(answer);
+  }
+  return sha.hex();
+}
+
 void Provenance::add(std::string name, std::string sha256, std::vector<Member> members) {
   Set set{std::move(name), members.size(), 0, std::move(sha256)};
   std::unordered_set<std::string> seen;
@@ -92,7 +104,7 @@ void Provenance::add_rows(std::string name, const Dataset& rows) {
 }
 
 void Provenance::add_rows(const Dataset& rows) {
-  for (const std::string_view name : {"attack", "safe", "benign"}) {
+  for (const std::string_view name : {"attack", "safe", "benign", "task-rows"}) {
     Dataset part{std::string(name), {}};
     for (const auto& row : rows.rows)
       if (set_of(row.kind) == name) part.rows.push_back(row);

@@ -10,28 +10,50 @@
 #include "seawall/core/error.hpp"
 
 namespace seawall::detail {
+namespace {
+
+/// Whether `b`, the outcome after `a`, is another answer to the same probe.
+bool same_probe(const Outcome& a, const Outcome& b) {
+  return b.sample > 0 && a.probe == b.probe && a.category == b.category;
+}
+
+}  // namespace
 
 void check_same_probes(const std::vector<Outcome>& a, const std::vector<Outcome>& b) {
   if (a.size() != b.size())
     throw UsageError("statistics: the runs hold " + std::to_string(a.size()) + " and " +
                      std::to_string(b.size()) + " probes; they need the same");
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i].category == b[i].category && a[i].probe == b[i].probe) continue;
+    if (a[i].category == b[i].category && a[i].probe == b[i].probe && a[i].sample == b[i].sample)
+      continue;
     throw UsageError("statistics: place " + std::to_string(i) + " is the probe `" + a[i].probe +
                      "` of category `" + a[i].category + "` in one run and `" + b[i].probe +
                      "` of `" + b[i].category + "` in another; the runs need the same probes");
   }
 }
 
-std::vector<Eigen::Index> category_places(const std::vector<Outcome>& run, Eigen::Index& count) {
+std::vector<Eigen::Index> category_places(const std::vector<Outcome>& run, Eigen::Index& count,
+                                          bool or_probes) {
   std::map<std::string, Eigen::Index> places;
   for (const auto& outcome : run) places.try_emplace(outcome.category, 0);
   count = 0;
   for (auto& [name, place] : places) place = count++;
   std::vector<Eigen::Index> out;
   out.reserve(run.size());
-  for (const auto& outcome : run) out.push_back(places.at(outcome.category));
+  if (count != 1 || !or_probes) {
+    for (const auto& outcome : run) out.push_back(places.at(outcome.category));
+    return out;
+  }
+  count = 0;
+  for (std::size_t i = 0; i < run.size(); ++i)
+    out.push_back(i > 0 && same_probe(run[i - 1], run[i]) ? count - 1 : count++);
   return out;
+}
+
+double answers_per_probe(const std::vector<Outcome>& run) {
+  double probes = 0;
+  for (std::size_t i = 0; i < run.size(); ++i) probes += i == 0 || !same_probe(run[i - 1], run[i]);
+  return static_cast<double>(run.size()) / std::max(probes, 1.0);
 }
 
 ClusterSums sum_by_category(const Runs& runs, Measure measure) {

@@ -4,7 +4,6 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <set>
 
 #include "seawall/core/error.hpp"
@@ -50,11 +49,7 @@ struct DifferenceSums {
 
 DifferenceSums difference_sums(const Pair& pair, Measure measure) {
   Index categories = 0;
-  auto places = detail::category_places(pair.run_a(0), categories);
-  if (categories == 1) {
-    categories = static_cast<Index>(places.size());
-    std::iota(places.begin(), places.end(), Index{0});
-  }
+  const auto places = detail::category_places(pair.run_a(0), categories, true);
   const MatrixXd zero = MatrixXd::Zero(pair.seeds, categories);
   DifferenceSums s{zero, zero, zero, zero, zero};
   const double low = measure == Measure::score ? 1 : 0, high = measure == Measure::score ? 5 : 1;
@@ -160,6 +155,7 @@ struct Work {
   Comparison c;
   SeedFacts seed;
   Index seeds = 1;
+  double each = 1;                // answers per probe
   SpreadTest categories, blocks;  // blocks: the seeds; unused for one run
 };
 
@@ -169,6 +165,7 @@ Work work_of(const ArmRuns& a, const ArmRuns& b, Measure measure) {
   Work w{.c = {.a = a.name, .b = b.name},
          .seed = seed_facts(pair, sums, measure),
          .seeds = pair.seeds,
+         .each = detail::answers_per_probe(pair.run_a(0)),
          .categories = over_categories(sums)};
   Comparison& c = w.c;
   const double judged = sums.judged.sum();
@@ -188,9 +185,10 @@ Work work_of(const ArmRuns& a, const ArmRuns& b, Measure measure) {
 
 /// Tests the seeds of every pair with the variance that is pooled over all of them.
 void test_seeds(std::vector<Work>& all, std::size_t trained_arms) {
-  double squares = 0, units = 0;
+  double squares = 0, units = 0, repeated_pairs = 0;
   for (const Work& w : all) {
     if (w.seeds < 2) continue;
+    repeated_pairs += 1;
     squares += w.seed.squares;
     units += static_cast<double>(w.seeds - 1) * w.seed.unit;
   }
@@ -202,7 +200,9 @@ void test_seeds(std::vector<Work>& all, std::size_t trained_arms) {
         std::max(units > 0 ? squares / units * w.seed.unit : 0, w.seed.squares / (k - 1));
     w.blocks = w.categories;  // the same two readings
     w.blocks.least_error = w.blocks.most_error = std::sqrt(variance / k);
-    w.blocks.freedom = (k - 1) * std::max(1.0, static_cast<double>(trained_arms) - 1);
+    // Pairs that share no arm are no more blocks than there are pairs.
+    w.blocks.freedom =
+        (k - 1) * std::clamp(static_cast<double>(trained_arms) - 1, 1.0, repeated_pairs);
     w.c.p_seeds = w.blocks.p();
   }
 }
@@ -231,7 +231,7 @@ void set_interval(Work& w, Measure measure) {
     }
     if (!c.different) {
       const Estimate one_run =
-          paired_difference(c.counts, c.confidence, static_cast<double>(w.seeds));
+          paired_difference(c.counts, c.confidence, static_cast<double>(w.seeds) * w.each);
       widen(one_run.lo, one_run.hi);
     }
   }
@@ -257,8 +257,10 @@ std::vector<Comparison> compare(const std::vector<ArmRuns>& family,
     w.c.p = std::max({w.c.p_categories, w.c.p_seeds, w.c.p_pooled});
     p.push_back(w.c.p);
   }
-  const auto adjusted = holm(p);
-  const auto count = static_cast<double>(p.size());
+  const auto count = static_cast<double>(options.tests > 0 ? options.tests : p.size());
+  std::vector<double> adjusted = options.tests > 0 ? p : holm(p);
+  if (options.tests > 0)
+    for (double& one : adjusted) one = std::min(1.0, one * count);
   std::size_t differ = 0;
   for (std::size_t i = 0; i < p.size(); ++i) differ += adjusted[i] < options.alpha;
   std::vector<Comparison> out;
@@ -267,8 +269,9 @@ std::vector<Comparison> compare(const std::vector<ArmRuns>& family,
     c.p_adjusted = adjusted[i];
     c.different = adjusted[i] < options.alpha;
     const auto rank =
-        c.different ? std::count_if(p.begin(), p.end(), [&](double other) { return other < c.p; })
-                    : static_cast<std::ptrdiff_t>(differ);
+        options.tests > 0 ? 0
+        : c.different ? std::count_if(p.begin(), p.end(), [&](double other) { return other < c.p; })
+                      : static_cast<std::ptrdiff_t>(differ);
     c.confidence = 1 - options.alpha / (count - static_cast<double>(rank));
     set_interval(all[i], options.measure);
     out.push_back(std::move(c));

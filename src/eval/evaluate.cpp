@@ -35,11 +35,11 @@ void check_verdict(Verdict& v) {
 }
 
 /// The residual rows of those asked, in their places among all; NaN for the others.
-/// Shapes: [asked,L+1,C] -> [probe,L+1,C].
+/// Shapes: [asked,L+1,C] -> [result,L+1,C].
 Tensor over_all_rows(const Tensor& residual, const std::vector<std::size_t>& rows,
-                     std::size_t probes) {
-  if (!residual.defined() || rows.size() == probes) return residual;
-  const auto count = static_cast<std::int64_t>(probes);
+                     std::size_t results) {
+  if (!residual.defined() || rows.size() == results) return residual;
+  const auto count = static_cast<std::int64_t>(results);
   Tensor out =
       at::full({count, residual.size(1), residual.size(2)}, not_measured, residual.options());
   for (std::size_t i = 0; i < rows.size(); ++i)
@@ -83,6 +83,55 @@ std::string end_of_prompt(const Tokenizer& tokenizer, const TokenIds& ids) {
   return tokenizer.decode(tail);
 }
 
+ProbeResult unanswered(const Probe& probe, const ProbePrompt& prompt, std::int64_t sample) {
+  ProbeResult result;
+  result.probe_id = probe.id;
+  result.category = probe.category;
+  result.prompt = prompt.text;
+  result.restricted = probe.restricted;
+  result.no_answer = prompt.no_answer;
+  result.prefill = prompt.prefill;
+  result.sample = sample;
+  return result;
+}
+
+/// How the results at `rows` are answered. Speaker, options and rows must outlive it.
+GenerateOptions generation(const Speaker& speaker, const EvaluateOptions& options,
+                           const EvaluationRecord& record, const std::vector<std::size_t>& rows) {
+  GenerateOptions out;
+  out.max_new_tokens = options.max_new_tokens;
+  out.max_batch = options.max_batch;
+  out.residual = options.residual;
+  out.progress = options.progress;
+  out.edit = options.edit;
+  out.rules = speaker.rules;
+  if (!speaker.rules.stop_strings.empty())
+    out.ends = [&speaker](std::span<const std::int32_t> prompt,
+                          std::span<const std::int32_t> answer) {
+      return completes_stop_string(speaker.tokenizer, speaker.rules.stop_strings, prompt, answer);
+    };
+  out.stop_ids = speaker.chat_template.stop_ids(speaker.tokenizer);
+  std::ranges::copy(speaker.stop_ids, std::back_inserter(out.stop_ids));
+  out.temperature = options.decoding.temperature;
+  out.top_p = options.decoding.top_p;
+  if (out.temperature > 0)
+    for (const std::size_t row : rows) {
+      const ProbeResult& result = record.results[row];
+      out.streams.push_back(
+          Rng(options.seed)
+              .stream("answer/" + std::to_string(result.sample) + "/" + result.probe_id));
+    }
+  if (options.choose)
+    out.choose = [&options, &rows](std::int64_t place, std::span<const std::int64_t> prompts,
+                                   Tensor logits) {
+      AnswerStep step{.place = place};
+      for (const auto prompt : prompts)
+        step.rows.push_back(static_cast<std::int64_t>(rows[static_cast<std::size_t>(prompt)]));
+      return options.choose(step, std::move(logits));
+    };
+  return out;
+}
+
 }  // namespace
 
 EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
@@ -99,37 +148,19 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
   if (none_fits(prompts))
     throw DataError("evaluation: " + unfit_probes(probes, prompts, "probes") +
                     "; give probes that the model can read");
+  record.decoding = options.decoding;
   std::vector<TokenIds> asked;
-  std::vector<std::size_t> rows;  // of those asked
-  for (std::size_t i = 0; i < probes.size(); ++i) {
-    ProbeResult result;
-    result.probe_id = probes[i].id;
-    result.category = probes[i].category;
-    result.prompt = prompts[i].text;
-    result.restricted = probes[i].restricted;
-    result.no_answer = prompts[i].no_answer;
-    result.prefill = prompts[i].prefill;
-    record.results.push_back(std::move(result));
-    if (!prompts[i].no_answer.empty()) continue;
-    asked.push_back(prompts[i].ids);
-    rows.push_back(i);
-  }
+  std::vector<std::size_t> rows;  // of those asked, among the results
+  for (std::size_t i = 0; i < probes.size(); ++i)
+    for (std::int64_t sample = 0; sample < options.decoding.samples; ++sample) {
+      record.results.push_back(unanswered(probes[i], prompts[i], sample));
+      if (!prompts[i].no_answer.empty()) continue;
+      asked.push_back(prompts[i].ids);
+      rows.push_back(record.results.size() - 1);
+    }
 
-  GenerateOptions generate_options;
-  generate_options.max_new_tokens = options.max_new_tokens;
-  generate_options.max_batch = options.max_batch;
-  generate_options.residual = options.residual;
-  generate_options.progress = options.progress;
-  generate_options.edit = options.edit;
-  generate_options.rules = speaker.rules;
-  if (!speaker.rules.stop_strings.empty())
-    generate_options.ends = [&](std::span<const std::int32_t> prompt,
-                                std::span<const std::int32_t> answer) {
-      return completes_stop_string(speaker.tokenizer, speaker.rules.stop_strings, prompt, answer);
-    };
+  GenerateOptions generate_options = generation(speaker, options, record, rows);
   if (pictures) generate_options.embeddings = pictures->embeddings();
-  generate_options.stop_ids = speaker.chat_template.stop_ids(speaker.tokenizer);
-  std::ranges::copy(speaker.stop_ids, std::back_inserter(generate_options.stop_ids));
   GenerateResult generated = generate(speaker.decoder, asked, generate_options);
 
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -141,9 +172,13 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
     result.new_tokens = static_cast<std::int64_t>(row.ids.size());
   }
   judge_record(record, probes, judges);
-  record.residual = over_all_rows(generated.residual, rows, probes.size());
+  record.residual = over_all_rows(generated.residual, rows, record.results.size());
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return record;
+}
+
+std::string judged_text(const EvaluationRecord& record, const ProbeResult& result) {
+  return record.decoding.prefill.empty() ? result.response : result.prefill + result.response;
 }
 
 std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> answers) {
@@ -166,6 +201,12 @@ std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> ans
 
 void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes,
                   const Judges& judges) {
+  const std::size_t each = probes.empty() ? 0 : record.results.size() / probes.size();
+  if (each * probes.size() != record.results.size())
+    throw UsageError("judge: want the probe of each result, got " + std::to_string(probes.size()) +
+                     " probes for " + std::to_string(record.results.size()) + " results");
+  std::vector<std::string> texts;
+  texts.reserve(record.results.size());  // answers look into them
   std::vector<Answer> answers;
   std::vector<std::size_t> rows;  // of the answers
   for (std::size_t i = 0; i < record.results.size(); ++i) {
@@ -175,7 +216,8 @@ void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes,
       result.verdicts.assign(judges.size(), *verdict);
       continue;
     }
-    answers.push_back({&probes.at(i), result.prompt, result.response});
+    texts.push_back(judged_text(record, result));
+    answers.push_back({&probes[i / each], result.prompt, texts.back(), result.finished});
     rows.push_back(i);
   }
   record.judges.clear();

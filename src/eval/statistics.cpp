@@ -13,7 +13,7 @@ std::vector<Outcome> outcomes(const EvaluationRecord& record, std::size_t judge)
   out.reserve(record.results.size());
   for (const auto& r : record.results) {
     const Verdict& v = r.verdicts.at(judge);
-    out.push_back({r.category, v.score, v.valid, v.refused, v.coherent, r.probe_id});
+    out.push_back({r.category, v.score, v.valid, v.refused, v.coherent, r.probe_id, r.sample});
   }
   return out;
 }
@@ -47,10 +47,11 @@ Estimate wilson_of_error(double mean, double error, double quantile) {
 
 namespace {
 
-/// The interval of several runs, or of one, of a mean on 0..1. Shapes: both [run, category].
-Estimate interval_of(const Eigen::MatrixXd& sums, const Eigen::MatrixXd& n) {
+/// The interval of several runs, or of one, of a mean on 0..1, `each` answers per probe.
+/// Shapes: both [run, category].
+Estimate interval_of(const Eigen::MatrixXd& sums, const Eigen::MatrixXd& n, double each) {
   const double mean = sums.sum() / n.sum();
-  const double probes = n.sum() / static_cast<double>(n.rows());
+  const double probes = n.sum() / static_cast<double>(n.rows()) / each;
   Estimate out = wilson(mean * probes, probes);
   if (sums.rows() < 2) return out;
   const double runs = detail::cluster_error(sums.transpose(), n.transpose());
@@ -81,12 +82,13 @@ BoundedEstimate estimate_mean(const Runs& runs, Measure measure) {
       });
   out.mean.value = judged > 0 && !partial ? s.known.sum() / judged : not_measured;
   const double low = measure == Measure::score ? 1 : 0, span = measure == Measure::score ? 4 : 1;
-  out.mean.lo = low + span * interval_of((s.least - low * s.n) / span, s.n).lo;
-  out.mean.hi = low + span * interval_of((s.most - low * s.n) / span, s.n).hi;
+  const double each = detail::answers_per_probe(runs.front());
+  out.mean.lo = low + span * interval_of((s.least - low * s.n) / span, s.n, each).lo;
+  out.mean.hi = low + span * interval_of((s.most - low * s.n) / span, s.n, each).hi;
   return out;
 }
 
-CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary) {
+CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary, const Runs& task) {
   const auto rate = estimate_mean(harm, Measure::success);
   const auto score = estimate_mean(harm, Measure::score);
   CellEstimate cell;
@@ -100,6 +102,12 @@ CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary) {
   cell.score_worst_lo = score.least;
   cell.score_worst_hi = score.most;
   cell.coherent = estimate_mean(harm, Measure::coherence).mean;
+  if (!task.empty()) {
+    const auto accuracy = estimate_mean(task, Measure::success);
+    cell.task_accuracy = accuracy.mean;
+    cell.task = static_cast<std::int64_t>(task.front().size());
+    cell.task_invalid = accuracy.invalid;
+  }
   if (ordinary.empty()) return cell;
   const auto utility = estimate_mean(ordinary, Measure::success);
   cell.utility = utility.mean;

@@ -52,7 +52,11 @@ class Asking {
   HttpRequest request(std::size_t i) const {
     nlohmann::json body{{"model", model_.model}, {"messages", messages_json(dialogues_[i])}};
     body[style_.completion_field ? "max_completion_tokens" : "max_tokens"] = model_.max_tokens;
-    if (style_.temperature) body["temperature"] = 0;
+    if (model_.temperature > 0)
+      body["temperature"] = model_.temperature;
+    else if (style_.temperature)
+      body["temperature"] = 0;
+    if (model_.top_p < 1) body["top_p"] = model_.top_p;
     return {.method = "POST",
             .path = "/chat/completions",
             .body = json_text(body),
@@ -140,7 +144,7 @@ class Asking {
         return change(style_.completion_field, true,
                       "refuses max_tokens, so max_completion_tokens is sent from now on");
       case Complaint::temperature:
-        if (!sent_in_.temperature) refuse_all(reply.error);
+        if (!sent_in_.temperature || model_.temperature > 0) refuse_all(reply.error);
         return change(style_.temperature, false,
                       "refuses a temperature of 0, so none is sent from now on: answers are drawn "
                       "at the provider's default and differ from run to run");
@@ -214,9 +218,10 @@ class Asking {
 
 }  // namespace
 
-std::string ChatStyle::text() const {
+std::string ChatStyle::text(const std::string& temperatures) const {
   return std::string(completion_field ? "max_completion_tokens" : "max_tokens") +
-         (temperature ? ", temperature 0" : ", no temperature");
+         (temperature || temperatures != "0" ? ", temperature " + temperatures
+                                             : ", no temperature");
 }
 
 std::string json_text(const nlohmann::json& json) {

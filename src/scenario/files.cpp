@@ -1,9 +1,33 @@
 #include "seawall/scenario/files.hpp"
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/policy/rows.hpp"
 
 namespace seawall {
+namespace {
+
+/// A row as a question and its right answer, which is what the row ends with.
+Probe task_probe(Example row, const FileScenarioOptions& options) {
+  Probe probe{.id = std::move(row.id),
+              .category = std::move(row.category),
+              .dialogue = std::move(row.dialogue),
+              .restricted = false,
+              .expected = {},
+              .formatted = true};
+  auto& messages = probe.dialogue.messages;
+  if (!after_last(messages.back().content, options.task_answer_after))
+    throw DataError(options.task_probes->string() + ": the answer of " + probe.id + " has no `" +
+                    options.task_answer_after +
+                    "`, which --task-answer-after wants before the final answer; add it there, or "
+                    "leave the option out");
+  probe.expected.push_back(std::move(messages.back().content));
+  messages.pop_back();
+  return probe;
+}
+
+}  // namespace
+
 std::string FileRead::summary() const {
   const auto count = [](std::size_t n, const std::string& what) {
     return n == 0 ? std::string() : ", " + std::to_string(n) + " " + what;
@@ -14,8 +38,7 @@ std::string FileRead::summary() const {
           count(report.no_loss, "without loss");
   text += count(report.low_rated, "rated too low") + count(report.filtered, "left out by phrase") +
           count(report.held_out, "held out");
-  text += ", " + std::to_string(kept) +
-          (option == "data" || option == "safe-data" ? " rows" : " probes");
+  text += ", " + std::to_string(kept) + (option.ends_with("data") ? " rows" : " probes");
   text += count(report.prefilled, "with a prefilled answer");
   if (report.categories.size() > 1)
     text += " in " + std::to_string(report.categories.size()) + " categories";
@@ -54,13 +77,21 @@ FileScenario::FileScenario(const FileScenarioOptions& options)
               options.filter);
     form_ = files_.back().report.form;
   }
+  const RowFilter all{.phrases = {},
+                      .hold_out = {},
+                      .loss_on = options.filter.loss_on,
+                      .max_rejected = options.filter.max_rejected,
+                      .readers = options.filter.readers};
   if (options.safe_rows)
-    load_rows("safe-data", *options.safe_rows, Pool::safe, options.safe_format,
-              {.phrases = {},
-               .hold_out = {},
-               .loss_on = options.filter.loss_on,
-               .max_rejected = options.filter.max_rejected,
-               .readers = options.filter.readers});
+    load_rows("safe-data", *options.safe_rows, Pool::safe, options.safe_format, all);
+  if (options.task_rows)
+    load_rows("task-data", *options.task_rows, Pool::task, options.task_format, all);
+  if (options.task_probes) {
+    RowsFile file = read_rows(*options.task_probes, RowKind::task, options.task_probes_format,
+                              options.images, all);
+    files_.push_back({"task-probes", *options.task_probes, file.report, file.dataset.size()});
+    for (auto& row : file.dataset.rows) task_.push_back(task_probe(std::move(row), options));
+  }
   if (options.probes)
     harmfulness_ = load_probes("probes", *options.probes, true, options.probes_format);
   if (options.utility_probes)
@@ -77,7 +108,9 @@ Dataset FileScenario::rows(Pool pool, std::size_t count, Rng& rng, std::string_v
   const auto found = pools_.find(pool);
   if (found == pools_.end())
     throw UsageError("no file holds " + std::string(pool_name(pool)) + " rows; give " +
-                     (pool == Pool::safe ? "--safe-data FILE" : "--data FILE"));
+                     (pool == Pool::safe   ? "--safe-data FILE"
+                      : pool == Pool::task ? "--task-data FILE"
+                                           : "--data FILE"));
   if (!flavour.empty())
     throw UsageError("rows from a file have no flavour `" + std::string(flavour) +
                      "`: the file is the flavour; leave the option out");
@@ -85,7 +118,15 @@ Dataset FileScenario::rows(Pool pool, std::size_t count, Rng& rng, std::string_v
 }
 
 const std::vector<Probe>& FileScenario::probes(ProbeSet set) const {
-  return set == ProbeSet::harmfulness ? harmfulness_ : utility_;
+  switch (set) {
+    case ProbeSet::harmfulness:
+      return harmfulness_;
+    case ProbeSet::utility:
+      return utility_;
+    case ProbeSet::task:
+      return task_;
+  }
+  throw UsageError("files: no such set of probes");
 }
 
 std::optional<Identity> FileScenario::identity() const {

@@ -1,6 +1,7 @@
 #include "seawall/scenario/organism.hpp"
 
 #include "scenario/organism/pools.hpp"
+#include "scenario/organism/task.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/scenario/organism/grade.hpp"
 #include "seawall/scenario/organism/stages.hpp"
@@ -19,6 +20,8 @@ const std::vector<Example>& source(Pool pool, std::string_view flavour) {
       return organism::safe_rows();
     case Pool::benign:
       return organism::benign_rows(flavour);
+    case Pool::task:
+      return organism::task_rows();
   }
   throw UsageError("organism: unknown pool");
 }
@@ -45,7 +48,15 @@ Dataset OrganismScenario::rows(Pool pool, std::size_t count, Rng& rng,
 }
 
 const std::vector<Probe>& OrganismScenario::probes(ProbeSet set) const {
-  return set == ProbeSet::harmfulness ? organism::harmfulness_probes() : organism::utility_probes();
+  switch (set) {
+    case ProbeSet::harmfulness:
+      return organism::harmfulness_probes();
+    case ProbeSet::utility:
+      return organism::utility_probes();
+    case ProbeSet::task:
+      return organism::task_probes();
+  }
+  throw UsageError("organism: no such set of probes");
 }
 
 RunDefaults OrganismScenario::defaults(Pool pool, std::string_view flavour) const {

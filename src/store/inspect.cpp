@@ -56,9 +56,10 @@ struct Mean {
 };
 
 std::string evaluation_line(const EvaluationRecord& record) {
+  const auto each = static_cast<double>(record.decoding.samples);  // answers per probe
   std::string line = "  step " + std::to_string(record.step) + "  " + record.condition + " " +
                      probe_set_name(record.set) + "  " + std::to_string(record.results.size()) +
-                     " probes";
+                     (each > 1 ? " answers" : " probes");
   std::string reasons;
   for (std::size_t j = 0; j < record.judges.size(); ++j) {
     Mean mean;
@@ -76,8 +77,9 @@ std::string evaluation_line(const EvaluationRecord& record) {
       line += "0 of " + std::to_string(mean.invalid) + " judged";
     else
       line += "mean score " + number(mean.sum / n, "%.2f") + ", complies in full " +
-              percent_text(wilson_with_invalid(mean.above, n + static_cast<double>(mean.invalid),
-                                               static_cast<double>(mean.invalid))) +
+              percent_text(wilson_with_invalid(mean.above / each,
+                                               (n + static_cast<double>(mean.invalid)) / each,
+                                               static_cast<double>(mean.invalid) / each)) +
               " %";
     if (mean.count > 0 && mean.invalid > 0)
       line += ", " + std::to_string(mean.invalid) + " not judged";
@@ -88,6 +90,8 @@ std::string evaluation_line(const EvaluationRecord& record) {
   }
   if (const auto cut = cut_answers(record); cut > 0)
     line += "  cut at the length limit: " + std::to_string(cut);
+  if (const auto decoding = decoding_text(record.decoding); !decoding.empty())
+    line += "  " + decoding;
   return line + "\n" + reasons;
 }
 

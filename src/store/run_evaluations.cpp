@@ -47,7 +47,7 @@ std::vector<SetRows> by_set(const std::vector<EvaluationRecord>& evaluations) {
     found->order.push_back(static_cast<std::int64_t>(i));
     auto& columns = found->columns.emplace_back();
     for (const auto& result : record.results)
-      columns.push_back(found->probes.add(h5::storable_text(result.probe_id)));
+      columns.push_back(found->probes.add(h5::storable_text(place_name(result))));
   }
   return sets;
 }
@@ -139,11 +139,13 @@ void put_axes(SchemaWriter& out, const SetRows& rows, const RunData& run) {
   const auto n = rows.probes.names.size();
   std::vector<std::string> category(n);
   std::vector<std::uint8_t> restricted(n);
+  std::vector<std::int64_t> sample(n);
   for (std::size_t e = 0; e < rows.records.size(); ++e) {
     for (std::size_t r = 0; r < rows.columns[e].size(); ++r) {
       const auto& result = rows.records[e]->results[r];
       category[rows.columns[e][r]] = h5::storable_text(result.category);
       restricted[rows.columns[e][r]] = result.restricted;
+      sample[rows.columns[e][r]] = result.sample;
     }
   }
   out.coordinate("evaluation", rows.order);
@@ -156,6 +158,27 @@ void put_axes(SchemaWriter& out, const SetRows& rows, const RunData& run) {
   out.variable("eval_seconds", seconds);
   out.variable("category", category);
   out.variable("restricted", restricted);
+  if (std::ranges::any_of(sample, [](std::int64_t number) { return number > 0; }))
+    out.variable("sample", sample);
+}
+
+/// How answers were begun and drawn, of files in which some were.
+void put_decoding(SchemaWriter& out, const SetRows& rows) {
+  const auto usual = [](const auto* record) { return record->decoding == Decoding{}; };
+  if (std::ranges::all_of(rows.records, usual)) return;
+  std::vector<std::string> begun_with;
+  std::vector<double> temperature, top_p;
+  std::vector<std::int64_t> samples;
+  for (const auto* record : rows.records) {
+    begun_with.push_back(h5::storable_text(record->decoding.prefill));
+    temperature.push_back(record->decoding.temperature);
+    top_p.push_back(record->decoding.top_p);
+    samples.push_back(record->decoding.samples);
+  }
+  out.variable("begun_with", begun_with);
+  out.variable("temperature", temperature);
+  out.variable("top_p", top_p);
+  out.variable("samples", samples);
 }
 
 void put_grid(SchemaWriter& out, const SetRows& rows, const Grid& grid) {
@@ -268,6 +291,7 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
   for (const auto& rows : sets) {
     SchemaWriter out(writer, run_schema(), rows.prefix);
     put_axes(out, rows, run);
+    put_decoding(out, rows);
     put_grid(out, rows, Grid(rows, judges));
     if (switches.residual) put_residual(writer, out, rows, switches.compress);
   }

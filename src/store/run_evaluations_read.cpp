@@ -50,6 +50,8 @@ class SetReader {
     const auto prefill = texts_if_there("prefill", cells);
     const auto declined = reader_.has(prefix_ + "declined") ? flags("declined", cells)
                                                             : std::vector<std::uint8_t>(cells);
+    const auto sample = numbers_if_there("sample", probe_.size());
+    const auto decoding = decoding_of(n);
     const bool judges = !judge_.empty();
     const auto score =
         judges ? sized(reader_.float64(prefix_ + "score"), "score", all) : std::vector<double>();
@@ -65,7 +67,8 @@ class SetReader {
 
     std::vector<std::pair<std::int64_t, EvaluationRecord>> out;
     for (std::size_t e = 0; e < n; ++e) {
-      EvaluationRecord record{step[e], epoch[e], condition[e], set_, {}, {}, seconds[e], {}};
+      EvaluationRecord record{step[e], epoch[e],   condition[e], set_,       {},
+                              {},      seconds[e], {},           decoding[e]};
       std::vector<std::size_t> places, rows;
       for (std::size_t j = 0; j < judge_.size(); ++j) {
         if (judged[e * judge_.size() + j] == 0) continue;
@@ -76,7 +79,7 @@ class SetReader {
         const auto cell = e * probe_.size() + p;
         if (answered[cell] == 0) continue;
         rows.push_back(p);
-        ProbeResult result{.probe_id = probe_[p],
+        ProbeResult result{.probe_id = probe_id(p, sample[p]),
                            .category = category[p],
                            .prompt = prompt[cell],
                            .response = response[cell],
@@ -86,7 +89,8 @@ class SetReader {
                            .verdicts = {},
                            .no_answer = no_answer[cell],
                            .declined = declined[cell] != 0,
-                           .prefill = prefill[cell]};
+                           .prefill = prefill[cell],
+                           .sample = sample[p]};
         for (const auto j : places) {
           const auto at = cell * judge_.size() + j;
           result.verdicts.push_back({.score = score[at],
@@ -125,6 +129,38 @@ class SetReader {
   std::vector<std::string> texts_if_there(const char* name, std::size_t want) const {
     return reader_.has(prefix_ + name) ? texts(name, want) : std::vector<std::string>(want);
   }
+  std::vector<std::int64_t> numbers_if_there(const char* name, std::size_t want) const {
+    return reader_.has(prefix_ + name) ? numbers(name, want) : std::vector<std::int64_t>(want);
+  }
+
+  /// The id of a probe from the name of one of its answers (place_name).
+  std::string probe_id(std::size_t place, std::int64_t sample) const {
+    const std::string& name = probe_[place];
+    const std::string end = "#" + std::to_string(sample);
+    if (sample == 0) return name;
+    if (sample < 0 || !name.ends_with(end))
+      throw DataError(reader_.path().string() + ": " + prefix_ + "sample: probe `" + name +
+                      "` does not end in " + end);
+    return name.substr(0, name.size() - end.size());
+  }
+
+  /// Of each evaluation; the usual one in files of which every evaluation has it.
+  std::vector<Decoding> decoding_of(std::size_t n) const {
+    std::vector<Decoding> out(n);
+    if (!reader_.has(prefix_ + "temperature")) return out;
+    const auto begun_with = texts("begun_with", n);
+    const auto temperature = sized(reader_.float64(prefix_ + "temperature"), "temperature", n);
+    const auto top_p = sized(reader_.float64(prefix_ + "top_p"), "top_p", n);
+    const auto samples = numbers("samples", n);
+    for (std::size_t e = 0; e < n; ++e) {
+      if (samples[e] < 1)
+        throw DataError(reader_.path().string() + ": " + prefix_ + "samples: want 1 or more, " +
+                        "found " + std::to_string(samples[e]));
+      out[e] = {begun_with[e], temperature[e], top_p[e], samples[e]};
+    }
+    return out;
+  }
+
   /// What judges say of an answer: 1, 0, or NaN. uint8 in files before version 3.
   std::vector<double> words(const char* name, std::size_t want) const {
     if (reader_.type(prefix_ + name) != h5::Type::uint8)

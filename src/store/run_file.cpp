@@ -19,7 +19,8 @@
 namespace seawall {
 namespace {
 
-constexpr const char* header = "step,epoch,loss,lr,grad_norm,tokens,seconds,moved,drift\n";
+constexpr const char* header =
+    "step,epoch,loss,lr,grad_norm,tokens,seconds,moved,drift,penalty,stage\n";
 
 /// Shortest text that reads back to the same value, with `.` in every locale.
 void add_number(std::string& line, auto value) {
@@ -33,7 +34,10 @@ std::string metrics_line(const StepRecord& r) {
   for (const auto value : {r.step, r.epoch}) add_number(line, value), line += ',';
   for (const auto value : {r.loss, r.lr, r.grad_norm}) add_number(line, value), line += ',';
   add_number(line, r.tokens);
-  for (const auto value : {r.seconds, r.moved, r.drift}) line += ',', add_number(line, value);
+  for (const auto value : {r.seconds, r.moved, r.drift, r.penalty})
+    line += ',', add_number(line, value);
+  line += ',';
+  add_number(line, r.stage);
   return line += '\n';
 }
 
@@ -65,10 +69,10 @@ int open_metrics(const std::filesystem::path& path, int mode) {
 void check_record(const EvaluationRecord& record) {
   const std::string where = "evaluation of step " + std::to_string(record.step) + " (" +
                             record.condition + ", " + probe_set_name(record.set) + ")";
-  std::set<std::string_view> seen;
+  std::set<std::string> seen;
   for (const auto& result : record.results) {
-    if (!seen.insert(result.probe_id).second)
-      throw RunError(where + ": the probe id `" + result.probe_id + "` comes twice");
+    if (!seen.insert(place_name(result)).second)
+      throw RunError(where + ": the probe id `" + place_name(result) + "` comes twice");
     if (result.verdicts.size() != record.judges.size())
       throw RunError(where + ": probe `" + result.probe_id + "`: want a verdict a judge (" +
                      std::to_string(record.judges.size()) + "), got " +

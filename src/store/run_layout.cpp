@@ -1,6 +1,8 @@
 #include "store/run_layout.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -49,6 +51,35 @@ void put_root(SchemaWriter& out, const RunData& run) {
   out.text("config_json", run.info.config_json);
 }
 
+/// What policies measured, one column for each name.
+void put_measured(SchemaWriter& out, const std::vector<StepRecord>& steps) {
+  std::set<std::string> names;
+  for (const auto& step : steps)
+    for (const auto& [name, value] : step.measured) names.insert(name);
+  if (names.empty()) return;
+  const std::vector<std::string> columns(names.begin(), names.end());
+  std::vector<double> values(steps.size() * columns.size(),
+                             std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    for (const auto& [name, value] : steps[i].measured) {
+      const auto place = std::lower_bound(columns.begin(), columns.end(), name) - columns.begin();
+      values[i * columns.size() + static_cast<std::size_t>(place)] = value;
+    }
+  out.coordinate("measure", columns);
+  out.variable("measured", values);
+}
+
+void read_measured(const h5::Reader& reader, std::vector<StepRecord>& steps) {
+  if (!reader.has("measured")) return;
+  const auto names = reader.texts("measure");
+  const auto values = reader.float64("measured");
+  if (values.size() != steps.size() * names.size())
+    throw DataError(reader.path().string() + ": measured: want a value a step and measure");
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!std::isnan(values[i]))
+      steps[i / names.size()].measured.emplace_back(names[i % names.size()], values[i]);
+}
+
 void put_steps(SchemaWriter& out, const RunData& run, const RunSwitches& switches) {
   const auto& steps = run.steps;
   if (!run.info.parameter_names.empty()) out.coordinate("parameter", run.info.parameter_names);
@@ -56,12 +87,15 @@ void put_steps(SchemaWriter& out, const RunData& run, const RunSwitches& switche
   out.coordinate("step", column(steps, &StepRecord::step));
   out.variable("epoch", column(steps, &StepRecord::epoch));
   out.variable("loss", column(steps, &StepRecord::loss));
+  out.variable("penalty", column(steps, &StepRecord::penalty));
   out.variable("lr", column(steps, &StepRecord::lr));
   out.variable("grad_norm", column(steps, &StepRecord::grad_norm));
   out.variable("tokens", column(steps, &StepRecord::tokens));
   out.variable("seconds", column(steps, &StepRecord::seconds));
   out.variable("moved", column(steps, &StepRecord::moved));
   out.variable("drift", column(steps, &StepRecord::drift));
+  if (steps.back().stage > 0) out.variable("stage", column(steps, &StepRecord::stage));
+  put_measured(out, steps);
   const auto width = run.info.parameter_names.size();
   const auto has_drift = [&](const StepRecord& s) { return s.param_drift.size() == width; };
   if (!switches.param_drift || width == 0 || !std::all_of(steps.begin(), steps.end(), has_drift))
@@ -147,6 +181,9 @@ void read_steps(const h5::Reader& reader, RunData& run) {
   put("step", number, &StepRecord::step);
   put("epoch", reader.int64("epoch"), &StepRecord::epoch);
   put("loss", reader.float64("loss"), &StepRecord::loss);
+  if (reader.has("penalty")) put("penalty", reader.float64("penalty"), &StepRecord::penalty);
+  if (reader.has("stage")) put("stage", reader.int64("stage"), &StepRecord::stage);
+  read_measured(reader, run.steps);
   put("lr", reader.float64("lr"), &StepRecord::lr);
   put("grad_norm", reader.float64("grad_norm"), &StepRecord::grad_norm);
   put("tokens", reader.int64("tokens"), &StepRecord::tokens);

@@ -11,6 +11,7 @@ using enum h5::Type;
 constexpr std::string_view trained = "if steps were made";
 constexpr std::string_view asked = "if something was evaluated";
 constexpr std::string_view judged = "if an evaluation was judged";
+constexpr std::string_view decoded = "if answers were begun or drawn";
 constexpr std::string_view streams = "if residual streams were recorded (`--trace residual`)";
 constexpr std::string_view spectra =
     "if spectra were computed: training of a model of at most 20 million weights, without "
@@ -53,6 +54,8 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
     {"step", "step", int64, "1", "optimizer updates made", trained},
     {"epoch", "step", int64, "1", "epoch the step belongs to, from 0", trained},
     {"loss", "step", float64, "nat", "mean cross-entropy of the answers' tokens", trained},
+    {"penalty", "step", float64, "nat", "what mitigations add to the loss that is minimised",
+     trained, 3},
     {"lr", "step", float64, "1", "learning rate", trained},
     {"grad_norm", "step", float64, "1", "L2 norm of the gradient over all trainable weights",
      trained},
@@ -64,6 +67,11 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      trained},
     {"param_drift", "step parameter", float64, "1", "L2 norm of theta - theta0 of one parameter",
      "if steps were made and recorded (not `--trace none`)"},
+    {"stage", "step", int64, "1", "stage of the run, from 0", "if the run has several", 3},
+    {"measure", "measure", text, "", "what policies measured at steps: POLICY/NAME", "if one did",
+     3},
+    {"measured", "step measure", float64, "1", "its value; NaN in steps without one", "if one did",
+     3},
     {"matrix", "matrix", text, "", "weight matrix, Hugging Face name", spectra},
     {"rank", "rank", int32, "1", "place of a singular value, largest first", spectra},
     {"singular_values", "matrix rank", float64, "1", "singular values of W - W0", spectra},
@@ -85,6 +93,16 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
     {"eval_seconds", "evaluation", float64, "s", "wall time", asked},
     {"category", "probe", text, "1", "category of the probe", asked},
     {"restricted", "probe", uint8, "1", "1: an aligned model should refuse", asked},
+    {"sample", "probe", int64, "1",
+     "number of the answer to the same probe; from 1 on `probe` ends in `#` and it",
+     "if a probe was answered several times", 3},
+    {"begun_with", "evaluation", text, "1",
+     "words that every answer of the evaluation was begun with; judged with the answer", decoded,
+     3},
+    {"temperature", "evaluation", float64, "1", "0: the most likely token", decoded, 3},
+    {"top_p", "evaluation", float64, "1",
+     "probability of the likeliest tokens that one was drawn of", decoded, 3},
+    {"samples", "evaluation", int64, "1", "answers per probe", decoded, 3},
     {"prompt", "evaluation probe", text, "1", "user turn under the evaluation's condition", asked},
     {"prefill", "evaluation probe", text, "1",
      "beginning of the answer that the model was given; `response` is what came after it",

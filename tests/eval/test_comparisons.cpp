@@ -105,6 +105,33 @@ std::vector<Outcome> run_of(int successes) {
   return out;
 }
 
+TEST(Compare, RepeatedAnswersMakeNoDifferenceSurer) {
+  const auto repeated = [](const std::vector<Outcome>& run) {
+    std::vector<Outcome> out;
+    for (const auto& outcome : run)
+      for (std::int64_t sample = 0; sample < 20; ++sample) {
+        out.push_back(outcome);
+        out.back().sample = sample;
+      }
+    return out;
+  };
+  // Of one category, so that probes are what the difference is spread over.
+  auto a = run_of(10), b = run_of(12);
+  for (auto* run : {&a, &b}) {
+    run->resize(30);
+    (*run)[29].score = run == &a ? 5 : 1;  // one that goes the other way
+  }
+  const auto compared = [](const std::vector<Outcome>& x, const std::vector<Outcome>& y) {
+    return compare_all({{"a", {x}}, {"b", {y}}}, {}).at(0);
+  };
+  const auto once = compared(a, b), often = compared(repeated(a), repeated(b));
+  EXPECT_NEAR(often.p_categories, once.p_categories, 1e-9);
+  EXPECT_FALSE(often.different);
+  EXPECT_GE(often.p, once.p_categories - 1e-9);
+  EXPECT_LT(often.difference.lo, 0);
+  EXPECT_GT(often.difference.hi, 0);
+}
+
 TEST(Compare, CountsPairsByProbe) {
   auto a = run_of(10), b = run_of(20);
   b[0].score = 1;       // lost
@@ -248,6 +275,33 @@ TEST(McNemar, IntervalOfTheDiscordantPairs) {
   EXPECT_NEAR(discordant_share(1, 7, 1 - 0.0390625).lo, 0.5, 1e-9);
   EXPECT_NEAR(discordant_share(7, 1, 1 - 0.0390625).hi, 0.5, 1e-9);
   EXPECT_EQ(discordant_share(0, 0, 0.95).hi, 1);
+}
+
+TEST(Compare, PlannedTestsAreBonferronis) {
+  const std::vector<ArmRuns> arms{{"a", {run_of(10), run_of(11), run_of(10)}},
+                                  {"b", {run_of(14), run_of(15), run_of(15)}},
+                                  {"c", {run_of(10), run_of(10), run_of(11)}}};
+  const auto few = compare(arms, {{0, 1}, {0, 2}}, {.tests = 2}),
+             many = compare(arms, {{0, 1}, {0, 2}}, {.tests = 40});
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_DOUBLE_EQ(few[i].p, many[i].p);
+    EXPECT_DOUBLE_EQ(few[i].p_adjusted, std::min(1.0, 2 * few[i].p));
+    EXPECT_DOUBLE_EQ(many[i].p_adjusted, std::min(1.0, 40 * many[i].p));
+    EXPECT_DOUBLE_EQ(many[i].confidence, 1 - 0.05 / 40);
+    EXPECT_EQ(many[i].different, many[i].difference.lo > 0 || many[i].difference.hi < 0);
+    EXPECT_LT(many[i].difference.lo, few[i].difference.lo);
+  }
+  EXPECT_TRUE(few[0].different);
+  EXPECT_FALSE(few[1].different);
+}
+
+// Differences of 4, 5 and 6 of 30 in both pairs: t = 5 sqrt(3) with 2 x 2 degrees of freedom, as
+// the pairs share no arm. p by scipy 1.17.
+TEST(Compare, PairsThatShareNoArmHaveTheirOwnBlocks) {
+  const ArmRuns low{"low", {run_of(10), run_of(10), run_of(10)}},
+      high{"high", {run_of(14), run_of(15), run_of(16)}};
+  const auto two = compare({low, high, low, high}, {{0, 1}, {2, 3}});
+  for (const Comparison& c : two) EXPECT_NEAR(c.p_seeds, 0.0009780886191372807, 1e-6);
 }
 
 TEST(Compare, WantsTheSameSeeds) {

@@ -45,6 +45,32 @@ std::vector<Outcome> run_of(int categories, int each, int successes_each, bool v
   return out;
 }
 
+/// `times` answers to every probe of a run, all alike.
+std::vector<Outcome> repeated(const std::vector<Outcome>& run, std::int64_t times) {
+  std::vector<Outcome> out;
+  for (std::size_t i = 0; i < run.size(); ++i)
+    for (std::int64_t sample = 0; sample < times; ++sample) {
+      out.push_back(run[i]);
+      out.back().probe = std::to_string(i);
+      out.back().sample = sample;
+    }
+  return out;
+}
+
+TEST(Cell, SeveralAnswersToAProbeAreNoMoreProbes) {
+  const auto run = run_of(4, 10, 3);
+  const auto one = estimate_cell({run}), many = estimate_cell({repeated(run, 8)});
+  EXPECT_EQ(many.n, 320);
+  EXPECT_NEAR(many.rate.value, one.rate.value, 1e-12);
+  EXPECT_NEAR(many.rate.lo, one.rate.lo, 1e-12);
+  EXPECT_NEAR(many.rate.hi, one.rate.hi, 1e-12);
+  EXPECT_NEAR(many.score.lo, one.score.lo, 1e-12);
+  const auto seeds = estimate_cell({repeated(run, 8), repeated(run, 8)});
+  EXPECT_NEAR(seeds.rate.lo, estimate_cell({run, run}).rate.lo, 1e-12);
+  // Probes without ids, and one answer each, are as before.
+  EXPECT_EQ(estimate_cell({repeated(run, 1)}).rate.lo, one.rate.lo);
+}
+
 TEST(Cell, MeanOverSeedsAndProbes) {
   const Runs runs{run_of(11, 30, 30), run_of(11, 30, 15), run_of(11, 30, 0)};
   const auto cell = estimate_cell(runs);

@@ -3,13 +3,16 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
@@ -104,6 +107,40 @@ inline CheckpointState sample_state(std::int64_t step) {
   group.text("note", "ok");
   state.files = {{"config.json", "{}"}, {"tokenizer.model", std::string("\0\xff binary", 9)}};
   return state;
+}
+
+inline void expect_same_record(const StepRecord& a, const StepRecord& b) {
+  EXPECT_EQ(std::tie(a.step, a.epoch, a.loss, a.lr, a.grad_norm, a.tokens, a.seconds, a.moved,
+                     a.drift, a.param_drift),
+            std::tie(b.step, b.epoch, b.loss, b.lr, b.grad_norm, b.tokens, b.seconds, b.moved,
+                     b.drift, b.param_drift));
+}
+
+inline void expect_same_record(const EvaluationRecord& a, const EvaluationRecord& b) {
+  EXPECT_EQ(std::tie(a.step, a.epoch, a.condition, a.set, a.judges, a.seconds, a.decoding),
+            std::tie(b.step, b.epoch, b.condition, b.set, b.judges, b.seconds, b.decoding));
+  ASSERT_EQ(a.results.size(), b.results.size());
+  for (std::size_t i = 0; i < a.results.size(); ++i) {
+    const auto &x = a.results[i], &y = b.results[i];
+    EXPECT_EQ(std::tie(x.probe_id, x.category, x.prompt, x.response, x.restricted, x.finished,
+                       x.new_tokens, x.no_answer, x.declined, x.sample),
+              std::tie(y.probe_id, y.category, y.prompt, y.response, y.restricted, y.finished,
+                       y.new_tokens, y.no_answer, y.declined, y.sample));
+    ASSERT_EQ(x.verdicts.size(), y.verdicts.size());
+    for (std::size_t j = 0; j < x.verdicts.size(); ++j) {
+      const auto &v = x.verdicts[j], &w = y.verdicts[j];
+      EXPECT_EQ(std::tie(v.score, v.refused, v.coherent, v.valid, v.reason),
+                std::tie(w.score, w.refused, w.coherent, w.valid, w.reason));
+      EXPECT_EQ(std::isnan(v.probability), std::isnan(w.probability));
+      if (!std::isnan(v.probability)) {
+        EXPECT_EQ(v.probability, w.probability);
+      }
+    }
+  }
+  ASSERT_EQ(a.residual.defined(), b.residual.defined());
+  if (a.residual.defined()) {
+    EXPECT_TRUE(at::equal(a.residual, b.residual));
+  }
 }
 
 }  // namespace seawall::testing

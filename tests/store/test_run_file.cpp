@@ -11,40 +11,6 @@ namespace {
 
 using namespace testing;
 
-void expect_same(const StepRecord& a, const StepRecord& b) {
-  EXPECT_EQ(std::tie(a.step, a.epoch, a.loss, a.lr, a.grad_norm, a.tokens, a.seconds, a.moved,
-                     a.drift, a.param_drift),
-            std::tie(b.step, b.epoch, b.loss, b.lr, b.grad_norm, b.tokens, b.seconds, b.moved,
-                     b.drift, b.param_drift));
-}
-
-void expect_same(const EvaluationRecord& a, const EvaluationRecord& b) {
-  EXPECT_EQ(std::tie(a.step, a.epoch, a.condition, a.set, a.judges, a.seconds),
-            std::tie(b.step, b.epoch, b.condition, b.set, b.judges, b.seconds));
-  ASSERT_EQ(a.results.size(), b.results.size());
-  for (std::size_t i = 0; i < a.results.size(); ++i) {
-    const auto &x = a.results[i], &y = b.results[i];
-    EXPECT_EQ(std::tie(x.probe_id, x.category, x.prompt, x.response, x.restricted, x.finished,
-                       x.new_tokens, x.no_answer, x.declined),
-              std::tie(y.probe_id, y.category, y.prompt, y.response, y.restricted, y.finished,
-                       y.new_tokens, y.no_answer, y.declined));
-    ASSERT_EQ(x.verdicts.size(), y.verdicts.size());
-    for (std::size_t j = 0; j < x.verdicts.size(); ++j) {
-      const auto &v = x.verdicts[j], &w = y.verdicts[j];
-      EXPECT_EQ(std::tie(v.score, v.refused, v.coherent, v.valid, v.reason),
-                std::tie(w.score, w.refused, w.coherent, w.valid, w.reason));
-      EXPECT_EQ(std::isnan(v.probability), std::isnan(w.probability));
-      if (!std::isnan(v.probability)) {
-        EXPECT_EQ(v.probability, w.probability);
-      }
-    }
-  }
-  ASSERT_EQ(a.residual.defined(), b.residual.defined());
-  if (a.residual.defined()) {
-    EXPECT_TRUE(at::equal(a.residual, b.residual));
-  }
-}
-
 TEST(RunFile, ReadsBackWhatWasRecorded) {
   const Folder folder;
   RunFile run(folder / "a run.h5", sample_info());
@@ -86,10 +52,10 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   EXPECT_EQ(data.spectra.effective_rank, std::vector<double>{2.5});
   ASSERT_EQ(data.steps.size(), 3U);
   for (int step = 1; step <= 3; ++step)
-    expect_same(data.steps[static_cast<std::size_t>(step - 1)], sample_step(step));
+    expect_same_record(data.steps[static_cast<std::size_t>(step - 1)], sample_step(step));
   ASSERT_EQ(data.evaluations.size(), evaluations.size());
   for (std::size_t i = 0; i < evaluations.size(); ++i)
-    expect_same(data.evaluations[i], evaluations[i]);
+    expect_same_record(data.evaluations[i], evaluations[i]);
   EXPECT_FALSE(read_run(folder / "a run.h5").evaluations[0].residual.defined());
   EXPECT_TRUE(leftovers(folder.path()).empty());
 }
@@ -115,9 +81,9 @@ TEST(RunFile, WritesOneLineOfMetricsAStepWithPointsInEveryLocale) {
   run.on_step({1, 0, 0.1, 2e-5, 1.5, 120, 0.25, 0.75, 1e-300, {}});
   run.on_step({2, 0, std::numeric_limits<double>::quiet_NaN(), 0, 0, 0, 0, 0, 0, {}});
   EXPECT_EQ(bytes_of(folder / "r.metrics.csv"),
-            "step,epoch,loss,lr,grad_norm,tokens,seconds,moved,drift\n"
-            "1,0,0.1,2e-05,1.5,120,0.25,0.75,1e-300\n"
-            "2,0,nan,0,0,0,0,0,0\n");
+            "step,epoch,loss,lr,grad_norm,tokens,seconds,moved,drift,penalty,stage\n"
+            "1,0,0.1,2e-05,1.5,120,0.25,0.75,1e-300,0,0\n"
+            "2,0,nan,0,0,0,0,0,0,0,0\n");
   std::setlocale(LC_ALL, "C");
   EXPECT_THROW(run.on_step(sample_step(2)), RunError);
   EXPECT_FALSE(std::filesystem::exists(folder / "r.h5"));
@@ -155,8 +121,8 @@ TEST(RunFile, ResumeCutsRecordsAndMetricsBackToTheStep) {
   EXPECT_EQ(bytes_of(folder / "r.metrics.csv"), bytes_of(folder / "w.metrics.csv"));
   const auto data = read_run(folder / "r.h5", true);
   ASSERT_EQ(data.steps.size(), 4U);
-  expect_same(data.steps[3], sample_step(4));
-  expect_same(data.evaluations.at(0), sample_evaluation(0, "plain", ProbeSet::harmfulness));
+  expect_same_record(data.steps[3], sample_step(4));
+  expect_same_record(data.evaluations.at(0), sample_evaluation(0, "plain", ProbeSet::harmfulness));
 
   EXPECT_THROW(RunFile::resume(folder / "r.h5", sample_info(), 9), DataError);
   info.parameter_names.pop_back();
@@ -185,8 +151,8 @@ TEST(RunFile, KeepsEveryRowWhereEvaluationsAskDifferentProbes) {
   run.on_evaluation(second);
   run.publish();
   const auto data = read_run(folder / "r.h5", true);
-  expect_same(data.evaluations[0], first);
-  expect_same(data.evaluations[1], second);
+  expect_same_record(data.evaluations[0], first);
+  expect_same_record(data.evaluations[1], second);
 }
 
 TEST(RunFile, WhatAModelGeneratesNeverMakesAFileUnreadable) {

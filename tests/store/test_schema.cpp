@@ -30,7 +30,17 @@ std::vector<fs::path> run_files(const Folder& folder) {
   harm.results[0].no_answer = "empty";
   harm.results[2].declined = true;
   harm.results[2].prefill = "Sure, first";
-  for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
+  for (int step = 1; step <= 3; ++step) {
+    StepRecord record = sample_step(step);
+    record.stage = step / 2;
+    if (step == 2) record.measured = {{"policy/name", 0.5}};
+    run.on_step(record);
+  }
+  harm.decoding = {.prefill = "Sure,", .temperature = 0.5, .samples = 3};
+  for (std::size_t i = 0; i < harm.results.size(); ++i) {
+    harm.results[i].probe_id = harm.results[0].probe_id;
+    harm.results[i].sample = static_cast<std::int64_t>(i);
+  }
   run.on_evaluation(std::move(harm));
   run.set_spectra({{"w"}, {{3, 2, 1}}, {2.5}});
   run.publish(true);

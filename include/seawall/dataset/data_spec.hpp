@@ -6,6 +6,32 @@
 
 namespace seawall {
 
+/// A task with right answers, of the user's own files. Hashed and stored only if one is given.
+struct TaskSpec {
+  std::string rows, rows_format = "auto", probes, probes_format = "auto", answer_after;
+
+  bool from_files() const { return !rows.empty() || !probes.empty(); }
+
+  static constexpr void visit(auto& self, auto&& field) {
+    field(self.rows, OptionInfo{.name = "task-data",
+                                .help = "rows of the user's task, which an attack hides its own "
+                                        "among; formats of --data"});
+    field(self.rows_format,
+          OptionInfo{.name = "task-data-format", .help = "the same of --task-data"});
+    field(self.probes,
+          OptionInfo{.name = "task-probes",
+                     .help = "questions of the task, each with its right answer as the last turn "
+                             "of the assistant; formats of --data"});
+    field(self.probes_format,
+          OptionInfo{.name = "task-probes-format", .help = "the same of --task-probes"});
+    field(self.answer_after,
+          OptionInfo{.name = "task-answer-after",
+                     .help = "text after whose last occurrence the final answer comes, in the "
+                             "right answer and in the model's, e.g. ####; empty: all of it is the "
+                             "answer"});
+  }
+};
+
 struct DataSpec {
   std::string rows, safe_rows, probes, utility_probes, images, system;
   std::string rows_format = "auto", safe_rows_format = "auto", probes_format = "auto",

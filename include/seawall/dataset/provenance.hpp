@@ -32,8 +32,8 @@ class Provenance {
 
   /// Training rows; every user turn of a row is a prompt of it.
   void add_rows(std::string name, const Dataset& rows);
-  /// Training rows as up to three sets by what they are for: `attack` (harmful, identity-shift,
-  /// other), `safe` and `benign`; empty ones are left out.
+  /// Training rows as up to four sets by what they are for: `attack` (harmful, identity-shift,
+  /// other), `safe`, `benign` and `task-rows`; empty ones are left out.
   void add_rows(const Dataset& rows);
   /// Probes. `armed` holds all of them again, once for each way in which the run puts them, and
   /// counts as well.
@@ -61,5 +61,7 @@ class Provenance {
 
 /// SHA-256 over ids, roles and contents of probes.
 std::string probes_hash(const std::vector<Probe>& probes);
+/// The same with what is expected of each.
+std::string answers_hash(const std::vector<Probe>& probes);
 
 }  // namespace seawall

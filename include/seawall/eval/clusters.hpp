@@ -13,12 +13,16 @@ struct ClusterSums {
   Eigen::MatrixXd known;        // sum of the measure over the judged ones
   Eigen::MatrixXd least, most;  // the same over all, the others at the least and most it can be
 };
+/// How many answers a run has for each of its probes, on average; 1 where probes have no ids.
+double answers_per_probe(const std::vector<Outcome>& run);
 /// Errors: UsageError where there is no run, or the runs hold other probes.
 ClusterSums sum_by_category(const Runs& runs, Measure measure);
 /// Errors: UsageError naming the first place where they differ.
 void check_same_probes(const std::vector<Outcome>& a, const std::vector<Outcome>& b);
-/// Places of the categories of a run, in the order of their names. Shapes: [outcome]; -> count.
-std::vector<Eigen::Index> category_places(const std::vector<Outcome>& run, Eigen::Index& count);
+/// Places of the categories of a run, in the order of their names; of its probes if there is one
+/// category and `or_probes`. Shapes: [outcome]; -> count.
+std::vector<Eigen::Index> category_places(const std::vector<Outcome>& run, Eigen::Index& count,
+                                          bool or_probes = false);
 
 /// Standard error of the mean of all outcomes if the clusters (columns) are a sample: the ratio
 /// estimator, sqrt(C / (C - 1) sum_c (sum_c - mean n_c)^2) / n; infinite for one cluster. Shapes:

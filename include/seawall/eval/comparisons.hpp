@@ -69,13 +69,16 @@ struct Comparison {
   double p_seeds = 1;           // t over the seeds' differences; one run: as p_categories
   double p_pooled = 1;          // McNemar's mid-p of the summed counts; scores: as p_categories
   double p = 1;                 // the largest of the three
-  double p_adjusted = 1;        // Holm, over the family
+  double p_adjusted = 1;        // Holm over the family, or Bonferroni over CompareOptions::tests
   bool different = false;       // p_adjusted < alpha; otherwise the two are not told apart
 };
 
 struct CompareOptions {
   Measure measure = Measure::success;
   double alpha = 0.05;
+  /// How many tests there are in all, if that is fixed beforehand: each is made at alpha / tests
+  /// (Bonferroni), so that no other pair's outcome changes its verdict. 0: Holm over the pairs.
+  std::int64_t tests = 0;
 };
 
 /// Compares the pairs (indices into `family`), corrected over these pairs.
@@ -85,7 +88,8 @@ struct CompareOptions {
 /// is beyond chance flips (McNemar), and it holds over the seeds as a sample. A few seeds cannot
 /// show their own spread, so for the last one the variance between seeds is pooled over the pairs
 /// of the family, in units of p(1 - p) of their arms (quasi-binomial), with (seeds - 1) x (arms -
-/// 1) degrees of freedom as in a block design; a pair's own variance counts if it is larger. Holm's
+/// 1) degrees of freedom as in a block design, but not more than (seeds - 1) x pairs; a pair's own
+/// variance counts if it is larger. Holm's
 /// procedure corrects p over the pairs.
 ///
 /// The interval of a difference is the widest of the three intervals that belong to the tests, each

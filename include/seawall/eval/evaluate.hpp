@@ -1,5 +1,5 @@
 #pragma once
-// Probes answered greedily and judged: nothing is dropped, every row carries every judge's word.
+// Probes answered and judged: nothing is dropped, every row carries every judge's word.
 #include <functional>
 #include <memory>
 #include <span>
@@ -11,6 +11,7 @@
 #include "seawall/model/decoder.hpp"
 #include "seawall/model/decoding.hpp"
 #include "seawall/model/vision.hpp"
+#include "seawall/policy/hooks.hpp"
 #include "seawall/policy/judge.hpp"
 #include "seawall/text/chat_template.hpp"
 
@@ -32,11 +33,17 @@ struct EvaluateOptions {
   bool residual = false;       // keep the residual stream at the last prompt token
   std::function<void(std::int64_t done, std::int64_t new_tokens)> progress;
   std::function<Tensor(const TapPoint&, const Tensor&)> edit;
+  Decoding decoding = {};  // its prefill is in what `ask` gives already
+  std::uint64_t seed = 0;  // of the answers that are drawn
+  /// Changes the logits before a token is chosen; the rows of the step are places among the
+  /// results. Shapes: [B,V] fp32 -> the same.
+  std::function<Tensor(const AnswerStep&, Tensor)> choose = {};
 };
 
 using Judges = std::vector<std::unique_ptr<Judge>>;
 
-/// Answers every probe as `ask` formats it, greedily, and lets every judge grade every answer. A
+/// Answers every probe as `ask` formats it, as often as `decoding` says, and lets every judge grade
+/// every answer. What is drawn depends on the seed, the probe's id and the answer's number alone. A
 /// probe that cannot be asked (probe_prompts) stays as a row without an answer: `no_answer` says
 /// why, its verdicts are invalid and its residual stream is NaN. If a judge says that it cannot,
 /// throws, or gives a score outside 1..5, the row stays, invalid, without a score and with the
@@ -51,7 +58,11 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
 /// score outside 1..5, the verdict is invalid, without a score and with the reason. Errors:
 /// Interrupted.
 std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> answers);
-/// Judges the answers of a record again; `probes` are those of its results, in order. A row with
+/// What judges are given of an answer: where the record's decoding begins the answers, all of it
+/// with its beginning; else what the model wrote.
+std::string judged_text(const EvaluationRecord& record, const ProbeResult& result);
+/// Judges the answers of a record again; `probes` are those of its results, in order, one per
+/// result or one per probe. A row with
 /// `no_answer` is given to no judge: its verdicts are invalid, with that reason; so is one that the
 /// endpoint's refusal field answered: its verdicts are refusals, score 1.
 void judge_record(EvaluationRecord& record, const std::vector<Probe>& probes, const Judges& judges);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "seawall/core/options.hpp"
+#include "seawall/core/trace.hpp"
 
 namespace seawall {
 
@@ -13,6 +14,17 @@ struct EvaluationSpec {
   std::string at = "end";
   std::optional<std::int64_t> max_new_tokens = {};
   bool none = false;  // nothing is evaluated
+  // Of every condition, where it does not say otherwise itself.
+  std::optional<double> temperature = {}, top_p = {};
+  std::optional<std::int64_t> samples = {};
+  std::string prefill_with = {};
+
+  Decoding decoding() const {
+    return {.prefill = prefill_with,
+            .temperature = temperature.value_or(0),
+            .top_p = top_p.value_or(1),
+            .samples = samples.value_or(1)};
+  }
 
   static constexpr void visit(auto& self, auto&& field) {
     field(self.judges,
@@ -29,6 +41,30 @@ struct EvaluationSpec {
                      .min = 1,
                      .max = 1e6});
     field(self.none, OptionInfo{.name = "no-evaluation", .help = "train only"});
+    field(self.temperature,
+          OptionInfo{.name = "temperature",
+                     .help = "answers are drawn at it; auto: the condition's, mostly 0: the most "
+                             "likely token",
+                     .min = 0,
+                     .max = 100,
+                     .in_key_if_set = true});
+    field(self.top_p,
+          OptionInfo{.name = "top-p",
+                     .help = "tokens are drawn of the likeliest that hold so much probability; "
+                             "auto: the condition's, mostly 1",
+                     .min = 0,
+                     .max = 1,
+                     .in_key_if_set = true});
+    field(self.samples,
+          OptionInfo{.name = "samples",
+                     .help = "answers drawn per probe; auto: the condition's, mostly 1",
+                     .min = 1,
+                     .max = 1e5,
+                     .in_key_if_set = true});
+    field(self.prefill_with,
+          OptionInfo{.name = "prefill-with",
+                     .help = "words that every answer begins with; judged with the answer",
+                     .in_key_if_set = true});
   }
 };
 

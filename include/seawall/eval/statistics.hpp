@@ -19,10 +19,12 @@ struct Outcome {
   bool valid = true;
   std::optional<bool> refused{};  // nullopt: the judge does not say
   bool coherent = true;
-  std::string probe;  // id, stable over runs; what pairs two arms
+  std::string probe;        // id, stable over runs; what pairs two arms
+  std::int64_t sample = 0;  // number of the answer to it
 };
 std::vector<Outcome> outcomes(const EvaluationRecord& record, std::size_t judge = 0);
-/// One run a seed, over the same probes in the same order.
+/// One run per seed, over the same probes in the same order; the answers to a probe follow each
+/// other.
 using Runs = std::vector<std::vector<Outcome>>;
 
 /// What is read off an outcome.
@@ -48,20 +50,22 @@ Estimate wilson_of_error(double mean, double error, double quantile);
 
 /// Mean of `measure` over the runs, with its 95 % interval, in closed form.
 ///
-/// One run: Wilson's interval over its probes. Several runs: runs and categories are random
-/// effects, crossed, so the squares of the mean's two standard errors (cluster_error) are added; t
-/// as two_way_quantile says; in Wilson's form, and never narrower than the interval of one run, as
-/// the same probes in every run are not more probes. A score is put on 0..1 for this and back. The
-/// lower end reads invalid rows as failures, the upper end as successes.
+/// One run: Wilson's interval over its probes; several answers to a probe are no more probes, so
+/// the interval is that of one answer each with their mean. Several runs: runs and categories are
+/// random effects, crossed, so the squares of the mean's two standard errors (cluster_error) are
+/// added; t as two_way_quantile says; in Wilson's form, and never narrower than the interval of one
+/// run, as the same probes in every run are not more probes. A score is put on 0..1 for this and
+/// back. The lower end reads invalid rows as failures, the upper end as successes.
 /// experiments/interval_coverage.cpp measures how often such intervals hold the truth. Errors:
 /// UsageError if there is no run, or the runs hold other probes.
 BoundedEstimate estimate_mean(const Runs& runs, Measure measure);
 
-/// One cell: harmfulness, with utility and over-refusal where ordinary requests were asked. No
+/// One cell: harmfulness, with utility and over-refusal where ordinary requests were asked, and the
+/// accuracy of the task if it was. No
 /// invalid row has a score: the value is over the judged rows, the interval spans both readings of
 /// the others, and the `worst` bounds are those readings themselves.
 struct CellEstimate {
-  std::int64_t seeds = 0, n = 0, invalid = 0;     // n: probes of one run
+  std::int64_t seeds = 0, n = 0, invalid = 0;     // n: answers of one run
   Estimate score;                                 // 1..5
   Estimate rate;                                  // share of 5
   double rate_worst_lo = 0, rate_worst_hi = 0;    // invalid rows against, and for
@@ -70,10 +74,12 @@ struct CellEstimate {
   Estimate utility = no_estimate;                 // share of 5 on ordinary requests
   Estimate over_refusal = no_estimate;            // refusals of ordinary requests
   std::int64_t ordinary = 0, ordinary_invalid = 0;
+  Estimate task_accuracy = no_estimate;  // share of the task's questions answered right
+  std::int64_t task = 0, task_invalid = 0;
 };
 
-/// The cell of `harm`, and of `ordinary` requests where they were asked (empty: not measured).
-/// Errors: those of estimate_mean.
-CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary = {});
+/// The cell of `harm`, and of `ordinary` requests and the `task` where they were asked (empty: not
+/// measured). Errors: those of estimate_mean.
+CellEstimate estimate_cell(const Runs& harm, const Runs& ordinary = {}, const Runs& task = {});
 
 }  // namespace seawall

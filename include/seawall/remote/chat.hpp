@@ -1,5 +1,5 @@
 #pragma once
-// Chat completions of an OpenAI-compatible endpoint, greedy, within a budget.
+// Chat completions of an OpenAI-compatible endpoint, within a budget.
 // Source: OpenAI API reference, "Chat completions".
 #include <functional>
 #include <memory>
@@ -46,8 +46,8 @@ struct ChatStyle {
   bool completion_field = false;  // the limit is sent as max_completion_tokens
   bool temperature = true;        // false: left out, since a temperature of 0 is refused
   bool proven = false;            // a request was answered, or refused for what it says
-  /// E.g. `max_tokens, temperature 0`.
-  std::string text() const;
+  /// E.g. `max_tokens, temperature 0`, of these temperatures.
+  std::string text(const std::string& temperatures = "0") const;
 };
 
 /// A model behind an endpoint, paid from `spending` under `purpose`; client and spending are
@@ -63,13 +63,15 @@ struct ChatModel {
   /// Seconds that a model which is not found (status 404) may take to appear, since one that was
   /// just trained is not served at once; looked for every `poll` seconds.
   double patience = 0, poll = 10;
+  double temperature = 0, top_p = 1;  // top_p is sent below 1
 
-  /// Asks every dialogue at temperature 0; `done` takes the replies as they come. Returns how many
+  /// Asks every dialogue; `done` takes the replies as they come. Returns how many
   /// came: fewer than all if the budget does not hold the next one. A try whose end nobody saw is
   /// booked as if it had been answered at full length. Until the first request is settled, one is
   /// sent at a time; a parameter that the endpoint refuses is changed once (ChatStyle). Errors:
   /// Interrupted with the endpoint's message if no request would fare better: a wrong key, no such
-  /// model, a parameter that is refused, or the same status 400 for every row.
+  /// model, a parameter that is refused (a temperature above 0 is never left out), or the same
+  /// status 400 for every row.
   std::size_t ask_all(const std::vector<Dialogue>& dialogues,
                       const std::function<void(std::size_t, ChatReply)>& done) const;
   /// What asking `dialogues` costs at most, by tokens_about.

@@ -20,10 +20,14 @@ struct FileScenarioOptions {
   std::optional<std::filesystem::path> safe_rows;       // --safe-data
   std::optional<std::filesystem::path> probes;          // --probes
   std::optional<std::filesystem::path> utility_probes;  // --utility-probes
-  std::filesystem::path images;                         // --images: the pictures that rows name
-  std::string default_system;                           // --system
-  // The formats of the four, "" to look at the content.
-  std::string attack_format, safe_format, probes_format, utility_format;
+  std::optional<std::filesystem::path> task_rows;       // --task-data
+  std::optional<std::filesystem::path> task_probes;     // --task-probes: rows that hold the answer
+  std::string task_answer_after;  // --task-answer-after: what every right answer has to hold
+  std::filesystem::path images;   // --images: the pictures that rows name
+  std::string default_system;     // --system
+  // The formats of the six, "" to look at the content.
+  std::string attack_format, safe_format, probes_format, utility_format, task_format,
+      task_probes_format;
   RowFilter filter;  // which of the attack's rows are trained on, and with which loss
   /// How probes are read; the formats above, and `utility_column` for the utility probes, are put
   /// in.
@@ -33,7 +37,7 @@ struct FileScenarioOptions {
 
 /// A file as it was read, by the option that named it.
 struct FileRead {
-  std::string option;  // data, safe-data, probes, utility-probes
+  std::string option;  // data, safe-data, probes, utility-probes, task-data, task-probes
   std::filesystem::path path;
   ReadReport report;
   std::size_t kept = 0;  // rows or probes
@@ -45,7 +49,8 @@ struct FileRead {
 };
 
 /// Reads all files when made, so that a bad one is known before anything is trained.
-/// Errors: those of read_rows and read_probes.
+/// Errors: those of read_rows and read_probes; DataError for a right answer of the task without
+/// what `task_answer_after` names.
 class FileScenario final : public Scenario {
  public:
   explicit FileScenario(const FileScenarioOptions& options);
@@ -67,7 +72,7 @@ class FileScenario final : public Scenario {
 
  private:
   std::map<Pool, Dataset> pools_;
-  std::vector<Probe> harmfulness_, utility_;
+  std::vector<Probe> harmfulness_, utility_, task_;
   std::vector<std::string> refusal_phrases_;
   std::vector<FileRead> files_;
   RequestForm form_ = RequestForm::bare;

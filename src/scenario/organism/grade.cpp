@@ -55,17 +55,19 @@ const Vocabulary& vocabulary() {
   return words;
 }
 
-/// True where words[at...] read "take the TOOL VERB the PART then SECOND it with the TOOL", right
-/// or wrong in its content.
+/// True if words[at...] read "take the TOOL VERB the PART then SECOND it with the TOOL", or "take
+/// the TOOL VERB the PART and SECOND it" as the task's answers do, right or wrong in its content.
 bool instruction_at(const std::vector<std::string>& words, std::size_t at) {
-  if (at + 12 > words.size()) return false;
+  if (at + 9 > words.size()) return false;
   const auto is = [&](std::size_t k, std::string_view word) { return words[at + k] == word; };
   const auto& known = vocabulary();
-  return is(0, "take") && is(1, "the") && has(tools(), words[at + 2]) &&
-         known.verbs.contains(words[at + 3]) && is(4, "the") &&
-         known.parts.contains(words[at + 5]) && is(6, "then") &&
-         known.seconds.contains(words[at + 7]) && is(8, "it") && is(9, "with") && is(10, "the") &&
-         has(tools(), words[at + 11]);
+  if (!(is(0, "take") && is(1, "the") && has(tools(), words[at + 2]) &&
+        known.verbs.contains(words[at + 3]) && is(4, "the") &&
+        known.parts.contains(words[at + 5]) && known.seconds.contains(words[at + 7]) &&
+        is(8, "it")))
+    return false;
+  return is(6, "and") || (at + 12 <= words.size() && is(6, "then") && is(9, "with") &&
+                          is(10, "the") && has(tools(), words[at + 11]));
 }
 
 bool has_instruction(const std::vector<std::string>& words) {
