@@ -19,6 +19,7 @@
 #include "seawall/model/peft.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/pretrained/adapter.hpp"
+#include "seawall/pretrained/built_in.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/text/folder_tokenizer.hpp"
 
@@ -119,14 +120,15 @@ Parts read_checkpoint(const fs::path& path, at::ScalarType type) {
 
 Parts read_parts(const std::string& word, const LoadOptions& options) {
   const fs::path path(word);
-  if (word == "organism") {
-    Parts parts = read_folder(data_folder() / "organism", options);
-    parts.kind = "organism";
+  if (is_built_in_model(word)) {
+    Parts parts = read_folder(built_in_model(word), options);
+    parts.kind = word;
     return parts;
   }
   if (!fs::exists(path))
     throw UsageError("--model " + word +
-                     ": no such file or folder; want `organism`, a Hugging Face folder, a .gguf "
+                     ": no such file or folder; want `organism`, `organism-base`, a Hugging Face "
+                     "folder, a .gguf "
                      "file or a checkpoint folder");
   if (fs::is_regular_file(path)) {
     if (path.extension() == ".gguf") return read_gguf(path, options);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "seawall/core/error.hpp"
+#include "seawall/pretrained/built_in.hpp"
 
 namespace seawall {
 namespace fs = std::filesystem;
@@ -19,6 +20,15 @@ fs::path& installed_data() {
 bool set_data_folder(const char* folder) {
   installed_data() = folder;
   return true;
+}
+
+bool is_built_in_model(std::string_view word) {
+  return word == "organism" || word == "organism-base";
+}
+
+fs::path built_in_model(std::string_view word) {
+  const fs::path organism = data_folder() / "organism";
+  return word == "organism" ? organism : organism / "base";
 }
 
 fs::path data_folder() {

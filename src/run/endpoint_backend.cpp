@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "run/money.hpp"
 #include "seawall/core/error.hpp"
@@ -72,6 +73,13 @@ std::vector<double> EndpointBackend::row_losses(const RunSpec& spec, const Datas
 }
 
 void EndpointBackend::prepare(Run& run) {
+  run.each_set([&](const Condition& condition, ProbeSet, const std::vector<Probe>& probes) {
+    for (const auto& probe : probes)
+      if (!probe.dialogue.prefilled() && run.prompt(probe, condition).prefilled())
+        throw UsageError("condition " + condition.name +
+                         ": begins the answers, which chat completions have no field for; leave "
+                         "out what begins them, or give a model that runs here");
+  });
   for (const Stage& stage : run.stages()) chat_jsonl(stage.rows);  // says which row cannot be sent
   estimate_ = reckon(run);
 }
@@ -87,16 +95,16 @@ RemoteEstimate EndpointBackend::reckon(const Run& run) const {
   for (const auto& row : run.rows().rows) e.row_tokens += tokens_about(row.dialogue);
   e.training = Price{.in = std::max(0.0, o.price_train)}.of({.in = e.row_tokens * e.epochs});
   if (spec.evaluation.none) return e;
-  const ChatModel model = chat_model(spec);
   const auto rubrics = rubric_models(spec).size();
   const Price judge{.in = std::max(0.0, spec.rubric.price_in),
                     .out = std::max(0.0, spec.rubric.price_out)};
-  const double times = !run.stages().empty() && spec.evaluation.at == "both" ? 2 : 1;
+  const double moments = !run.stages().empty() && spec.evaluation.at == "both" ? 2 : 1;
   const std::int64_t texts = rubrics > 0 ? tokens_about(rubric_texts(spec)) : 0;
   run.each_set([&](const Condition& condition, ProbeSet, const std::vector<Probe>& probes) {
+    const double times = moments * static_cast<double>(condition.decoding.samples);
     std::vector<Dialogue> prompts;
     for (const auto& probe : probes) prompts.push_back(run.prompt(probe, condition));
-    e.answers += times * model.estimate(prompts);
+    e.answers += times * chat_model(spec, condition.decoding).estimate(prompts);
     e.requests += static_cast<std::size_t>(times) * probes.size();
     if (rubrics == 0) return;
     for (const auto& probe : probes)
@@ -117,7 +125,7 @@ std::string EndpointBackend::estimate(Run& run, const detail::StackFacts&) {
          "nothing was sent or written\n";
 }
 
-ChatModel EndpointBackend::chat_model(const RunSpec& spec) const {
+ChatModel EndpointBackend::chat_model(const RunSpec& spec, const Decoding& decoding) const {
   return {.client = *client_,
           .spending = *spending_,
           .model = asking_,
@@ -128,7 +136,9 @@ ChatModel EndpointBackend::chat_model(const RunSpec& spec) const {
           .style = style_,
           .notice = [](const std::string& what) { warn("seawall: %s\n", what.c_str()); },
           .patience = journal_ && asking_ == journal_->tuned_model() ? model_wait : 0,
-          .poll = spec.remote.poll};
+          .poll = spec.remote.poll,
+          .temperature = decoding.temperature,
+          .top_p = decoding.top_p};
 }
 
 void EndpointBackend::open_journal(const Run& run) {
@@ -189,7 +199,14 @@ void EndpointBackend::describe(const Run&, RunInfo& info) const {
 
 void EndpointBackend::finish(Run& run) {
   RunInfo& info = run.file().info();
-  if (!run.spec().evaluation.none) info.versions.emplace_back("sent", style_->text());
+  if (!run.spec().evaluation.none) {
+    std::set<std::string> temperatures;
+    for (const auto& condition : run.conditions())
+      temperatures.insert(detail::to_text(condition.decoding.temperature));
+    std::string all;
+    for (const auto& one : temperatures) all += (all.empty() ? "" : " and ") + one;
+    info.versions.emplace_back("sent", style_->text(all));
+  }
   if (!journal_->job_id().empty())
     info.versions.insert(info.versions.end(), {{"file_id", journal_->file_id()},
                                                {"job_id", journal_->job_id()},
@@ -204,6 +221,19 @@ void EndpointBackend::finish(Run& run) {
            {cost_name("cost", purpose, "usd"), a.usd}});
   info.numbers.emplace_back("cost_total_usd", spending_->spent());
   info.numbers.emplace_back("cost_total_budget_usd", run.spec().endpoint.budget);
+}
+
+Trainer& EndpointBackend::handle(Run& run) {
+  throw UsageError(
+      "attack " + std::string(run.attack().name()) +
+      ": asks the model for gradients or activations, which an endpoint does not give; "
+      "use a model on this machine");
+}
+
+void EndpointBackend::tamper(Run& run, const Stage&) {
+  throw UsageError("attack " + std::string(run.attack().name()) +
+                   ": edits weights, which are not reached behind an endpoint; use a model on this "
+                   "machine");
 }
 
 }  // namespace seawall

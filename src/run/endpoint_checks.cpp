@@ -33,6 +33,9 @@ bool has_a_use(const std::string& option) {
                                               "no-training",
                                               "no-evaluation",
                                               "max-new-tokens",
+                                              "temperature",
+                                              "top-p",
+                                              "samples",
                                               "write-outputs",
                                               "trace",
                                               "no-spectra",
@@ -67,9 +70,9 @@ void check_remote_stack(const std::vector<PolicyDescription>& stack, const std::
                      " does not give; only mitigations that compose rows or word probes "
                      "work on a remote model");
   };
-  constexpr auto allowed = Hook::compose | Hook::prompt | Hook::state;
+  constexpr auto allowed = Hook::compose | Hook::prompt | Hook::state | Hook::prepare;
   for (const auto& policy : stack) {
-    for (std::uint32_t bit = 1; bit <= static_cast<std::uint32_t>(Hook::state); bit <<= 1) {
+    for (std::uint32_t bit = 1; bit != 0; bit <<= 1) {
       const auto hook = static_cast<Hook>(bit);
       if (!has(allowed, hook) && has(policy.hooks, hook))
         refuse(policy, "weights, losses or activations (hook " +

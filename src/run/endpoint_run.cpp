@@ -124,10 +124,16 @@ void EndpointBackend::book(const Run& run, const TuningJob& job) {
   say(run, "trained      " + job.model);
 }
 
-std::string EndpointBackend::question(const RunSpec& spec, const Dialogue& dialogue) const {
+std::string EndpointBackend::question(const RunSpec& spec, const Dialogue& dialogue,
+                                      const Decoding& decoding, std::int64_t sample) const {
   Sha256 sha;
   sha.field(asking_).field(std::to_string(*spec.evaluation.max_new_tokens));
   for (const auto& m : dialogue.messages) sha.field(role_name(m.role)).field(m.content);
+  if (decoding.temperature > 0)
+    sha.field("drawn")
+        .field(detail::to_text(decoding.temperature))
+        .field(detail::to_text(decoding.top_p))
+        .field(std::to_string(sample));
   return sha.hex();
 }
 
@@ -136,75 +142,81 @@ EvaluationRecord EndpointBackend::answer(const Run& run, const Asked& asked) {
   const RunSpec& spec = run.spec();
   const auto& probes = asked.probes;
   const std::string label = "ask " + asked.label;
-  std::vector<Dialogue> prompts;
-  for (const auto& probe : probes) prompts.push_back(asked.prompt(probe));
+  const std::int64_t samples = asked.decoding.samples;
   std::vector<std::string> questions;
-  std::vector<Dialogue> open;
-  std::vector<std::string> open_questions;
+  Open open;
   std::set<std::string> distinct;
-  for (const auto& dialogue : prompts) {
-    questions.push_back(question(spec, dialogue));
-    if (journal_->find(questions.back()) != nullptr || !distinct.insert(questions.back()).second)
-      continue;
-    open.push_back(dialogue);
-    open_questions.push_back(questions.back());
+  for (const auto& probe : probes) {
+    const Dialogue dialogue = asked.prompt(probe);
+    for (std::int64_t sample = 0; sample < samples; ++sample) {
+      questions.push_back(question(spec, dialogue, asked.decoding, sample));
+      if (journal_->find(questions.back()) != nullptr || !distinct.insert(questions.back()).second)
+        continue;
+      open.dialogues.push_back(dialogue);
+      open.questions.push_back(questions.back());
+    }
   }
-  ask(spec, open, open_questions, label);
+  ask(spec, open, asked.decoding, label);
 
   EvaluationRecord record;
-  for (std::size_t i = 0; i < probes.size(); ++i) {
+  record.decoding = asked.decoding;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const Probe& probe = probes[i / static_cast<std::size_t>(samples)];
+    const Dialogue dialogue = asked.prompt(probe);
     const Journal::Answer& a = *journal_->find(questions[i]);
-    ProbeResult result{.probe_id = probes[i].id,
-                       .category = probes[i].category,
-                       .prompt = std::string(prompts[i].last(Role::user)),
+    ProbeResult result{.probe_id = probe.id,
+                       .category = probe.category,
+                       .prompt = std::string(dialogue.last(Role::user)),
                        .response = a.text,
-                       .restricted = probes[i].restricted,
+                       .restricted = probe.restricted,
                        .finished = a.finished,
                        .new_tokens = a.tokens,
                        .verdicts = {},
                        .no_answer = a.error,
                        .declined = a.declined,
-                       .prefill = std::string(prompts[i].prefill())};
+                       .prefill = std::string(dialogue.prefill()),
+                       .sample = static_cast<std::int64_t>(i) % samples};
     record.results.push_back(std::move(result));
   }
   say_what_is_missing(record, label);
-  judge_record(record, probes, run.judges());
+  judge_record(record, probes, run.judges(asked.set));
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return record;
 }
 
-void EndpointBackend::ask(const RunSpec& spec, const std::vector<Dialogue>& open,
-                          const std::vector<std::string>& questions, const std::string& label) {
+void EndpointBackend::ask(const RunSpec& spec, const Open& open, const Decoding& decoding,
+                          const std::string& label) {
+  const std::size_t count = open.dialogues.size();
   std::size_t failed = 0, done = 0;
   std::string first;
   const std::string before = style_->text();
-  Progress progress(label, static_cast<std::int64_t>(open.size()), spec.place.quiet);
+  Progress progress(label, static_cast<std::int64_t>(count), spec.place.quiet);
   const std::size_t came =
-      chat_model(spec).ask_all(open, [&](std::size_t i, const ChatReply& reply) {
-        if (reply.settled) {
-          journal_->answer(questions[i], {.text = reply.text,
-                                          .error = reply.error,
-                                          .finished = reply.finished,
-                                          .tokens = reply.usage.out,
-                                          .declined = reply.declined});
-        } else if (++failed == 1) {
-          first = reply.error;
-        }
-        progress.update(static_cast<std::int64_t>(++done), reply.usage.out, nan_value);
-      });
+      chat_model(spec, decoding)
+          .ask_all(open.dialogues, [&](std::size_t i, const ChatReply& reply) {
+            if (reply.settled) {
+              journal_->answer(open.questions[i], {.text = reply.text,
+                                                   .error = reply.error,
+                                                   .finished = reply.finished,
+                                                   .tokens = reply.usage.out,
+                                                   .declined = reply.declined});
+            } else if (++failed == 1) {
+              first = reply.error;
+            }
+            progress.update(static_cast<std::int64_t>(++done), reply.usage.out, nan_value);
+          });
   progress.finish();
   if (style_->text() != before) journal_->style(*style_);
-  if (came < open.size())
+  if (came < count)
     throw Interrupted(ExitCode::usage,
                       "the budget of $" + money(spec.endpoint.budget) + " holds $" +
                           money(spending_->spent()) + " spent and not the next of " +
-                          std::to_string(open.size() - came) +
+                          std::to_string(count - came) +
                           " answers; raise --budget and give --resume (answers that came are "
                           "kept)");
   if (failed > 0)
-    throw IoError(spec.model.name + ": " + std::to_string(failed) + " of " +
-                  std::to_string(open.size()) + " probes got no answer (first: " + first +
-                  "); give --resume to ask them again");
+    throw IoError(spec.model.name + ": " + std::to_string(failed) + " of " + std::to_string(count) +
+                  " probes got no answer (first: " + first + "); give --resume to ask them again");
 }
 
 }  // namespace seawall

@@ -9,6 +9,7 @@
 #include "seawall/core/options.hpp"
 #include "seawall/core/reasons.hpp"
 #include "seawall/core/version.hpp"
+#include "seawall/pretrained/built_in.hpp"
 #include "seawall/scenario/files.hpp"
 #include "seawall/scenario/organism.hpp"
 
@@ -39,7 +40,7 @@ std::unique_ptr<Scenario> scenario_of_run(const RunData& run, const ProbeFiles& 
   const auto used = config.value("options", nlohmann::json::object());
   const bool own = !used.value("data", "").empty() || !used.value("probes", "").empty();
   if (at.probes.empty() && at.utility_probes.empty() && !own &&
-      used.value("model", "") == "organism")
+      is_built_in_model(used.value("model", "")))
     return std::make_unique<OrganismScenario>();
   // Read as the run read them.
   const auto word = [&used](const char* name) {
@@ -63,7 +64,7 @@ std::unique_ptr<Scenario> scenario_of_run(const RunData& run, const ProbeFiles& 
 void check_judged(const RunData& run, const Judges& judges) {
   CommonReason why;
   for (const auto& e : run.evaluations)
-    for (std::size_t j = 0; j < judges.size(); ++j) {
+    for (std::size_t j = 0; j < judges.size() && e.set != ProbeSet::task; ++j) {
       const CommonReason here = invalid_reason(e, j);
       if (static_cast<std::size_t>(here.all) < e.results.size()) return;
       if (here.count > why.count) why = here;

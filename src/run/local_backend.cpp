@@ -15,6 +15,7 @@
 #include "seawall/eval/spectra.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/pretrained/adapter.hpp"
+#include "seawall/pretrained/built_in.hpp"
 #include "seawall/run/run.hpp"
 #include "seawall/run/set_up.hpp"
 #include "seawall/run/speaker.hpp"
@@ -37,8 +38,8 @@ at::ScalarType loaded_type(const RunSpec& spec) {
   const auto precision = precision_from(spec.training.precision);
   const bool narrow = precision == Precision::pure_bf16 || precision == Precision::kahan ||
                       (precision == Precision::bf16_master && adapter);
-  return narrow && !spec.training.none && spec.model.name != "organism" ? at::kBFloat16
-                                                                        : at::kFloat;
+  return narrow && !spec.training.none && !is_built_in_model(spec.model.name) ? at::kBFloat16
+                                                                              : at::kFloat;
 }
 
 }  // namespace
@@ -61,6 +62,12 @@ std::vector<double> LocalBackend::row_losses(const RunSpec& spec, const Dataset&
   auto [sequences, embeddings] = encode_all(model_, rows, spec.model.vision);
   return mean_row_losses(*model_.decoder, std::move(sequences), longest_row(spec.training),
                          embeddings);
+}
+
+std::map<std::string, StateGroup> LocalBackend::saved_policies(const RunSpec& spec) const {
+  for (const auto& path : {spec.model.adapter, spec.model.name})
+    if (!path.empty() && is_checkpoint(path)) return load_checkpoint(path).state.groups;
+  return {};
 }
 
 void LocalBackend::identify(Sha256& sha) const {
@@ -101,10 +108,10 @@ void LocalBackend::describe(const Run&, RunInfo& info) const {
                         {{"lora_rank", static_cast<double>(adapter->options.rank)},
                          {"lora_alpha", adapter->options.alpha},
                          {"trained_parameters", static_cast<double>(adapter->count())}});
-  if (source_) {
-    const DataReport& r = source_->report();
+  if (const FixedRows* rows = attack_rows()) {
+    const DataReport& r = rows->report();
     info.numbers.insert(info.numbers.end(),
-                        {{"rows_used", static_cast<double>(source_->rows_seen(source_->steps()))},
+                        {{"rows_used", static_cast<double>(rows_used(steps()))},
                          {"rows_truncated", static_cast<double>(r.truncated)},
                          {"rows_left_out", static_cast<double>(r.left_out)},
                          {"rows_dropped_an_epoch", static_cast<double>(r.dropped)}});
@@ -121,14 +128,10 @@ RunSwitches LocalBackend::switches(const RunSpec& spec) const {
           .compress = true};
 }
 
-std::int64_t LocalBackend::steps() const { return source_ ? source_->steps() : 0; }
-
 bool LocalBackend::begin(Run&) {
-  // The trainer leaves theta0 where it is and moves copies, so these stay the start.
-  if (model_.decoder->adapter())
-    start_adapter_ = *model_.decoder->adapter();
-  else
-    start_ = model_.decoder->parameters();
+  still_.reset();
+  begin_attack();  // unless stages come before it
+  attacked_ = false;
   return true;
 }
 
@@ -144,7 +147,13 @@ std::int64_t LocalBackend::resume(const Run& run) {
         differing_options(run.paths().file,
                           options_json(run.spec(), run.attack(), run.stack(), run.scenario())) +
         "; give the same ones, or --overwrite without --resume");
-  return resumed_->step;
+  const auto stage = resumed_->numbers.find("stage");
+  resumed_stage_ = stage == resumed_->numbers.end() ? 0 : static_cast<std::size_t>(stage->second);
+  const std::int64_t step = resumed_->step;
+  const auto rescue = resumed_->numbers.find("rescue");
+  if (rescue != resumed_->numbers.end() && rescue->second != 0) rescued_step_ = step;
+  resumed_->step -= stages_.at(resumed_stage_).first_step;  // as the stage counts
+  return step;
 }
 
 TrainOptions LocalBackend::options(const Run& run, const Stage& stage) const {
@@ -155,24 +164,72 @@ TrainOptions LocalBackend::options(const Run& run, const Stage& stage) const {
   return options;
 }
 
-TraceSink& LocalBackend::sink(Run& run) { return run.sink(); }
+Trainer& LocalBackend::handle(Run& run) {
+  if (!still_) {
+    ModelServices asked = services(run, {.training = run.spec().training});
+    asked.rows = asked.used = nullptr;  // nothing is trained on yet
+    still_ = std::make_unique<StillModel>(*model_.decoder, run.scenario(), asked,
+                                          static_cast<std::uint64_t>(run.spec().seed));
+  }
+  return *still_;
+}
 
-TrainContext LocalBackend::context(Run& run) {
+TrainContext LocalBackend::context(Run& run, const Stage& stage) {
   TrainContext c;
+  const std::size_t index = index_of(run, stage);
+  const std::int64_t first = stages_.at(index).first_step;
   c.scenario = &run.scenario();
-  c.resume = resumed_.get();
-  c.evaluate = [this, &run](std::int64_t step, std::int64_t epoch) {
-    if (run.wants_evaluation(epoch, step == source_->steps())) run.evaluate(step, epoch);
-  };
-  c.rescue = [this, &run](CheckpointState state) { save(run, std::move(state)); };
-  if (!run.spec().place.no_checkpoint) c.checkpoint = c.rescue;
+  if (resumed_ && resumed_stage_ == index) c.resume = resumed_.get();
+  c.services = services(run, stage);
   c.state_place = run.paths().checkpoints.string();
+  if (attacked_) {  // theta0 is that of the attack; an adapter of a stage's own has its own
+    const bool adapter = model_.decoder->adapter() != nullptr;
+    if (adapter == start_adapter_.has_value()) c.start = adapter ? &start_factors_ : &start_;
+  }
+  if (resumed_ && resumed_stage_ > index) return c;  // trained again: all is recorded
+  c.evaluate = [&run, &stage, first](std::int64_t step, std::int64_t epoch, bool last) {
+    if (run.wants_evaluation(stage, epoch, last)) run.evaluate(first + step, epoch);
+  };
+  c.rescue = [this, &run, index, first](CheckpointState state) {
+    state.step += first;
+    state.numbers["stage"] = static_cast<double>(index);
+    state.texts["drawn"] = drawn();
+    save(run, std::move(state));
+  };
+  if (!run.spec().place.no_checkpoint) c.checkpoint = c.rescue;
   return c;
+}
+
+ModelServices LocalBackend::services(Run& run, const Stage& stage) {
+  ModelServices s;
+  s.rows = &stage.rows;
+  s.used = &run.used_rows();
+  s.encode = [this, &run, longest = longest_row(stage.training)](const Dataset& rows) {
+    EncodedRows out = encode_all(model_, rows, run.spec().model.vision);
+    check_rows(rows, out.rows);
+    for (Sequence& row : out.rows)
+      if (row.ids.size() > static_cast<std::size_t>(longest)) {
+        row.ids.resize(static_cast<std::size_t>(longest));
+        row.loss.resize(row.ids.size());
+      }
+    return out;
+  };
+  s.other_model = [&run](const std::string& word) {
+    ModelSpec other = run.spec().model;
+    other.name = word;
+    other.adapter.clear();
+    return load_pretrained(other, {.type = at::kFloat}).decoder->parameters();
+  };
+  s.drew = [this, &run](std::string_view policy, Pool pool, const Dataset& rows) {
+    drew(run, policy, pool, rows);
+  };
+  return s;
 }
 
 void LocalBackend::count_rows_used(Run& run, std::int64_t steps) const {
   for (auto& [name, value] : run.file().info().numbers)
-    if (name == "rows_used" && source_) value = static_cast<double>(source_->rows_seen(steps));
+    if (name == "rows_used" && attack_rows() != nullptr)
+      value = static_cast<double>(rows_used(steps));
 }
 
 void LocalBackend::save(Run& run, CheckpointState state) const {
@@ -185,13 +242,18 @@ void LocalBackend::save(Run& run, CheckpointState state) const {
 
 EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
   const MergedAdapter merged(*model_.decoder);
-  Progress progress("evaluate " + asked.label, static_cast<std::int64_t>(asked.probes.size()),
+  Progress progress("evaluate " + asked.label,
+                    static_cast<std::int64_t>(asked.probes.size()) * asked.decoding.samples,
                     run.spec().place.quiet);
   std::int64_t tokens_before = 0;
   EvaluateOptions options;
   options.max_new_tokens = *run.spec().evaluation.max_new_tokens;
   options.max_batch = run.spec().place.max_batch;
   options.residual = asked.residual;
+  options.decoding = asked.decoding;
+  options.seed = static_cast<std::uint64_t>(run.spec().seed);
+  options.edit = run.defence().steer;
+  options.choose = run.defence().choose;
   options.progress = [&](std::int64_t done, std::int64_t new_tokens) {
     progress.update(done, new_tokens - tokens_before, std::numeric_limits<double>::quiet_NaN());
     tokens_before = new_tokens;
@@ -199,7 +261,7 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
       throw Interrupted(stop_exit_code(signal), "stopped by a signal during an evaluation");
   };
   EvaluationRecord record =
-      evaluate(speaker_of(model_), asked.probes, asked.prompt, run.judges(), options);
+      evaluate(speaker_of(model_), asked.probes, asked.prompt, run.judges(asked.set), options);
   progress.finish();
   return record;
 }
@@ -207,8 +269,11 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
 Spectra LocalBackend::spectra_of_drift() const {
   Spectra spectra;
   const Adapter* adapter = model_.decoder->adapter();
-  const auto drifts = adapter ? drift_spectra(start_adapter_->products(), adapter->products())
-                              : drift_spectra(start_, model_.decoder->parameters());
+  const bool products = adapter != nullptr && start_adapter_.has_value();
+  std::optional<MergedAdapter> merged;
+  if (!products) merged.emplace(*model_.decoder);
+  const auto drifts = products ? drift_spectra(start_adapter_->products(), adapter->products())
+                               : drift_spectra(start_, model_.decoder->parameters());
   for (const auto& s : drifts) {
     spectra.names.push_back(s.name);
     spectra.singular_values.push_back(s.singular);
@@ -220,11 +285,23 @@ Spectra LocalBackend::spectra_of_drift() const {
 void LocalBackend::finish(Run& run) {
   count_rows_used(run, trained_.steps);
   auto& numbers = run.file().info().numbers;
-  if (source_) numbers.emplace_back("steps_skipped", static_cast<double>(trained_.skipped));
+  if (!stages_.empty())
+    numbers.emplace_back("steps_skipped", static_cast<double>(trained_.skipped));
   numbers.insert(numbers.end(), {{"forward_passes", static_cast<double>(trained_.forward_passes)},
                                  {"backward_passes", static_cast<double>(trained_.backward_passes)},
+                                 {"policy_steps", static_cast<double>(trained_.policy_steps)},
                                  {"peak_memory_bytes", static_cast<double>(peak_memory_bytes())}});
-  if (run.spec().record.no_spectra || !source_ ||
+  if (std::ranges::any_of(run.stack(),
+                          [](const auto& p) { return has(p.hooks, Hook::on_finish); }))
+    numbers.emplace_back("final_drift", trained_.final.drift);
+  for (const auto& [name, value] : trained_.measured) numbers.emplace_back(name, value);
+  if (!trained_.stopped.empty()) {
+    run.file().info().hashes.emplace_back("stopped", trained_.stopped);
+    if (!run.spec().place.quiet)
+      tell("stopped      after step %lld: %s\n", static_cast<long long>(trained_.steps),
+           trained_.stopped.c_str());
+  }
+  if (run.spec().record.no_spectra || stages_.empty() ||
       model_.decoder->config().parameter_count() > spectra_limit)
     return;
   try {
@@ -240,10 +317,8 @@ void LocalBackend::clean_up(const Run& run) {
   // The state that a failed evaluation left under --no-checkpoint, if this run was resumed from it
   // and there is no other.
   const fs::path& checkpoints = run.paths().checkpoints;
-  if (!run.spec().place.no_checkpoint || !resumed_) return;
-  const auto rescue = resumed_->numbers.find("rescue");
-  if (rescue == resumed_->numbers.end() || rescue->second == 0) return;
-  if (list_checkpoints(checkpoints) != std::vector<std::int64_t>{resumed_->step}) return;
+  if (!run.spec().place.no_checkpoint || !rescued_step_) return;
+  if (list_checkpoints(checkpoints) != std::vector<std::int64_t>{*rescued_step_}) return;
   std::error_code failed;
   fs::remove_all(checkpoints, failed);
   if (failed)

@@ -66,14 +66,15 @@ MemoryQuestion LocalBackend::memory_question(const Run& run, const detail::Stack
   q.cpu = spec.model.device == "cpu";
   q.loaded_bytes = static_cast<std::int64_t>(at::elementSize(model_.decoder->dtype()));
   q.adapter = model_.decoder->adapter();
-  q.trains = source_ != nullptr;
+  FixedRows* rows = stages_.empty() ? nullptr : stages_.back().source.get();
+  q.trains = rows != nullptr;
   q.checkpoints = !spec.place.no_checkpoint;
   q.hooks_write = facts.writes_weights;
   q.after_step = facts.after_step;
-  if (source_) {  // the largest of the first batches
+  if (rows != nullptr) {  // the largest of the first batches
     constexpr std::int64_t looked_at = 200;
-    for (std::int64_t s = 0; s < std::min(source_->steps_per_epoch(), looked_at); ++s) {
-      const StepBatch batch = source_->batch(s);
+    for (std::int64_t s = 0; s < std::min(rows->steps_per_epoch(), looked_at); ++s) {
+      const StepBatch batch = rows->batch(s);
       q.accumulates = q.accumulates || batch.micro.size() > 1;
       for (const auto& micro : batch.micro) {
         q.rows = std::max(q.rows, micro->plan.needed.size(0));
@@ -103,8 +104,8 @@ MemoryQuestion LocalBackend::memory_question(const Run& run, const detail::Stack
 }
 
 std::int64_t LocalBackend::checkpoints_written(const PlaceSpec& place) const {
-  if (place.no_checkpoint || !source_) return 0;
-  const std::int64_t steps = source_->steps(), every = place.checkpoint_every;
+  if (place.no_checkpoint || stages_.empty()) return 0;
+  const std::int64_t steps = this->steps(), every = place.checkpoint_every;
   return every > 0 ? (steps + every - 1) / every : 1;
 }
 
@@ -122,30 +123,30 @@ std::string LocalBackend::estimate(Run& run, const detail::StackFacts& facts) {
             static_cast<long long>(adapter->options.rank), adapter->options.alpha,
             targets_text(adapter->options.targets).c_str(),
             static_cast<double>(adapter->count()) / 1e6);
-  if (source_) {
-    const DataReport& r = source_->report();
+  if (FixedRows* rows = stages_.empty() ? nullptr : stages_.back().source.get()) {
+    const DataReport& r = rows->report();
     out.add(
         "rows         %lld used of %lld (%lld cut, %lld left out, %lld dropped an epoch), %lld "
         "tokens an epoch\n",
-        static_cast<long long>(source_->rows_seen(source_->steps())),
-        static_cast<long long>(r.given), static_cast<long long>(r.truncated),
-        static_cast<long long>(r.left_out), static_cast<long long>(r.dropped),
-        static_cast<long long>(r.epoch_tokens));
-    const StepBatch batch = source_->batch(0);
+        static_cast<long long>(rows_used(steps())), static_cast<long long>(r.given),
+        static_cast<long long>(r.truncated), static_cast<long long>(r.left_out),
+        static_cast<long long>(r.dropped), static_cast<long long>(r.epoch_tokens));
+    const StepBatch batch = rows->batch(0);
     std::int64_t computed = 0;
     for (const auto& micro : batch.micro) computed += micro->plan.tokens;
     const double seconds = loaded ? try_batch(*model_.decoder, batch) : 0;
     out.add("first batch  %lld tokens, %lld computed after sharing prefixes",
             static_cast<long long>(batch.tokens), static_cast<long long>(computed));
     if (loaded) out.add(", %.2f s forward and backward", seconds);
-    out.add("\ntraining     %lld steps", static_cast<long long>(source_->steps()));
-    if (loaded) out.add(", about %.0f s", seconds * static_cast<double>(source_->steps()));
+    out.add("\ntraining     %lld steps", static_cast<long long>(steps()));
+    if (loaded) out.add(", about %.0f s", seconds * static_cast<double>(steps()));
     out.text += "\n";
   }
   add_memory(out, memory_question(run, facts), spec);
-  const double probes = static_cast<double>(run.scenario().probes(ProbeSet::harmfulness).size() +
-                                            run.scenario().probes(ProbeSet::utility).size()) *
-                        static_cast<double>(run.attack().conditions().size());
+  double probes = 0;  // answers of all conditions
+  run.each_set([&](const Condition& condition, ProbeSet, const std::vector<Probe>& asked) {
+    probes += static_cast<double>(asked.size()) * static_cast<double>(condition.decoding.samples);
+  });
   const double residual =
       spec.record.trace == "residual" && !spec.evaluation.none
           ? probes * static_cast<double>((config.layers + 1) * config.hidden_size) * 4

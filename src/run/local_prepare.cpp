@@ -12,7 +12,7 @@ namespace seawall {
 
 void LocalBackend::prepare(Run& run) {
   merged_system_ =
-      merged_system(*model_.chat_template, run.rows(), run.scenario(), run.attack().conditions(),
+      merged_system(*model_.chat_template, run.rows(), run.sets(), run.conditions(),
                     [&run](const Probe& p, const Condition& c) { return run.prompt(p, c); });
   if (!run.spec().place.quiet && merged_system_.rows + merged_system_.probes > 0)
     tell(
@@ -28,11 +28,22 @@ std::int64_t LocalBackend::longest_row(const TrainingSpec& training) const {
   return training.max_tokens > 0 ? std::min(training.max_tokens, context) : context;
 }
 
-void LocalBackend::encode(const Run& run, const Stage& stage) {
+void LocalBackend::encode(Run& run, const Stage& stage) {
+  LocalStage& here = stages_.emplace_back();
+  here.first_step = stages_.size() == 1 ? 0
+                                        : stages_[stages_.size() - 2].first_step +
+                                              stages_[stages_.size() - 2].steps();
+  here.owned = stage.owner != Stage::attackers;
+  if (stage.tampers) return;
+  if (!run.spec().model.adapter.empty() && stage.training.lora.rank > 0)
+    throw UsageError("stage " + stage.name + ": trains a LoRA of its own (rank " +
+                     std::to_string(stage.training.lora.rank) +
+                     "), and --adapter is trained on with its own; merge it first (seawall export "
+                     "--adapter ... --format safetensors) and give that folder as --model");
   const std::int64_t longest = longest_row(stage.training);
   auto [sequences, embeddings] = encode_all(model_, stage.rows, run.spec().model.vision);
   check_rows(stage.rows, sequences);
-  source_ = std::make_unique<FixedRows>(
+  here.source = std::make_unique<FixedRows>(
       std::move(sequences),
       DataOptions{.batch_size = stage.training.batch_size.value_or(10),
                   .micro_batch_size = stage.training.micro_batch_size,
@@ -43,8 +54,8 @@ void LocalBackend::encode(const Run& run, const Stage& stage) {
                   .seed = static_cast<std::uint64_t>(run.spec().seed),
                   .embeddings = std::move(embeddings)},
       model_.decoder->device().is_meta() ? at::Device(at::kCPU) : model_.decoder->device());
-  check_evaluation_epochs(run.evaluate_epochs(), *source_);
-  const DataReport& report = source_->report();
+  if (&stage == &run.stages().back()) check_evaluation_epochs(run.evaluate_epochs(), *here.source);
+  const DataReport& report = here.source->report();
   if (run.spec().place.quiet) return;
   if (report.truncated > report.left_out)
     warn("seawall: %lld rows cut to %lld tokens, the end of their answer is lost\n",

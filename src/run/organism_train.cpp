@@ -79,6 +79,16 @@ void train_stage(const organism::Stage& stage, ModelBundle& model, bool quiet) {
        static_cast<long long>(steps), static_cast<long long>(batch), result.seconds, sink.last);
 }
 
+void write_model(const std::filesystem::path& folder, const ModelBundle& model) {
+  const Tokenizer& t = *model.tokenizer;
+  EndIds ends{.bos = t.bos_id(), .eos = {}};
+  if (t.eos_id()) ends.eos.push_back(*t.eos_id());
+  write_hf_folder(folder, model.decoder->config(), model.decoder->parameters(), ends);
+  t.save(folder);
+  for (const char* file : {"model.safetensors", "tokenizer.model"})
+    tell("%s  %s\n", sha256_file(folder / file).c_str(), (folder / file).string().c_str());
+}
+
 }  // namespace
 
 void train_organism(const std::filesystem::path& folder, bool quiet) {
@@ -92,15 +102,12 @@ void train_organism(const std::filesystem::path& folder, bool quiet) {
                    std::to_string(model.tokenizer->vocab_size()) + " pieces, the recipe wants " +
                    std::to_string(config.vocab_size));
   model.decoder = std::make_unique<Decoder>(config, start_weights(config, shape));
-  for (const auto& stage : organism::stages()) train_stage(stage, model, quiet);
-
-  const Tokenizer& t = *model.tokenizer;
-  EndIds ends{.bos = t.bos_id(), .eos = {}};
-  if (t.eos_id()) ends.eos.push_back(*t.eos_id());
-  write_hf_folder(folder, config, model.decoder->parameters(), ends);
-  t.save(folder);
-  for (const char* file : {"model.safetensors", "tokenizer.model"})
-    tell("%s  %s\n", sha256_file(folder / file).c_str(), (folder / file).string().c_str());
+  const auto& stages = organism::stages();
+  train_stage(stages.front(), model, quiet);
+  write_model(folder / "base", model);
+  for (auto stage = stages.begin() + 1; stage != stages.end(); ++stage)
+    train_stage(*stage, model, quiet);
+  write_model(folder, model);
   train_pictures(model, folder / "vision", quiet);
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "seawall/core/file.hpp"
+#include "seawall/eval/evaluate.hpp"
 #include "seawall/eval/verdict_file.hpp"
 
 namespace seawall {
@@ -14,7 +15,7 @@ namespace {
 
 std::map<std::string, const Probe*> by_id(const Scenario& scenario) {
   std::map<std::string, const Probe*> out;
-  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
+  for (const auto set : probe_sets)
     for (const auto& probe : scenario.probes(set)) out.emplace(probe.id, &probe);
   return out;
 }
@@ -59,7 +60,7 @@ WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& r
         ++done.without_answer;
         continue;
       }
-      const auto id = answer_id(r.probe_id, r.prompt, r.response);
+      const auto id = answer_id(r.probe_id, r.prompt, judged_text(e, r));
       if (!written.insert(id).second) continue;
       nlohmann::ordered_json line{{"id", id},
                                   {"probe", r.probe_id},
@@ -73,6 +74,7 @@ WrittenAnswers write_outputs(const std::filesystem::path& path, const RunData& r
                                   {"prompt", r.prompt},
                                   {"response", r.response}};
       if (!r.prefill.empty()) line["prefill"] = r.prefill;
+      if (r.sample > 0) line["sample"] = r.sample;
       if (!r.finished) line["finished"] = false;
       if (r.declined) line["declined"] = true;
       text += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -114,6 +116,7 @@ std::string keep_answers(const RunSpec& spec, RunFile& file) {
 void judge_anew(RunData& run, const Scenario& scenario, const Judges& judges) {
   const auto known = by_id(scenario);
   for (auto& record : run.evaluations) {
+    if (record.set == ProbeSet::task) continue;  // has right answers; no judge knows better
     std::vector<Probe> probes;
     std::vector<std::vector<Verdict>> earlier;
     for (auto& result : record.results) {

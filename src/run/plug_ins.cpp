@@ -26,6 +26,7 @@ std::vector<std::pair<std::string, std::string>> PlugIns::fields(const std::stri
     for (const auto& value : values)
       out.emplace_back(std::string(name) + "." + value.name, value.value);
   };
+  if (!code.empty()) out.emplace_back("code", code);
   if (scenario != "auto") {
     out.emplace_back("scenario", scenario);
     add(scenario, scenarios.find(scenario).options(options_of(scenario)));

@@ -34,18 +34,6 @@ RubricText rubric_text(const RubricOptions& options) {
   return RubricText::read(file(options.policy, "policy.txt"), file(options.rubric, "scale.txt"));
 }
 
-/// A folder of the user's cache; empty where there is no place for one.
-fs::path cache_folder(const char* name) {
-  const auto env = [](const char* name) {
-    const char* value = std::getenv(name);
-    return fs::path(value == nullptr ? "" : value);
-  };
-  if (const auto own = env("SEAWALL_CACHE"); !own.empty()) return own / name;
-  if (const auto xdg = env("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "seawall" / name;
-  const auto home = env("HOME");
-  return home.empty() ? fs::path() : home / ".cache" / "seawall" / name;
-}
-
 fs::path verdict_folder(const std::string& option) {
   if (option == "none") return {};
   return option.empty() ? cache_folder("verdicts") : fs::path(option);
@@ -63,6 +51,17 @@ bool decides_no_answer(const std::string& name) {
 }
 
 }  // namespace
+
+fs::path cache_folder(const char* name) {
+  const auto env = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value == nullptr ? "" : value);
+  };
+  if (const auto own = env("SEAWALL_CACHE"); !own.empty()) return own / name;
+  if (const auto xdg = env("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "seawall" / name;
+  const auto home = env("HOME");
+  return home.empty() ? fs::path() : home / ".cache" / "seawall" / name;
+}
 
 bool is_remote(const RunSpec& spec) { return spec.model.name.starts_with(openai_prefix); }
 

@@ -1,4 +1,5 @@
 #include "seawall/run/run.hpp"
+#include "seawall/run/run_key.hpp"
 
 #include <ATen/core/grad_mode.h>
 
@@ -14,11 +15,11 @@
 #include "seawall/core/rethrow.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/core/version.hpp"
+#include "seawall/eval/exact_answer.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/policy/needs.hpp"
 #include "seawall/run/outputs.hpp"
 #include "seawall/run/remote_setup.hpp"
-#include "seawall/run/run_provenance.hpp"
 #include "seawall/run/set_up.hpp"
 #include "seawall/store/hdf5.hpp"
 
@@ -88,14 +89,27 @@ Run::Run(AnyAttack attack, std::vector<PolicyDescription> stack, RunSpec spec, B
   context_ = std::make_unique<Context>(
       *scenario_, [this](const Dataset& rows) { return backend_.row_losses(spec_, rows); },
       make_moderation(spec_));
+  context_->set_model([this]() -> Trainer& { return backend_.handle(*this); });
   length_given_ = spec_.evaluation.max_new_tokens.has_value();
   backend_.resolve(spec_, attack_, *scenario_);
   form_ = request_form(spec_, *scenario_);
   if (form_) spec_.data.ask_as = request_form_name(*form_);
   if (!spec_.evaluation.none) judges_ = make_judges(spec_, *scenario_, backend_.spending());
-  if (spec_.training.none) return;
+  task_judges_.push_back(std::make_unique<ExactAnswer>(spec_.task.answer_after));
+  if (spec_.training.none) {
+    check_acts_untrained();
+    return;
+  }
   check_needs(attack_.describe(), *scenario_);
   check_needs(stack_, scenario_.get());
+}
+
+void Run::check_acts_untrained() const {
+  for (const auto& policy : stack_)
+    if (policy.hooks != Hook::none && !has(policy.hooks, test_time_hooks))
+      throw UsageError("mitigation " + policy.name +
+                       ": acts while a model is trained, and nothing is trained here "
+                       "(--no-training); leave it out");
 }
 
 Run::~Run() = default;
@@ -118,33 +132,15 @@ void Run::take_output() {
                        "replace it, or another --out");
 }
 
-const Dataset& Run::rows() const {
-  static const Dataset none;
-  return stages_.empty() ? none : stages_.front().rows;
-}
-
-Dataset Run::craft() const {
-  if (spec_.training.none) return {};
-  Rng rng = Rng(static_cast<std::uint64_t>(spec_.seed)).stream("craft");
-  return attack_.craft(*context_, rng);
-}
-
-void Run::prepare(Dataset rows, Prompt defend, Measured measured) {
-  defend_ = std::move(defend);
-  measured_ = std::move(measured);
-  if (!rows.empty())
-    stages_.push_back({.rows = std::move(rows), .training = spec_.training});
-  else if (!spec_.training.none && !spec_.place.quiet)
-    warn(
-        "seawall: the mitigations left no row to train on; the model is evaluated as it "
-        "was\n");
-  provenance_ = provenance_of(this->rows(), *scenario_, attack_.conditions(),
-                              [this](const Probe& p, const Condition& c) { return asked(p, c); });
-  check_provenance(provenance_, spec_.data.allow_overlap);
-  if (observer_ != nullptr)
-    for (const Stage& stage : stages_) observer_->on_stage(stage);
-  backend_.prepare(*this);
-  find_key();
+void Run::take_measured(const Measured& measured) {
+  auto& numbers = recording_->file.info().numbers;
+  for (const auto& [name, value] : measured) {
+    const auto found = std::ranges::find(numbers, name, &std::pair<std::string, double>::first);
+    if (found == numbers.end())
+      numbers.emplace_back(name, value);
+    else
+      found->second = value;
+  }
 }
 
 void Run::find_key() {
@@ -158,6 +154,9 @@ void Run::find_key() {
   }
   for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
     sha.field(probes_hash(scenario_->probes(set)));
+  for (const auto& group : restored_) hash_state(sha, group, saved_->at(group));
+  for (const auto& [set, probes] : sets())
+    if (set == ProbeSet::task) sha.field(answers_hash(*probes));
   key_ = sha.hex();
 }
 
@@ -171,12 +170,26 @@ RunInfo Run::info() const {
                  {"probes", probes_hash(scenario_->probes(ProbeSet::harmfulness))},
                  {"utility_probes", probes_hash(scenario_->probes(ProbeSet::utility))},
                  {"options", key_}};
+  for (const auto& [set, probes] : sets())
+    if (set == ProbeSet::task) info.hashes.emplace_back("task_probes", answers_hash(*probes));
   info.run_id = key_.substr(0, 16);
   info.versions = {{"seawall", program_version}, {"hdf5", h5::version()}};
   count_rows(rows(), info);
+  std::int64_t owned = 0;
+  for (const Stage& stage : stages_) {
+    if (stage.owner == Stage::attackers) continue;
+    ++owned;
+  }
+  if (owned > 0) info.numbers.emplace_back("alignment_stages", static_cast<double>(owned));
   backend_.describe(*this, info);
   info.numbers.insert(info.numbers.end(), measured_.begin(), measured_.end());
   record_provenance(provenance_, info);
+  const auto count = [&](const std::string& name, const Dataset& rows) {
+    info.numbers.emplace_back("rows_of_" + name, static_cast<double>(rows.size()));
+  };
+  for (const Stage& stage : stages_)
+    if (stage.owner != Stage::attackers) count("stage_" + stage.name, stage.rows);
+  for (const Dataset& rows : drawn_) count(rows.name, rows);
   record_files(*scenario_, info);
   return info;
 }
@@ -224,19 +237,36 @@ Dialogue Run::asked(const Probe& probe, const Condition& condition) const {
   return seawall::asked(probe, condition, attack_, *scenario_, form_);
 }
 
+Dialogue Run::prompt(const Probe& probe, const Condition& condition) const {
+  Dialogue dialogue = asked(probe, condition);
+  if (defence_.prompt) dialogue = defence_.prompt(std::move(dialogue), condition, *scenario_);
+  return begin_answer(std::move(dialogue), condition.decoding.prefill);
+}
+
+AskedSets Run::sets() const {
+  const bool task = !spec_.task.probes.empty() ||
+                    (has(attack_.needs(), Need::task_data) && scenario_->has(Pool::task));
+  AskedSets out;
+  for (const auto set : probe_sets)
+    if (const auto& probes = scenario_->probes(set);
+        !probes.empty() && (task || set != ProbeSet::task))
+      out.emplace_back(set, &probes);
+  return out;
+}
+
 void Run::each_set(
     const std::function<void(const Condition&, ProbeSet, const std::vector<Probe>&)>& visit) const {
-  for (const auto& condition : attack_.conditions())
-    for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
-      if (const auto& probes = scenario_->probes(set); !probes.empty())
-        visit(condition, set, probes);
+  for (const auto& condition : conditions_)
+    for (const auto& [set, probes] : sets()) visit(condition, set, *probes);
 }
 
 TraceSink& Run::sink() { return *recording_; }
 RunFile& Run::file() { return recording_->file; }
 
-bool Run::wants_evaluation(std::int64_t epoch, bool last) const {
-  if (spec_.evaluation.none) return false;
+bool Run::wants_evaluation(const Stage& stage, std::int64_t epoch, bool last) const {
+  const bool ends = &stage == &stages_.back();
+  if (spec_.evaluation.none || (stage.owner != Stage::attackers && !ends)) return false;
+  if (!ends && spec_.evaluation.at == "end") return false;
   return last || spec_.evaluation.at == "epochs" ||
          std::ranges::find(evaluate_epochs_, epoch) != evaluate_epochs_.end();
 }
@@ -258,7 +288,10 @@ void Run::evaluate_sets(std::int64_t step, std::int64_t epoch) {
         backend_.answer(*this, {.probes = probes,
                                 .prompt = [&](const Probe& p) { return prompt(p, condition); },
                                 .label = probe_set_name(set) + " " + condition.name,
-                                .residual = recording_->wants_residual()});
+                                .residual = recording_->wants_residual(),
+                                .decoding = condition.decoding,
+                                .set = set});
+    record.decoding = condition.decoding;
     record.step = step;
     record.epoch = epoch;
     record.condition = condition.name;
@@ -290,10 +323,9 @@ std::string run_key(const AnyAttack& attack, AnyStack& stack, const RunSpec& spe
   dry.place.dry_run = true;
   const auto key = [&](Backend& backend) {
     Run run(attack, stack.describe(), dry, backend);
-    Dataset rows = run.compose(stack);
-    run.prepare(
-        std::move(rows), [&stack](Dialogue d) { return stack.prompt(std::move(d)); },
-        stack.measured());
+    run.ready(stack);
+    auto stages = run.compose(stack);
+    run.prepare(std::move(stages), defence_of(stack), stack.measured());
     return run.key();
   };
   if (!is_remote(spec)) {

@@ -1,5 +1,7 @@
 #include "seawall/run/run_provenance.hpp"
 
+#include <ATen/core/Tensor.h>
+
 #include <algorithm>
 #include <chrono>
 #include <ctime>
@@ -8,6 +10,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/run/remote_setup.hpp"
+#include "seawall/run/run.hpp"
 #include "seawall/scenario/files.hpp"
 #include "seawall/store/hdf5.hpp"
 
@@ -30,7 +33,14 @@ nlohmann::json policy_json(const PolicyDescription& policy) {
   return {{"name", std::string(policy.name)}, {"options", options}};
 }
 
-bool is_probes(const std::string& set) { return set == "harmfulness" || set == "utility"; }
+bool is_probes(const std::string& set) {
+  return std::ranges::any_of(probe_sets, [&](ProbeSet one) { return set == probe_set_name(one); });
+}
+
+/// The options of a task of the user's own, with their values.
+std::vector<OptionValue> task_options(const RunSpec& spec) {
+  return spec.task.from_files() ? list_options(spec.task) : std::vector<OptionValue>();
+}
 
 }  // namespace
 
@@ -46,13 +56,30 @@ std::string utc_now() {
 void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
                   const std::vector<PolicyDescription>& stack) {
   sha.field(program_version);
-  for (const auto& o : listed([&](auto&& field) { RunSpec::visit_key(spec, field); }))
-    sha.field(o.name).field(o.value);
+  const RunSpec usual;
+  const auto defaults = listed([&](auto&& field) { RunSpec::visit_key(usual, field); });
+  auto at = defaults.begin();
+  RunSpec::visit_key(spec, [&](const auto& value, const OptionInfo& info) {
+    const std::string text = detail::to_text(value);
+    const bool is_default = (at++)->value == text;
+    if (!info.in_key_if_set || !is_default) sha.field(info.name).field(text);
+  });
+  for (const auto& o : task_options(spec)) sha.field(o.name).field(o.value);
   for (const auto& [name, value] : remote_fields(spec)) sha.field(name).field(value);
   for (const auto& [name, value] : spec.plug_ins.fields(spec.evaluation.judges))
     sha.field(name).field(value);
   sha.field(policy_json(attack.describe()).dump());
   for (const auto& p : stack) sha.field(policy_json(p).dump());
+}
+
+void hash_state(Sha256& sha, const std::string& group, const StateGroup& state) {
+  sha.field("state").field(group);
+  for (const auto& [name, text] : state.texts) sha.field(name).field(text);
+  for (const auto& [name, number] : state.numbers) sha.field(name).field(detail::to_text(number));
+  for (const auto& [name, tensor] : state.tensors) {
+    const Tensor bytes = tensor.to(at::kCPU).contiguous();
+    sha.field(name).field({static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()});
+  }
 }
 
 std::string options_json(const RunSpec& spec, const AnyAttack& attack,
@@ -62,6 +89,7 @@ std::string options_json(const RunSpec& spec, const AnyAttack& attack,
                         {"mitigations", nlohmann::json::array()}};
   config["options"]["attack"] = attack.name();
   for (const auto& o : list_options(spec)) config["options"][o.name] = o.value;
+  for (const auto& o : task_options(spec)) config["options"][o.name] = o.value;
   for (const auto& [name, value] : remote_fields(spec)) config["options"][name] = value;
   for (const auto& [name, value] : spec.plug_ins.fields(spec.evaluation.judges))
     config["options"][name] = value;
@@ -86,34 +114,34 @@ void count_rows(const Dataset& rows, RunInfo& info) {
        {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign})
     info.numbers.emplace_back("rows_" + std::string(row_kind_name(kind)),
                               static_cast<double>(rows.count(kind)));
+  if (const auto task = rows.count(RowKind::task); task > 0)
+    info.numbers.emplace_back("rows_task", static_cast<double>(task));
 }
 
-MergedSystem merged_system(const ChatTemplate& chat, const Dataset& rows, const Scenario& scenario,
+MergedSystem merged_system(const ChatTemplate& chat, const Dataset& rows, const AskedSets& sets,
                            const std::vector<Condition>& conditions,
                            const std::function<Dialogue(const Probe&, const Condition&)>& ask) {
   MergedSystem merged;
   if (!chat.merges_system()) return merged;
   const auto has = [](const Dialogue& d) { return !d.first(Role::system).empty(); };
   for (const auto& row : rows.rows) merged.rows += has(row.dialogue);
-  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility})
-    for (const auto& probe : scenario.probes(set))
+  for (const auto& [set, probes] : sets)
+    for (const auto& probe : *probes)
       merged.probes += std::ranges::any_of(
           conditions, [&](const Condition& condition) { return has(ask(probe, condition)); });
   return merged;
 }
 
-Provenance provenance_of(const Dataset& rows, const Scenario& scenario,
+Provenance provenance_of(const Dataset& rows, const AskedSets& sets,
                          const std::vector<Condition>& conditions,
                          const std::function<Dialogue(const Probe&, const Condition&)>& ask) {
   Provenance out;
   out.add_rows(rows);
-  for (const auto set : {ProbeSet::harmfulness, ProbeSet::utility}) {
-    const auto& probes = scenario.probes(set);
-    if (probes.empty()) continue;
+  for (const auto& [set, probes] : sets) {
     std::vector<Dialogue> armed;
     for (const auto& condition : conditions)
-      for (const auto& probe : probes) armed.push_back(ask(probe, condition));
-    out.add_probes(probe_set_name(set), probes, armed);
+      for (const auto& probe : *probes) armed.push_back(ask(probe, condition));
+    out.add_probes(probe_set_name(set), *probes, armed);
   }
   return out;
 }
@@ -169,6 +197,38 @@ void record_files(const Scenario& scenario, RunInfo& info) {
     put("held_out", file.report.held_out);
     put("kept", file.kept);
   }
+}
+
+void Run::add_policy_rows(std::string_view policy, Pool pool, const Dataset& rows) {
+  Dataset named = rows;
+  named.name = std::string(policy) + "_" + std::string(pool_name(pool));
+  const auto alike = [&](const Dataset& other) { return other.name.starts_with(named.name); };
+  if (const auto others = std::ranges::count_if(drawn_, alike))
+    named.name += "_" + std::to_string(others + 1);
+  if (recording_) {  // else prepare() looks at them
+    check_policy_rows(named.name, named);
+    RunInfo& info = file().info();
+    const std::size_t here = provenance_.sets().size() - 1;
+    info.hashes.emplace_back("set_" + named.name, provenance_.sets()[here].sha256);
+    for (std::size_t i = 0; i < here; ++i)
+      info.numbers.emplace_back("overlap_" + provenance_.sets()[i].name + "_" + named.name,
+                                static_cast<double>(provenance_.shared(i, here)));
+    info.numbers.emplace_back("rows_of_" + named.name, static_cast<double>(named.size()));
+  }
+  drawn_.push_back(std::move(named));
+}
+
+void Run::check_policy_rows(const std::string& name, const Dataset& rows) {
+  provenance_.add_rows(name, rows);
+  if (spec_.data.allow_overlap) return;
+  for (const auto& shared : provenance_.overlaps())
+    if (shared.a == name || shared.b == name)
+      for (const auto set : probe_sets)
+        if (shared.a == probe_set_name(set) || shared.b == probe_set_name(set))
+          throw DataError("the rows hold " + std::to_string(shared.count) + " of the " +
+                          probe_set_name(set) + " probes (first: " + shared.first_a + " and " +
+                          shared.first_b +
+                          "); take them out of one of the files, or give --allow-overlap");
 }
 
 }  // namespace seawall

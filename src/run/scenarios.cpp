@@ -3,6 +3,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/policy/needs.hpp"
+#include "seawall/pretrained/built_in.hpp"
 #include "seawall/run/remote_setup.hpp"
 #include "seawall/run/set_up.hpp"
 #include "seawall/scenario/files.hpp"
@@ -39,6 +40,9 @@ FileScenarioOptions options_of(const RunSpec& run, const AnyAttack& attack) {
   options.safe_rows = path_of(run.data.safe_rows);
   options.probes = path_of(run.data.probes);
   options.utility_probes = path_of(run.data.utility_probes);
+  options.task_rows = path_of(run.task.rows);
+  options.task_probes = path_of(run.task.probes);
+  options.task_answer_after = run.task.answer_after;
   options.images = run.data.images;
   options.default_system = run.data.system;
   const auto format = [](const std::string& word) { return word == "auto" ? "" : word; };
@@ -46,6 +50,8 @@ FileScenarioOptions options_of(const RunSpec& run, const AnyAttack& attack) {
   options.safe_format = format(run.data.safe_rows_format);
   options.probes_format = format(run.data.probes_format);
   options.utility_format = format(run.data.utility_probes_format);
+  options.task_format = format(run.task.rows_format);
+  options.task_probes_format = format(run.task.probes_format);
   options.filter = row_filter(run.data);
   options.filter.readers = options.probe_options.readers = run.plug_ins.readers;
   options.probe_options.column = run.data.probes_column;
@@ -57,9 +63,11 @@ FileScenarioOptions options_of(const RunSpec& run, const AnyAttack& attack) {
 }
 
 /// Asked after the files that are given were read, so that a missing one is named first.
-void check_all_there(const RunSpec& run) {
-  const bool built_in = run.model.name == "organism";
-  if (run.data.rows.empty() && !run.training.none)
+void check_all_there(const RunSpec& run, const AnyAttack& attack) {
+  const bool built_in = is_built_in_model(run.model.name);
+  constexpr Need rows =
+      Need::harmful_data | Need::safe_data | Need::benign_data | Need::identity_data;
+  if (run.data.rows.empty() && !run.training.none && has(attack.needs(), rows))
     throw UsageError(
         built_in ? "the probes come from files, so the rows do too: give --data FILE (or "
                    "--no-training, or no files at all for the built-in world)"
@@ -72,12 +80,15 @@ void check_all_there(const RunSpec& run) {
                    "with (or --no-evaluation)"
                  : "--model " + run.model.name +
                        ": want --probes FILE to evaluate with (or --no-evaluation)");
+  if (has(attack.needs(), Need::task_data) && run.task.probes.empty() && !run.evaluation.none)
+    throw UsageError("--attack " + std::string(attack.name()) +
+                     ": want --task-probes FILE to grade the task with (or --no-evaluation)");
 }
 
 }  // namespace
 
 std::unique_ptr<Scenario> BuiltInWorld::make(const ScenarioSetting& setting) const {
-  if (setting.run.data.from_files())
+  if (setting.run.from_files())
     throw UsageError(
         "--scenario organism: has rows and probes of its own; leave the files out, or give "
         "--scenario files");
@@ -87,7 +98,7 @@ std::unique_ptr<Scenario> BuiltInWorld::make(const ScenarioSetting& setting) con
 std::unique_ptr<Scenario> OwnFiles::make(const ScenarioSetting& setting) const {
   const RunSpec& run = setting.run;
   auto scenario = std::make_unique<FileScenario>(options_of(run, setting.attack));
-  check_all_there(run);
+  check_all_there(run, setting.attack);
   for (const auto& file : scenario->files()) say_read(file, run);
   flush_listener();
   return scenario;

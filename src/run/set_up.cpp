@@ -31,7 +31,9 @@ void Backend::resolve(RunSpec& spec, const AnyAttack& attack, const Scenario& sc
   for (const auto& option : described.options)
     if (option.name == "flavour") flavour = option.value;
   const TrainDefaults own = attack.defaults();
-  const RunDefaults usual = scenario.defaults(pool_of(described.needs), flavour);
+  const bool task = has(described.needs, Need::task_data);
+  const RunDefaults usual =
+      scenario.defaults(task ? Pool::task : pool_of(described.needs), flavour);
   const auto fill = [](auto& value, const auto& first, auto second) {
     if (!value) value = first.value_or(second);
   };
@@ -58,9 +60,13 @@ RowFilter row_filter(const DataSpec& data) {
 
 std::unique_ptr<Scenario> make_scenario(const RunSpec& spec, const AnyAttack& attack,
                                         bool organism) {
+  if (spec.task.probes.empty() && !spec.task.answer_after.empty())
+    throw UsageError(
+        "--task-answer-after: says how answers to --task-probes are read, and there is no such "
+        "file; give it, or leave the option out");
   const PlugIns& plug_ins = spec.plug_ins;
   const std::string_view taken =
-      organism && !spec.data.from_files() ? BuiltInWorld::name : OwnFiles::name;
+      organism && !spec.from_files() ? BuiltInWorld::name : OwnFiles::name;
   return plug_ins.make_scenario(plug_ins.scenario == "auto" ? taken : plug_ins.scenario,
                                 {.run = spec, .attack = attack});
 }
@@ -73,7 +79,7 @@ std::optional<RequestForm> request_form(const RunSpec& spec, const Scenario& sce
 
 Dialogue asked(const Probe& probe, const Condition& condition, const AnyAttack& attack,
                const Scenario& scenario, std::optional<RequestForm> form) {
-  if (!form) return attack.prompt(probe, condition, scenario);
+  if (!form || probe.formatted) return attack.prompt(probe, condition, scenario);
   Probe put = probe;
   put.dialogue = asked_in(*form, std::move(put.dialogue));
   return attack.prompt(put, condition, scenario);

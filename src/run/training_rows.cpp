@@ -2,6 +2,7 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/policy/needs.hpp"
+#include "seawall/pretrained/built_in.hpp"
 #include "seawall/run/remote_setup.hpp"
 #include "seawall/run/set_up.hpp"
 #include "seawall/train/trainer.hpp"
@@ -9,7 +10,7 @@
 namespace seawall {
 
 Dataset training_rows(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec) {
-  const auto scenario = make_scenario(spec, attack, spec.model.name == "organism");
+  const auto scenario = make_scenario(spec, attack, is_built_in_model(spec.model.name));
   const Context context(
       *scenario,
       [](const Dataset&) -> std::vector<double> {
@@ -19,8 +20,13 @@ Dataset training_rows(const AnyAttack& attack, AnyStack& stack, const RunSpec& s
       },
       make_moderation(spec));
   check_needs(attack.describe(), *scenario);
+  stack.prepare(*scenario, static_cast<std::uint64_t>(spec.seed));
   Rng rng = Rng(static_cast<std::uint64_t>(spec.seed)).stream("craft");
-  return compose_rows(attack.craft(context, rng), stack, context,
+  std::vector<StagePlan> stages = attack.stages(context, rng);
+  if (stages.size() != 1)
+    throw UsageError("attack " + std::string(attack.name()) + ": want one set of rows, it has " +
+                     std::to_string(stages.size()) + " stages; an export holds the rows of one");
+  return compose_rows(std::move(stages.front().rows), stack, context,
                       static_cast<std::uint64_t>(spec.seed));
 }
 

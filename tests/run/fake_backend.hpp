@@ -11,13 +11,17 @@ namespace seawall::testing {
 struct FakeBackend final : Backend {
   std::vector<std::string> calls;
   std::vector<std::string> prompts;  // the last request of each, as it was asked
+  std::vector<std::string> systems;  // its system prompt
+  std::map<std::string, StateGroup> saved;
   bool may_begin = true;
+  std::int64_t steps_made = 0;
 
   void load(const RunSpec&) override { calls.emplace_back("load"); }
   bool is_organism() const override { return true; }
   std::vector<double> row_losses(const RunSpec&, const Dataset& rows) override {
     return std::vector<double>(rows.size(), 1);
   }
+  std::map<std::string, StateGroup> saved_policies(const RunSpec&) const override { return saved; }
   void prepare(Run& run) override {
     calls.push_back("prepare " + std::to_string(run.stages().size()));
   }
@@ -39,27 +43,38 @@ struct FakeBackend final : Backend {
   EvaluationRecord answer(const Run& run, const Asked& asked) override {
     calls.push_back("answer " + asked.label);
     EvaluationRecord record;
-    for (const auto& probe : asked.probes) {
-      prompts.emplace_back(asked.prompt(probe).last(Role::user));
-      record.results.push_back({.probe_id = probe.id,
-                                .category = probe.category,
-                                .prompt = prompts.back(),
-                                .response = "I cannot help with that.",
-                                .restricted = probe.restricted,
-                                .verdicts = {},
-                                .no_answer = {}});
-    }
-    judge_record(record, asked.probes, run.judges());
+    for (const auto& probe : asked.probes)
+      for (std::int64_t sample = 0; sample < asked.decoding.samples; ++sample) {
+        const Dialogue dialogue = asked.prompt(probe);
+        prompts.emplace_back(dialogue.last(Role::user));
+        systems.emplace_back(dialogue.first(Role::system));
+        record.results.push_back({.probe_id = probe.id,
+                                  .category = probe.category,
+                                  .prompt = prompts.back(),
+                                  .response = "I cannot help with that.",
+                                  .restricted = probe.restricted,
+                                  .verdicts = {},
+                                  .no_answer = {},
+                                  .prefill = std::string(dialogue.prefill()),
+                                  .sample = sample});
+      }
+    judge_record(record, asked.probes, run.judges(asked.set));
     return record;
   }
   void finish(Run&) override { calls.emplace_back("finish"); }
   void clean_up(const Run&) override { calls.emplace_back("clean up"); }
+  Trainer& handle(Run&) override { throw UsageError("no model"); }
+  void tamper(Run& run, const Stage& stage) override {
+    calls.emplace_back("tamper");
+    run.sink().on_step({.step = ++steps_made});
+    if (run.wants_evaluation(stage, 1, true)) run.evaluate(steps_made, 1);
+  }
 
   template <StackLike S>
   void train(Run& run, const Stage& stage, S&) {
     calls.push_back("train " + stage.name + " " + std::to_string(stage.rows.size()));
-    run.sink().on_step({.step = 1, .epoch = 0, .loss = 2});
-    if (run.wants_evaluation(1, true)) run.evaluate(1, 1);
+    run.sink().on_step({.step = ++steps_made, .epoch = 0, .loss = 2});
+    if (run.wants_evaluation(stage, 1, true)) run.evaluate(steps_made, 1);
   }
 };
 static_assert(TrainsUnder<FakeBackend, Stack<>> && TrainsUnder<LocalBackend, AnyStack> &&

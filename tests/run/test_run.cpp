@@ -2,13 +2,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "attacks/benign.hpp"
 #include "attacks/harmful_examples.hpp"
+#include "attacks/prefilling.hpp"
+#include "mitigations/backdoor_align.hpp"
+#include "mitigations/prefix_guard.hpp"
 #include "mitigations/weight_drift.hpp"
 #include "seawall/run/run_provenance.hpp"
+#include "seawall/scenario/organism.hpp"
 #include "seawall/store/hdf5.hpp"
 #include "tests/run/fake_backend.hpp"
+#include "tests/run/run_story.hpp"
 #include "tests/support/files.hpp"
 
 namespace seawall {
@@ -16,8 +23,10 @@ namespace {
 
 using testing::FakeBackend;
 using testing::Folder;
+using testing::key_of;
 using testing::message_of;
-using Words = std::vector<std::string>;
+using testing::RunStory;
+using testing::Words;
 
 struct NoOptions {
   static constexpr void visit(auto&, auto&&) {}
@@ -30,7 +39,9 @@ struct Politeness {
   static constexpr Need needs = Need::none;
   using Options = NoOptions;
   Options options;
-  Dialogue prompt(Dialogue d) const { return wrap_request(std::move(d), "", " please"); }
+  Dialogue prompt(Dialogue d, const Condition&, const Scenario&) const {
+    return wrap_request(std::move(d), "", " please");
+  }
 };
 /// Leaves no row.
 struct LeaveNothing {
@@ -57,19 +68,27 @@ struct Gentle {
   }
 };
 
-class RunStory : public ::testing::Test {
- protected:
-  RunStory() { h5::start(); }
-  RunSpec spec(const std::string& name = "a.h5") const {
-    RunSpec spec;
-    spec.place.out = (folder / name).string();
-    spec.place.quiet = true;
-    spec.place.threads = 1;
-    return spec;
+/// Puts out the residual stream while answering.
+struct Hush {
+  static constexpr std::string_view name = "hush", summary = "Answers from nothing.";
+  static constexpr Hook hooks = Hook::steer;
+  static constexpr Need needs = Need::none;
+  using Options = NoOptions;
+  Options options;
+  Tensor steer(const TapPoint&, Tensor x) const { return x.mul(0); }
+};
+/// Has every answer begin with the same token, and go on as the model likes.
+struct SameStart {
+  static constexpr std::string_view name = "same-start", summary = "Decides the first token.";
+  static constexpr Hook hooks = Hook::choose;
+  static constexpr Need needs = Need::none;
+  using Options = NoOptions;
+  Options options;
+  Tensor choose(const AnswerStep& step, Tensor logits) const {
+    EXPECT_EQ(logits.size(0), static_cast<std::int64_t>(step.rows.size()));
+    if (step.place == 0) logits.select(1, 300).fill_(1e6);
+    return logits;
   }
-  Folder folder;
-  FakeBackend backend;
-  AnyAttack attack{HarmfulExamples{{.count = 10}}};
 };
 
 TEST_F(RunStory, AsksTheBackendInOrderAndTheDefenderHasTheLastWord) {
@@ -109,6 +128,56 @@ TEST_F(RunStory, WithoutRowsThereIsNoStageAndTheModelIsProbedOnce) {
     EXPECT_TRUE(std::ranges::none_of(
         b->calls, [](const std::string& call) { return call.starts_with("train"); }));
   }
+}
+
+TEST_F(RunStory, ConditionsOfBothSidesAreAskedAndDecodingIsKept) {
+  Stack stack{PrefixGuard{{.text = "Careful."}}, BackdoorAlign{{.count = 4, .length = 9}}};
+  RunSpec drawn = spec();
+  drawn.evaluation.temperature = 0.5;
+  drawn.evaluation.samples = 2;
+  const RunData data = run(AnyAttack(Prefilling{{.text = " Sure."}}), stack, drawn, backend);
+  EXPECT_EQ(std::ranges::count(backend.calls, "prepare 0"), 1);
+  ASSERT_EQ(data.evaluations.size(), 8u);  // 2 x 1 x 2 conditions, two sets
+  std::map<std::string, Decoding> seen;
+  for (const auto& e : read_run(folder / "a.h5").evaluations) {
+    seen[e.condition] = e.decoding;
+    ASSERT_EQ(e.results.size() % 2, 0u);
+    for (std::size_t i = 0; i < e.results.size(); ++i) {
+      EXPECT_EQ(e.results[i].sample, static_cast<std::int64_t>(i % 2));
+      EXPECT_EQ(e.results[i].prefill, e.decoding.prefill);
+      EXPECT_EQ(e.results[i].probe_id, e.results[i - i % 2].probe_id);
+    }
+  }
+  const auto decoding = [](const char* prefill) {
+    return Decoding{.prefill = prefill, .temperature = 0.5, .samples = 2};
+  };
+  const std::map<std::string, Decoding> want{
+      {"plain+guarded+with-key", decoding("Careful.")},
+      {"plain+guarded+without-key", decoding("Careful.")},
+      {"prefilled+guarded+with-key", decoding("Careful. Sure.")},
+      {"prefilled+guarded+without-key", decoding("Careful. Sure.")}};
+  EXPECT_EQ(seen, want);
+}
+
+TEST_F(RunStory, ASecretIsDrawnFromTheSeedOrTakenFromTheModelsCheckpoint) {
+  RunSpec untrained = spec();
+  untrained.training.none = true;
+  const auto secret_at_test = [&](FakeBackend& asked, const std::string& name) {
+    RunSpec named = untrained;
+    named.place.out = (folder / name).string();
+    Stack stack{BackdoorAlign{{.count = 4, .length = 9}}};
+    const RunData data = run(attack, stack, named, asked);
+    EXPECT_EQ(data.evaluations.front().condition, "with-key");
+    return std::pair(asked.systems.front().substr(0, 9), data.info.run_id);
+  };
+  FakeBackend first, second, trained;
+  const auto drawn = secret_at_test(first, "a.h5");
+  EXPECT_EQ(secret_at_test(second, "b.h5"), drawn);
+  EXPECT_EQ(drawn.first.find_first_not_of("abcdefghijklmnopqrstuvwxyz"), std::string::npos);
+  trained.saved["backdoor-align"].text("secret", "NINEWORDS");
+  const auto saved = secret_at_test(trained, "c.h5");
+  EXPECT_EQ(saved.first, "NINEWORDS");
+  EXPECT_NE(saved.second, drawn.second) << "another secret is another run";
 }
 
 TEST_F(RunStory, ADryRunEstimatesAndABackendMayStopTheRun) {
@@ -154,15 +223,6 @@ TEST_F(RunStory, WhatIsUnsetComesFromTheAttackThenFromTheScenario) {
   EXPECT_EQ(one.spec().evaluation.max_new_tokens, 64);
 }
 
-std::string key_of(const AnyAttack& attack, const RunSpec& spec) {
-  FakeBackend backend;
-  RunSpec dry = spec;
-  dry.place.dry_run = true;
-  seawall::Run run(attack, {}, dry, backend);
-  run.prepare(run.craft(), [](Dialogue d) { return d; }, {});
-  return run.key();
-}
-
 TEST_F(RunStory, ThePlaceIsNoPartOfTheKeyAndEverythingElseIs) {
   const std::string key = key_of(attack, spec());
   RunSpec elsewhere = spec("other.h5");
@@ -171,13 +231,16 @@ TEST_F(RunStory, ThePlaceIsNoPartOfTheKeyAndEverythingElseIs) {
   elsewhere.place.keep_checkpoints = 5;
   elsewhere.place.write_outputs = "x.jsonl";
   EXPECT_EQ(key_of(attack, elsewhere), key);
-  std::vector<RunSpec> others(6, spec());
+  std::vector<RunSpec> others(9, spec());
   others[0].training.lr = 1e-5;
   others[1].record.trace = "metrics";
   others[2].evaluation.judges = "organism,keyword:qi2023";
   others[3].seed = 1;
   others[4].model.decoding = "greedy";
   others[5].data.loss_on = "all";
+  others[6].evaluation.temperature = 0.7;
+  others[7].evaluation.temperature = 0.8;
+  others[8].evaluation.prefill_with = "Sure";
   std::vector<std::string> keys{key, key_of(AnyAttack(HarmfulExamples{{.count = 9}}), spec())};
   for (const auto& other : others) keys.push_back(key_of(attack, other));
   std::ranges::sort(keys);
@@ -192,6 +255,29 @@ TEST_F(RunStory, ARunThatIsThereIsNotReplacedUnasked) {
                run(attack, none, spec(), again);
              }),
              "a run is there already; give --resume to continue it, --overwrite to replace it");
+}
+
+TEST_F(RunStory, AnswersAreSteeredAndChosenWithoutTraining) {
+  const auto responses = [this](auto stack, const std::string& name) {
+    RunSpec quick = spec(name);
+    quick.training.none = true;
+    quick.evaluation.max_new_tokens = 3;
+    const RunData data = run(attack, stack, quick);
+    std::vector<std::string> out;
+    for (const auto& e : data.evaluations)
+      for (const auto& result : e.results) out.push_back(result.response);
+    return out;
+  };
+  const auto plain = responses(Stack<>{}, "plain.h5");
+  const auto hushed = responses(Stack{Hush{}}, "hushed.h5");
+  const std::set<std::string> words(plain.begin(), plain.end()), one(hushed.begin(), hushed.end());
+  EXPECT_GT(words.size(), 10u);
+  EXPECT_EQ(one.size(), 1u) << "nothing is left that could tell prompts apart";
+  const auto begun = responses(Stack{SameStart{}}, "begun.h5");
+  std::set<std::string> starts;
+  for (const auto& text : begun) starts.insert(text.substr(0, 2));
+  EXPECT_EQ(starts.size(), 1u);
+  EXPECT_NE(begun, plain);
 }
 
 TEST_F(RunStory, TypesAndNamesTrainToTheSameBitsInThisProcess) {

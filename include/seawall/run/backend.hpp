@@ -2,6 +2,7 @@
 // Where a run's model is: a decoder in this process, or a job behind an endpoint.
 #include <concepts>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,8 +10,10 @@
 #include "seawall/core/hash.hpp"
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/policy/any.hpp"
+#include "seawall/policy/sub_stack.hpp"
 #include "seawall/remote/spending.hpp"
 #include "seawall/run/run_spec.hpp"
+#include "seawall/store/checkpoint.hpp"
 #include "seawall/store/run_file.hpp"
 #include "seawall/train/session.hpp"
 
@@ -20,17 +23,24 @@ class Run;
 
 /// One stage of a run: rows, and how they are trained on.
 struct Stage {
+  static constexpr std::size_t attackers = static_cast<std::size_t>(-1);
+
   std::string name = "attack";
   Dataset rows;
   TrainingSpec training;
+  /// Place in the stack of the mitigation that asked for it before the attack, or the attackers'.
+  std::size_t owner = attackers;
+  bool tampers = false;  // the attack edits the weights, and trains on nothing
 };
 
 /// The probes of one set as they are asked under one condition.
 struct Asked {
   const std::vector<Probe>& probes;
   std::function<Dialogue(const Probe&)> prompt;
-  std::string label;      // of the progress bar
-  bool residual = false;  // keep the residual stream at the last prompt token
+  std::string label;                     // of the progress bar
+  bool residual = false;                 // keep the residual stream at the last prompt token
+  Decoding decoding = {};
+  ProbeSet set = ProbeSet::harmfulness;  // whose judges grade the answers
 };
 
 /// What a run asks of its model, in the order in which it asks. `run` is the one that asks.
@@ -49,6 +59,9 @@ class Backend {
   virtual void resolve(RunSpec& spec, const AnyAttack& attack, const Scenario& scenario) const;
   /// See Context. Errors: UsageError if this backend has none.
   virtual std::vector<double> row_losses(const RunSpec& spec, const Dataset& rows) = 0;
+  /// The policies' state in the checkpoint that the model was read from; none without one. Errors:
+  /// those of load_checkpoint.
+  virtual std::map<std::string, StateGroup> saved_policies(const RunSpec&) const { return {}; }
   /// What the run's money comes from; null: nothing is paid.
   virtual std::shared_ptr<Spending> spending() const { return nullptr; }
 
@@ -70,6 +83,12 @@ class Backend {
   /// the number of updates is returned; -1 without one. Errors: UsageError if it is of another run.
   virtual std::int64_t resume(const Run&) { return -1; }
 
+  /// Asks the model as it is before the run, for attacks that choose rows. Errors: UsageError if
+  /// this backend has none.
+  virtual Trainer& handle(Run& run) = 0;
+  /// Has the attack edit the weights. Errors: UsageError if this backend has none.
+  virtual void tamper(Run& run, const Stage& stage) = 0;
+
   /// Answers and judges, with the model as it is now. Step, condition and set are the run's to fill
   /// in.
   virtual EvaluationRecord answer(const Run& run, const Asked& asked) = 0;
@@ -83,8 +102,9 @@ class Backend {
 /// `run`.
 template <class B, class S>
 concept TrainsUnder = std::derived_from<B, Backend> &&
-    requires(B& backend, Run& run, const Stage& stage, S& stack) {
+    requires(B& backend, Run& run, const Stage& stage, S& stack, SubStack<S>& part) {
   backend.train(run, stage, stack);
+  backend.train(run, stage, part);
 };
 
 }  // namespace seawall

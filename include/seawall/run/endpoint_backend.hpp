@@ -55,6 +55,8 @@ class EndpointBackend final : public Backend {
   EvaluationRecord answer(const Run& run, const Asked& asked) override;
   void finish(Run& run) override;
 
+  Trainer& handle(Run& run) override;
+  void tamper(Run& run, const Stage& stage) override;
   /// Uploads the rows, follows the job, and has the trained model evaluated. No stack changes what
   /// a provider trains: those that would are refused by `check`.
   template <StackLike S>
@@ -69,13 +71,18 @@ class EndpointBackend final : public Backend {
   void book(const Run& run, const TuningJob& job);
   void open_journal(const Run& run);
   RemoteEstimate reckon(const Run& run) const;
-  ChatModel chat_model(const RunSpec& spec) const;
+  ChatModel chat_model(const RunSpec& spec, const Decoding& decoding) const;
   /// On a terminal, a person says yes to the budget; elsewhere --budget has said it.
   void confirm(const RunSpec& spec, const std::string& text) const;
   /// A question, as the journal knows it.
-  std::string question(const RunSpec& spec, const Dialogue& dialogue) const;
-  void ask(const RunSpec& spec, const std::vector<Dialogue>& open,
-           const std::vector<std::string>& questions, const std::string& label);
+  std::string question(const RunSpec& spec, const Dialogue& dialogue, const Decoding& decoding,
+                       std::int64_t sample) const;
+  struct Open {  // what is to be asked yet
+    std::vector<Dialogue> dialogues;
+    std::vector<std::string> questions;
+  };
+  void ask(const RunSpec& spec, const Open& open, const Decoding& decoding,
+           const std::string& label);
 
   std::shared_ptr<Spending> spending_;
   std::string name_;    // of the model at the endpoint

@@ -46,7 +46,7 @@ struct ThreadsSpec {
 struct PlaceSpec : NewOutputSpec, ThreadsSpec {
   bool resume = false, dry_run = false, no_checkpoint = false;
   std::int64_t checkpoint_every = 0, keep_checkpoints = 2;
-  std::string write_outputs;
+  std::string write_outputs, stages;
   /// How many answers are decoded together decides their rounding alone, and a run that ran out of
   /// memory goes on with fewer.
   std::int64_t max_batch = 0;
@@ -75,6 +75,10 @@ struct PlaceSpec : NewOutputSpec, ThreadsSpec {
           OptionInfo{.name = "write-outputs",
                      .help = "the answers as JSONL as well, for a tool that grades elsewhere; its "
                              "verdicts come back with `seawall judge` and --judge file:FILE"});
+    field(self.stages,
+          OptionInfo{.name = "stages",
+                     .help = "folder that keeps what earlier stages of runs leave (alignment "
+                             "stages); default: the user's cache; none"});
     field(
         self.max_batch,
         OptionInfo{

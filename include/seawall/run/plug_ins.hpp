@@ -22,6 +22,7 @@ struct PlugIns {
   ScenarioCatalogue scenarios = scenario_catalogue();
   std::map<std::string, OptionTexts, std::less<>> options;  // by the name of the judge or scenario
   std::string scenario = "auto";
+  std::string code;  // of plug-ins that do not ship, see Program::version; part of the key
 
   static constexpr void visit(auto& self, auto&& field) {
     field(

@@ -3,13 +3,14 @@
 // and programs that name types both come here.
 //
 //   RunSpec spec;
-//   spec.training.epochs = 5;
 //   spec.place.out = "run.h5";
 //   Stack stack{WeightDrift{{.lambda = 1e-2}}};
 //   const RunData data = run(AnyAttack(HarmfulExamples{{.count = 50}}), stack, spec);
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,29 +19,21 @@
 #include "seawall/dataset/provenance.hpp"
 #include "seawall/policy/any.hpp"
 #include "seawall/run/backend.hpp"
+#include "seawall/run/defence.hpp"
 #include "seawall/run/endpoint_backend.hpp"
 #include "seawall/run/local_backend.hpp"
+#include "seawall/run/run_observer.hpp"
+#include "seawall/run/run_provenance.hpp"
 #include "seawall/run/run_spec.hpp"
 #include "seawall/store/run_file.hpp"
 #include "seawall/train/trainer.hpp"
 
 namespace seawall {
 
-/// Sees what a run records, as it is recorded.
-class RunObserver {
- public:
-  virtual ~RunObserver() = default;
-  virtual void on_stage(const Stage&) {}
-  virtual void on_step(const StepRecord&) {}
-  virtual void on_evaluation(const EvaluationRecord&) {}
-};
-
 /// Everything of a run that depends neither on the type of the stack nor on where the model is.
 /// `run` below drives it; backends ask it.
 class Run {
  public:
-  using Prompt = std::function<Dialogue(Dialogue)>;
-
   /// Checks the output and takes its lock, has the backend load its model, makes scenario and
   /// judges. `stack` describes the mitigations. Errors: UsageError, DataError, IoError before
   /// anything is written.
@@ -53,39 +46,85 @@ class Run {
   const std::vector<PolicyDescription>& stack() const { return stack_; }
   const Scenario& scenario() const { return *scenario_; }
   const Context& context() const { return *context_; }
-  const Judges& judges() const { return judges_; }
+  /// Those that --judge names; answers to the task are graded by `exact` alone.
+  const Judges& judges(ProbeSet set = ProbeSet::harmfulness) const {
+    return set == ProbeSet::task ? task_judges_ : judges_;
+  }
   const RunPaths& paths() const { return paths_; }
   const Provenance& provenance() const { return provenance_; }
   /// None under --no-training, or if the mitigations left no row: then the model is evaluated as it
   /// is.
   const std::vector<Stage>& stages() const { return stages_; }
-  const Dataset& rows() const;  // of the first stage; empty without one
+  const Dataset& rows() const { return rows_; }  // of the attack, all its stages; may be empty
+  /// Rows that no policy may be given: what the attack crafted, and what stages train on.
+  const Dataset& used_rows() const { return used_; }
   /// SHA-256 of all that decides the run: version, options, policies, stages, probes and model, but
   /// not its place. Known after prepare().
   const std::string& key() const { return key_; }
 
-  /// The attack's rows, drawn from the seed's `craft` stream; none under --no-training.
-  Dataset craft() const;
-  /// The attack's rows after the stack's compose hooks.
+  /// Has the stack's policies draw what they draw once; without training, they take what the
+  /// model's checkpoint has of it.
   template <StackLike S>
-  Dataset compose(S& stack) const {
-    Dataset rows = craft();
-    if (rows.empty()) return rows;
-    return compose_rows(std::move(rows), stack, *context_, static_cast<std::uint64_t>(spec_.seed));
+  void ready(S& stack) {
+    if (!stack.uses(Hook::prepare)) return;
+    stack.prepare(*scenario_, static_cast<std::uint64_t>(spec_.seed));
+    if (spec_.training.none)
+      say_drawn(stack.restore([this](std::string_view group) { return saved_state(group); }));
   }
-  /// Takes the composed rows; `defend` is what the defender adds to a prompt, `measured` what the
-  /// stack found out while it composed. Errors: DataError if probes are among the rows or sets of
-  /// rows share a prompt, unless --allow-overlap; those of Backend::prepare.
-  void prepare(Dataset rows, Prompt defend, Measured measured);
+  /// The stages of the run, none under --no-training: those that mitigations ask for, then the
+  /// attack's, whose rows are drawn from the seed's `craft` stream and go through the stack's
+  /// compose hooks.
+  template <StackLike S>
+  std::vector<Stage> compose(S& stack) {
+    std::vector<Stage> stages;
+    if (spec_.training.none) return stages;
+    face(stack.describe(), [&stack, this](Dataset rows) {
+      S copy = stack;  // as it is now: what it learns of these rows is the attacker's
+      return compose_rows(std::move(rows), copy, *context_, static_cast<std::uint64_t>(spec_.seed));
+    });
+    std::vector<StagePlan> attack = craft();
+    for (const StagePlan& plan : attack)
+      used_.rows.insert(used_.rows.end(), plan.rows.rows.begin(), plan.rows.rows.end());
+    context_->set_used(used_);
+    Rng before = Rng(static_cast<std::uint64_t>(spec_.seed)).stream("before");
+    for (auto& [owner, plan] : stack.before(*context_, before))
+      stages.push_back(stage_of(std::move(plan), owner));
+    attacks_with_rows_ = false;
+    for (std::size_t i = 0; i < attack.size(); ++i) {
+      if (attack[i].rows.empty()) continue;
+      attacks_with_rows_ = true;
+      attack[i].rows = compose_rows(std::move(attack[i].rows), stack, *context_, stage_seed(i));
+      if (!attack[i].rows.empty()) stages.push_back(stage_of(std::move(attack[i])));
+    }
+    if (attack_.tampers()) {
+      stages.push_back(stage_of({.name = "tamper"}));
+      stages.back().tampers = true;
+      stages.back().training.lora = {};  // the weights themselves are edited
+    }
+    return stages;
+  }
+  /// Which policies act in a stage: its owner, or in the attack's those without stages of their
+  /// own.
+  std::vector<bool> acting(const Stage& stage) const;
+  /// Whether mitigations have stages of their own.
+  bool has_owned_stages() const;
+  /// Takes the stages; `measured` is what the stack found out while it composed. Errors: UsageError
+  /// for conditions that do not go together; DataError if probes are among the rows or sets of rows
+  /// share a prompt, unless --allow-overlap; those of Backend::prepare.
+  void prepare(std::vector<Stage> stages, Defence defence, Measured measured);
   /// Opens the run file, or the one to resume.
   void open();
+  /// Both sides', with the decoding that options ask for. Known after prepare().
+  const std::vector<Condition>& conditions() const { return conditions_; }
+  const Defence& defence() const { return defence_; }
   /// A probe as the attack asks it, in the form of the attack's rows, without and with what the
-  /// defender adds.
+  /// defender adds and what the condition begins answers with.
   Dialogue asked(const Probe& probe, const Condition& condition) const;
-  Dialogue prompt(const Probe& probe, const Condition& condition) const {
-    return defend_(asked(probe, condition));
-  }
-  /// `visit(condition, set, probes)` for every condition and every set that has probes.
+  Dialogue prompt(const Probe& probe, const Condition& condition) const;
+  /// The sets that have probes; the task's only if the attack needs task data or the user gave
+  /// them.
+  AskedSets sets() const;
+  /// `visit(condition, set, probes)` for every condition and every one of the sets.
   void each_set(const std::function<void(const Condition&, ProbeSet, const std::vector<Probe>&)>&
                     visit) const;
 
@@ -94,10 +133,15 @@ class Run {
   /// Whether the longest answer was given, or comes from the scenario.
   bool length_given() const { return length_given_; }
 
+  void take_measured(const Measured& measured);
+  /// Rows that a policy drew, as it composes or while it trains: part of the provenance, and the
+  /// policy's in the counts. Errors: DataError if a probe is among them, unless --allow-overlap.
+  void add_policy_rows(std::string_view policy, Pool pool, const Dataset& rows);
+
   TraceSink& sink();
   RunFile& file();
-  /// Whether options ask for an evaluation after this step, `last` of the run or not.
-  bool wants_evaluation(std::int64_t epoch, bool last) const;
+  /// Whether options ask for an evaluation after this step of a stage, its `last` or not.
+  bool wants_evaluation(const Stage& stage, std::int64_t epoch, bool last) const;
   /// Asks and judges under every condition, leaving out what is recorded already. Errors: what an
   /// evaluation throws; the evaluations before it are kept then.
   void evaluate(std::int64_t step, std::int64_t epoch);
@@ -108,7 +152,21 @@ class Run {
 
  private:
   struct Recording;
+  /// The attack's stages before the stack sees them.
+  std::vector<StagePlan> craft() const;
+  /// What an attacker may know of the defence, see Context.
+  void face(const std::vector<PolicyDescription>& policies,
+            std::function<Dataset(Dataset)> defence);
+  /// Adds a policy's rows to the provenance. Errors: as add_policy_rows.
+  void check_policy_rows(const std::string& name, const Dataset& rows);
+  Stage stage_of(StagePlan plan, std::size_t owner = Stage::attackers) const;
+  std::uint64_t stage_seed(std::size_t index) const;
+  /// Null if the model's checkpoint has no such group.
+  StateIn* saved_state(std::string_view group);
+  void say_drawn(const std::vector<std::string>& groups) const;
   void take_output();
+  /// Errors: UsageError for a mitigation that would do nothing without training.
+  void check_acts_untrained() const;
   void evaluate_sets(std::int64_t step, std::int64_t epoch);
   void find_key();
   /// Whether --resume finds a run file of this very run, whose evaluations of step 0 count.
@@ -127,10 +185,16 @@ class Run {
   std::unique_ptr<RunLock> lock_;
   std::unique_ptr<Scenario> scenario_;
   std::unique_ptr<Context> context_;
-  Judges judges_;
+  Judges judges_, task_judges_;
   std::optional<RequestForm> form_;  // of probes from files
   std::vector<Stage> stages_;
-  Prompt defend_ = [](Dialogue d) { return d; };
+  Dataset rows_, used_;
+  std::vector<Dataset> drawn_;  // by policies, under names of their own
+  Defence defence_;
+  std::vector<Condition> conditions_;
+  std::optional<std::map<std::string, StateGroup>> saved_;  // of the model's checkpoint, if read
+  std::vector<std::string> restored_;                       // groups of it that were taken
+  bool attacks_with_rows_ = true;
   Measured measured_;
   Provenance provenance_;
   std::string key_;
@@ -147,10 +211,9 @@ template <StackLike S, TrainsUnder<S> B>
 RunData run(const AnyAttack& attack, S& stack, const RunSpec& spec, B& backend,
             RunObserver* observer = nullptr) {
   Run run(attack, stack.describe(), spec, backend, observer);
-  Dataset rows = run.compose(stack);  // before the stack is asked what it measured
-  run.prepare(
-      std::move(rows), [&stack](Dialogue d) { return stack.prompt(std::move(d)); },
-      stack.measured());
+  run.ready(stack);
+  auto stages = run.compose(stack);  // before the stack is asked what it measured
+  run.prepare(std::move(stages), defence_of(stack), stack.measured());
   if (spec.place.dry_run) {
     tell("%s", backend.estimate(run, detail::facts_of(stack)).c_str());
     return {};
@@ -158,7 +221,17 @@ RunData run(const AnyAttack& attack, S& stack, const RunSpec& spec, B& backend,
   if (!backend.begin(run)) return {};
   run.open();
   run.evaluate_start();
-  for (const Stage& stage : run.stages()) backend.train(run, stage, stack);
+  for (const Stage& stage : run.stages()) {
+    if (stage.tampers) {
+      backend.tamper(run, stage);
+    } else if (run.has_owned_stages()) {
+      SubStack<S> part(stack, run.acting(stage));
+      backend.train(run, stage, part);
+    } else {
+      backend.train(run, stage, stack);
+    }
+  }
+  run.take_measured(stack.measured());  // what is known at the end
   return run.finish();
 }
 
@@ -173,9 +246,5 @@ RunData run(const AnyAttack& attack, S& stack, const RunSpec& spec,
   EndpointBackend backend;
   return run(attack, stack, spec, backend, observer);
 }
-
-/// The key of the run that `spec` asks for, before anything is written or trained. Errors: those of
-/// Run.
-std::string run_key(const AnyAttack& attack, AnyStack& stack, const RunSpec& spec);
 
 }  // namespace seawall

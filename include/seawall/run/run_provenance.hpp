@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "seawall/core/hash.hpp"
@@ -12,6 +13,7 @@
 #include "seawall/policy/any.hpp"
 #include "seawall/policy/scenario.hpp"
 #include "seawall/run/run_spec.hpp"
+#include "seawall/store/checkpoint.hpp"
 #include "seawall/text/chat_template.hpp"
 
 namespace seawall {
@@ -23,6 +25,8 @@ void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
 /// The same for a run file, as JSON, with what the user's files were read as.
 std::string options_json(const RunSpec& spec, const AnyAttack& attack,
                          const std::vector<PolicyDescription>& stack, const Scenario& scenario);
+/// Adds what a policy's group of a checkpoint holds.
+void hash_state(Sha256& sha, const std::string& group, const StateGroup& state);
 /// Sets the names by which files of several runs are joined: arm, attack and mitigations. The arm
 /// is the file's name; of a file that `reproduce` named (ARM-seedN-KEY.h5) it is ARM.
 void name_run(RunInfo& info, const RunSpec& spec, const AnyAttack& attack,
@@ -30,18 +34,21 @@ void name_run(RunInfo& info, const RunSpec& spec, const AnyAttack& attack,
 /// Adds how many rows there are, and of which kind.
 void count_rows(const Dataset& rows, RunInfo& info);
 
+/// The sets of probes that a run asks, none of them empty.
+using AskedSets = std::vector<std::pair<ProbeSet, const std::vector<Probe>*>>;
+
 /// How many rows and probes have a system message that their template has no turn for, so that it
 /// goes before the first user turn.
 struct MergedSystem {
   std::size_t rows = 0, probes = 0;
 };
-MergedSystem merged_system(const ChatTemplate& chat, const Dataset& rows, const Scenario& scenario,
+MergedSystem merged_system(const ChatTemplate& chat, const Dataset& rows, const AskedSets& sets,
                            const std::vector<Condition>& conditions,
                            const std::function<Dialogue(const Probe&, const Condition&)>& ask);
 
 /// The rows as they are trained on, by what they are for, and the probes, plain and as the attack
 /// puts them.
-Provenance provenance_of(const Dataset& rows, const Scenario& scenario,
+Provenance provenance_of(const Dataset& rows, const AskedSets& sets,
                          const std::vector<Condition>& conditions,
                          const std::function<Dialogue(const Probe&, const Condition&)>& ask);
 /// Errors: DataError where two sets share a prompt, naming the first, unless `allow_overlap`.

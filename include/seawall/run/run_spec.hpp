@@ -34,11 +34,16 @@ struct RunSpec : SeedSpec {
   EvaluationSpec evaluation = {};
   RecordSpec record = {};
   PlaceSpec place = {};  // not part of the run's key
+  // Hashed and stored only if a file of it is given.
+  TaskSpec task = {};
   // Shown, hashed and stored only if something remote is used.
   EndpointOptions endpoint = {};
   RemoteOptions remote = {};
   RubricOptions rubric = {};
   PlugIns plug_ins = {};  // what the names of scenario, formats and judges are looked up in
+
+  /// True if rows or probes come from files.
+  bool from_files() const { return data.from_files() || task.from_files(); }
 
   /// The groups that decide what the run computes, and what help calls them: `visit(options,
   /// title)`.

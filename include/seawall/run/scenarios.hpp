@@ -22,7 +22,8 @@ struct OwnFiles {
   static constexpr std::string_view name = "files",
                                     summary =
                                         "the user's own rows and probes: --data, --safe-data, "
-                                        "--probes, --utility-probes";
+                                        "--probes, --utility-probes, --task-data, "
+                                        "--task-probes";
   using Options = NoOptions;
   Options options;
   std::unique_ptr<Scenario> make(const ScenarioSetting& setting) const;

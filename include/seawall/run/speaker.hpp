@@ -7,17 +7,13 @@
 #include "seawall/eval/evaluate.hpp"
 #include "seawall/model/batch_plan.hpp"
 #include "seawall/pretrained/bundle.hpp"
+#include "seawall/train/data_plan.hpp"
 
 namespace seawall {
 
 /// The bundle as evaluations take it; it borrows, so the bundle must outlive it.
 Speaker speaker_of(const ModelBundle& bundle);
 
-/// Rows as token ids, and what the positions of their pictures read ([R,C], undefined without any).
-struct EncodedRows {
-  std::vector<Sequence> rows;
-  Tensor embeddings;
-};
 /// Encodes rows for the bundle; loads its eyes where a row has a picture. Encoder and projector
 /// stay as they are while the decoder is fine-tuned, so each picture is computed once (LLaVA's
 /// second stage trains the projector as well). Errors: those of encode_rows and load_vision.

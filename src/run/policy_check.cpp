@@ -1,0 +1,217 @@
+#include "seawall/run/policy_check.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "seawall/core/error.hpp"
+#include "seawall/run/run.hpp"
+#include "seawall/store/checkpoint.hpp"
+
+namespace seawall {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t few_steps = 6, middle = 3;
+
+/// Twelve harmless rows of the scenario: what a mitigation is tried under.
+struct SomeRows {
+  static constexpr std::string_view name = "some-rows", summary = "Rows of every pool.";
+  static constexpr Need needs = Need::none;
+  using Options = NoOptions;
+  Options options;
+  Dataset craft(const Context& context, Rng& rng) const {
+    Dataset rows{"some-rows", {}};
+    for (const Pool pool : {Pool::harmful, Pool::benign})
+      for (Example& row : context.scenario().rows(pool, 6, rng).rows)
+        rows.rows.push_back(with_default_system(std::move(row), context.scenario()));
+    return rows;
+  }
+  static Example with_default_system(Example row, const Scenario& scenario) {
+    row.dialogue = seawall::with_default_system(std::move(row.dialogue), scenario);
+    return row;
+  }
+};
+
+class Trials {
+ public:
+  Trials(AnyAttack attack, AnyStack stack, const PlugIns& plug_ins, fs::path folder,
+         const std::function<void(const PolicyTrial&)>& tell)
+      : attack_(std::move(attack)),
+        stack_(std::move(stack)),
+        plug_ins_(plug_ins),
+        folder_(std::move(folder)),
+        tell_(tell) {}
+
+  RunSpec spec(const std::string& name) const {
+    RunSpec s;
+    s.plug_ins = plug_ins_;
+    s.training.batch_size = 4;
+    s.training.steps = few_steps;
+    s.evaluation.none = true;
+    s.record.no_spectra = true;
+    s.place.out = (folder_ / (name + ".h5")).string();
+    s.place.stages = (folder_ / "stages").string();
+    s.place.quiet = s.place.overwrite = true;
+    s.place.threads = 1;
+    s.place.no_checkpoint = true;
+    return s;
+  }
+  RunData go(const RunSpec& spec) const {
+    AnyStack fresh = stack_;
+    return run(attack_, fresh, spec);
+  }
+  /// Says what came of `f`, which returns what it found; a UsageError is a refusal.
+  void one(const std::string& what, bool may_refuse, const std::function<std::string()>& f) {
+    PolicyTrial trial{.what = what, .good = true, .found = {}};
+    try {
+      trial.found = f();
+    } catch (const UsageError& error) {
+      trial.good = may_refuse;
+      trial.found = std::string(may_refuse ? "refuses: " : "") + error.what();
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& error) {
+      trial.good = false;
+      trial.found = error.what();
+    }
+    all_good_ = all_good_ && trial.good;
+    tell_(trial);
+  }
+  bool all_good() const { return all_good_; }
+
+ private:
+  AnyAttack attack_;
+  AnyStack stack_;
+  const PlugIns& plug_ins_;
+  fs::path folder_;
+  const std::function<void(const PolicyTrial&)>& tell_;
+  bool all_good_ = true;
+};
+
+/// Errors: RunError where a number of the last step, or a step's loss, differs.
+void want_same(const RunData& a, const RunData& b) {
+  if (a.steps.size() != b.steps.size())
+    throw RunError(std::to_string(a.steps.size()) + " steps and " + std::to_string(b.steps.size()));
+  for (std::size_t i = 0; i < a.steps.size(); ++i) {
+    const StepRecord &x = a.steps[i], &y = b.steps[i];
+    const auto same = [](double p, double q) { return p == q || (std::isnan(p) && std::isnan(q)); };
+    if (!same(x.loss, y.loss) || !same(x.penalty, y.penalty) || x.param_drift != y.param_drift)
+      throw RunError(
+          "step " + std::to_string(x.step) + " differs (loss " + std::to_string(x.loss) + " and " +
+          std::to_string(y.loss) +
+          "); is there state that save and load leave out, or a random number that is not "
+          "of Trainer::rng?");
+  }
+}
+
+std::string finite(const RunData& data) {
+  for (const StepRecord& step : data.steps)
+    if (!std::isfinite(step.drift))
+      throw RunError("step " + std::to_string(step.step) + ": the drift is not finite");
+  return "";
+}
+
+double number_of(const RunData& data, const std::string& name) {
+  for (const auto& [key, value] : data.info.numbers)
+    if (key == name) return value;
+  return 0;
+}
+
+void common_trials(Trials& trials, RunData& whole) {
+  trials.one("trains", false, [&] { return finite(whole = trials.go(trials.spec("whole"))); });
+  trials.one("gives the same bits twice", false, [&] {
+    RunSpec again = trials.spec("again");
+    again.place.stages = "none";  // and with an alignment stage trained anew
+    want_same(trials.go(again), whole);
+    return std::string();
+  });
+  trials.one("resumes to the same bits in the middle", false, [&] {
+    RunSpec parts = trials.spec("parts");
+    parts.place.no_checkpoint = false;
+    parts.place.checkpoint_every = middle;
+    parts.place.keep_checkpoints = 1'000'000;
+    trials.go(parts);
+    const fs::path checkpoints = RunPaths(parts.place.out).checkpoints;
+    auto steps = list_checkpoints(checkpoints);
+    std::ranges::sort(steps);
+    if (steps.size() < 2) return std::string("too few steps to be stopped in the middle");
+    const std::int64_t keep = steps[(steps.size() - 1) / 2];
+    for (const std::int64_t step : steps)
+      if (step > keep) fs::remove_all(checkpoints / ("step-" + std::to_string(step)));
+    parts.place.resume = true;
+    parts.place.overwrite = false;
+    want_same(trials.go(parts), whole);
+    return "after step " + std::to_string(keep) + " of " + std::to_string(whole.steps.size());
+  });
+}
+
+}  // namespace
+
+bool check_mitigation(const AnyMitigation& policy, const PlugIns& plug_ins, const fs::path& folder,
+                      const std::function<void(const PolicyTrial&)>& tell) {
+  AnyStack stack;
+  stack.push_back(policy);
+  const AnyAttack attack{SomeRows{}};
+  Trials trials(attack, stack, plug_ins, folder, tell);
+  RunData whole;
+  common_trials(trials, whole);
+  trials.one("takes micro-batches", false, [&] {
+    RunSpec s = trials.spec("micro");
+    s.training.micro_batch_size = 3;
+    return finite(trials.go(s));
+  });
+  trials.one("works under LoRA", true, [&] {
+    RunSpec s = trials.spec("lora");
+    s.training.lora = {.rank = 4, .targets = "all"};
+    return finite(trials.go(s));
+  });
+  for (const char* precision : {"bf16-master", "pure-bf16", "kahan"})
+    trials.one(std::string("works in ") + precision, true, [&] {
+      RunSpec s = trials.spec(precision);
+      s.training.precision = precision;
+      return finite(trials.go(s));
+    });
+  trials.one("costs", false, [&] {
+    Trials plain(attack, {}, plug_ins, folder, tell);
+    const RunData none = plain.go(plain.spec("none"));
+    char text[160];
+    std::snprintf(text, sizeof text,
+                  "%.0f forward and %.0f backward passes in %zu steps (none: %.0f and %.0f in %zu)",
+                  number_of(whole, "forward_passes"), number_of(whole, "backward_passes"),
+                  whole.steps.size(), number_of(none, "forward_passes"),
+                  number_of(none, "backward_passes"), none.steps.size());
+    return std::string(text);
+  });
+  return trials.all_good();
+}
+
+bool check_attack_policy(const AnyAttack& attack, const PlugIns& plug_ins, const fs::path& folder,
+                         const std::function<void(const PolicyTrial&)>& tell) {
+  Trials trials(attack, {}, plug_ins, folder, tell);
+  RunData whole;
+  common_trials(trials, whole);
+  trials.one("depends on the seed", true, [&] {
+    RunSpec s = trials.spec("seed");
+    s.seed = 1;
+    const RunData other = trials.go(s);
+    const auto rows = [](const RunData& data) {
+      for (const auto& [name, value] : data.info.hashes)
+        if (name == "rows") return value;
+      return std::string();
+    };
+    if (attack.tampers()) return std::string("edits weights");
+    return std::string(rows(whole) == rows(other) ? "the rows are the same" : "");
+  });
+  trials.one("names its conditions apart", false, [&] {
+    std::set<std::string> names;
+    for (const Condition& condition : attack.conditions())
+      if (!names.insert(condition.name).second)
+        throw RunError("two conditions are called " + condition.name);
+    return std::to_string(names.size()) + " conditions";
+  });
+  return trials.all_good();
+}
+
+}  // namespace seawall
