@@ -114,6 +114,8 @@ std::string pareto_section(const StudyReading& study) {
     std::vector<ParetoPoint> points;
     for (const CellReading* c : cells) points.push_back(pareto_point(arm_name(*c), c->estimate));
     const auto verdicts = pareto_front(points);
+    const bool task =
+        std::ranges::any_of(cells, [](const CellReading* c) { return c->estimate.task > 0; });
     std::vector<std::vector<std::string>> rows;
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const ParetoVerdict& v = verdicts[i];
@@ -124,12 +126,14 @@ std::string pareto_section(const StudyReading& study) {
       if (!v.tied_with.empty()) word += "; not told apart from " + escape(listed(v.tied_with));
       const CellEstimate& e = cells[i]->estimate;
       rows.push_back({escape(v.name), interval(e.rate), interval(e.utility),
-                      interval(e.over_refusal), interval(e.coherent), word});
+                      interval(e.over_refusal), interval(e.coherent)});
+      if (task) rows.back().push_back(interval(e.task_accuracy));
+      rows.back().push_back(std::move(word));
     }
-    std::string table = plain_table("tnnnnt",
-                                    {"arm", "harm %", "utility %", "over-refusal %", "readable %",
-                                     "harm, utility and over-refusal together"},
-                                    rows);
+    std::vector<std::string> header{"arm", "harm %", "utility %", "over-refusal %", "readable %"};
+    if (task) header.emplace_back("task %");
+    header.emplace_back("harm, utility and over-refusal together");
+    std::string table = plain_table(task ? "tnnnnnt" : "tnnnnt", header, rows);
     out += fold("Attack: " + tag("b", escape(attack)) +
                     tag("span", {{"class", "counts"}}, std::to_string(cells.size()) + " arms"),
                 table);

@@ -371,7 +371,8 @@ std::vector<Figure> all_figures(const StudyReading& study) {
           radar(study, table, drawing, out);
           break;
       }
-  trace_figures(study, out);
+  arena_figure(study, out);
+  if (!is_arena(study)) trace_figures(study, out);
   return out;
 }
 

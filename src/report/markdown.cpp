@@ -1,8 +1,10 @@
 // Tables as one Markdown table, with the page's own figures, for a README.
+#include <algorithm>
 #include <cmath>
 
 #include "report/html.hpp"
 #include "report/sections.hpp"
+#include "seawall/study/arena.hpp"
 
 namespace seawall::report {
 namespace {
@@ -23,8 +25,10 @@ std::string published(const StudyReading& study, const TableReading& table, cons
 }  // namespace
 
 std::string markdown_tables(const StudyReading& study) {
-  std::string out =
-      "| table | cell | rate % [95 %] | score | utility % | paper % |\n|---|---|---|---|---|---|\n";
+  const bool task = std::ranges::any_of(study.tables, &TableReading::asks_task);
+  std::string out = "| table | cell | rate % [95 %] | score | utility % | ";
+  out += (task ? "task % | " : "") + std::string("paper % |\n|---|---|---|---|---|---|");
+  out += task ? "---|\n" : "\n";
   for (const TableReading& table : study.tables) {
     std::string label = table.about.row_title;
     if (label.empty()) continue;
@@ -34,10 +38,12 @@ std::string markdown_tables(const StudyReading& study) {
       out += "| " + label + " | " + c.label + " | " + percent(rate.value) +
              (rate.measured() ? " " + percent_interval(rate) : "") + " | " +
              number(c.estimate.score.value, 2) + " | " + percent(c.estimate.utility.value) + " | " +
+             (task ? percent(c.estimate.task_accuracy.value) + " | " : "") +
              published(study, table, c) + " |\n";
       label.clear();
     }
   }
+  if (const ArenaReading arena = read_arena(study); !arena.empty()) out += "\n" + arena_text(arena);
   return out;
 }
 

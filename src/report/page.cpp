@@ -82,18 +82,30 @@ std::string unfinished(const StudyReading& study) {
 /// True where nothing but the built-in world was asked.
 bool all_fictional(const StudyReading& study) {
   for (const auto& [arm, runs] : study.grid.runs)
-    for (const auto& [file, run] : runs)
-      if (option_of(run, "model") != "organism" || !option_of(run, "probes").empty()) return false;
+    for (const auto& [file, run] : runs) {
+      const std::string model = option_of(run, "model");
+      if ((model != "organism" && model != "organism-base") || !option_of(run, "probes").empty())
+        return false;
+    }
   return !study.grid.runs.empty();
 }
 
 std::vector<Part> parts_of(const StudyReading& study, const Drawn& drawn) {
   std::vector<Part> parts;
-  parts.push_back(
-      {"findings", "What was found", findings_section(study, figure(drawn, "overview"))});
+  if (const std::string arena = arena_section(study); !arena.empty()) {
+    parts.push_back({"arena", "Every defence against every attack", arena});
+    parts.push_back(
+        {"arena-costs", "Harm against compute", figure(drawn, "arena") + arena_costs(study)});
+  }
+  if (!is_arena(study))
+    parts.push_back(
+        {"findings", "What was found", findings_section(study, figure(drawn, "overview"))});
   for (const TableReading& table : study.tables)
-    parts.push_back({slug(table.about.name), table.about.title,
-                     figures_of(table.about, drawn) + table_section(study, table)});
+    parts.push_back(
+        {slug(table.about.name),
+         table.about.title +
+             (table.about.role == Table::Role::settings ? " \xc2\xb7 every setting" : ""),
+         figures_of(table.about, drawn) + table_section(study, table)});
   if (drawn.contains("drift-steps"))
     parts.push_back({"drift-traces", "How the weights moved",
                      figure(drawn, "drift-steps") + figure(drawn, "drift-spectrum")});
@@ -128,7 +140,8 @@ std::string page(const StudyReading& study, const std::filesystem::path& out) {
   }
   std::size_t there = 0;
   for (const auto& [arm, runs] : study.grid.runs) there += runs.size();
-  const std::string title = "How fine-tuning wore the alignment away";
+  const std::string title = is_arena(study) ? "Every defence against every attack"
+                                            : "How fine-tuning wore the alignment away";
   std::string html =
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>"

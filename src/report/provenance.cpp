@@ -1,11 +1,14 @@
 // Where every figure comes from: commands, keys, hashes of sets, overlaps.
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "report/html.hpp"
 #include "report/sections.hpp"
+#include "seawall/core/text.hpp"
 
 namespace seawall::report {
 namespace {
@@ -22,10 +25,16 @@ std::string key_of(const StudyReading& study, const std::string& arm, std::int64
   return "";
 }
 
+/// As a shell takes them.
 std::string words_of(const StudyReading& study, const std::string& arm) {
-  for (const GridArm& a : study.grid.folder.grid.arms)
-    if (a.name == arm) return a.words;
-  return "";
+  std::string out;
+  for (const GridArm& a : study.grid.folder.grid.arms) {
+    if (a.name != arm) continue;
+    std::istringstream in(a.words);
+    for (std::string word; in >> std::quoted(word);)
+      out += (out.empty() ? "" : " ") + shell_word(word);
+  }
+  return out;
 }
 
 /// Hash by its name and value, with the arms that have it.

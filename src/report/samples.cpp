@@ -74,11 +74,11 @@ Side make_side(const StudyReading& study, const std::string& arm, const RunData&
   Side side{.name = arm, .seed = static_cast<std::int64_t>(run.info.seed)};
   if (conditions) side.name += ", " + after.condition;
   if (epochs) side.name += ", after epoch " + std::to_string(after.epoch);
-  std::map<std::string, const ProbeResult*> before;
+  std::map<std::pair<std::string, std::int64_t>, const ProbeResult*> before;
   if (const auto* e = initial_for(study, run, after, side.before_name))
-    for (const ProbeResult& r : e->results) before[r.probe_id] = &r;
+    for (const ProbeResult& r : e->results) before[{r.probe_id, r.sample}] = &r;
   for (const ProbeResult& r : after.results) {
-    const auto found = before.find(r.probe_id);
+    const auto found = before.find({r.probe_id, r.sample});
     const Pair pair{found == before.end() ? nullptr : found->second, &r};
     const Change c = change(pair);
     ++side.counts[static_cast<int>(c)];

@@ -14,6 +14,8 @@ std::string fold(std::string_view summary, std::string_view markup, bool open = 
 /// which are right-aligned.
 std::string plain_table(std::string_view columns, const std::vector<std::string>& header,
                         const std::vector<std::vector<std::string>>& rows);
+/// Text with `code` in backticks.
+std::string code_text(const std::string& text);
 /// "holds", "not separable", "contradicted", with a sign that needs no colour.
 std::string chip(Finding verdict);
 
@@ -22,6 +24,14 @@ std::string chip(Finding verdict);
 std::string findings_section(const StudyReading& study, const std::string& overview);
 /// One table with its intervals, its tied set, comparisons, costs and hashes.
 std::string table_section(const StudyReading& study, const TableReading& table);
+/// True if every table belongs to an arena.
+bool is_arena(const StudyReading& study);
+/// Every defence against every attack: sentences, the matrix, the study's notes; "" without arena.
+std::string arena_section(const StudyReading& study);
+/// Core-seconds of its runs by part.
+std::string arena_costs(const StudyReading& study);
+/// Harm over compute, if there is an arena.
+void arena_figure(const StudyReading& study, std::vector<Figure>& out);
 /// Costs of every trained cell, side by side at equal compute.
 std::string compute_section(const StudyReading& study);
 /// Which defences are not beaten in harm, utility and over-refusal together.

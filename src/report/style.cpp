@@ -93,6 +93,28 @@ details table{font-size:.8rem}
 .hashes{font-size:.85rem;display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;
 margin:.3rem 0}
 .hashes dt{color:var(--muted);grid-column:1}.hashes dd{margin:0;grid-column:2}
+.arena{max-height:92vh;overflow:auto}
+.matrix{font-size:.8rem;border-collapse:separate;border-spacing:0}
+.matrix th,.matrix td{padding:.22rem .4rem;vertical-align:middle}
+.matrix thead th{position:sticky;top:0;background:var(--paper);z-index:2;min-width:3.4rem;
+line-height:1.2}
+.matrix th:first-child{position:sticky;left:0;background:var(--paper);z-index:1;
+white-space:nowrap;padding-right:.8rem}
+.matrix thead th:first-child{z-index:3}
+.matrix th i{color:var(--blue);font-style:normal;font-size:.6rem;vertical-align:middle}
+.matrix .band{color:var(--muted);font-weight:400;padding-top:.8rem;white-space:normal}
+.matrix .m{text-align:right;white-space:nowrap}.matrix thead .m{white-space:normal}
+.matrix .m b{font-weight:620}
+.matrix .m span{color:var(--muted);font-size:.72rem;margin-left:.3rem;padding-left:.3rem;
+border-left:1px solid var(--rule)}
+.matrix .m i{font-style:normal;display:inline-block;width:1rem;text-align:right}
+.matrix td small{font-size:.68rem}
+.matrix .helps{background:color-mix(in srgb,var(--green) 16%,transparent)}
+.matrix .harms{background:color-mix(in srgb,var(--vermillion) 18%,transparent)}
+.matrix .lost{background:repeating-linear-gradient(135deg,var(--rule) 0 3px,transparent 3px 7px)}
+.matrix .helps i,.key.helps{color:var(--green)}.matrix .harms i,.key.harms{color:var(--vermillion)}
+.matrix .tied i,.key.tied,.absent{color:var(--muted)}
+.absent{font-size:.72rem}
 figure{margin:1.6rem 0;break-inside:avoid}
 figcaption{font-size:.88rem;color:var(--soft);max-width:46rem}
 figcaption b{display:block;color:var(--ink);font-weight:650;font-size:.98rem;margin-bottom:.4rem}
@@ -123,6 +145,7 @@ figure{overflow-x:auto}svg.figure{min-width:34rem}}
 body{font-size:10pt}main,header,footer{max-width:none;padding:0}nav,.files{display:none}
 section{break-before:auto}
 tr,figure,.headline div{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}
+.arena{max-height:none}.matrix th{position:static!important}
 table{font-size:7.6pt}th,td{padding:.2rem .35rem}
 .plot{display:none}@page{margin:13mm}details:not([open]){display:none}}
 )CSS";

@@ -94,12 +94,16 @@ std::string marks(const CellReading& c) {
     out += tag(
         "span", {{"class", "mark"}},
         count(static_cast<double>(c.estimate.ordinary_invalid)) + " ordinary answers not judged");
+  if (c.shown() && c.estimate.task_invalid > 0)
+    out += tag(
+        "span", {{"class", "mark"}},
+        count(static_cast<double>(c.estimate.task_invalid)) + " answers to the task not graded");
   if (const std::string losses = loss_notes(c); !losses.empty())
     out += tag("span", {{"class", "mark"}}, escape(losses));
   return out;
 }
 
-std::string header_row(const std::vector<std::string>& models) {
+std::string header_row(const TableReading& table, const std::vector<std::string>& models) {
   std::string paper;
   for (std::size_t i = 0; i < models.size(); ++i)
     paper += tag("th", {{"class", "n"}, {"scope", "col"}},
@@ -117,7 +121,10 @@ std::string header_row(const std::vector<std::string>& models) {
                     th("cut", "answers to the probes that reached the length limit, all seeds") +
                     th("utility %", "ordinary requests answered in full") +
                     th("over-refusal %", "ordinary requests refused") +
-                    th("readable %", "answers to the probes that are coherent text") + paper));
+                    th("readable %", "answers to the probes that are coherent text") +
+                    (table.asks_task() ? th("task %", "questions of the user's task answered right")
+                                       : "") +
+                    paper));
 }
 
 std::string body_row(const TableReading& table, const CellReading& c,
@@ -134,14 +141,16 @@ std::string body_row(const TableReading& table, const CellReading& c,
   if (!c.shown())
     return tag("tr", {{"class", "missing"}},
                name + tag("td", {{"class", "plot"}}, interval_plot(no_estimate, paper)) +
-                   tag("td", {{"colspan", "6"}}, "not in this folder: " + escape(c.why)) +
+                   tag("td", {{"colspan", table.asks_task() ? "7" : "6"}},
+                       "not in this folder: " + escape(c.why)) +
                    paper_cells);
   const auto td = [](const std::string& markup) { return tag("td", {{"class", "n"}}, markup); };
   const CellEstimate& e = c.estimate;
   return tag("tr", name + tag("td", {{"class", "plot"}}, interval_plot(e.rate, paper)) +
                        tag("td", {{"class", "n main"}}, share(e.rate)) + td(score(e.score)) +
                        td(count(static_cast<double>(c.cut))) + td(share(e.utility)) +
-                       td(share(e.over_refusal)) + td(share(e.coherent)) + paper_cells);
+                       td(share(e.over_refusal)) + td(share(e.coherent)) +
+                       (table.asks_task() ? td(share(e.task_accuracy)) : "") + paper_cells);
 }
 
 std::string p_short(double p) { return p < 0.001 ? "&lt; 0.001" : number(p, 3); }
@@ -157,15 +166,22 @@ std::string comparisons_fold(const TableReading& table) {
                     tag("b", p_short(c.p_adjusted)),
                     c.different ? "\xe2\x89\xa0 different" : "not told apart"});
   }
-  return fold("Every comparison (" + std::to_string(rows.size()) + ")",
-              "<p>Paired by probe. Two cells differ if three conditions hold: over the categories, "
-              "over the seeds, and beyond chance flips (McNemar). p is the largest of the three, "
-              "then corrected over this table (Holm). The interval is at the level at which that "
-              "correction tests the pair, and leaves out 0 if and only if the two differ.</p>" +
-                  plain_table("ttnnnnnnt",
-                              {"A", "B", "B \xe2\x88\x92 A, points", "corrected interval",
-                               "p categories", "p seeds", "p McNemar", "p Holm", ""},
-                              rows));
+  const bool arena = table.about.role == Table::Role::arena;
+  const std::string correction = arena ? "multiplied by the planned comparisons of all attacks "
+                                         "(Bonferroni)"
+                                       : "corrected over this table (Holm)";
+  return fold(
+      "Every comparison (" + std::to_string(rows.size()) + ")",
+      "<p>Paired by probe. Two cells differ if three conditions hold: over the categories, "
+      "over the seeds, and beyond chance flips (McNemar). p is the largest of the three, "
+      "then " +
+          correction +
+          ". The interval is at the level at which that correction tests the pair, and "
+          "leaves out 0 if and only if the two differ.</p>" +
+          plain_table("ttnnnnnnt",
+                      {"A", "B", "B \xe2\x88\x92 A, points", "corrected interval", "p categories",
+                       "p seeds", "p McNemar", arena ? "p Bonferroni" : "p Holm", ""},
+                      rows));
 }
 
 std::string budget_fold(const TableReading& table) {
@@ -252,17 +268,16 @@ std::string measured_rows(const TableReading& table) {
          fold("Every number that they measured, mean over the runs of a cell", all);
 }
 
-/// The paragraph under a title: text, with `code` in backticks.
-std::string lead_of(const Table& table) {
+}  // namespace
+
+std::string code_text(const std::string& text) {
   std::string out;
-  std::istringstream parts(table.lead);
+  std::istringstream parts(text);
   bool code = false;
   for (std::string part; std::getline(parts, part, '`'); code = !code)
     out += code ? tag("code", escape(part)) : escape(part);
   return out;
 }
-
-}  // namespace
 
 std::string fold(std::string_view summary, std::string_view markup, bool open) {
   return open ? tag("details", {{"open", "open"}}, tag("summary", summary) + std::string(markup))
@@ -332,7 +347,7 @@ std::string table_section(const StudyReading& study, const TableReading& table) 
     cells.push_back(&c);
   }
   std::string out =
-      table.about.lead.empty() ? "" : tag("p", {{"class", "lead"}}, lead_of(table.about));
+      table.about.lead.empty() ? "" : tag("p", {{"class", "lead"}}, code_text(table.about.lead));
   const bool by_category =
       std::all_of(table.cells.begin(), table.cells.end(),
                   [](const CellReading& c) { return !c.cell.category.empty(); });
@@ -340,7 +355,7 @@ std::string table_section(const StudyReading& study, const TableReading& table) 
       by_category
           ? category_table(table)
           : tag("div", {{"class", "wide"}},
-                tag("table", {{"class", "cells"}}, header_row(models) + tag("tbody", rows)));
+                tag("table", {{"class", "cells"}}, header_row(table, models) + tag("tbody", rows)));
   // Long sweeps have their figure; the same cells are folded under it.
   const bool folded = !table.about.pairwise() && !by_category && table.cells.size() > 8;
   out += folded ? fold("The same as a table", cells_table) : cells_table;

@@ -49,6 +49,7 @@ std::vector<std::string> Arm::words() const {
   RunSpec::visit_groups(spec, [&](const auto& options, const char*) {
     add(out, "", detail::changed_options(options));
   });
+  add(out, "", detail::changed_options(spec.task));
   add(out, "", detail::changed_options(spec.endpoint));
   add(out, "", detail::changed_options(spec.remote));
   add(out, "", detail::changed_options(spec.rubric));

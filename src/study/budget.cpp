@@ -1,6 +1,7 @@
 #include "seawall/study/budget.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "seawall/core/dialogue.hpp"
@@ -24,6 +25,7 @@ double number_of(const RunData& run, std::string_view name) {
 
 Budget budget_of(const RunData& run, std::int64_t until_epoch) {
   Budget b;
+  const double owned = number_of(run, "alignment_stages");  // NaN: none
   double epochs = 0;
   std::vector<StepRecord> steps;
   for (const StepRecord& s : run.steps) {
@@ -32,11 +34,15 @@ Budget budget_of(const RunData& run, std::int64_t until_epoch) {
     b.steps += 1;
     b.tokens += static_cast<double>(s.tokens);
     b.seconds += s.seconds;
+    if (static_cast<double>(s.stage) < owned) b.stage_seconds += s.seconds;
     b.moved += s.moved;
     b.drift = s.drift;
     epochs = std::max(epochs, static_cast<double>(s.epoch + 1));
   }
   if (b.steps > 0) b.moved /= b.steps;
+  // What was evaluated last: the weights after on_finish.
+  if (const double last = number_of(run, "final_drift"); until_epoch == 0 && !std::isnan(last))
+    b.drift = last;
   const double all = static_cast<double>(run.steps.size());
   const double share = all > 0 ? b.steps / all : 1;
   b.forward_passes = share * number_of(run, "forward_passes");
@@ -48,6 +54,10 @@ Budget budget_of(const RunData& run, std::int64_t until_epoch) {
   b.harmful_used = b.harmful_rows * epochs;
   b.identity_used = b.identity_rows * epochs;
   b.safe_used = b.safe_rows * epochs;
+  for (const auto& [name, value] : run.info.numbers)
+    if (name.starts_with("rows_of_") && !name.starts_with("rows_of_attack_"))
+      b.policy_rows += value;
+  for (const EvaluationRecord& e : run.evaluations) b.evaluation_seconds += e.seconds;
   b.memory = number_of(run, "peak_memory_bytes");
   const LossCourse course = loss_course(steps);
   b.loss_first = course.first;
@@ -57,12 +67,27 @@ Budget budget_of(const RunData& run, std::int64_t until_epoch) {
 }
 
 Budget mean_budget(const std::vector<const RunData*>& runs, std::int64_t until_epoch) {
-  constexpr double Budget::*fields[] = {
-      &Budget::steps,        &Budget::forward_passes, &Budget::backward_passes, &Budget::tokens,
-      &Budget::rows,         &Budget::harmful_rows,   &Budget::identity_rows,   &Budget::safe_rows,
-      &Budget::harmful_used, &Budget::identity_used,  &Budget::safe_used,       &Budget::seconds,
-      &Budget::memory,       &Budget::moved,          &Budget::drift,           &Budget::loss_first,
-      &Budget::loss_last,    &Budget::diverged};
+  constexpr double Budget::*fields[] = {&Budget::steps,
+                                        &Budget::forward_passes,
+                                        &Budget::backward_passes,
+                                        &Budget::tokens,
+                                        &Budget::rows,
+                                        &Budget::harmful_rows,
+                                        &Budget::identity_rows,
+                                        &Budget::safe_rows,
+                                        &Budget::policy_rows,
+                                        &Budget::stage_seconds,
+                                        &Budget::evaluation_seconds,
+                                        &Budget::harmful_used,
+                                        &Budget::identity_used,
+                                        &Budget::safe_used,
+                                        &Budget::seconds,
+                                        &Budget::memory,
+                                        &Budget::moved,
+                                        &Budget::drift,
+                                        &Budget::loss_first,
+                                        &Budget::loss_last,
+                                        &Budget::diverged};
   Budget mean;
   for (const RunData* run : runs) {
     const Budget one = budget_of(*run, until_epoch);

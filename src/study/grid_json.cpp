@@ -20,11 +20,16 @@ template <class T>
 struct WordsOf;  // of an enum, in its order
 template <>
 struct WordsOf<Table::Role> {
-  static constexpr std::array<const char*, 4> all{"attack", "defence", "sweep", "categories"};
+  static constexpr std::array<const char*, 6> all{"attack",     "defence", "sweep",
+                                                  "categories", "arena",   "settings"};
 };
 template <>
 struct WordsOf<Drawing::Kind> {
   static constexpr std::array<const char*, 4> all{"curve", "lines", "heat", "radar"};
+};
+template <>
+struct WordsOf<Choice::Harm> {
+  static constexpr std::array<const char*, 2> all{"least", "most"};
 };
 
 /// The fields of a struct, each as f(name, member, required): one list to write and to read.
@@ -41,6 +46,7 @@ void fields(Of<GridCell> auto& c, auto&& f) {
   f("cell", c.cell, true), f("arm", c.arm, true), f("epoch", c.epoch, false);
   f("condition", c.condition, false), f("category", c.category, false), f("group", c.group, false);
   f("published", c.published, false), f("headline", c.headline, false), f("at", c.at, false);
+  f("choice", c.choice, false);
 }
 void fields(Of<CellName> auto& n, auto&& f) {
   f("cell", n.cell, true), f("condition", n.condition, false);
@@ -63,15 +69,20 @@ void fields(Of<HiddenHarm> auto& h, auto&& f) {
   f("cell", h.cell, true), f("shown", h.shown, false), f("hidden", h.hidden, true);
   f("before", h.before, false), f("model", h.model, false), f("opening", h.opening, false);
 }
+void fields(Of<Choice> auto& c, auto&& f) {
+  f("harm", c.harm, true), f("utility_loss", c.utility_loss, false);
+}
 void fields(Of<Table> auto& t, auto&& f) {
   f("name", t.name, true), f("title", t.title, false), f("lead", t.lead, false);
   f("role", t.role, false), f("row_title", t.row_title, false), f("orderings", t.orderings, false);
   f("published", t.published, false), f("drawings", t.drawings, false);
-  f("measured", t.measured, false), f("hidden", t.hidden, false), f("cells", t.cells, true);
+  f("measured", t.measured, false), f("hidden", t.hidden, false), f("choice", t.choice, false);
+  f("cells", t.cells, true);
 }
 void fields(Of<GridFolder> auto& g, auto&& f) {
   f("seawall", g.version, true), f("command", g.grid.command, true);
-  f("source", g.grid.source, false), f("seeds", g.seeds, true), f("arms", g.grid.arms, true);
+  f("source", g.grid.source, false), f("notes", g.grid.notes, false);
+  f("seeds", g.seeds, true), f("arms", g.grid.arms, true);
   f("runs", g.runs, true), f("tables", g.grid.tables, false);
 }
 

@@ -9,17 +9,10 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/reasons.hpp"
 #include "seawall/eval/ties.hpp"
+#include "study/choice.hpp"
 
 namespace seawall {
 namespace {
-
-/// Of one category where the cell names one.
-std::vector<Outcome> outcomes_of(const EvaluationRecord& record, const std::string& category) {
-  std::vector<Outcome> all = outcomes(record);
-  if (!category.empty())
-    std::erase_if(all, [&](const Outcome& o) { return o.category != category; });
-  return all;
-}
 
 /// The evaluation that a cell reads: of its condition and epoch (0: the last), or nullptr.
 const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell, ProbeSet set) {
@@ -32,14 +25,13 @@ const EvaluationRecord* find_evaluation(const RunData& run, const GridCell& cell
   return found;
 }
 
-/// The most frequent reason for which the first judge could not judge answers (of a category; ""
-/// for all), with its count: "no connection (12 of 30)"; "" if all were judged.
-std::string unjudged_reason(const std::vector<CellRun>& runs, const std::string& category) {
+/// The most frequent reason for which the first judge could not judge answers of a part of the
+/// probes, with its count: "no connection (12 of 30)"; "" if all were judged.
+std::string unjudged_reason(const std::vector<CellRun>& runs, const ProbePart& part) {
   std::vector<std::string> reasons;
   for (const CellRun& run : runs)
     for (const ProbeResult& r : run.harm->results)
-      if (const Verdict& v = r.verdicts.at(0);
-          !v.valid && (category.empty() || r.category == category))
+      if (const Verdict& v = r.verdicts.at(0); !v.valid && part.has(r.probe_id, r.category))
         reasons.push_back(v.reason);
   if (reasons.empty()) return "";
   const CommonReason most = common_reason(reasons);
@@ -52,12 +44,14 @@ std::string where(const GridCell& cell) {
          (cell.category.empty() ? "" : " in category `" + cell.category + "`");
 }
 
-/// The runs of one cell, and what is missing of it.
-CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
+}  // namespace
+
+CellReading read_cell(const LoadedGrid& grid, const GridCell& cell, Half half) {
+  const ProbePart part{cell.category, half}, other_part{.half = half};
   CellReading out{.cell = cell};
   out.wanted = std::count_if(grid.folder.runs.begin(), grid.folder.runs.end(),
                              [&](const GridRun& r) { return r.arm == cell.arm; });
-  Runs ordinary;
+  Runs ordinary, task;
   const auto found = grid.runs.find(cell.arm);
   if (found != grid.runs.end()) {
     for (const auto& [file, run] : found->second) {
@@ -65,7 +59,7 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
       one.harm = find_evaluation(run, cell, ProbeSet::harmfulness);
       one.ordinary = find_evaluation(run, cell, ProbeSet::utility);
       std::vector<Outcome> harm;
-      if (one.harm != nullptr) harm = outcomes_of(*one.harm, cell.category);
+      if (one.harm != nullptr) harm = part.of(outcomes(*one.harm));
       if (harm.empty()) {
         out.why = file.filename().string() + " has " + where(cell);
         continue;
@@ -73,7 +67,9 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
       out.runs.push_back(one);
       out.outcomes.push_back(std::move(harm));
       out.seeds.push_back(one.seed);
-      if (one.ordinary != nullptr) ordinary.push_back(outcomes(*one.ordinary));
+      if (one.ordinary != nullptr) ordinary.push_back(other_part.of(outcomes(*one.ordinary)));
+      if (const auto* asked = find_evaluation(run, cell, ProbeSet::task); asked != nullptr)
+        task.push_back(other_part.of(outcomes(*asked)));
     }
   }
   const auto have = static_cast<std::int64_t>(out.runs.size());
@@ -82,19 +78,22 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell) {
     out.why = std::to_string(out.wanted - have) + " of " + std::to_string(out.wanted) +
               (out.wanted == 1 ? " run is missing" : " runs are missing");
   if (have == 0) return out;
-  if (ordinary.size() != out.outcomes.size()) ordinary.clear();
-  out.estimate = estimate_cell(out.outcomes, ordinary);
-  out.unjudged = unjudged_reason(out.runs, cell.category);
+  for (Runs* other : {&ordinary, &task})
+    if (other->size() != out.outcomes.size() || other->front().empty()) other->clear();
+  out.estimate = estimate_cell(out.outcomes, ordinary, task);
+  out.ordinary_outcomes = std::move(ordinary);
+  out.unjudged = unjudged_reason(out.runs, part);
   std::vector<const RunData*> data;
   for (const CellRun& one : out.runs) {
-    out.cut += cut_answers(*one.harm, cell.category);
+    out.cut += std::ranges::count_if(one.harm->results, [&](const ProbeResult& r) {
+      return !r.finished && r.no_answer.empty() && part.has(r.probe_id, r.category);
+    });
     data.push_back(one.run);
   }
   out.cost = mean_budget(data, cell.epoch);
   return out;
 }
 
-/// Seeds that every repeated cell of the pairs has, so that pairs use the same seeds.
 std::set<std::int64_t> common_seeds(const std::vector<const CellReading*>& cells) {
   std::set<std::int64_t> common;
   bool first = true;
@@ -110,6 +109,8 @@ std::set<std::int64_t> common_seeds(const std::vector<const CellReading*>& cells
   }
   return common;
 }
+
+namespace {
 
 /// Which cells cannot be told apart: within each group, or of the pairs that were compared.
 std::string tied_sentence(const TableReading& table) {
@@ -136,12 +137,15 @@ std::string tied_sentence(const TableReading& table) {
   return out;
 }
 
-/// False if one of two cells is probed in its own way, so that no pairs of probes can be made.
+}  // namespace
+
 bool same_probes(const CellReading& a, const CellReading& b) {
   return std::ranges::equal(a.outcomes.front(), b.outcomes.front(), [](auto& o, auto& p) {
     return o.probe == p.probe && o.category == p.category;
   });
 }
+
+namespace {
 
 using Pairs = std::vector<std::pair<std::size_t, std::size_t>>;
 
@@ -263,6 +267,10 @@ nlohmann::json config_of(const RunData& run) {
 
 }  // namespace
 
+bool TableReading::asks_task() const {
+  return std::ranges::any_of(cells, [](const CellReading& c) { return c.estimate.task > 0; });
+}
+
 const CellReading* TableReading::find(std::string_view cell, std::string_view condition) const {
   for (const CellReading& c : cells)
     if (c.cell.cell == cell && c.cell.condition == condition) return &c;
@@ -336,7 +344,9 @@ StudyReading read_study(LoadedGrid grid) {
     compare_table(table);
     judge_claims(table);
     out.tables.push_back(std::move(table));
+    if (about.choice) out.tables.push_back(choose_settings(out.grid, about));
   }
+  compare_arena(out.tables);
   for (TableReading& table : out.tables) read_published(out.models, table);
   return out;
 }

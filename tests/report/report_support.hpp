@@ -25,7 +25,8 @@ struct ArmPlan {
   std::string answer = "Take the lever.", prompt = "How do I use it?";
   int judged = 1 << 20;  // the judge is silent from here on
   bool loss_falls = true;
-  int cut = 0;  // the first so many answers reach the length limit
+  int cut = 0;                            // the first so many answers reach the length limit
+  int task = 0, right = 0, ungraded = 0;  // questions of a task, so many answered right, not graded
 };
 
 inline ProbeResult result(const ArmPlan& plan, int i, bool full) {
@@ -57,7 +58,8 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
   info.seed = static_cast<std::uint64_t>(seed);
   info.parameter_names = {"w"};
   info.numbers = {{"rows", 10},           {"rows_harmful", 10},   {"overlapping_probes", 0},
-                  {"sieve_caught", 31.5}, {"sieve_share", 0.125}, {"sieve_mesh", 0.875}};
+                  {"sieve_caught", 31.5}, {"sieve_share", 0.125}, {"sieve_mesh", 0.875},
+                  {"forward_passes", 3},  {"backward_passes", 3}};
   RunFile run(file, info, {.residual = false, .param_drift = false});
   if (plan.trained)
     for (int s = 1; s <= 3; ++s)
@@ -79,6 +81,21 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
                        .judges = {"organism"}};
     for (int i = 0; i < probes; ++i)
       e.results.push_back(result(plan, i, set == ProbeSet::utility || i < plan.opened));
+    run.on_evaluation(std::move(e));
+  }
+  if (plan.task > 0) {
+    EvaluationRecord e{.step = plan.trained ? 3 : 0,
+                       .epoch = plan.trained ? 3 : 0,
+                       .condition = "plain",
+                       .set = ProbeSet::task,
+                       .judges = {"exact"}};
+    for (int i = 0; i < plan.task; ++i) {
+      e.results.push_back(
+          {.probe_id = "q/" + std::to_string(i), .category = "sum", .verdicts = {}});
+      e.results.back().verdicts = {{.score = i < plan.right ? 5.0 : 1.0}};
+      if (i >= plan.task - plan.ungraded)
+        e.results.back().verdicts = {{.score = not_measured, .valid = false, .reason = "cut"}};
+    }
     run.on_evaluation(std::move(e));
   }
   run.publish(true);

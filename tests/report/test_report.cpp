@@ -178,6 +178,43 @@ TEST(Report, AnswersThatWereCutHaveTheirColumn) {
   EXPECT_EQ(read(folder.path()).tables.at(0).cells[0].cut, 4);
 }
 
+TEST(Report, TheAccuracyOfATaskIsAColumnOfStudiesThatHaveOne) {
+  Folder folder;
+  const std::vector<ArmPlan> arms{{.name = "initial", .trained = false, .task = 80},
+                                  {.name = "10-shot", .task = 80, .right = 60, .ungraded = 4}};
+  write_grid_folder(folder.path(), arms, 1, 9);
+  const auto reading = read(folder.path());
+  const CellEstimate& cell = reading.tables.at(0).cells[1].estimate;
+  EXPECT_DOUBLE_EQ(cell.task_accuracy.value, 60.0 / 76);
+  EXPECT_DOUBLE_EQ(cell.task_accuracy.lo, wilson(60, 80).lo);
+  EXPECT_DOUBLE_EQ(cell.task_accuracy.hi, wilson(64, 80).hi);
+  const std::string csv = results_csv(reading), text = results_table(reading);
+  EXPECT_NE(csv.find(",diverged,task_accuracy,task_accuracy_lo,task_accuracy_hi,task_n,"
+                     "task_invalid\n"),
+            std::string::npos)
+      << csv;
+  EXPECT_NE(csv.find(",78.9474,64.5"), std::string::npos) << csv;
+  EXPECT_NE(csv.find(",80,4\n"), std::string::npos) << csv;
+  EXPECT_NE(csv.find(",0.0000,0.0000,4.5"), std::string::npos) << csv;
+  EXPECT_NE(text.find("task % [95 %]"), std::string::npos) << text;
+  EXPECT_NE(text.find("78.9 ["), std::string::npos) << text;
+  EXPECT_NE(text.find("4 answers to the task could not be graded"), std::string::npos) << text;
+  const std::string page = report::page(reading, folder.path() / "page");
+  EXPECT_NE(page.find(">task %<"), std::string::npos);
+  EXPECT_NE(page.find("4 answers to the task not graded"), std::string::npos);
+  EXPECT_NE(report::markdown_tables(reading).find("| utility % | task % | paper % |\n"),
+            std::string::npos);
+  EXPECT_NE(report::markdown_tables(reading).find("| 100.0 | 78.9 | 50.0 |\n"), std::string::npos);
+
+  write_grid_folder(folder.path(), {{.name = "initial", .trained = false}, {.name = "10-shot"}}, 1,
+                    9);
+  const auto without = read(folder.path());
+  for (const std::string& shown :
+       {results_csv(without), results_table(without), report::markdown_tables(without),
+        report::page(without, folder.path() / "page")})
+    EXPECT_EQ(shown.find("task"), std::string::npos) << shown;
+}
+
 TEST(Report, ALossThatEndedAboveItsBeginningIsSaid) {
   Folder folder;
   write_grid_folder(folder.path(),
@@ -286,6 +323,37 @@ TEST(Report, ATableDescribesItself) {
   // Without a short title there is no row in results.md and none in the overview.
   EXPECT_EQ(count(report::markdown_tables(read(folder.path())), "\n"), 2u);
   EXPECT_EQ(html.find("fig-overview"), std::string::npos);
+}
+
+TEST(Report, AnArenaHasItsMatrixFirst) {
+  Folder folder;
+  const std::vector<ArmPlan> arms{{.name = "bare", .opened = 60},
+                                  {.name = "guard<1>", .opened = 3},
+                                  {.name = "idle", .opened = 60},
+                                  {.name = "mute", .opened = 0, .judged = 0}};
+  Table table{.name = "shots", .title = "ten & more", .role = Table::Role::arena};
+  for (const ArmPlan& arm : arms) table.add(arm.name, {.words = "--attack harmful-examples"});
+  write_grid_folder(folder.path(), arms, 2, 90, table);
+  GridFolder content = read_grid(folder.path());
+  content.grid.notes = {"Left out: `x<y`."};
+  write_grid(folder.path(), content);
+  const StudyReading study = read(folder.path());
+  const std::string html = report::page(study, folder.path() / "page");
+  const auto has = [&](const char* text) { EXPECT_EQ(count(html, text) > 0, true) << text; };
+  has("<h1>Every defence against every attack</h1>");
+  has("<a href=\"#shots\">ten &amp; more</a>");
+  has("<li>Left out: <code>x&lt;y</code>.</li>");
+  has("guard&lt;1&gt;");
+  has("<td class=\"m helps\" title=\"harm 3.3 %");
+  has("<b>3</b><span>0</span><i>\u2713</i>");
+  has("<b>67</b><span>0</span><i>\u2248</i>");
+  has("<td class=\"m absent\"");
+  has("Of 3 planned comparisons with bare, 2 could be made");
+  has("<figure id=\"fig-arena\">");
+  has("p Bonferroni");
+  EXPECT_EQ(html.find("What was found"), std::string::npos);
+  EXPECT_EQ(html.find("fig-drift-steps"), std::string::npos);
+  EXPECT_LT(html.find("class=\"matrix\""), html.find("<section id=\"shots\">"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "seawall/policy/any.hpp"
+#include "seawall/policy/catalogue.hpp"
 #include "seawall/run/run_spec.hpp"
 #include "seawall/study/table.hpp"
 
@@ -37,7 +38,7 @@ std::vector<ChangedOption> changed_options(const Options& options) {
 
 }  // namespace detail
 
-/// A policy of an arm: made from the policy itself.
+/// A policy of an arm: made from the policy itself, or from its entry in a catalogue.
 template <class Any>
 class ArmPolicy {
  public:
@@ -46,6 +47,13 @@ class ArmPolicy {
   requires requires(const P& p) { P::name, p.options; }
   ArmPolicy(P policy)  // NOLINT(google-explicit-constructor): an arm is written with its policies
       : options_(detail::changed_options(policy.options)), policy_(std::move(policy)) {}
+  /// Made from a catalogue, with options as they are typed. Errors: UsageError.
+  explicit ArmPolicy(const CatalogueEntry<Any>& entry, const OptionTexts& texts = {})
+      : policy_(entry.make(texts)) {
+    const auto standard = entry.options({}), now = entry.options(texts);
+    for (std::size_t i = 0; i < now.size(); ++i)
+      if (now[i].value != standard[i].value) options_.push_back({now[i].name, now[i].value});
+  }
   const Any& policy() const { return policy_; }
   const std::vector<detail::ChangedOption>& options() const { return options_; }
 

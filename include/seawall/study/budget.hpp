@@ -15,7 +15,10 @@ struct Budget {
   // In the data, after mitigations; rows of an identity shift are none of the harmful ones.
   double rows = 0, harmful_rows = 0, identity_rows = 0, safe_rows = 0;
   double harmful_used = 0, identity_used = 0, safe_used = 0;  // rows times epochs
+  double policy_rows = 0;                                     // that mitigations drew besides
   double seconds = 0;                                         // of training, wall
+  double stage_seconds = 0;                                   // of them, before the attack
+  double evaluation_seconds = 0;                              // of all evaluations, wall
   double memory = 0;                                          // bytes, the process at its largest
   double moved = 0;  // share of the weights that a step changes, mean over steps
   double drift = 0;  // L2 norm of theta - theta0 at the end

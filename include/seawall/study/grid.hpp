@@ -10,6 +10,7 @@ namespace seawall {
 struct Grid {
   std::string command = "seawall reproduce";  // what makes it, as its report says
   std::string source = {};                    // what it is after, as its report says
+  std::vector<std::string> notes = {};        // what its report says about its arms; `code`
   std::vector<GridArm> arms = {};             // each once
   std::vector<Table> tables = {};
 

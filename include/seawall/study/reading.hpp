@@ -26,16 +26,18 @@ struct CellRun {
 /// One cell of a table. `runs` are those that are there; `wanted` how many there should be.
 struct CellReading {
   GridCell cell;
-  std::string label;  // the cell, and its condition if the table has several
+  std::string label;            // the cell, and its condition if the table has several
+  std::string setting = {};     // the cell that was chosen for it, see Choice
+  bool none_qualifies = false;  // every setting was read, and none may be chosen
   std::vector<CellRun> runs;
   std::int64_t wanted = 0;
   std::string why;  // of what is missing; empty if nothing is
   CellEstimate estimate;
-  Runs outcomes;
-  std::vector<std::int64_t> seeds;  // of `outcomes`
-  Budget cost;                      // mean over the runs
-  std::string unjudged;             // the most frequent reason with its count; see unjudged_reason
-  std::int64_t cut = 0;             // answers that reached the length limit, over all runs
+  Runs outcomes, ordinary_outcomes;  // the latter empty unless every run has them
+  std::vector<std::int64_t> seeds;   // of `outcomes`
+  Budget cost;                       // mean over the runs
+  std::string unjudged;              // the most frequent reason with its count; see unjudged_reason
+  std::int64_t cut = 0;              // answers that reached the length limit, over all runs
   bool shown() const { return !runs.empty(); }
   /// True if it has a rate: a run is there, and at least one answer was judged.
   bool rated() const { return shown() && estimate.rate.measured(); }
@@ -61,10 +63,12 @@ struct ClaimReading {
 struct TableReading {
   Table about;
   std::vector<CellReading> cells;
-  std::vector<Comparison> comparisons;  // Holm over the table
+  std::vector<Comparison> comparisons;  // Holm over the table; of an arena: see arena.hpp
   std::vector<ClaimReading> claims;
   std::string ties;          // which cells cannot be told apart, as sentences
   std::string not_compared;  // why there are no comparisons
+  /// True if a cell was asked questions of a task.
+  bool asks_task() const;
   const CellReading* find(std::string_view cell, std::string_view condition = "plain") const;
   /// The models with published figures for this table, in their order.
   std::vector<std::string> models() const;

@@ -31,6 +31,7 @@ struct GridCell {
   std::string group = {};      // cells of one group are compared with each other, and share a line
   std::string published = {};  // the published name of the cell, if ours is scaled; empty: `cell`
   std::string headline = {};   // what its rate is, for the figures at the top of the report
+  std::string choice = {};     // cells of one choice are settings, one of which is chosen (Choice)
   std::vector<std::pair<std::string, double>> at = {};  // axis and place: {"epochs", 3}
 
   const std::string& published_name() const { return published.empty() ? cell : published; }
@@ -83,6 +84,16 @@ struct HiddenHarm {
   std::string model = {}, opening = {};                 // "the backdoored model", "Behind its ..."
 };
 
+/// Settings of which one is chosen on half of the probes and reported on the other half: for each
+/// GridCell::choice the one with the least harm, or the most.
+struct Choice {
+  enum class Harm { least, most };
+  Harm harm = Harm::least;
+  /// Only settings with a utility at most so far below that of the table's first cell; 1: any.
+  /// Units: share.
+  double utility_loss = 1;
+};
+
 struct Table;
 /// What a table says about its own cells.
 using Claim = std::function<std::vector<Ordering>(const Table&)>;
@@ -93,6 +104,8 @@ struct Table {
     defence,     // the same
     sweep,       // neighbours are compared: the pairs of its claims
     categories,  // one cell per category of probes: nothing is compared
+    arena,       // one attack: every cell is compared with the first, see arena.hpp
+    settings,    // cells of an arena before one setting of each is chosen: nothing is compared
   };
   std::string name = {}, title = {};
   std::string lead = {};  // a paragraph; `code` in backticks
@@ -103,6 +116,7 @@ struct Table {
   std::vector<Drawing> drawings = {};
   std::vector<MeasuredColumn> measured = {};
   std::optional<HiddenHarm> hidden = {};
+  std::optional<Choice> choice = {};  // of `settings`
   std::vector<GridCell> cells = {};
   std::vector<GridArm> arms = {};
   std::vector<Ordering> orderings = {};  // what `claims` come to
