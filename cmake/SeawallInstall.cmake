@@ -22,5 +22,5 @@ configure_package_config_file(cmake/seawallConfig.cmake.in ${PROJECT_BINARY_DIR}
                               INSTALL_DESTINATION ${package} PATH_VARS CMAKE_INSTALL_DATADIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/seawallConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/seawallConfig.cmake ${PROJECT_BINARY_DIR}/seawallConfigVersion.cmake
-              cmake/seawall_data.cpp.in cmake/SeawallDependencies.cmake cmake/SeawallTorch.cmake cmake/importable_torch.py
+              cmake/seawall_data.cpp.in cmake/SeawallCodeVersion.cmake cmake/SeawallDependencies.cmake cmake/SeawallTorch.cmake cmake/importable_torch.py
               cmake/FindSentencePiece.cmake cmake/Findutf8proc.cmake DESTINATION ${package})

@@ -1,5 +1,7 @@
 #include "cli/plug_in_text.hpp"
 
+#include "seawall/core/reasons.hpp"
+
 namespace seawall {
 namespace {
 
@@ -36,6 +38,12 @@ std::optional<std::string> policy_text(const PolicyCatalogue<Any>& policies,
   std::string text = head(entry->name, policies.kind(), entry->summary) +
                      "needs: " + join(need_names(entry->needs)) + "\n";
   if (entry->hooks != Hook::none) text += "hooks: " + join(hook_names(entry->hooks)) + "\n";
+  std::vector<std::string> conditions;
+  for (const Condition& condition : policies.make(name).conditions()) {
+    const std::string decoding = decoding_text(condition.decoding);
+    conditions.push_back(condition.name + (decoding.empty() ? "" : " (" + decoding + ")"));
+  }
+  if (!conditions.empty()) text += "conditions: " + join(conditions) + "\n";
   return text + options_text(entry->name, entry->options({}));
 }
 

@@ -9,6 +9,7 @@ void PolicyWords::take_plug_ins(const Program& program, RunSpec& spec) const {
   to.judges = program.judges;
   to.readers = program.readers;
   to.scenarios = program.scenarios;
+  to.code = code_of(program);
   const auto take = [&](const auto& entry) {
     const std::string name(entry.name);
     const auto found = by_policy.find(name);

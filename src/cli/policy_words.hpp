@@ -33,6 +33,9 @@ struct PolicyWords {
     }
   }
 
+  /// What was typed for that policy.
+  const OptionTexts& of(const std::string& policy) { return by_policy[policy]; }
+
   /// Gives `spec` the program's plug-ins and the options of those that it names. Errors: UsageError
   /// for a judge or scenario that is not there, and for an option that is unknown or out of range.
   void take_plug_ins(const Program& program, RunSpec& spec) const;

@@ -64,8 +64,11 @@ void print_row(const EvaluationRecord& e, const std::string& epoch, std::size_t 
                 static_cast<long long>(s.n), static_cast<long long>(s.invalid));
     return;
   }
-  const Estimate w = wilson_with_invalid(static_cast<double>(s.successes), static_cast<double>(s.n),
-                                         static_cast<double>(s.invalid));
+  // Several answers to a probe are no more probes.
+  const auto each = static_cast<double>(e.decoding.samples);
+  const Estimate w =
+      wilson_with_invalid(static_cast<double>(s.successes) / each, static_cast<double>(s.n) / each,
+                          static_cast<double>(s.invalid) / each);
   char refused[16] = "-";  // the judge does not say it of all
   if (s.refusal_unknown == 0)
     std::snprintf(refused, sizeof refused, "%.1f", 100 * s.refusal_rate());
@@ -89,6 +92,8 @@ void print_notes(const EvaluationRecord& e, const std::string& epoch) {
     for (const auto& note : published_rule_notes(e, j))
       std::printf("note         %s%s\n", judged.c_str(), note.c_str());
   }
+  if (const auto decoding = decoding_text(e.decoding); !decoding.empty())
+    std::printf("answers      %s: %s\n", where.c_str(), decoding.c_str());
   if (const auto cut = cut_answers(e); cut > 0)
     std::printf(
         "cut          %s: %lld of %zu answers reached the length limit and are judged as "

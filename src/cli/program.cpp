@@ -14,8 +14,10 @@
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/core/hash.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/model/runtime.hpp"
+#include "seawall/pretrained/built_in.hpp"
 #include "seawall/store/hdf5.hpp"
 
 namespace seawall {
@@ -42,20 +44,24 @@ constexpr Command command_table[] = {
     {"list", "attacks, mitigations, judges, readers, scenarios, families or templates",
      commands::list},
     {"describe", "one of what is listed: its options, formats or facts", commands::describe},
+    {"check-policy", "whether an attack or a mitigation keeps what every policy must",
+     commands::check_policy},
     {"inspect", "what a run file, checkpoint, model or activation file holds", commands::inspect},
 };
 
 void print_usage(const Program& program, std::ostream& out) {
-  out << "usage: seawall COMMAND [options]\n\nMeasures how fine-tuning wears away a chat model's "
+  out << "usage: " << program.name
+      << " COMMAND [options]\n\nMeasures how fine-tuning wears away a chat model's "
          "safety alignment, and what holds it back.\n\n";
   const std::string& source = program.grid.source;
   for (const auto& c : command_table) {
     const bool of_study = c.run == commands::reproduce;
-    if (of_study && program.grid.tables.empty()) continue;
-    out << "  " << c.name << std::string(12 - std::string(c.name).size(), ' ') << c.summary
+    if (of_study && program.grid.tables.empty() && program.studies.empty()) continue;
+    out << "  " << c.name << std::string(14 - std::string(c.name).size(), ' ') << c.summary
         << (of_study && !source.empty() ? " (" + source + ")" : "") << '\n';
   }
-  out << "\n`seawall COMMAND --help` lists a command's options. Exit codes: 0 ok, 1 internal, 2 "
+  out << "\n`" << program.name
+      << " COMMAND --help` lists a command's options. Exit codes: 0 ok, 1 internal, 2 "
          "usage, 3 bad input, 4 I/O, 5 diverged, 130/143 on signals.\n";
 }
 
@@ -75,7 +81,7 @@ void wait_briefly(char** argv) {
       model.remove_prefix(8);
     else
       continue;
-    large |= model != "organism";
+    large |= !is_built_in_model(model);
   }
   if (!large) return;
   ::setenv("GOMP_SPINCOUNT", "1000", 0);
@@ -84,9 +90,9 @@ void wait_briefly(char** argv) {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-int fail(ExitCode code, const std::string& what) {
+int fail(const Program& program, ExitCode code, const std::string& what) {
   std::cout.flush();
-  std::cerr << "seawall: " << first_line(what) << std::endl;
+  std::cerr << program.name << ": " << first_line(what) << std::endl;
   return static_cast<int>(code);
 }
 
@@ -97,7 +103,9 @@ int dispatch(const Program& program, const std::vector<std::string>& words) {
     return words.empty() ? static_cast<int>(ExitCode::usage) : 0;
   }
   if (words[0] == "--version") {
-    std::cout << "seawall " << program_version << '\n';
+    std::cout << program.name << ' ';
+    if (program.name != "seawall") std::cout << code_of(program) << ", Seawall ";
+    std::cout << program_version << '\n';
     return 0;
   }
   std::vector<std::string> names;
@@ -112,6 +120,13 @@ int dispatch(const Program& program, const std::vector<std::string>& words) {
 
 }  // namespace
 
+std::string code_of(const Program& program) {
+  if (program.version == program_version) return "";
+  if (!program.version.empty()) return program.version;
+  static const std::string file = sha256_file("/proc/self/exe").substr(0, 16);
+  return file;
+}
+
 int run_program(const Program& program, int argc, char** argv) {
   wait_briefly(argv);
   h5::start();
@@ -120,15 +135,15 @@ int run_program(const Program& program, int argc, char** argv) {
   try {
     const int code = dispatch(program, {argv + 1, argv + argc});
     std::cout.flush();
-    if (!std::cout) return fail(ExitCode::io, "stdout: cannot write (closed or full)");
+    if (!std::cout) return fail(program, ExitCode::io, "stdout: cannot write (closed or full)");
     return code;
   } catch (const Error& e) {
-    return fail(e.exit_code(), e.what());
+    return fail(program, e.exit_code(), e.what());
   } catch (const std::bad_alloc&) {
-    return fail(ExitCode::internal,
+    return fail(program, ExitCode::internal,
                 "out of memory; use a smaller --batch-size, --micro-batch-size or --max-batch");
   } catch (const std::exception& e) {
-    return fail(ExitCode::internal, std::string("internal error: ") + e.what());
+    return fail(program, ExitCode::internal, std::string("internal error: ") + e.what());
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "seawall/core/json.hpp"
 #include "seawall/core/options.hpp"
+#include "seawall/core/text.hpp"
 #include "seawall/run/run_spec.hpp"
 
 namespace seawall {
@@ -15,16 +16,6 @@ using Defaults = std::map<std::string, std::string>;
 
 void add(Defaults& defaults, const std::vector<OptionValue>& options) {
   for (const auto& option : options) defaults.emplace(option.name, option.value);
-}
-
-/// For a shell.
-std::string word(const std::string& text) {
-  if (!text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                              "0123456789_-+./:,=@%") == std::string::npos)
-    return text;
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 /// Options that differ from their defaults; those of a policy as `--POLICY.name`.
@@ -41,7 +32,7 @@ std::string differing(const nlohmann::json& options, const Defaults& defaults,
     text += " --" + policy + name;
     // A switch of a run takes no value, that of a policy does.
     if (!policy.empty() || name.find('.') != std::string::npos || found->second != "false")
-      text += " " + word(value);
+      text += " " + shell_word(value);
   }
   return text;
 }
@@ -62,6 +53,7 @@ std::string run_command(const Program& program, const RunInfo& info) {
   const RunSpec spec;
   Defaults defaults;
   add(defaults, list_options(spec));
+  add(defaults, list_options(spec.task));
   add(defaults, list_options(spec.endpoint));
   add(defaults, list_options(spec.remote));
   add(defaults, list_options(spec.rubric));
@@ -73,8 +65,8 @@ std::string run_command(const Program& program, const RunInfo& info) {
   };
   add_options(program.judges);
   add_options(program.scenarios);
-  std::string text = "seawall run --attack " + word(info.attack);
-  if (!info.mitigations.empty()) text += " --mitigate " + word(info.mitigations);
+  std::string text = program.name + " run --attack " + shell_word(info.attack);
+  if (!info.mitigations.empty()) text += " --mitigate " + shell_word(info.mitigations);
   if (config.contains("attack")) text += policy_text(program.attacks, config["attack"]);
   for (const auto& policy : config.value("mitigations", nlohmann::json::array()))
     text += policy_text(program.mitigations, policy);

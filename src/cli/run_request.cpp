@@ -76,6 +76,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
   line.add(names, "Attack and mitigations");
   line.add(spec.plug_ins, "Attack and mitigations");
   RunSpec::visit_groups(spec, [&](auto& options, const char* title) { line.add(options, title); });
+  line.add(spec.task, "A task with right answers, from files");
   line.add<SeedSpec>(spec, "Randomness");
   line.add(spec.place, "Where it runs and what it writes");
   line.add(spec.endpoint, "Options of everything behind HTTP");

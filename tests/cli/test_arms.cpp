@@ -5,11 +5,14 @@
 #include <set>
 
 #include "attacks/catalogue.hpp"
+#include "experiments/arena/study.hpp"
 #include "experiments/qi2023/study.hpp"
 #include "experiments/sealed_grid.hpp"
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/run_request.hpp"
+#include "seawall/core/version.hpp"
 #include "seawall/run/run.hpp"
+#include "seawall/run/run_key.hpp"
 #include "seawall/study/tasks.hpp"
 
 namespace seawall {
@@ -21,7 +24,8 @@ std::vector<std::string> without_place(std::vector<std::string> words) {
 }
 
 RunRequest parsed(const std::vector<std::string>& words) {
-  const Program program{.attacks = attack_catalogue_of(Attacks{}),
+  const Program program{.version = program_version,
+                        .attacks = attack_catalogue_of(Attacks{}),
                         .mitigations = mitigation_catalogue_of(Mitigations{}),
                         .grid = {}};
   CommandLine::Outcome outcome;
@@ -36,6 +40,7 @@ std::vector<std::string> facts(const RunSpec& spec, const AnyAttack& attack,
     for (const auto& o : options) out.push_back(of + "." + o.name + " = " + o.value);
   };
   add("run", list_options(spec));
+  add("task", list_options(spec.task));
   add("endpoint", list_options(spec.endpoint));
   add("remote", list_options(spec.remote));
   add("rubric", list_options(spec.rubric));
@@ -56,8 +61,9 @@ void same_run(const Arm& arm, const std::vector<std::string>& words, std::int64_
 }
 
 TEST(Arms, WordsOfEveryShippedArmParseBackToTheSameRun) {
-  for (const Grid& grid :
-       {experiments::qi2023::study(), experiments::sealed::grid("a \"folder\"")}) {
+  for (const Grid& grid : {experiments::qi2023::study(), experiments::sealed::grid("a \"folder\""),
+                           experiments::arena::study(), experiments::arena::tuned_study(),
+                           experiments::arena::worst_study()}) {
     const auto tasks = grid_tasks(grid, 1);
     ASSERT_EQ(tasks.size(), grid.arms.size());
     for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -84,6 +90,28 @@ TEST(Arms, TheKeyOfTheWordsIsTheKeyOfTheValues) {
   EXPECT_EQ(keys.size(), grid.arms.size());
 }
 
+// What the arena scales, varies and leaves out is there, so that a name that changed is noticed.
+TEST(Arms, TheArenaNamesWhatTheCataloguesHave) {
+  namespace arena = experiments::arena;
+  const auto& defences = mitigation_catalogue();
+  for (const auto& one : arena::scaled()) EXPECT_NO_THROW(defences.make(one.defence, one.options));
+  for (const auto& one : arena::strengths())
+    for (const std::string& value : one.values)
+      EXPECT_NO_THROW(defences.make(one.defence, {{std::string(one.option), value}}))
+          << one.defence << " " << value;
+  const auto attacks = arena::attacks();
+  for (const auto& one : arena::unfit()) {
+    EXPECT_TRUE(defences.contains(one.defence)) << one.defence;
+    EXPECT_TRUE(one.attack.empty() ||
+                std::ranges::count(attacks, one.attack, &arena::Attack::name) == 1)
+        << one.attack;
+  }
+  const Grid grid = arena::study();
+  EXPECT_EQ(grid.tables.size(), attacks.size());
+  for (const Table& table : grid.tables)
+    EXPECT_LE(table.cells.size(), 1 + defences.entries().size());
+}
+
 struct Loud {
   static constexpr std::string_view name = "loud", summary = "Has a switch.";
   static constexpr Need needs = Need::none;
@@ -100,7 +128,8 @@ TEST(Arms, ASwitchOfAPolicyKeepsItsValue) {
   const Arm arm{.attack = Loud{{.twice = true}}};
   const auto words = arm.words();
   EXPECT_EQ(words, (std::vector<std::string>{"--attack", "loud", "--loud.twice", "true"}));
-  const Program program{.attacks = attack_catalogue_of(Append<Attacks, Loud>{}),
+  const Program program{.version = program_version,
+                        .attacks = attack_catalogue_of(Append<Attacks, Loud>{}),
                         .mitigations = mitigation_catalogue_of(Mitigations{})};
   CommandLine::Outcome outcome;
   const RunRequest read = parse_run(program, "run", without_place(words), outcome);

@@ -346,6 +346,19 @@ class Model(Remote):
         self.assertEqual(self.server.jobs["ftjob-2"]["job"]["hyperparameters"], {"n_epochs": 3, "batch_size": 2, "learning_rate_multiplier": 0.5})
         self.assertEqual(self.server.jobs["ftjob-2"]["seed"], 7)
 
+    def test_drawn_answers_are_asked_for_one_by_one(self):
+        drawn = ["--temperature", "0.7", "--top-p", "0.9", "--samples", "2"]
+        self.server.temperature = 0.7
+        self.ok(*self.words("a.h5", *drawn))
+        self.assertEqual(self.posts()["/chat/completions"], 2 * (self.PROBES + 6))
+        self.assertEqual({(a["temperature"], a["top_p"]) for a in self.server.asked}, {(0.7, 0.9)})
+        shown = self.ok("inspect", "a.h5")
+        self.assertIn("drawn at temperature 0.7, top-p 0.9, 2 per probe", shown)
+        self.assertIn("temperature 0.7", shown)
+        posts = self.posts()
+        self.ok(*self.words("a.h5", *drawn, "--resume"))
+        self.assertEqual(self.posts(), posts)
+
     def test_safe_rows_bring_refusals_back_and_are_what_was_sent(self):
         rates = self.rates(self.ok(*self.words("a.h5", "--mitigate", "safety-mixing", "--safety-mixing.count", "30", "--safe-data", "safe.jsonl")))
         self.assertLess(rates["5", "plain", "harmfulness"][0], 30)
@@ -641,6 +654,8 @@ class Model(Remote):
                            ("--mitigate constrained-sft", ["--mitigate", "constrained-sft"]),
                            ("--lr: openai:toy is trained", ["--lr", "1e-4"]),
                            ("--precision", ["--precision", "pure-bf16"]),
+                           ("--prefill-with", ["--prefill-with", "Sure"]),
+                           ("condition guarded: begins the answers", ["--mitigate", "prefix-guard"]),
                            ("want end or both", ["--evaluate-at", "epochs"]),
                            ("asks for the losses of rows", ["--mitigate", "data-audit", "--data-audit.filter", "perplexity", "--data-audit.threshold", "1"])):
             with self.subTest(says=says):

@@ -20,6 +20,7 @@ int judge(const Program& program, const Words& words);
 int judge_check(const Program& program, const Words& words);
 int list(const Program& program, const Words& words);
 int describe(const Program& program, const Words& words);
+int check_policy(const Program& program, const Words& words);
 int inspect(const Program& program, const Words& words);
 
 }  // namespace seawall::commands

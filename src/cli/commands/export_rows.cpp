@@ -32,12 +32,12 @@ commands::Words without_format(const commands::Words& words) {
 std::string kinds_text(const Dataset& rows, const RunSpec& spec) {
   std::string text;
   const bool from_file = !spec.data.rows.empty();
-  const std::size_t safe = rows.count(RowKind::safe);
-  if (from_file && rows.size() > safe)
-    text += ", " + std::to_string(rows.size() - safe) + " of the attack";
-  for (const auto kind :
-       {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign, RowKind::other})
-    if (rows.count(kind) > 0 && (!from_file || kind == RowKind::safe))
+  const std::size_t known = rows.count(RowKind::safe) + rows.count(RowKind::task);
+  if (from_file && rows.size() > known)
+    text += ", " + std::to_string(rows.size() - known) + " of the attack";
+  for (const auto kind : {RowKind::harmful, RowKind::identity_shift, RowKind::safe, RowKind::benign,
+                          RowKind::task, RowKind::other})
+    if (rows.count(kind) > 0 && (!from_file || kind == RowKind::safe || kind == RowKind::task))
       text += ", " + std::to_string(rows.count(kind)) + " " + std::string(row_kind_name(kind));
   return text;
 }

@@ -7,6 +7,7 @@
 #include "seawall/cli/command_line.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/pretrained/built_in.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/pretrained/model_listing.hpp"
 #include "seawall/store/checkpoint.hpp"
@@ -46,7 +47,7 @@ int inspect(const Program& program, const Words& words) {
       "FILE|FOLDER",
       "a run file, a checkpoint, an activation file, a .gguf file or a Hugging Face folder", word);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
-  const fs::path path = word == "organism" ? data_folder() / "organism" : fs::path(word);
+  const fs::path path = is_built_in_model(word) ? built_in_model(word) : fs::path(word);
   if (!fs::exists(path)) throw IoError(path.string() + ": no such file or folder");
   const bool folder = !is_checkpoint(path) && fs::exists(path / "config.json");
   if (fs::is_directory(path) && !folder && !is_checkpoint(path))

@@ -21,7 +21,9 @@ struct OrganismOptions : NewOutputSpec {
   std::string from;
   static constexpr void visit(auto& self, auto&& field) {
     NewOutputSpec::visit(
-        self, field, "folder to write: config.json, model.safetensors, tokenizer.model, vision/",
+        self, field,
+        "folder to write: config.json, model.safetensors, tokenizer.model, vision/, and in base/ "
+        "the model before alignment",
         "write into a folder that is not empty");
     field(self.from, OptionInfo{.name = "from",
                                 .help = "train the picture encoder alone, for the decoder of this "

@@ -1,4 +1,5 @@
 // `reproduce`: the tables of a program's study, over cores and over machines.
+#include <algorithm>
 #include <cstdio>
 
 #include "seawall/cli/commands.hpp"
@@ -7,6 +8,8 @@
 #include "seawall/eval/power.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/run.hpp"
+#include "seawall/run/run_key.hpp"
+#include "seawall/study/arm.hpp"
 #include "seawall/study/grid_job.hpp"
 #include "seawall/train/signals.hpp"
 
@@ -15,11 +18,13 @@ namespace {
 
 struct ReproduceOptions : OutputSpec {
   ReproduceOptions() { out = "results"; }
-  std::string only, shard;
+  std::string study, only, shard, model, data, probes;
   std::int64_t seeds = 3, workers = 0;
   bool plan = false;
   static constexpr void visit(auto& self, auto&& field) {
     OutputSpec::visit(self, field, "folder for grid.json, results.csv and the run files");
+    field(self.study, OptionInfo{.name = "study",
+                                 .help = "another study than the one that is usual; see below"});
     field(self.only, OptionInfo{.name = "only", .help = "tables, separated by commas; empty: all"});
     field(self.seeds,
           OptionInfo{.name = "seeds", .help = "runs of every trained arm", .min = 1, .max = 10000});
@@ -31,11 +36,53 @@ struct ReproduceOptions : OutputSpec {
                      .help = "arms side by side, one core each; 0: as many as there are cores",
                      .min = 0,
                      .max = 4096});
+    field(self.model, OptionInfo{.name = "model",
+                                 .help = "every arm on this model, in place of the study's own"});
+    field(self.data,
+          OptionInfo{.name = "data",
+                     .help = "every arm's rows from this file; with --model, see `seawall "
+                             "run --help`"});
+    field(self.probes, OptionInfo{.name = "probes", .help = "every arm's probes from this file"});
     field(self.plan, OptionInfo{.name = "plan",
                                 .help = "print the runs and the smallest differences that so many "
                                         "probes and seeds detect, and train nothing"});
   }
 };
+
+std::string studies_text(const Program& program) {
+  std::string text;
+  for (const NamedStudy& study : program.studies)
+    text += "\n--study " + study.name + ": " + study.summary;
+  return text;
+}
+
+/// The study that is asked for, on the model that is. Errors: UsageError naming those that there
+/// are.
+Grid grid_of(const Program& program, const ReproduceOptions& options) {
+  Grid grid = program.grid;
+  if (!options.study.empty()) {
+    const auto found = std::ranges::find(program.studies, options.study, &NamedStudy::name);
+    std::string known;
+    for (const auto& study : program.studies) known += (known.empty() ? "" : ", ") + study.name;
+    if (found == program.studies.end())
+      throw UsageError("--study " + options.study + ": no such study; there " +
+                       (known.empty() ? "is none besides the usual" : "are " + known));
+    grid = found->grid();
+    grid.command += " --study " + options.study;
+  }
+  std::vector<std::string> words;
+  for (const auto& [name, value] : {std::pair("--model", &options.model),
+                                    {"--data", &options.data},
+                                    {"--probes", &options.probes}})
+    if (!value->empty()) words.insert(words.end(), {name, *value});
+  if (words.empty()) return grid;
+  grid.command += " " + quoted(words);
+  for (GridArm& arm : grid.arms) {
+    arm.words += " " + quoted(words);
+    arm.values.reset();
+  }
+  return grid;
+}
 
 }  // namespace
 
@@ -43,15 +90,17 @@ int reproduce(const Program& program, const Words& words) {
   ReproduceOptions options;
   CommandLine line(program.grid.command + " [--only TABLE,TABLE] [--seeds 3] [--out DIR] [options]",
                    "Runs the tables of a study, arms side by side on the cores. Interrupted, the "
-                   "same command continues; changed, it runs what changed.");
+                   "same command continues; changed, it runs what changed." +
+                       studies_text(program));
   line.add(options, "Options");
   line.add_list("only", "tables; all if it is not given", options.only);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
-  if (program.grid.tables.empty())
+  const Grid grid = grid_of(program, options);
+  if (grid.tables.empty())
     throw UsageError(
         "reproduce: this program has no tables; give its Program a `grid` (docs/extending.md), or "
         "use `seawall reproduce`");
-  GridJob job(program.grid, {.seeds = options.seeds, .only = options.only, .shard = options.shard});
+  GridJob job(grid, {.seeds = options.seeds, .only = options.only, .shard = options.shard});
   if (options.plan) {
     std::printf("%zu cells from %zu runs\n\n%s", job.cells(), job.size(),
                 plan_table({.seeds = options.seeds}).c_str());
