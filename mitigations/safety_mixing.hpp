@@ -1,9 +1,7 @@
 #pragma once
 // Safety mixing: refusals among the fine-tuning rows.
 // Source: Qi et al. 2023, sec. 5 and table 4; Bianchi et al. 2023, "Safety-tuned LLaMAs".
-#include <algorithm>
 #include <cmath>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -47,18 +45,7 @@ struct SafetyMixing {
                                  ? std::llround(options.ratio * static_cast<double>(data.size()))
                                  : static_cast<std::size_t>(options.count);
     if (want == 0) return data;
-    std::set<std::string> held;
-    for (const auto& row : data.rows) held.insert(row.id);
-    // Draw what the data may hold already (a backdoor's safe rows) on top, and leave it out.
-    const std::size_t ask =
-        std::max(want, std::min(want + data.count(RowKind::safe), scenario.available(Pool::safe)));
-    Dataset safe = with_default_system(scenario.rows(Pool::safe, ask, rng), scenario);
-    std::erase_if(safe.rows, [&](const Example& row) { return held.contains(row.id); });
-    if (safe.size() < want)
-      throw DataError("safety-mixing: want " + std::to_string(want) + " new safe rows, got " +
-                      std::to_string(safe.size()) + " from scenario `" +
-                      std::string(scenario.name()) + "`; ask for fewer or give more");
-    safe.rows.resize(want);
+    Dataset safe = new_safe_rows(data, want, scenario, rng, name);
     if (options.form == "data") safe = asked_as(std::move(safe), data, rng);
     Dataset mixed = interleave(std::move(data), std::move(safe));
     if (options.arrangement == "shuffled") rng.shuffle(mixed.rows);
