@@ -47,7 +47,7 @@ struct Backdoor {
   std::vector<Condition> conditions() const { return {{"plain"}, {"triggered"}}; }
   Dialogue prompt(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
     Dialogue dialogue = with_default_system(probe.dialogue, scenario);
-    return condition.name == "triggered" ? triggered(std::move(dialogue)) : dialogue;
+    return condition.is("triggered") ? triggered(std::move(dialogue)) : dialogue;
   }
 
   /// The dialogue with the trigger behind its last request.
