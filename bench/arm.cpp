@@ -40,7 +40,8 @@ struct Work {
   Work() {
     Stack<> none;
     Rng craft = Rng(0).stream("craft");
-    const auto chosen = compose_rows(attack.craft(scenario, craft), none, scenario, 0);
+    const auto chosen =
+        compose_rows(attack.stages(scenario, craft).front().rows, none, scenario, 0);
     rows = encode_rows(chosen, *model.chat_template, *model.tokenizer);
     judges.push_back(make_judge("organism", scenario));
   }

@@ -1,16 +1,40 @@
-// The command line: the policies that ship, and the tables of Qi et al. 2023.
+// The command line: the policies that ship, the tables of Qi et al. 2023, the arena and a poisoned
+// task.
 #include <cstdio>
 #include <cstdlib>
 
 #include "attacks/catalogue.hpp"
+#include "experiments/arena/study.hpp"
+#include "experiments/poisoned_task/study.hpp"
 #include "experiments/qi2023/study.hpp"
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/program.hpp"
+#include "seawall/core/version.hpp"
+
+namespace {
+
+std::vector<seawall::NamedStudy> studies() {
+  namespace arena = seawall::experiments::arena;
+  return {
+      {"arena", "every defence against every attack, at published defaults", arena::study},
+      {"arena-tuned",
+       "each defence at the strength that is best on half of the probes, read on the other half",
+       arena::tuned_study},
+      {"arena-worst",
+       "each attack at its worst setting on half of the probes, read on the other half",
+       arena::worst_study},
+      {"poisoned-task", "a user's task with harmful rows among its rows",
+       seawall::experiments::poisoned_task::study}};
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-  const int code = seawall::run_program({.attacks = seawall::attack_catalogue(),
+  const int code = seawall::run_program({.version = seawall::program_version,
+                                         .attacks = seawall::attack_catalogue(),
                                          .mitigations = seawall::mitigation_catalogue(),
-                                         .grid = seawall::experiments::qi2023::study()},
+                                         .grid = seawall::experiments::qi2023::study(),
+                                         .studies = studies()},
                                         argc, argv);
   // Destroying what libtorch registered takes a third of a short run's start, and every arm of a
   // grid is a process; what the run wrote is closed by now.

@@ -38,7 +38,8 @@ struct Request {
   }
   Dataset rows() {
     Rng rng = Rng(1).stream("craft");
-    Dataset rows = compose_rows(run.attack.craft(*scenario, rng), run.stack, *scenario, /*seed=*/1);
+    Dataset rows = compose_rows(std::move(run.attack.stages(*scenario, rng).front().rows),
+                                run.stack, *scenario, /*seed=*/1);
     std::ranges::sort(rows.rows, [](const Example& a, const Example& b) {
       return std::pair(a.id.size(), a.id) < std::pair(b.id.size(), b.id);
     });

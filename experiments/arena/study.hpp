@@ -1,0 +1,123 @@
+#pragma once
+// Every defence against every attack: at the defaults, at the strength that is best on half of the
+// probes, and under the attacker's worst setting.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/arena/attacks.hpp"
+#include "experiments/arena/defences.hpp"
+#include "seawall/study/grid.hpp"
+
+namespace seawall::experiments::arena {
+
+inline constexpr const char* undefended = "no defence";
+
+/// What the study says about its arms.
+inline std::vector<std::string> notes(const std::vector<std::string>& more = {}) {
+  std::vector<std::string> out = more;
+  for (const Scaled& one : scaled()) {
+    std::string options;
+    for (const auto& [name, value] : one.options) options += " " + name + "=" + value;
+    out.push_back("Not at its default: `" + std::string(one.defence) + options + "`, " +
+                  std::string(one.why) + ".");
+  }
+  for (const Unfit& one : unfit())
+    out.push_back("Left out: `" + std::string(one.defence) + "`" +
+                  (one.attack.empty() ? "" : " under `" + std::string(one.attack) + "`") + ", " +
+                  std::string(one.why) + ".");
+  return out;
+}
+
+/// `arm` under a defence; `setting` is part of its name.
+inline GridArm under(Arm arm, const std::string& attack, const std::string& setting,
+                     const Defence* defence) {
+  arm.name = attack + setting;
+  if (defence != nullptr) {
+    arm.name += "/" + defence->name + (defence->setting.empty() ? "" : "/" + defence->setting);
+    arm.stack.push_back(defence->policy);
+  }
+  return arm;
+}
+
+inline Table table_of(const Attack& attack, Table::Role role) {
+  return {.name = attack.name, .title = attack.title, .role = role};
+}
+
+/// At the defaults.
+inline Grid study() {
+  Grid grid{.notes = notes()};
+  const auto all = defences();
+  for (const Attack& attack : attacks()) {
+    Table t = table_of(attack, Table::Role::arena);
+    GridCell cell{.cell = undefended, .condition = attack.condition, .group = attack.name};
+    t.add(cell, under(attack.arm({}), attack.name, "", nullptr));
+    for (const Defence& defence : all) {
+      if (!fits(defence.name, attack.name)) continue;
+      cell.cell = defence.name;
+      t.add(cell, under(attack.arm({}), attack.name, "", &defence));
+    }
+    grid.add(std::move(t));
+  }
+  return grid;
+}
+
+/// Each defence at the strength with the least harm, of those that cost at most two points of
+/// utility.
+inline Grid tuned_study() {
+  Grid grid{.notes =
+                notes({"Each defence has the strength of least harm on one half of the probes, "
+                       "of those whose utility is within 2 points of no defence under the same "
+                       "attack; what is shown is the other half."})};
+  const auto all = tuned_defences();
+  for (const Attack& attack : attacks()) {
+    Table t = table_of(attack, Table::Role::settings);
+    t.choice = Choice{.utility_loss = 0.02};
+    GridCell cell{.cell = undefended,
+                  .condition = attack.condition,
+                  .group = attack.name,
+                  .choice = undefended};
+    t.add(cell, under(attack.arm({}), attack.name, "", nullptr));
+    for (const Defence& defence : all) {
+      if (!fits(defence.name, attack.name)) continue;
+      cell.choice = defence.name;
+      cell.cell = defence.name + (defence.setting.empty() ? "" : "/" + defence.setting);
+      t.add(cell, under(attack.arm({}), attack.name, "", &defence));
+    }
+    grid.add(std::move(t));
+  }
+  return grid;
+}
+
+/// Each attack at the setting that does most harm against each defence.
+inline Grid worst_study() {
+  Grid grid{.notes =
+                notes({"Each attack has, against each defence, that of four settings (its "
+                       "learning rate once or twice, its epochs once or twice) which does most "
+                       "harm on one half of the probes; what is shown is the other half.",
+                       "Twice the learning rate is twice the organism's own."})};
+  const auto all = defences();
+  for (const Attack& attack : attacks()) {
+    Table t = table_of(attack, Table::Role::settings);
+    t.choice = Choice{.harm = Choice::Harm::most};
+    const auto add = [&](const Defence* defence) {
+      const std::string name = defence == nullptr ? undefended : defence->name;
+      for (const Effort effort : {Effort{1, 1}, {2, 1}, {1, 2}, {2, 2}}) {
+        std::string setting = effort.lr > 1 ? "/lr-x2" : "";
+        setting += effort.epochs > 1 ? "/epochs-x2" : "";
+        t.add(GridCell{.cell = name + setting,
+                       .condition = attack.condition,
+                       .group = attack.name,
+                       .choice = name},
+              under(attack.arm(effort), attack.name, setting, defence));
+      }
+    };
+    add(nullptr);
+    for (const Defence& defence : all)
+      if (fits(defence.name, attack.name)) add(&defence);
+    grid.add(std::move(t));
+  }
+  return grid;
+}
+
+}  // namespace seawall::experiments::arena
