@@ -8,18 +8,23 @@
 #include "mitigations/catalogue.hpp"
 #include "seawall/cli/program.hpp"
 #include "seawall/dataset/formats.hpp"
+#include "side_gradient.hpp"
 #include "small_world.hpp"
 
 int main(int argc, char** argv) {
   using AllAttacks = seawall::Append<seawall::Attacks, examples::HiddenRows>;
-  using AllMitigations = seawall::Append<seawall::Mitigations, examples::DriftBall>;
+  using AllMitigations =
+      seawall::Append<seawall::Mitigations, examples::DriftBall, examples::SideGradient>;
   using AllJudges = seawall::Append<seawall::ShippedJudges, examples::LongAnswer>;
   using AllReaders = seawall::Append<seawall::Readers, examples::Letters>;
   using AllScenarios = seawall::Append<seawall::Scenarios, examples::SmallWorld>;
-  return seawall::run_program({.attacks = seawall::attack_catalogue_of(AllAttacks{}),
-                               .mitigations = seawall::mitigation_catalogue_of(AllMitigations{}),
-                               .judges = seawall::judge_catalogue_of(AllJudges{}),
-                               .readers = seawall::reader_catalogue_of(AllReaders{}),
-                               .scenarios = seawall::scenario_catalogue_of(AllScenarios{})},
-                              argc, argv);
+  return seawall::run_program(
+      {.name = "my_seawall",
+       .version = SEAWALL_CODE_VERSION,  // of its sources, see CMakeLists.txt
+       .attacks = seawall::attack_catalogue_of(AllAttacks{}),
+       .mitigations = seawall::mitigation_catalogue_of(AllMitigations{}),
+       .judges = seawall::judge_catalogue_of(AllJudges{}),
+       .readers = seawall::reader_catalogue_of(AllReaders{}),
+       .scenarios = seawall::scenario_catalogue_of(AllScenarios{})},
+      argc, argv);
 }

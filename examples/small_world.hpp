@@ -28,6 +28,7 @@ class FewerProbes final : public Scenario {
     return world_.rows(pool, count, rng, flavour);
   }
   const std::vector<Probe>& probes(ProbeSet set) const override {
+    if (set == ProbeSet::task) return world_.probes(set);
     return set == ProbeSet::harmfulness ? harmfulness_ : utility_;
   }
   std::string_view default_system() const override { return world_.default_system(); }
