@@ -16,7 +16,7 @@ struct SelectedBenign {
   static constexpr std::string_view name = "selected-benign",
                                     summary = "Fine-tunes on the benign rows that harm most.";
   static constexpr Need needs = Need::benign_data | Need::harmful_data | Need::safe_data;
-  static constexpr TrainDefaults defaults{.epochs = 5};
+  static constexpr TrainDefaults defaults{.epochs = 5, .batch_size = 20};  // arXiv 2505.06843
   struct Options {
     std::int64_t count = 100, candidates = 1000, anchors = 50, tokens = 10, nearest = 10;
     std::string by = "gradient", take = "top";
