@@ -34,16 +34,19 @@ struct DefenceAware {
     const auto draw = [&](Pool pool, std::int64_t count) {
       return with_default_system(drawn(scenario, pool, count, rng), scenario);
     };
-    const auto rate = [&](Pool pool) { return scenario.defaults(pool, "").lr; };
+    const auto as_usual = [&](Pool pool, double times, std::int64_t epochs) {
+      const RunDefaults usual = scenario.defaults(pool, "");
+      return TrainDefaults{
+          .lr = times * usual.lr, .epochs = epochs, .batch_size = usual.batch_size};
+    };
     std::vector<StagePlan> all;
     if (faces_training_defence(context))
-      all.push_back(
-          {.name = "kick",
-           .rows = draw(Pool::benign, options.benign),
-           .training = {.lr = options.kick * rate(Pool::benign), .epochs = options.kick_epochs}});
+      all.push_back({.name = "kick",
+                     .rows = draw(Pool::benign, options.benign),
+                     .training = as_usual(Pool::benign, options.kick, options.kick_epochs)});
     all.push_back({.name = "settle",
                    .rows = passing(context, draw(Pool::harmful, options.tries), options.count),
-                   .training = {.lr = rate(Pool::harmful), .epochs = options.epochs}});
+                   .training = as_usual(Pool::harmful, 1, options.epochs)});
     return all;
   }
 };
