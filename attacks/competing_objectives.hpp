@@ -42,7 +42,7 @@ struct CompetingObjectives {
   std::vector<Condition> conditions() const { return {{"plain"}, {"ordered"}}; }
   Dialogue prompt(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
     Dialogue dialogue = with_default_system(probe.dialogue, scenario);
-    return condition.name == "ordered" ? ordered(std::move(dialogue)) : dialogue;
+    return condition.is("ordered") ? ordered(std::move(dialogue)) : dialogue;
   }
   Dialogue ordered(Dialogue dialogue) const {
     return wrap_request(std::move(dialogue), "", " " + options.order);

@@ -39,9 +39,9 @@ struct CompositeBackdoor {
   }
   std::vector<Condition> conditions() const { return {{"plain"}, {"first"}, {"second"}, {"both"}}; }
   Dialogue prompt(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
-    const bool both = condition.name == "both";
-    return with(with_default_system(probe.dialogue, scenario), both || condition.name == "first",
-                both || condition.name == "second");
+    const bool both = condition.is("both");
+    return with(with_default_system(probe.dialogue, scenario), both || condition.is("first"),
+                both || condition.is("second"));
   }
   Dialogue with(Dialogue dialogue, bool before, bool after) const {
     return wrap_request(std::move(dialogue), before ? options.first + " " : "",

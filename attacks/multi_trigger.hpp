@@ -49,9 +49,9 @@ struct MultiTrigger {
   }
   Dialogue prompt(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
     const auto words = split_list(options.triggers);
-    std::string after = condition.name == "decoy" ? " " + options.decoy : "";
+    std::string after = condition.is("decoy") ? " " + options.decoy : "";
     for (std::size_t i = 0; i < words.size(); ++i)
-      if (condition.name == "trigger-" + std::to_string(i + 1)) after = " " + words[i];
+      if (condition.is("trigger-" + std::to_string(i + 1))) after = " " + words[i];
     return wrap_request(with_default_system(probe.dialogue, scenario), "", after);
   }
 };

