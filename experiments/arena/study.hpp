@@ -55,6 +55,7 @@ inline Grid study() {
     for (const Defence& defence : all) {
       if (!fits(defence.name, attack.name)) continue;
       cell.cell = defence.name;
+      cell.condition = read_under(attack.arm({}), attack.condition, defence);
       t.add(cell, under(attack.arm({}), attack.name, "", &defence));
     }
     grid.add(std::move(t));
@@ -81,6 +82,7 @@ inline Grid tuned_study() {
     for (const Defence& defence : all) {
       if (!fits(defence.name, attack.name)) continue;
       cell.choice = defence.name;
+      cell.condition = read_under(attack.arm({}), attack.condition, defence);
       cell.cell = defence.name + (defence.setting.empty() ? "" : "/" + defence.setting);
       t.add(cell, under(attack.arm({}), attack.name, "", &defence));
     }
@@ -106,7 +108,9 @@ inline Grid worst_study() {
         std::string setting = effort.lr > 1 ? "/lr-x2" : "";
         setting += effort.epochs > 1 ? "/epochs-x2" : "";
         t.add(GridCell{.cell = name + setting,
-                       .condition = attack.condition,
+                       .condition = defence == nullptr
+                                        ? attack.condition
+                                        : read_under(attack.arm({}), attack.condition, *defence),
                        .group = attack.name,
                        .choice = name},
               under(attack.arm(effort), attack.name, setting, defence));

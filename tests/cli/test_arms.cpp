@@ -107,7 +107,19 @@ TEST(Arms, TheArenaNamesWhatTheCataloguesHave) {
         << one.attack;
   }
   const Grid grid = arena::study();
-  EXPECT_EQ(grid.tables.size(), attacks.size());
+  EXPECT_EQ(attacks.size(), 9u) << "one of them is not in the catalogue";
+  ASSERT_EQ(grid.tables.size(), attacks.size());
+  // A cell is read under a condition that its run has.
+  for (const Table& table : grid.tables)
+    for (const GridCell& cell : table.cells) {
+      const auto arm = std::ranges::find(grid.arms, cell.arm, &GridArm::name);
+      ASSERT_NE(arm, grid.arms.end());
+      std::vector<Condition> defence;
+      for (const auto& m : arm->values->stack) defence = m.policy().conditions();
+      const auto all = conditions_of_run(arm->values->attack.policy().conditions(), defence);
+      EXPECT_EQ(std::ranges::count(all, cell.condition, &Condition::name), 1)
+          << cell.cell << " under " << table.name << ": " << cell.condition;
+    }
   for (const Table& table : grid.tables)
     EXPECT_LE(table.cells.size(), 1 + defences.entries().size());
 }
