@@ -94,9 +94,9 @@ details table{font-size:.8rem}
 margin:.3rem 0}
 .hashes dt{color:var(--muted);grid-column:1}.hashes dd{margin:0;grid-column:2}
 .arena{max-height:92vh;overflow:auto}
-.matrix{font-size:.8rem;border-collapse:separate;border-spacing:0}
-.matrix th,.matrix td{padding:.22rem .4rem;vertical-align:middle}
-.matrix thead th{position:sticky;top:0;background:var(--paper);z-index:2;min-width:3.4rem;
+.matrix{font-size:.78rem;border-collapse:separate;border-spacing:0}
+.matrix th,.matrix td{padding:.2rem .26rem;vertical-align:middle}
+.matrix thead th{position:sticky;top:0;background:var(--paper);z-index:2;min-width:2.8rem;
 line-height:1.2}
 .matrix th:first-child{position:sticky;left:0;background:var(--paper);z-index:1;
 white-space:nowrap;padding-right:.8rem}
@@ -107,7 +107,7 @@ white-space:nowrap;padding-right:.8rem}
 .matrix .m b{font-weight:620}
 .matrix .m span{color:var(--muted);font-size:.72rem;margin-left:.3rem;padding-left:.3rem;
 border-left:1px solid var(--rule)}
-.matrix .m i{font-style:normal;display:inline-block;width:1rem;text-align:right}
+.matrix .m i{font-style:normal;display:inline-block;width:.85rem;text-align:right}
 .matrix td small{font-size:.68rem}
 .matrix .helps{background:color-mix(in srgb,var(--green) 16%,transparent)}
 .matrix .harms{background:color-mix(in srgb,var(--vermillion) 18%,transparent)}
