@@ -110,8 +110,11 @@ inline std::string read_under(const Arm& attacked, const std::string& condition,
                               const Defence& defence) {
   const auto own = defence.policy.policy().conditions();
   if (own.empty()) return condition;
-  const bool alone = attacked.attack.policy().conditions().empty();
-  return alone ? own.front().name : condition + "+" + own.front().name;
+  // The first that the run will have, for this condition of the attack (conditions_of_run).
+  const auto all = conditions_of_run(attacked.attack.policy().conditions(), own);
+  const auto found = std::ranges::find_if(
+      all, [&](const Condition& one) { return one.is(condition) && one.is(own.front().name); });
+  return found == all.end() ? own.front().name : found->name;
 }
 
 inline OptionTexts options_of(std::string_view defence) {
