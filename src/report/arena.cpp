@@ -223,9 +223,12 @@ void arena_figure(const StudyReading& study, std::vector<Figure>& out) {
   std::array<std::string, 3> data;  // on the front, others, lost
   std::string labels;
   std::vector<std::string> spoken;
+  double least = 1, most = 1;
   for (const ArenaRow& row : arena.rows) {
     const Estimate& harm = row.all.rate;
     if (!harm.measured() || std::isnan(row.cost.passes)) continue;
+    if (row.cost.passes > 0) least = std::min(least, row.cost.passes);
+    most = std::max(most, row.cost.passes);
     const bool lost = row.is_lost();
     const std::size_t kind = lost ? 2 : row.front.on_front ? 0 : 1;
     data[kind] += value(row.cost.passes) + " " + value(100 * harm.value) + " " +
@@ -254,8 +257,9 @@ void arena_figure(const StudyReading& study, std::vector<Figure>& out) {
     plots += (plots.empty() ? "plot $A" : ", $A") + std::to_string(k) +
              " using 1:2:3:4 with yerrorbars " + styles[k] + " lw 1 title " + literal(titles[k]);
   }
-  f.commands = calm_axes() +
-               "set key below Left reverse samplen 1\nset logscale x\nset xrange [0.5:*]\nset "
+  f.commands = calm_axes() + "set key below Left reverse samplen 1\nset logscale x\nset xrange [" +
+               value(0.8 * least) + ":" + value(3 * most) +
+               "]\nset "
                "yrange [-2:102]\nset xlabel 'forward and backward passes, times those of the first "
                "row'.\"\\n \"\nset ylabel 'full answers, % of the probes of all attacks'\n" +
                labels + f.commands + plots + "\n";
