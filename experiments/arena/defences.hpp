@@ -89,7 +89,8 @@ inline const std::vector<Unfit>& unfit() {
       {"lox", lora, "it writes whole weights"},
       {"resta", lora, "it writes whole weights"},
       {"safe-delta", lora, "it writes whole weights"},
-      {"neuron-masks", lora, "it masks gradients of whole weights"}};
+      {"neuron-masks", lora, "it masks gradients of whole weights"},
+      {"data-audit", "defence-aware", "its filter lets none of the attacker's rows pass"}};
   return all;
 }
 inline bool fits(std::string_view defence, std::string_view attack) {
