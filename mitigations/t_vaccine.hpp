@@ -42,11 +42,7 @@ struct TVaccine {
       const Dataset& rows = trainer.rows(Pool::harmful, options.harmful);
       scores = attention_norms(trainer, trainer.next(rows, options.stage.batch_size));
     }
-    if (step.index % options.draw == 0) {
-      const std::int64_t depth = scores.size(0);
-      const std::int64_t count = options.layers > 0 ? options.layers : (depth + 3) / 4;
-      active = drawn_by(scores, std::min(count, depth), trainer.rng());
-    }
+    if (step.index % options.draw == 0) active = drawn_by(scores, options.layers, trainer.rng());
     return {};
   }
   bool in(std::int64_t layer) const { return layer >= 0 && active[layer].item<bool>(); }
@@ -54,16 +50,9 @@ struct TVaccine {
     return perturbed_loss(trainer, trainer.user(), options.rho, [&](auto l) { return in(l); });
   }
   void before_step(Trainer& trainer, const Step&) {
-    held.clear();
-    for (const Param& p : trainer.params()) {
-      held.push_back(in(detail::layer_of(p.name)) ? Tensor() : p.master.detach().clone());
-      if (held.back().defined()) gradient_of(p).zero_();
-    }
+    held.take(trainer.params(), [&](const Param& p) { return in(detail::layer_of(p.name)); });
   }
-  void after_step(Trainer& trainer, const Step&) {  // AdamW's momentum moves them all the same
-    for (std::size_t i = 0; i < held.size(); ++i)
-      if (held[i].defined()) trainer.params()[i].master.copy_(held[i]);
-  }
+  void after_step(Trainer& trainer, const Step&) { held.put_back(trainer.params()); }
   void save(StateOut& out) const {
     out.tensor("scores", scores);
     out.tensor("active", active);
@@ -75,7 +64,7 @@ struct TVaccine {
 
   Tensor scores = at::zeros({0}, at::kDouble);  // [L]
   Tensor active = at::zeros({0}, at::kBool);
-  Tensors held;  // frozen weights of the step
+  HeldWeights held;  // of the blocks that were not drawn
 };
 static_assert(explain<TVaccine>());
 

@@ -30,6 +30,7 @@ struct Attacked : ScenarioRun {
   template <StackLike S>
   Attacked& go(const AttackLike auto& attack, S& stack) {
     Rng rng = Rng(seed).stream("attack");
+    stack.prepare(scenario, seed);
     rows = compose_rows(stages_of(attack, scenario, rng).front().rows, stack, scenario, seed);
     const auto owner = testing::take_stage(stack, *this);
     if constexpr (std::same_as<S, AnyStack>) {

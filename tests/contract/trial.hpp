@@ -26,6 +26,8 @@ inline OptionTexts options_to_try(std::string_view name) {
       {"neuron-masks", {{"rows", "4"}}},
       {"preventive-steering", {{"alpha", "1"}, {"rows", "8"}}},
       {"early-stop", {{"rise", "0"}, {"rows", "8"}}},
+      {"safelora", {{"tau", "1"}}},
+      {"safemerge", {{"tau", "1"}}},
       {"plain-alignment", {{"count", "20"}, {"benign", "4"}}},
       {"vaccine", {{"count", "20"}, {"benign", "4"}}},
       {"t-vaccine", {{"count", "20"}, {"benign", "4"}, {"draw", "2"}, {"score", "3"}}},
@@ -42,7 +44,8 @@ inline OptionTexts options_to_try(std::string_view name) {
 }
 /// These act on a condition that the rows of a test may never meet.
 inline bool may_do_nothing(std::string_view name) {
-  return std::set<std::string_view>{"gradient-surgery", "early-stop"}.contains(name);
+  return std::set<std::string_view>{"gradient-surgery", "early-stop", "prefix-guard"}.contains(
+      name);
 }
 
 inline constexpr auto mitigations_to_try = mitigation_catalogue_of(AllMitigations{});

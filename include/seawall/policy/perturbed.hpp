@@ -48,9 +48,10 @@ inline Tensor attention_norms(Trainer& trainer, const Batch& batch) {
   return norms_of(attention_gradients(trainer, batch, [](std::int64_t) { return true; }));
 }
 
-/// `count` of them without replacement, each in proportion to its score among those left. Shapes:
-/// scores [L] fp64 -> [L] bool.
+/// `count` of them (0: one in four; at most all) without replacement, each in proportion to its
+/// score among those left. Shapes: scores [L] fp64 -> [L] bool.
 inline Tensor drawn_by(const Tensor& scores, std::int64_t count, Rng& rng) {
+  count = std::min(count > 0 ? count : (scores.size(0) + 3) / 4, scores.size(0));
   Tensor left = scores.clone(), out = at::zeros_like(scores, at::kBool);
   for (std::int64_t i = 0; i < count; ++i) {
     const Tensor sums = left.cumsum(0);
@@ -63,6 +64,25 @@ inline Tensor drawn_by(const Tensor& scores, std::int64_t count, Rng& rng) {
   }
   return out;
 }
+
+/// Weights that stay as they are in a step, though the optimizer's momentum would move them.
+struct HeldWeights {
+  Tensors held;  // undefined where a weight moves
+
+  /// In before_step: copies the weights that `moves` says no to, and clears their gradients.
+  void take(ParamView params, const std::function<bool(const Param&)>& moves) {
+    held.clear();
+    for (const Param& p : params) {
+      held.push_back(moves(p) ? Tensor() : p.master.detach().clone());
+      if (held.back().defined()) gradient_of(p).zero_();
+    }
+  }
+  /// In after_step.
+  void put_back(ParamView params) const {
+    for (std::size_t i = 0; i < held.size(); ++i)
+      if (held[i].defined()) params[i].master.copy_(held[i]);
+  }
+};
 
 /// The mean loss with rho g / (|g| + 1e-7) added to the attention outputs of the blocks that `in`
 /// names, g their gradients together. As Vaccine (arXiv 2402.01109) takes it.
