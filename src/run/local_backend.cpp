@@ -291,8 +291,7 @@ void LocalBackend::finish(Run& run) {
                                  {"backward_passes", static_cast<double>(trained_.backward_passes)},
                                  {"policy_steps", static_cast<double>(trained_.policy_steps)},
                                  {"peak_memory_bytes", static_cast<double>(peak_memory_bytes())}});
-  if (std::ranges::any_of(run.stack(),
-                          [](const auto& p) { return has(p.hooks, Hook::on_finish); }))
+  if (std::ranges::any_of(run.stack(), [](const auto& p) { return has(p.hooks, Hook::on_finish); }))
     numbers.emplace_back("final_drift", trained_.final.drift);
   for (const auto& [name, value] : trained_.measured) numbers.emplace_back(name, value);
   if (!trained_.stopped.empty()) {

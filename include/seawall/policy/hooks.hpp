@@ -86,8 +86,7 @@ constexpr bool has(Hook set, Hook one) {
 }
 
 /// Hooks that act on a model that is not trained.
-inline constexpr Hook test_time_hooks =
-    Hook::prompt | Hook::prepare | Hook::steer | Hook::choose;
+inline constexpr Hook test_time_hooks = Hook::prompt | Hook::prepare | Hook::steer | Hook::choose;
 
 /// What must be there before step 1; a missing one is an error, never a silent plain fine-tuning.
 enum class Need : std::uint32_t {

@@ -33,10 +33,10 @@ namespace seawall {
 namespace detail {
 
 /// Every hook, in the order of its flag.
-using HookBlocks = TypeList<ComposeHook, BeforeHook, OnStartHook, PenaltyHook, TokenWeightsHook,
-                            AroundLossHook, BeforeStepHook, AfterStepHook, TrainsHook, EditHook,
-                            PromptHook, OnFinishHook, SaveHook, LoadHook, PrepareHook, SteerHook,
-                            ChooseHook>;
+using HookBlocks =
+    TypeList<ComposeHook, BeforeHook, OnStartHook, PenaltyHook, TokenWeightsHook, AroundLossHook,
+             BeforeStepHook, AfterStepHook, TrainsHook, EditHook, PromptHook, OnFinishHook,
+             SaveHook, LoadHook, PrepareHook, SteerHook, ChooseHook>;
 
 struct ConditionNames {
   int conditions;

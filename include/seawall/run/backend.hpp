@@ -37,8 +37,8 @@ struct Stage {
 struct Asked {
   const std::vector<Probe>& probes;
   std::function<Dialogue(const Probe&)> prompt;
-  std::string label;                     // of the progress bar
-  bool residual = false;                 // keep the residual stream at the last prompt token
+  std::string label;      // of the progress bar
+  bool residual = false;  // keep the residual stream at the last prompt token
   Decoding decoding = {};
   ProbeSet set = ProbeSet::harmfulness;  // whose judges grade the answers
 };
