@@ -45,7 +45,7 @@ struct Ctrap {
       const Shifted moved(trainer.params(), g, -options.alpha / length);
       there = trainer.gradient([&] {
         const Tensor logits = trainer.pass(general, {.logits = true}).logits.to(at::kFloat);
-        const Tensor collapse = logits.log_softmax(-1).select(1, options.token).mean().neg();
+        Tensor collapse = logits.log_softmax(-1).select(1, options.token).mean().neg();
         trainer.measure("collapse", collapse.item<double>());
         return collapse;
       });

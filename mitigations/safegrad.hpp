@@ -29,7 +29,7 @@ struct Safegrad {
     const Batch batch = next_of(trainer, Pool::safe, options.rows, options.batch);
     double kl = 0;
     const Tensors s = trainer.gradient([&] {
-      const Tensor value = trainer.kl_to_start(batch, KlDirection::start_now).mul(options.weight);
+      Tensor value = trainer.kl_to_start(batch, KlDirection::start_now).mul(options.weight);
       kl = value.item<double>();
       return value;
     });

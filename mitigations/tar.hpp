@@ -44,7 +44,7 @@ struct Tar {
       attacker.step([&] { return trainer.pass(batches[k]).loss.mean(); });
       const Tensors g = attacker.gradient([&] {
         const Tensor p = trainer.pass(batches.back(), {.logits = true}).logits.log_softmax(-1);
-        const Tensor resistance = p.exp().mul(p).sum(-1).mean();
+        Tensor resistance = p.exp().mul(p).sum(-1).mean();
         resisted += resistance.item<double>() / static_cast<double>(options.inner);
         return resistance;
       });

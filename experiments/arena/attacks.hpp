@@ -65,7 +65,7 @@ struct Recipe {
 /// The nine of the arena, those of them whose attack is in the catalogue.
 inline std::vector<Attack> attacks() {
   std::vector<Attack> out;
-  const auto add = [&](const char* name, const char* title, Recipe recipe,
+  const auto add = [&](const char* name, const char* title, const Recipe& recipe,
                        const char* condition = "plain") {
     if (attack_catalogue().contains(recipe.attack))
       out.push_back(

@@ -116,7 +116,7 @@ EncodedRows Handle::encoded(const Dataset& rows) const {
   return out;
 }
 
-std::shared_ptr<MicroBatch> Handle::planned(std::vector<Sequence> rows,
+std::shared_ptr<MicroBatch> Handle::planned(const std::vector<Sequence>& rows,
                                             const Tensor& embeddings) const {
   auto micro = std::make_shared<MicroBatch>();
   micro->plan = plan_batch(rows, decoder_.device(), {.embeddings = embeddings});
@@ -167,12 +167,12 @@ Batch Handle::next(const Dataset& rows, std::int64_t size) {
     part.push_back(turns.rows[place]);
     examples.push_back(rows.rows[place]);
   }
-  return batch_of(planned(std::move(part), turns.embeddings), std::move(examples));
+  return batch_of(planned(part, turns.embeddings), std::move(examples));
 }
 
 Batch Handle::encode(const Dataset& rows) {
   EncodedRows all = encoded(rows);
-  return batch_of(planned(std::move(all.rows), all.embeddings), rows.rows);
+  return batch_of(planned(all.rows, all.embeddings), rows.rows);
 }
 
 Pass Handle::pass(const Batch& batch, const Ask& ask) {

@@ -39,7 +39,8 @@ inline Tensor affordable(const Tensor& start, const Tensor& tuned, const Tensor&
 inline Tensor compensated(const Tensor& start, const Tensor& tuned, const Tensor& come,
                           const Tensor& factor) {
   constexpr std::int64_t group = 4;
-  const Tensor h = factor.diagonal(), now = start.clone();
+  const Tensor h = factor.diagonal();
+  Tensor now = start.clone();
   for (std::int64_t at = 0; at < now.size(1); at += group) {
     const auto width = std::min(group, now.size(1) - at), after = at + width;
     const Tensor here = now.narrow(1, at, width);

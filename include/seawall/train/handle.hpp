@@ -97,7 +97,8 @@ class Handle : public Trainer {
   };
   OfPolicy& mine() { return policies_.at(asking()); }
   EncodedRows encoded(const Dataset& rows) const;
-  std::shared_ptr<MicroBatch> planned(std::vector<Sequence> rows, const Tensor& embeddings) const;
+  std::shared_ptr<MicroBatch> planned(const std::vector<Sequence>& rows,
+                                      const Tensor& embeddings) const;
 
   Decoder& decoder_;
   const Scenario* scenario_;
