@@ -113,7 +113,7 @@ struct CpuHead {
     cross_entropy_rows<Real, Weight>(logits, targets, losses, scale);
   }
   static Tensor settled(const Tensor& gradient) {
-    const Tensor out = gradient.to(c10::CppTypeToScalarType<Real>::value).contiguous();
+    Tensor out = gradient.to(c10::CppTypeToScalarType<Real>::value).contiguous();
     cpu::settle<Weight>(out.data_ptr<Real>(), out.numel());
     return out;
   }
