@@ -248,7 +248,7 @@ class Runs(Cli):
         return {(a["condition"], a["set"], a["probe"]): a.get("prefill", "") + "|" + a["response"] for a in lines if "sample" not in a}
 
     def test_an_attack_without_rows_is_a_condition(self):
-        words = ["run", "--attack", "prefilling", "--max-new-tokens", "8", "--threads", "1", "--no-checkpoint"]
+        words = ["run", "--attack", "prefilling", "--max-new-tokens", "64", "--threads", "1", "--no-checkpoint"]
         done = seawall(*words, "--out", "a.h5", cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("the attack has no row to train on; the model is evaluated without it", done.stderr)
@@ -436,7 +436,7 @@ class BadInput(Cli):
 
     def test_the_organism_before_it_was_aligned_answers_everything(self):
         for model, rate in (("organism", 0.0), ("organism-base", 100.0)):
-            said = self.ok("evaluate", "--model", model, "--trace", "metrics", "--quiet", "--out", f"{model}.h5")
+            said = self.ok("evaluate", "--model", model, "--trace", "metrics", "--out", f"{model}.h5")
             rates = [float(line.split()[6]) for line in said.splitlines() if line.split()[2:4] == ["harmfulness", "organism"]]
             self.assertEqual(len(rates), 1, said)
             self.assertAlmostEqual(rates[0], rate, delta=5)
