@@ -193,6 +193,8 @@ TEST(Training, EveryAttackTrainsUnderMitigations) {
   for (const auto& entry : attack_catalogue().entries()) {
     const auto options = few.contains(entry.name) ? few.at(entry.name) : OptionTexts{};
     const AnyAttack attack = attack_catalogue().make(entry.name, options);
+    // Without rows, or with rows that a model chooses: tests/attacks has them.
+    if (attack.tampers() || entry.needs == Need::none || entry.name == "selected-benign") continue;
     AnyStack none, shipped;
     for (const char* name : {"safety-mixing", "weight-drift", "constrained-sft", "data-audit"})
       shipped.push_back(testing::to_try(name));
