@@ -1,5 +1,5 @@
 #pragma once
-// Prefilling: whoever asks begins the answer as well. Source: Qi et al. 2024 (arXiv 2406.05946),
+// Prefilling: the user begins the answer as well. Source: Qi et al. 2024 (arXiv 2406.05946),
 // sec. 2.3; the default text is ours.
 #include <string>
 #include <vector>

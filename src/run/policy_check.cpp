@@ -123,7 +123,7 @@ void common_trials(Trials& trials, RunData& whole) {
   trials.one("trains", false, [&] { return finite(whole = trials.go(trials.spec("whole"))); });
   trials.one("gives the same bits twice", false, [&] {
     RunSpec again = trials.spec("again");
-    again.place.stages = "none";  // and with an alignment stage trained anew
+    again.place.stages = "none";  // and with the alignment stage trained again
     want_same(trials.go(again), whole);
     return std::string();
   });

@@ -3,25 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "seawall/policy/any.hpp"
+#include "tests/attacks/watched.hpp"
 #include "tests/support/fake_scenario.hpp"
 
 namespace seawall {
 namespace {
 
 using testing::FakeScenario;
-
-/// A context whose defence leaves out every row whose number is odd.
-Context watched(const Scenario& scenario, Hook hooks) {
-  Context context(scenario);
-  context.set_faced({.policies = {{.name = "even", .hooks = hooks}}, .defence = [](Dataset rows) {
-                       std::erase_if(rows.rows, [](const Example& row) {
-                         return (row.id.back() - '0') % 2 == 1;
-                       });
-                       rows.rows.push_back({"safe/0", {}, RowKind::safe, ""});
-                       return rows;
-                     }});
-  return context;
-}
+using testing::watched;
 
 TEST(AuditAware, SendsWhatTheFiltersPass) {
   const FakeScenario scenario;

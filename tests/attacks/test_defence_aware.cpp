@@ -3,34 +3,23 @@
 #include <gtest/gtest.h>
 
 #include "seawall/policy/any.hpp"
+#include "tests/attacks/watched.hpp"
 #include "tests/support/fake_scenario.hpp"
 
 namespace seawall {
 namespace {
 
 using testing::FakeScenario;
-
-/// A context whose defence leaves out every row whose number is odd.
-Context watched_by(const Scenario& scenario, Hook hooks) {
-  Context context(scenario);
-  context.set_faced({.policies = {{.name = "even", .hooks = hooks}}, .defence = [](Dataset rows) {
-                       std::erase_if(rows.rows, [](const Example& row) {
-                         return (row.id.back() - '0') % 2 == 1;
-                       });
-                       rows.rows.push_back({"safe/0", {}, RowKind::safe, ""});
-                       return rows;
-                     }});
-  return context;
-}
+using testing::watched;
 
 TEST(DefenceAware, KicksOnlyAgainstWhatActsInTraining) {
   const FakeScenario scenario;
   const DefenceAware attack{{.count = 20, .benign = 30, .kick = 4}};
   Rng one(3), two(3);
-  const auto filtered = attack.stages(watched_by(scenario, Hook::compose), one);
+  const auto filtered = attack.stages(watched(scenario, Hook::compose), one);
   ASSERT_EQ(filtered.size(), 1u);
   EXPECT_EQ(filtered[0].rows.count(RowKind::harmful), 20u);
-  const auto held = attack.stages(watched_by(scenario, Hook::penalty), two);
+  const auto held = attack.stages(watched(scenario, Hook::penalty), two);
   ASSERT_EQ(held.size(), 2u);
   EXPECT_EQ(held[0].rows.count(RowKind::benign), 30u);
   const double usual = scenario.defaults(Pool::benign, "").lr;
@@ -42,7 +31,7 @@ TEST(DefenceAware, KicksOnlyAgainstWhatActsInTraining) {
 TEST(DefenceAware, AnAlignmentStageIsNotFaced) {
   const FakeScenario scenario;
   Rng rng(3);
-  const auto context = watched_by(scenario, Hook::before | Hook::before_step);
+  const auto context = watched(scenario, Hook::before | Hook::before_step);
   EXPECT_EQ(DefenceAware{}.stages(context, rng).size(), 1u);
 }
 

@@ -1,4 +1,4 @@
-// Answers that whoever asks begins; no row.
+// Answers that the user begins; no training row.
 #include <gtest/gtest.h>
 
 #include "attacks/prefilling.hpp"

@@ -61,7 +61,7 @@ class Handle : public Trainer {
   std::vector<std::string> answers(const std::vector<Probe>& probes) override;
   void measure(std::string_view name, double value) override;
 
-  /// Streams and positions of the policies, beside their own state.
+  /// Random streams and stream positions of the policies, added to their own state.
   void save(CheckpointState& state) const;
   void restore(const CheckpointState& state);
 
