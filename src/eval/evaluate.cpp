@@ -122,10 +122,9 @@ GenerateOptions generation(const Speaker& speaker, const EvaluateOptions& option
               .stream("answer/" + std::to_string(result.sample) + "/" + result.probe_id));
     }
   if (options.choose)
-    out.choose = [&options, &rows](std::int64_t place, std::span<const std::int64_t> prompts,
-                                   Tensor logits) {
-      AnswerStep step{.place = place};
-      for (const auto prompt : prompts)
+    out.choose = [&options, &rows](const TokenChoice& choice, Tensor logits) {
+      AnswerStep step{.place = choice.place, .rows = {}, .under = choice.under};
+      for (const auto prompt : choice.rows)
         step.rows.push_back(static_cast<std::int64_t>(rows[static_cast<std::size_t>(prompt)]));
       return options.choose(step, std::move(logits));
     };
@@ -134,13 +133,11 @@ GenerateOptions generation(const Speaker& speaker, const EvaluateOptions& option
 
 }  // namespace
 
-EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
-                          const std::function<Dialogue(const Probe&)>& ask, const Judges& judges,
-                          const EvaluateOptions& options) {
-  if (judges.empty()) throw UsageError("evaluation: no judge; give at least one --judge");
+EvaluationRecord answer_probes(const Speaker& speaker, const std::vector<Probe>& probes,
+                               const std::function<Dialogue(const Probe&)>& ask,
+                               const EvaluateOptions& options) {
   if (probes.empty())
     throw UsageError("evaluation: no probe; give --probes or a scenario that has some");
-  const auto begin = std::chrono::steady_clock::now();
   EvaluationRecord record;
 
   std::optional<PictureRows> pictures;
@@ -171,8 +168,17 @@ EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& prob
     result.finished = row.finished;
     result.new_tokens = static_cast<std::int64_t>(row.ids.size());
   }
-  judge_record(record, probes, judges);
   record.residual = over_all_rows(generated.residual, rows, record.results.size());
+  return record;
+}
+
+EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
+                          const std::function<Dialogue(const Probe&)>& ask, const Judges& judges,
+                          const EvaluateOptions& options) {
+  if (judges.empty()) throw UsageError("evaluation: no judge; give at least one --judge");
+  const auto begin = std::chrono::steady_clock::now();
+  EvaluationRecord record = answer_probes(speaker, probes, ask, options);
+  judge_record(record, probes, judges);
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return record;
 }

@@ -58,6 +58,16 @@ std::int64_t batch_size(const Decoder& decoder, const Prompts& prompts,
                          static_cast<std::int64_t>(longest) + options.max_new_tokens);
 }
 
+/// `own` with some of other values, in the type and on the device of what they replace.
+NamedTensors with(const NamedTensors& some, NamedTensors own) {
+  for (const auto& [name, tensor] : some) {
+    const auto found = std::ranges::find(own, name, &NamedTensor::name);
+    if (found == own.end()) throw DataError("generate: the model has no weight " + name);
+    found->tensor = tensor.to(found->tensor.options());
+  }
+  return own;
+}
+
 /// One batch from prompts to answers.
 class Batch {
  public:
@@ -156,7 +166,10 @@ class Batch {
       for (const auto slot : active) rows.push_back(begin_ + slot);
       const auto place = rows_[static_cast<std::size_t>(active.front())].ids.size();
       const auto sizes = scores.sizes().vec();
-      scores = options_.choose(static_cast<std::int64_t>(place), rows, std::move(scores));
+      const TokenChoice choice{
+          static_cast<std::int64_t>(place), rows,
+          [&](const NamedTensors& weights) { return scores_under(weights, active); }};
+      scores = options_.choose(choice, std::move(scores));
       if (scores.sizes() != at::IntArrayRef(sizes) || scores.scalar_type() != at::kFloat ||
           scores.isnan().any().item<bool>())
         throw RunError("generate: what chooses tokens must give logits [" +
@@ -164,6 +177,21 @@ class Batch {
                        "] in fp32 without NaN");
     }
     return scores.to(at::kCPU).contiguous();
+  }
+
+  /// Shapes: -> [M,V] fp32.
+  Tensor scores_under(const NamedTensors& weights, const std::vector<std::int64_t>& active) const {
+    std::vector<Sequence> texts;
+    for (const auto slot : active) {
+      const auto row = static_cast<std::size_t>(slot);
+      texts.push_back({prompts_[row], {}});
+      texts.back().ids.insert(texts.back().ids.end(), rows_[row].ids.begin(), rows_[row].ids.end());
+    }
+    const Decoder other(decoder_.config(), with(weights, decoder_.parameters()));
+    const BatchPlan plan =
+        plan_batch(texts, decoder_.device(), {.embeddings = options_.embeddings});
+    const Tensor x = other.hidden(plan).index_select(0, plan.last_token);
+    return other.logits(x).to(at::kFloat);
   }
 
   std::vector<std::int64_t> choose_by_rules(const std::vector<std::int64_t>& active,

@@ -139,6 +139,13 @@ NamedTensors Adapter::tensors() const {
   return out;
 }
 
+std::vector<double> Adapter::scales() const {
+  std::vector<double> out;
+  for (const LoraFactors& f : factors)
+    if (f.on()) out.insert(out.end(), 2, f.scale);
+  return out;
+}
+
 std::vector<std::string> Adapter::weight_names() const {
   std::vector<std::string> out;
   each(*this, [&](std::int64_t layer, Projection p, const LoraFactors&) {

@@ -214,6 +214,20 @@ ModelServices LocalBackend::services(Run& run, const Stage& stage) {
       }
     return out;
   };
+  s.answers = [this, &run](const std::vector<Probe>& probes) {
+    if (probes.empty()) return std::vector<std::string>();
+    at::NoGradGuard no_grad;
+    const MergedAdapter merged(*model_.decoder);
+    EvaluationRecord record = answer_probes(
+        speaker_of(model_), probes, [](const Probe& p) { return p.dialogue; }, answering(run));
+    std::vector<std::string> out;
+    for (auto& result : record.results) {
+      if (!result.no_answer.empty())
+        throw DataError("answers: probe " + result.probe_id + ": " + result.no_answer);
+      out.push_back(std::move(result.response));
+    }
+    return out;
+  };
   s.other_model = [&run](const std::string& word) {
     ModelSpec other = run.spec().model;
     other.name = word;
@@ -240,18 +254,23 @@ void LocalBackend::save(Run& run, CheckpointState state) const {
                   static_cast<int>(run.spec().place.keep_checkpoints));
 }
 
+EvaluateOptions LocalBackend::answering(const Run& run) {
+  EvaluateOptions options;
+  options.max_new_tokens = *run.spec().evaluation.max_new_tokens;
+  options.max_batch = run.spec().place.max_batch;
+  options.seed = static_cast<std::uint64_t>(run.spec().seed);
+  return options;
+}
+
 EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
   const MergedAdapter merged(*model_.decoder);
   Progress progress("evaluate " + asked.label,
                     static_cast<std::int64_t>(asked.probes.size()) * asked.decoding.samples,
                     run.spec().place.quiet);
   std::int64_t tokens_before = 0;
-  EvaluateOptions options;
-  options.max_new_tokens = *run.spec().evaluation.max_new_tokens;
-  options.max_batch = run.spec().place.max_batch;
+  EvaluateOptions options = answering(run);
   options.residual = asked.residual;
   options.decoding = asked.decoding;
-  options.seed = static_cast<std::uint64_t>(run.spec().seed);
   options.edit = run.defence().steer;
   options.choose = run.defence().choose;
   options.progress = [&](std::int64_t done, std::int64_t new_tokens) {

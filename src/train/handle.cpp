@@ -219,6 +219,15 @@ Tensor Handle::kl_to_start(const Batch& batch, KlDirection direction) {
 }
 
 Tensors Handle::gradient(const std::function<Tensor()>& loss) {
+  Tensors weights;
+  for (const Param& param : params()) weights.push_back(param.value);
+  Tensors out = gradient(loss, weights);
+  for (Tensor& g : out)
+    if (g.scalar_type() != at::kDouble) g = g.to(at::kFloat);
+  return out;
+}
+
+Tensors Handle::gradient(const std::function<Tensor()>& loss, const Tensors& of) {
   const at::AutoGradMode on(true);
   const Tensor value = loss();
   if (!value.defined() || value.dim() != 0 || !value.requires_grad())
@@ -227,17 +236,10 @@ Tensors Handle::gradient(const std::function<Tensor()>& loss) {
                                : value.dim() != 0
                                    ? "a tensor of " + std::to_string(value.dim()) + " dimensions"
                                    : "a constant"));
-  Tensors weights;
-  for (const Param& param : params()) weights.push_back(param.value);
   count_backward();
-  Tensors out = torch::autograd::grad({value}, weights, {}, std::nullopt, false, true);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto type = weights[i].scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    out[i] = out[i].defined()
-                 ? out[i].to(type)
-                 : at::zeros_like(weights[i].detach(),
-                                  weights[i].options().dtype(type).requires_grad(false));
-  }
+  Tensors out = torch::autograd::grad({value}, of, {}, std::nullopt, false, true);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (!out[i].defined()) out[i] = at::zeros_like(of[i].detach());
   return out;
 }
 

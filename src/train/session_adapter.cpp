@@ -14,10 +14,7 @@ std::function<bool(std::string_view)> by_weight(const std::function<bool(std::st
 
 void Session::set_up_adapter() {
   Adapter& adapter = *decoder().adapter();
-  std::vector<double> scales;
-  for (const auto& factors : adapter.factors)
-    if (factors.on()) scales.insert(scales.end(), 2, factors.scale);
-  weights_.set_scales(scales);
+  weights_.set_scales(adapter.scales());
   adapter.replace(weights_.values());
   // The frozen weights in the type of the factors: without gradient, master or moment.
   NamedTensors frozen = decoder().parameters();

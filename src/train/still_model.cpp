@@ -26,10 +26,12 @@ StillModel::StillModel(Decoder& decoder, const Scenario& scenario, const ModelSe
     throw UsageError(
         "--dry-run: an attack or mitigation asks the model, and a model of more than 1e9 "
         "parameters is not loaded to be tried; leave it out");
-  if (decoder.adapter())
-    decoder.adapter()->replace(weights_.values());
-  else
+  if (Adapter* adapter = decoder.adapter()) {
+    weights_.set_scales(adapter->scales());
+    adapter->replace(weights_.values());
+  } else {
     decoder.replace(weights_.values());
+  }
 }
 
 StillModel::~StillModel() {

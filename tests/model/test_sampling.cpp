@@ -1,5 +1,8 @@
 // Tokens that are drawn, and logits that a hook changes.
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/flip.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -122,7 +125,8 @@ TEST(Sampling, FirstTokensComeAsOftenAsTheirProbabilitySays) {
 TEST(Choose, SeesEveryTokenOfEveryAnswerAndDecidesIt) {
   std::vector<std::vector<std::int64_t>> seen(prompts().size());
   GenerateOptions options{.max_new_tokens = 5, .max_batch = 3};
-  options.choose = [&](std::int64_t place, std::span<const std::int64_t> rows, Tensor logits) {
+  options.choose = [&](const TokenChoice& choice, Tensor logits) {
+    const auto& [place, rows, under] = choice;
     EXPECT_EQ(logits.size(0), static_cast<std::int64_t>(rows.size()));
     EXPECT_EQ(logits.scalar_type(), at::kFloat);
     Tensor only = at::full_like(logits, -std::numeric_limits<float>::infinity());
@@ -140,19 +144,39 @@ TEST(Choose, SeesEveryTokenOfEveryAnswerAndDecidesIt) {
   }
 }
 
+TEST(Choose, LogitsUnderOtherWeightsAreThoseOfAModelThatHasThem) {
+  NamedTensors turned = varied_decoder().parameters();
+  for (auto& [name, tensor] : turned) tensor = tensor.flip(0);
+  const Decoder other(varied_decoder().config(), turned);
+  const auto most_likely = [](const Decoder& decoder) {
+    std::vector<Ids> out;
+    for (auto& row : generate(decoder, prompts(), {.max_new_tokens = 4}).rows)
+      out.push_back(std::move(row.ids));
+    return out;
+  };
+  GenerateOptions options{.max_new_tokens = 4, .max_batch = 3};
+  options.choose = [&](const TokenChoice& choice, const Tensor& logits) {
+    // None named: a pass over the whole texts finds what the kept keys and values give.
+    EXPECT_TRUE(at::allclose(choice.under({}), logits, 1e-4, 1e-4)) << choice.place;
+    return choice.under(other.parameters());
+  };
+  EXPECT_EQ(answers(options), most_likely(other));
+  EXPECT_NE(answers(options), most_likely(varied_decoder()));
+  options.choose = [](const TokenChoice& choice, const Tensor&) {
+    return choice.under({{"no.such.weight", at::zeros({1})}});
+  };
+  EXPECT_HAS(message_of<DataError>([&] { answers(options); }), "no.such.weight");
+}
+
 TEST(Choose, WhatIsNoLogitsIsRefused) {
   const auto message = [](auto&& choose) {
     GenerateOptions options{.max_new_tokens = 2};
     options.choose = choose;
     return message_of<RunError>([&] { answers(options); });
   };
-  EXPECT_HAS(message([](std::int64_t, std::span<const std::int64_t>, Tensor x) {
-               return x.narrow(1, 0, 3);
-             }),
+  EXPECT_HAS(message([](const TokenChoice&, Tensor x) { return x.narrow(1, 0, 3); }),
              "must give logits");
-  EXPECT_HAS(message([](std::int64_t, std::span<const std::int64_t>, Tensor x) {
-               return at::full_like(x, std::nan(""));
-             }),
+  EXPECT_HAS(message([](const TokenChoice&, Tensor x) { return at::full_like(x, std::nan("")); }),
              "without NaN");
   GenerateOptions options = drawn(1);
   options.streams.pop_back();

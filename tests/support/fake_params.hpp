@@ -30,6 +30,7 @@ class BareTrainer : public Trainer {
   Pass pass(const Batch&, const Ask&) override { none(); }
   Tensor kl_to_start(const Batch&, KlDirection) override { none(); }
   Tensors gradient(const std::function<Tensor()>&) override { none(); }
+  Tensors gradient(const std::function<Tensor()>&, const Tensors&) override { none(); }
   void step(const std::function<Tensor()>&) override { none(); }
   std::vector<std::string> answers(const std::vector<Probe>&) override { none(); }
   void stop(std::string_view) override { none(); }

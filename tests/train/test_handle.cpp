@@ -1,10 +1,12 @@
 // The handle: what a policy can ask the model, through a real training run.
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/zeros.h>
 
 #include <filesystem>
 
 #include "seawall/core/error.hpp"
+#include "seawall/train/still_model.hpp"
 #include "tests/support/fake_scenario.hpp"
 #include "tests/train/fixtures.hpp"
 #include "tests/train/scenario_run.hpp"
@@ -93,6 +95,30 @@ TEST(Handle, GradientsAreThoseOfBackward) {
               1e-5 * norm(backward));
   });
   run.go(stack);
+}
+
+TEST(Handle, GradientsInWhatAnEditAddsAreThoseOfTheLossAndAreCounted) {
+  ScenarioRun run;
+  run.data.steps = 1;
+  auto stack = asks<Hook::before_step>([](Trainer& t) {
+    const auto loss_with = [&](const Tensor& shift, double scale) {
+      return [&t, shift, scale] {
+        const auto add = [&](const TapPoint& point, const Tensor& x) {
+          return point.layer == 1 ? x.add(shift, scale) : x;
+        };
+        return t.pass(t.user(), {.edit = add, .edits = TapPoint::Kind::attn_out}).loss.mean();
+      };
+    };
+    const Tensor shift = at::zeros({t.user().tokens, 32}, at::kFloat).set_requires_grad(true);
+    const Tensors g = t.gradient(loss_with(shift, 1), {shift});
+    ASSERT_EQ(g.size(), 1u);
+    at::NoGradGuard no_grad;
+    const double there = loss_with(g[0], 1e-2)().item<double>(),
+                 back = loss_with(g[0], -1e-2)().item<double>();
+    EXPECT_NEAR((there - back) / 2e-2, dot(g, g), 0.02 * dot(g, g));
+  });
+  run.go(stack);
+  EXPECT_EQ(run.result.backward_passes, 2);  // the step's, and this one
 }
 
 TEST(Handle, ThetaStartIsTheModelBeforeTheRun) {
@@ -236,6 +262,13 @@ TEST(Handle, ErrorsNamePolicyAndHook) {
   } catch (const RunError& error) {
     EXPECT_TRUE(std::string(error.what()).starts_with("mitigation asks, before_step: "));
   }
+}
+
+TEST(Handle, AModelThatIsNotTrainedKnowsTheFactorsOfItsAdapter) {
+  ScenarioRun run(true);
+  const StillModel model(run.decoder, run.scenario, run.context.services, 1);
+  EXPECT_FALSE(model.params().empty());
+  for (const Param& p : model.params()) EXPECT_EQ(p.scale, 2) << p.name;  // alpha 4, rank 2
 }
 
 TEST(Handle, WithoutServicesItSaysSo) {

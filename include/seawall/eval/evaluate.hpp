@@ -42,14 +42,20 @@ struct EvaluateOptions {
 
 using Judges = std::vector<std::unique_ptr<Judge>>;
 
-/// Answers every probe as `ask` formats it, as often as `decoding` says, and lets every judge grade
-/// every answer. What is drawn depends on the seed, the probe's id and the answer's number alone. A
-/// probe that cannot be asked (probe_prompts) stays as a row without an answer: `no_answer` says
-/// why, its verdicts are invalid and its residual stream is NaN. If a judge says that it cannot,
-/// throws, or gives a score outside 1..5, the row stays, invalid, without a score and with the
-/// reason. A prompt that leaves fewer than max_new_tokens of the context is answered up to the
+/// Answers every probe as `ask` formats it, as often as `decoding` says; no verdicts. What is drawn
+/// depends on the seed, the probe's id and the answer's number alone. A probe that cannot be asked
+/// (probe_prompts) stays as a row without an answer: `no_answer` says why, and its residual stream
+/// is NaN. A prompt that leaves fewer than max_new_tokens of the context is answered up to the
 /// context's end and counts as cut. Memory: residual [probe, L+1, C] fp32 if asked for. Errors:
-/// UsageError without a judge or a probe; DataError if no probe can be asked.
+/// UsageError without a probe; DataError if no probe can be asked.
+EvaluationRecord answer_probes(const Speaker& speaker, const std::vector<Probe>& probes,
+                               const std::function<Dialogue(const Probe&)>& ask,
+                               const EvaluateOptions& options);
+
+/// Lets every judge grade every answer of answer_probes. The verdicts on a row without an answer
+/// are invalid. If a judge says that it cannot, throws, or gives a score outside 1..5, the row
+/// stays, invalid, without a score and with the reason. Errors: those of answer_probes; UsageError
+/// without a judge.
 EvaluationRecord evaluate(const Speaker& speaker, const std::vector<Probe>& probes,
                           const std::function<Dialogue(const Probe&)>& ask, const Judges& judges,
                           const EvaluateOptions& options);

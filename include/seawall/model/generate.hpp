@@ -12,16 +12,25 @@
 
 namespace seawall {
 
+/// The tokens that are about to be chosen.
+struct TokenChoice {
+  std::int64_t place = 0;              // in the answers, 0-based
+  std::span<const std::int64_t> rows;  // [M] the prompts' places
+  /// The logits under other weights, by name; those not named are the decoder's. One forward pass
+  /// over prompts and answers, without kept keys and values. Shapes: -> [M,V] fp32. Errors:
+  /// DataError for a name or a shape that the decoder does not have.
+  std::function<Tensor(const NamedTensors&)> under;
+};
+
 struct GenerateOptions {
   std::int64_t max_new_tokens = 256;
   std::vector<std::int32_t> stop_ids;
   /// Whether the last token of `answer` ends it, besides the stop ids; it stays in the answer.
   std::function<bool(std::span<const std::int32_t> prompt, std::span<const std::int32_t> answer)>
       ends = {};
-  /// Sees and changes the logits before the next token of some prompts is chosen; `place` is the
-  /// token's in the answer, `rows` the prompts' places. Shapes: [M,V] fp32 -> the same.
-  std::function<Tensor(std::int64_t place, std::span<const std::int64_t> rows, Tensor logits)>
-      choose = {};
+  /// Sees and changes the logits before the next token of some prompts is chosen. Shapes: [M,V]
+  /// fp32 -> the same.
+  std::function<Tensor(const TokenChoice&, Tensor logits)> choose = {};
   /// What changes the choice of the next token; none: the most likely one.
   DecodingRules rules = {};
   /// Above 0 tokens are drawn, after the rules, in place of the most likely one (see warp, draw).

@@ -75,6 +75,7 @@ struct Adapter {
   void replace(const NamedTensors& tensors);
   /// The weight that tensors()[2 * i] and [2 * i + 1] stand beside.
   std::vector<std::string> weight_names() const;
+  std::vector<double> scales() const;  // s of each of tensors()
   /// s B A under the weights' names, fp64: for spectra of small models. Shapes: each [out,in].
   NamedTensors products() const;
   /// True where the product is zero everywhere, as at the start.

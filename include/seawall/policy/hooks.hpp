@@ -150,6 +150,10 @@ using LossFn = std::function<Tensor()>;
 struct AnswerStep {
   std::int64_t place = 0;               // 0-based, within the answer
   std::vector<std::int64_t> rows = {};  // [B] places of these answers among the evaluation's
+  /// What is chosen from if the weights named here are in place of the model's own, in a pass over
+  /// the whole of each dialogue. Shapes: -> [B,V] fp32. Errors: DataError for a name or a shape
+  /// that the model does not have.
+  std::function<Tensor(const NamedTensors&)> under = {};
 };
 
 }  // namespace seawall

@@ -113,8 +113,9 @@ inline Tensors copied(ParamView params) {
 }
 
 /// theta + scale * direction while it lives; then the very bits from before, from a copy (`-=`
-/// after `+=` loses some). Under bf16 a shift below half a unit in the last place is lost. Memory:
-/// one copy of the weights.
+/// after `+=` loses some). Not between a loss and its gradient: a graph keeps the weights that it
+/// was made of, and says so if they moved. Under bf16 a shift below half a unit in the last place
+/// is lost. Memory: one copy of the weights.
 class Shifted {
  public:
   Shifted(ParamView params, const Tensors& direction, double scale) : params_(params) {

@@ -28,11 +28,10 @@ inline Tensors attention_gradients(Trainer& trainer, const Batch& batch,
     shifts.push_back(at::zeros_like(x.detach()).set_requires_grad(true));
     return x.add(shifts.back());
   };
-  const Pass pass = trainer.pass(batch, {.edit = add, .edits = TapPoint::Kind::attn_out});
-  pass.loss.mean().backward({}, false, false, at::TensorList(shifts));
-  Tensors out;
-  for (const Tensor& shift : shifts) out.push_back(shift.grad());
-  return out;
+  const auto loss = [&] {
+    return trainer.pass(batch, {.edit = add, .edits = TapPoint::Kind::attn_out}).loss.mean();
+  };
+  return trainer.gradient(loss, shifts);
 }
 
 /// L2 norms of each. Shapes: -> [L] fp64, on the CPU.
@@ -44,7 +43,6 @@ inline Tensor norms_of(const Tensors& tensors) {
 }
 /// Those of a batch's loss in the attention outputs of all blocks.
 inline Tensor attention_norms(Trainer& trainer, const Batch& batch) {
-  const at::AutoGradMode on(true);
   return norms_of(attention_gradients(trainer, batch, [](std::int64_t) { return true; }));
 }
 

@@ -105,10 +105,15 @@ class Trainer {
   /// Of every parameter, in their order: fp32 (fp64 for fp64 weights), in tensors of their own;
   /// what backward left in `.grad()` stays. Zeros where the loss does not reach. Counted.
   virtual Tensors gradient(const std::function<Tensor()>& loss) = 0;
+  /// The same in other tensors that the loss is made of, such as what an edit adds to a tap; in
+  /// their types. `of` is read when the loss is there.
+  virtual Tensors gradient(const std::function<Tensor()>& loss, const Tensors& of) = 0;
   /// One optimizer step more, at this step's learning rate, counted as the policy's. For
   /// after_step.
   virtual void step(const std::function<Tensor()>& loss) = 0;
-  /// Answers of the model as it is now, decoded greedily.
+  /// Answers of the weights of now, one for each probe: its dialogue as it stands, decoded greedily
+  /// up to --max-new-tokens, without what policies do to answers (prompt, steer, choose). Errors:
+  /// DataError naming the first probe that has no answer, and why.
   virtual std::vector<std::string> answers(const std::vector<Probe>& probes) = 0;
 
   /// Training ends after this step; the reason is recorded.

@@ -56,6 +56,8 @@ class LocalBackend final : public Backend {
   TrainOptions options(const Run& run, const Stage& stage) const;
   TrainContext context(Run& run, const Stage& stage);
   ModelServices services(Run& run, const Stage& stage);
+  /// The options that answers for a policy and answers to be judged share.
+  static EvaluateOptions answering(const Run& run);
   struct StageSink;
   /// A stage's rows, and its place among the run's steps.
   struct LocalStage {

@@ -58,6 +58,7 @@ class Handle : public Trainer {
   Pass pass(const Batch& batch, const Ask& ask) override;
   Tensor kl_to_start(const Batch& batch, KlDirection direction) override;
   Tensors gradient(const std::function<Tensor()>& loss) override;
+  Tensors gradient(const std::function<Tensor()>& loss, const Tensors& of) override;
   std::vector<std::string> answers(const std::vector<Probe>& probes) override;
   void measure(std::string_view name, double value) override;
 
