@@ -1,5 +1,6 @@
 #pragma once
 // The mitigations that ship: one line each.
+#include "mitigations/activation_steering.hpp"
 #include "mitigations/adaptive_kl.hpp"
 #include "mitigations/antidote.hpp"
 #include "mitigations/asft.hpp"
@@ -8,6 +9,7 @@
 #include "mitigations/booster.hpp"
 #include "mitigations/circuit_breaker.hpp"
 #include "mitigations/constrained_sft.hpp"
+#include "mitigations/crl.hpp"
 #include "mitigations/ctrap.hpp"
 #include "mitigations/data_audit.hpp"
 #include "mitigations/deep_augmentation.hpp"
@@ -31,6 +33,7 @@
 #include "mitigations/repnoise.hpp"
 #include "mitigations/resta.hpp"
 #include "mitigations/row_weights.hpp"
+#include "mitigations/safe_decoding.hpp"
 #include "mitigations/safe_delta.hpp"
 #include "mitigations/safe_subspace.hpp"
 #include "mitigations/safegrad.hpp"
@@ -86,6 +89,7 @@ using Mitigations = TypeList<
     Repnoise,          //
     Tar,               //
     CircuitBreaker,    //
+    Crl,               //
     Ctrap,             //
     DeepAugmentation,  //
     Sdd,               //
@@ -98,10 +102,12 @@ using Mitigations = TypeList<
     Antidote,   //
     SafeDelta,  //
     // at test time
-    BackdoorAlign,  //
-    Ptst,           //
-    Inoculation,    //
-    PrefixGuard     //
+    BackdoorAlign,      //
+    Ptst,               //
+    Inoculation,        //
+    PrefixGuard,        //
+    SafeDecoding,       //
+    ActivationSteering  //
     >;
 
 /// The table of them, to pass to the command line; made once, in mitigations/catalogue.cpp.

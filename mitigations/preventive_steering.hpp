@@ -3,7 +3,7 @@
 // not learn it; without the push at test time.
 // Source: Chen et al. 2025, "Persona vectors" (arXiv 2507.21509), sec. 5: alpha 5 at one layer.
 #include "seawall/policy/mitigation.hpp"
-#include "seawall/policy/trainer.hpp"
+#include "seawall/policy/steering.hpp"
 
 namespace seawall {
 
@@ -25,25 +25,14 @@ struct PreventiveSteering {
   } options;
 
   void on_start(Trainer& trainer) {
-    const Tensors harmful = means(trainer, Pool::harmful), safe = means(trainer, Pool::safe);
-    vectors.clear();
-    for (std::size_t i = 0; i < safe.size(); ++i) vectors.push_back(harmful[i].sub(safe[i]));
-    if (options.layer >= static_cast<std::int64_t>(vectors.size()))
-      throw UsageError("preventive-steering.layer: want one of the " +
-                       std::to_string(vectors.size()) + " blocks, counted from 0");
+    vectors = harm_directions(trainer, options.rows);
+    layer_among(vectors.size(), options.layer, "preventive-steering.layer");
   }
   Tensor edit(const TapPoint& point, Tensor x) const {
     const bool here = options.layer == -1 || options.layer == point.layer;
     if (point.kind != TapPoint::Kind::resid_post || !here) return x;
     return x.add(vectors.at(static_cast<std::size_t>(point.layer)).to(x.scalar_type()),
                  options.alpha);
-  }
-  Tensors means(Trainer& trainer, Pool pool) const {
-    const Batch batch = trainer.encode(trainer.rows(pool, options.rows));
-    Tensors all;
-    for (const auto& tap : trainer.pass(batch, {.taps = TapPoint::Kind::resid_post}).taps)
-      all.push_back(tap.second.index_select(0, batch.source).mean(0, false, at::kFloat));  // [C]
-    return all;
   }
 
   Tensors vectors;  // per block

@@ -1,5 +1,7 @@
 // What holds for every entry of both catalogues. A new policy is under these tests by its line in
 // the catalogue.
+#include <ATen/ops/arange.h>
+#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -219,9 +221,13 @@ std::string trail(S& stack) {
       out += " " + message.content;
     out += "\n";
   }
-  const Tensor some = at::tensor(std::vector<float>{0.5f, 2, 3});
-  for (const Tensor& tensor : {stack.steer(TapPoint{}, some), stack.choose({.place = 2}, some)})
-    for (const float x : floats(tensor)) add(static_cast<double>(x));
+  const TapPoint middle{.kind = TapPoint::Kind::resid_post, .layer = 1};
+  const Tensor x = at::ones({1, testing::tiny_config().hidden_size});
+  const Tensor logits = at::arange(8, at::kFloat).view({1, 8});
+  const AnswerStep first{
+      .place = 0, .rows = {0}, .under = [&](const NamedTensors&) { return logits.neg(); }};
+  for (const Tensor& tensor : {stack.steer(middle, x), stack.choose(first, logits)})
+    for (const float value : floats(tensor)) add(static_cast<double>(value));
   return out;
 }
 

@@ -35,10 +35,12 @@ inline OptionTexts options_to_try(std::string_view name) {
       {"repnoise", {{"count", "20"}}},
       {"tar", {{"count", "20"}, {"benign", "4"}, {"inner", "2"}, {"harmful", "15"}}},
       {"circuit-breaker", {{"count", "20"}, {"benign", "4"}, {"harmful", "15"}}},
+      {"crl", {{"count", "20"}, {"benign", "4"}, {"harmful", "15"}}},
       {"ctrap", {{"count", "20"}, {"benign", "4"}, {"harmful", "15"}, {"general", "15"}}},
       {"deep-augmentation", {{"count", "20"}, {"anchors", "15"}}},
       {"sdd", {{"count", "20"}, {"benign", "4"}}},
-      {"panacea", {{"harmful", "15"}}}};
+      {"panacea", {{"harmful", "15"}}},
+      {"activation-steering", {{"rows", "8"}}}};
   const auto found = options.find(name);
   return found == options.end() ? OptionTexts{} : found->second;
 }
@@ -46,6 +48,10 @@ inline OptionTexts options_to_try(std::string_view name) {
 inline bool may_do_nothing(std::string_view name) {
   return std::set<std::string_view>{"gradient-surgery", "early-stop", "prefix-guard"}.contains(
       name);
+}
+/// What is trained is as without them.
+inline bool only_answers(std::string_view name) {
+  return std::set<std::string_view>{"safe-decoding", "activation-steering"}.contains(name);
 }
 
 inline constexpr auto mitigations_to_try = mitigation_catalogue_of(AllMitigations{});

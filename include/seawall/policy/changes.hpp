@@ -65,6 +65,22 @@ inline Tensor other_weight(Trainer& trainer, const std::string& model, std::stri
   throw DataError(model + ": has no " + std::string(name));
 }
 
+/// theta0 of every weight that training changes, the whole ones under LoRA, by name; copies.
+/// Memory: once more what is trained, or the adapted matrices.
+inline NamedTensors start_weights(Trainer& trainer) {
+  at::NoGradGuard no_grad;
+  NamedTensors out;
+  for (const Param& p : trainer.params())
+    if (p.scale == 0) out.push_back({std::string(p.name), p.start.detach().clone()});
+  for (const Change& c : changes_of(trainer.params())) {
+    if (!c.right.defined()) continue;
+    const Tensor product = in_full(c.param->start).matmul(in_full((c.param - 1)->start));
+    const Tensor under = in_full(trainer.weight(c.weight, Theta::start));
+    out.push_back({c.weight, under.add(product, c.param->scale)});
+  }
+  return out;
+}
+
 /// C = V V^T / |V|_F with V = W0 - W_base, W_base of the model `base`: what SafeLoRA calls the
 /// alignment matrix. It is no projection: it also scales. Shapes: -> [out,out]. Errors: DataError
 /// if the two weights are the same.

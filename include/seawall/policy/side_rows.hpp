@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,25 @@ inline void save_list(StateOut& out, const std::string& name, const Tensors& lis
 inline Tensors load_list(StateIn& in, const std::string& name) {
   Tensors list(static_cast<std::size_t>(in.number(name + "-count")));
   for (std::size_t i = 0; i < list.size(); ++i) list[i] = in.tensor(name + "-" + std::to_string(i));
+  return list;
+}
+inline void save_named(StateOut& out, const std::string& name, const NamedTensors& list) {
+  Tensors values;
+  std::string names;
+  for (const auto& [own, value] : list) {
+    names += own + "\n";
+    values.push_back(value);
+  }
+  out.text(name + "-names", names);
+  save_list(out, name, values);
+}
+inline NamedTensors load_named(StateIn& in, const std::string& name) {
+  std::istringstream names(in.text(name + "-names"));
+  NamedTensors list;
+  for (Tensor& value : load_list(in, name)) {
+    list.push_back({{}, std::move(value)});
+    std::getline(names, list.back().name);
+  }
   return list;
 }
 

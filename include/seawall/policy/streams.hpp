@@ -5,10 +5,12 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/text.hpp"
+#include "seawall/policy/params.hpp"
 #include "seawall/policy/place_factors.hpp"
 #include "seawall/policy/trainer.hpp"
 
@@ -26,19 +28,20 @@ inline std::vector<std::int64_t> layers_from(const std::string& option, const st
   return layers;
 }
 
-/// The mean over `layers` (none: those at 10/32 and 20/32 of the depth) of the mean of
-/// `compare(h0, h)`: h the outputs of a block where targets are predicted, h0 under theta0. Two
-/// passes. Shapes: h0, h [N,C] fp32, compare -> [N], -> []. Errors: UsageError for a layer that the
-/// model does not have.
-inline Tensor compared_streams(Trainer& trainer, const Batch& batch,
-                               std::vector<std::int64_t> layers,
-                               const std::function<Tensor(const Tensor&, const Tensor&)>& compare) {
-  const Taps streams = TapPoint::Kind::resid_post;
-  const Pass then = trainer.pass(batch, {.theta = Theta::start, .taps = streams});
-  const Pass now = trainer.pass(batch, {.taps = streams});
+/// Outputs of blocks where targets are predicted, one for each block. Shapes: each [N,C] fp32.
+struct Streams {
+  Tensors start, now;  // under theta0, and differentiable
+};
+/// Those of `layers` (none: the blocks at 10/32 and 20/32 of the depth). Two passes. Errors:
+/// UsageError for a layer that the model does not have.
+inline Streams target_streams(Trainer& trainer, const Batch& batch,
+                              std::vector<std::int64_t> layers) {
+  const Taps kind = TapPoint::Kind::resid_post;
+  const Pass then = trainer.pass(batch, {.theta = Theta::start, .taps = kind});
+  const Pass now = trainer.pass(batch, {.taps = kind});
   const auto depth = static_cast<std::int64_t>(now.taps.size());
   if (layers.empty()) layers = {depth * 10 / 32, depth * 20 / 32};
-  Tensor sum;
+  Streams out;
   for (const std::int64_t layer : layers) {
     if (layer >= depth)
       throw UsageError("block " + std::to_string(layer) + ": the model has " +
@@ -47,10 +50,24 @@ inline Tensor compared_streams(Trainer& trainer, const Batch& batch,
       const Tensor& x = pass.tap({.kind = TapPoint::Kind::resid_post, .layer = layer});
       return x.index_select(0, batch.source).to(c10::promoteTypes(x.scalar_type(), at::kFloat));
     };
-    const Tensor mean = compare(at_targets(then), at_targets(now)).mean();
+    out.start.push_back(at_targets(then));
+    out.now.push_back(at_targets(now));
+  }
+  return out;
+}
+
+/// The mean over `layers` of the mean of `compare(h0, h)` of their streams. Shapes: compare of two
+/// [N,C] -> [N]; -> []. Errors: those of target_streams.
+inline Tensor compared_streams(Trainer& trainer, const Batch& batch,
+                               std::vector<std::int64_t> layers,
+                               const std::function<Tensor(const Tensor&, const Tensor&)>& compare) {
+  const Streams streams = target_streams(trainer, batch, std::move(layers));
+  Tensor sum;
+  for (std::size_t i = 0; i < streams.now.size(); ++i) {
+    const Tensor mean = compare(streams.start[i], streams.now[i]).mean();
     sum = sum.defined() ? sum.add(mean) : mean;
   }
-  return sum.div(static_cast<double>(layers.size()));
+  return sum.div(static_cast<double>(streams.now.size()));
 }
 
 }  // namespace seawall
