@@ -20,8 +20,8 @@ struct Scaled {
 inline const std::vector<Scaled>& scaled() {
   static const std::vector<Scaled> all = {
       {"lisa",
-       {{"k1", "1"}, {"k2", "2"}},
-       "the paper alternates 100 and 900 steps, and the shortest attack has a handful"}};
+       {{"k1", "1"}, {"k2", "1"}},
+       "the paper alternates 100 and 900 steps, and the shortest stage of an attack has one"}};
   return all;
 }
 

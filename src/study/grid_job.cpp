@@ -125,12 +125,10 @@ std::string GridJob::conclude(const fs::path& folder) const {
 }
 
 std::string GridJob::unfinished(const fs::path& folder) const {
-  if (!stopped_)
-    return "reproduce stopped before all arms were done; the same command continues with the rest";
   const auto there = std::ranges::count_if(
       mine_, [&](std::size_t task) { return is_done(folder / content_.runs[task].file); });
-  return "stopped; " + std::to_string(there) + " of " + std::to_string(mine_.size()) +
-         " runs are there, the same command continues";
+  return (stopped_ ? "stopped; " : "not every arm came to its end; ") + std::to_string(there) +
+         " of " + std::to_string(mine_.size()) + " runs are there, the same command continues";
 }
 
 /// An arm that a signal ends while it starts leaves its lock; one that another process holds stays.

@@ -20,6 +20,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+/// Failures one after the other that have one cause, such as a full disk.
+constexpr int give_up_after = 3;
+
 /// A task that runs: its process, and what it said on stderr and is not printed yet.
 struct Child {
   std::size_t task = 0;
@@ -84,10 +87,11 @@ int run_programs(std::size_t count, const WorkOptions& options,
                  const std::function<Words(std::size_t)>& words,
                  const std::function<std::string(std::size_t)>& name) {
   flush_listener();
-  int failed = 0, signal = 0;
+  int failed = 0, signal = 0, in_a_row = 0;
   const auto fail = [&](std::size_t task, int code, const std::string& what) {
     if (!what.empty()) warn("seawall: %s: %s\n", name(task).c_str(), what.c_str());
     if (failed == 0) failed = code;
+    ++in_a_row;
   };
   Progress progress(options.what, static_cast<std::int64_t>(count), options.quiet);
   std::vector<Child> children;
@@ -112,7 +116,7 @@ int run_programs(std::size_t count, const WorkOptions& options,
     ::close(child.errors);
     const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     if (code == 0)
-      ++done;
+      ++done, in_a_row = 0;
     else if (signal == 0)
       fail(child.task, code, child.spoke ? "" : "it ended with exit code " + std::to_string(code));
     return true;
@@ -120,14 +124,15 @@ int run_programs(std::size_t count, const WorkOptions& options,
   while (true) {
     if (signal == 0 && (signal = options.stopped()) != 0)
       for (const Child& child : children) ::kill(child.pid, SIGTERM);
-    while (failed == 0 && signal == 0 && next < count &&
+    const bool on = in_a_row < give_up_after && signal == 0 && next < count;
+    while (on && next < count &&
            children.size() < static_cast<std::size_t>(std::max(options.workers, 1)))
       begin(next++);
     std::erase_if(children, is_over);
     progress.update(static_cast<std::int64_t>(done), 0, std::numeric_limits<double>::quiet_NaN());
     if (!children.empty())
       wait_a_moment(children);
-    else if (failed != 0 || signal != 0 || next >= count)
+    else if (!on || next >= count)
       break;
   }
   progress.finish();

@@ -1,6 +1,7 @@
 // Arms as processes, and short tasks on forked ones.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -55,20 +56,30 @@ TEST(Programs, EachTaskIsAProcessAndAFailureComesBack) {
   EXPECT_EQ(processes.size(), 19u);
   EXPECT_FALSE(fs::exists(folder / "7"));
 
-  // The first failure comes back, said under its name; what has not begun does not begin.
+  // The first failure comes back, said under its name, and the others have their turn.
   options.workers = 1;
   ::testing::internal::CaptureStderr();
-  const int code = run_programs(
+  int code = run_programs(
       5, options,
       [&](std::size_t i) {
-        return script(i == 1 ? "echo 'seawall: the disk is full' >&2; exit 4"
-                             : "touch began-" + std::to_string(i));
+        return script(i == 1 || i == 3
+                          ? "echo 'seawall: the disk is full' >&2; exit " + std::to_string(3 + i)
+                          : "touch began-" + std::to_string(i));
       },
       name);
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "seawall: task 1: the disk is full\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "seawall: task 1: the disk is full\nseawall: task 3: the disk is full\n");
   EXPECT_EQ(code, 4);
-  EXPECT_TRUE(fs::exists(folder / "began-0"));
-  EXPECT_FALSE(fs::exists(folder / "began-2"));
+  for (const int i : {0, 2, 4}) EXPECT_TRUE(fs::exists(folder / ("began-" + std::to_string(i))));
+  // Three one after the other have one cause.
+  ::testing::internal::CaptureStderr();
+  code = run_programs(
+      9, options,
+      [&](std::size_t i) { return script(i >= 2 ? "exit 3" : "touch then-" + std::to_string(i)); },
+      name);
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(said, '\n'), 3) << said;
+  EXPECT_EQ(code, 3);
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(run_programs(
                 1, options, [&](std::size_t) { return script("kill -9 $$"); }, name),

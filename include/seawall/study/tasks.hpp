@@ -40,9 +40,10 @@ struct WorkOptions {
 };
 /// Executes the program again for each i in 0..count, with `words(i)` (`run` and the arm's words),
 /// so many at once as there are workers: an arm's memory is its own, and it may use a GPU. No
-/// words: the task is done already. What a process prints on stderr is printed with `name(i)`; one
-/// that fails ends the others after their current arm, and its exit code comes back. The processes
-/// end with this one. 0 when all were done; 128 + the signal if one stopped it.
+/// words: the task is done already. What a process prints on stderr is printed with `name(i)`. One
+/// that fails does not keep the others from their turn, unless three fail one after the other; the
+/// first one's exit code comes back. The processes end with this one. 0 when all were done; 128 +
+/// the signal if one stopped it.
 int run_programs(std::size_t count, const WorkOptions& options,
                  const std::function<std::vector<std::string>(std::size_t)>& words,
                  const std::function<std::string(std::size_t)>& name);
