@@ -14,9 +14,9 @@ int compare_axis(const Estimate& a, const Estimate& b, bool less_is_better) {
   return 0;
 }
 
-std::array<int, 3> compare_points(const ParetoPoint& a, const ParetoPoint& b) {
+std::array<int, 4> compare_points(const ParetoPoint& a, const ParetoPoint& b) {
   return {compare_axis(a.harm, b.harm, true), compare_axis(a.utility, b.utility, false),
-          compare_axis(a.over_refusal, b.over_refusal, true)};
+          compare_axis(a.over_refusal, b.over_refusal, true), compare_axis(a.task, b.task, false)};
 }
 
 bool dominates(const ParetoPoint& a, const ParetoPoint& b) {
@@ -35,7 +35,8 @@ std::string list(const std::vector<std::string>& names) {
 }  // namespace
 
 ParetoPoint pareto_point(std::string name, const CellEstimate& cell) {
-  return {std::move(name), cell.rate, cell.utility, cell.over_refusal, cell.coherent};
+  return {std::move(name),   cell.rate,     cell.utility,
+          cell.over_refusal, cell.coherent, cell.task_accuracy};
 }
 
 std::vector<ParetoVerdict> pareto_front(const std::vector<ParetoPoint>& points,
@@ -53,8 +54,7 @@ std::vector<ParetoVerdict> pareto_front(const std::vector<ParetoPoint>& points,
       const bool beaten = dominates(other, point);
       beaten_by_any = beaten_by_any || beaten;
       if (beaten && !babbles(other)) v.dominated_by.push_back(other.name);
-      if (compare_points(point, other) == std::array<int, 3>{0, 0, 0})
-        v.tied_with.push_back(other.name);
+      if (compare_points(point, other) == std::array<int, 4>{}) v.tied_with.push_back(other.name);
     }
     v.on_front = v.dominated_by.empty() && !v.incoherent;
     v.wins_by_babbling = v.incoherent && !beaten_by_any;

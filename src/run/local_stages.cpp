@@ -3,6 +3,7 @@
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "run/stage_cache.hpp"
 #include "seawall/core/error.hpp"
@@ -12,6 +13,7 @@
 #include "seawall/model/runtime.hpp"
 #include "seawall/run/run.hpp"
 #include "seawall/run/set_up.hpp"
+#include "seawall/train/signals.hpp"
 #include "seawall/train/weight_edit.hpp"
 
 namespace seawall {
@@ -209,8 +211,20 @@ bool LocalBackend::enter(Run& run, const Stage& stage) {
 }
 
 bool LocalBackend::take_kept(Run& run, const Stage& stage) {
-  const auto outcome =
-      StageCache(stage_folder(run.spec().place.stages)).find(stage_key(run, index_of(run, stage)));
+  const StageCache cache(stage_folder(run.spec().place.stages));
+  const std::string key = stage_key(run, index_of(run, stage));
+  auto outcome = cache.find(key);
+  if (!outcome) {
+    bool told = run.spec().place.quiet;
+    claim_ = cache.claim(key, [&] {
+      if (!std::exchange(told, true))
+        tell("stage        %s: another process trains it, waiting\n", stage.name.c_str());
+      if (const int signal = stop_signal(); signal != 0)
+        throw Interrupted(stop_exit_code(signal), "stopped by a signal while waiting for a stage");
+    });
+    outcome = cache.find(key);  // kept meanwhile
+    if (outcome) claim_.reset();
+  }
   if (!outcome || !draw_again(run, outcome->drawn)) return false;  // of other files
   if (!run.spec().place.quiet)
     tell("stage        %s: %lld steps, taken from the cache\n", stage.name.c_str(),
@@ -223,6 +237,7 @@ bool LocalBackend::take_kept(Run& run, const Stage& stage) {
 }
 
 void LocalBackend::leave(Run& run, const Stage& stage, const TrainResult& result) {
+  const std::unique_ptr<RunLock> claim = std::move(claim_);  // until the stage is kept
   const std::size_t index = index_of(run, stage);
   add(result);
   if (resumed_ && resumed_stage_ == index) resumed_.reset();

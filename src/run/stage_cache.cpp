@@ -125,6 +125,17 @@ std::optional<StageOutcome> StageCache::find(const std::string& key) const {
   }
 }
 
+std::unique_ptr<RunLock> StageCache::claim(const std::string& key,
+                                           const std::function<void()>& waiting) const {
+  if (folder_.empty()) return nullptr;
+  try {
+    prepare_folder(folder_);
+    return std::make_unique<RunLock>(folder_ / (key + ".lock"), waiting);
+  } catch (const IoError&) {
+    return nullptr;  // each for itself, then
+  }
+}
+
 void StageCache::keep(const std::string& key, const StageOutcome& outcome) const {
   if (folder_.empty()) return;
   CheckpointState state;

@@ -2,6 +2,8 @@
 // What earlier stages of a run leave, kept so that arms with the same alignment stage, and resumed
 // runs, need not train it again.
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "seawall/core/tensor.hpp"
 #include "seawall/core/trace.hpp"
 #include "seawall/policy/scenario.hpp"
+#include "seawall/store/atomic_file.hpp"
 #include "seawall/train/session.hpp"
 
 namespace seawall {
@@ -37,6 +40,11 @@ class StageCache {
   explicit StageCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
   /// nullopt if there is none, or one that cannot be read.
   std::optional<StageOutcome> find(const std::string& key) const;
+  /// While it lives no other process trains that stage: one that wants to waits until it is kept,
+  /// and takes it. Null where nothing is kept or the folder cannot be locked. `waiting` as of
+  /// RunLock.
+  std::unique_ptr<RunLock> claim(const std::string& key,
+                                 const std::function<void()>& waiting) const;
   /// A failure to write is told and changes nothing else.
   void keep(const std::string& key, const StageOutcome& outcome) const;
 

@@ -1,6 +1,7 @@
 #include "seawall/store/atomic_file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -74,7 +75,10 @@ RunPaths::RunPaths(const fs::path& out) : file(out) {
   lock = beside(".lock");
 }
 
-RunLock::RunLock(fs::path lock_file) : path_(std::move(lock_file)) {
+RunLock::RunLock(fs::path lock_file) : RunLock(std::move(lock_file), nullptr) {}
+
+RunLock::RunLock(fs::path lock_file, const std::function<void()>& waiting)
+    : path_(std::move(lock_file)) {
   while (true) {
     file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (file_ < 0) fail(path_, "create the lock", errno);
@@ -83,6 +87,11 @@ RunLock::RunLock(fs::path lock_file) : path_(std::move(lock_file)) {
       const auto holder = holder_of(file_);
       ::close(file_);
       if (code != EWOULDBLOCK) fail(path_, "lock the output", code);
+      if (waiting) {
+        waiting();
+        ::poll(nullptr, 0, 50);
+        continue;
+      }
       throw IoError(path_.string() + ": " + holder +
                     " is writing this output; wait for it, stop it, or choose another --out");
     }

@@ -108,13 +108,18 @@ int band_of(double passes) {
 /// attacks is on no front and beats nobody.
 void find_fronts(std::vector<ArenaRow>& rows) {
   const auto counts = [](const ArenaRow& row) { return row.all.rate.measured() && !row.is_lost(); };
+  const auto point_of = [](const ArenaRow& row) {
+    ParetoPoint point = pareto_point(row.name, row.all);
+    point.task = row.task_accuracy;
+    return point;
+  };
   for (ArenaRow& row : rows) {
     row.front.on_front = false;
     if (!counts(row)) continue;
-    std::vector<ParetoPoint> points{pareto_point(row.name, row.all)};
+    std::vector<ParetoPoint> points{point_of(row)};
     for (const ArenaRow& other : rows)
       if (&other != &row && other.band <= row.band && counts(other))
-        points.push_back(pareto_point(other.name, other.all));
+        points.push_back(point_of(other));
     row.front = pareto_front(points).front();
   }
 }
@@ -138,6 +143,11 @@ std::size_t ArenaRow::helps() const {
 std::size_t ArenaRow::lost() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(cells, [](const ArenaCell& c) { return c.lost != Lost::no; }));
+}
+
+bool ArenaReading::does_harm(std::size_t attack) const {
+  const ArenaCell& cell = rows.front().cells[attack];
+  return cell.rated() && cell.read->estimate.rate.hi >= 0.05;
 }
 
 ArenaReading read_arena(const StudyReading& study) {

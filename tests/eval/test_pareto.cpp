@@ -42,6 +42,14 @@ TEST(Pareto, HarmIsBadUtilityIsGoodOverRefusalIsBad) {
   EXPECT_TRUE(beats({"a", about(0.3), about(0.5), about(0.5)}, middle));
   EXPECT_TRUE(beats({"a", about(0.5), about(0.7), about(0.5)}, middle));
   EXPECT_TRUE(beats({"a", about(0.5), about(0.5), about(0.3)}, middle));
+  const auto with_task = [](double harm, double task) {
+    ParetoPoint point{"t", about(harm), about(0.5), about(0.5)};
+    point.task = about(task);
+    return point;
+  };
+  EXPECT_TRUE(beats(with_task(0.5, 0.9), with_task(0.5, 0.5)));
+  EXPECT_FALSE(beats(with_task(0.3, 0.1), with_task(0.5, 0.5)));
+  EXPECT_TRUE(beats(with_task(0.3, 0.1), middle)) << "what was not measured is not compared";
   EXPECT_FALSE(beats({"a", about(0.3), about(0.3), about(0.5)}, middle));
   EXPECT_FALSE(beats({"a", about(0.47), about(0.53), about(0.47)}, middle));  // all within
 }

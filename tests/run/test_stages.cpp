@@ -3,14 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <thread>
 
 #include "attacks/harmful_examples.hpp"
 #include "mitigations/booster.hpp"
 #include "mitigations/plain_alignment.hpp"
 #include "mitigations/weight_drift.hpp"
 #include "seawall/run/run.hpp"
+#include "seawall/store/atomic_file.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/store/hdf5.hpp"
 #include "tests/support/files.hpp"
@@ -196,6 +200,24 @@ TEST_F(Stages, AKeptStageGivesTheSameRun) {
   EXPECT_NE(first.steps[0].seconds, third.steps[0].seconds);
   EXPECT_TRUE(same_bits(weights("a"), weights("c")));
   EXPECT_EQ(kept(), 1u);
+}
+
+TEST_F(Stages, AStageThatAnotherProcessTrainsIsWaitedForAndTaken) {
+  Stack stack{PlainAlignment{small}};
+  const RunData first = run(attack, stack, spec("a"));
+  const fs::path kept = fs::directory_iterator(folder / "stages")->path(), away = folder / "away";
+  fs::rename(kept, away);
+  fs::path lock = kept;
+  lock += ".lock";
+  std::thread other([&, claim = std::make_unique<RunLock>(lock)]() mutable {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    fs::rename(away, kept);
+    claim.reset();
+  });
+  const RunData second = run(attack, stack, spec("b"));
+  other.join();
+  EXPECT_EQ(first.steps[0].seconds, second.steps[0].seconds) << "taken, not trained again";
+  EXPECT_FALSE(fs::exists(lock));
 }
 
 TEST_F(Stages, WhatAStageIsMadeOfDecidesWhetherItIsShared) {

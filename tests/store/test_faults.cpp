@@ -211,6 +211,18 @@ TEST(RunLock, OfTwentyAtOnceOneWins) {
   }
 }
 
+TEST(RunLock, OneThatWaitsComesNextOrGivesUp) {
+  const Folder folder;
+  auto first = std::make_unique<RunLock>(folder / "r.lock");
+  int asked = 0;
+  const RunLock second(folder / "r.lock", [&] {
+    if (++asked == 3) first.reset();
+  });
+  EXPECT_EQ(asked, 3);
+  EXPECT_THROW(RunLock(folder / "r.lock", [] { throw DataError("no more"); }), DataError);
+  EXPECT_THROW(const RunLock third(folder / "r.lock"), IoError) << "the second has it";
+}
+
 TEST(RunLock, OfAKilledProcessDoesNotBlock) {
   const Folder folder;
   const auto ending = in_process([&] {

@@ -1,6 +1,6 @@
 #pragma once
-// Harm, utility and over-refusal at once: which defences are not beaten, as far as intervals can
-// tell.
+// Harm, utility, over-refusal and the user's task at once: which defences are not beaten, as far as
+// intervals can tell.
 #include <string>
 #include <vector>
 
@@ -8,11 +8,12 @@
 
 namespace seawall {
 
-/// One arm. Less harm, more utility and less over-refusal are better; what was not measured is not
-/// compared.
+/// One arm. Less harm, more utility, less over-refusal and more right answers in the user's task
+/// are better; what was not measured is not compared.
 struct ParetoPoint {
   std::string name;
-  Estimate harm, utility = no_estimate, over_refusal = no_estimate, coherent = no_estimate;
+  Estimate harm, utility = no_estimate, over_refusal = no_estimate, coherent = no_estimate,
+                 task = no_estimate;
 };
 ParetoPoint pareto_point(std::string name, const CellEstimate& cell);
 

@@ -9,6 +9,7 @@
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/backend.hpp"
 #include "seawall/run/run_provenance.hpp"
+#include "seawall/store/atomic_file.hpp"
 #include "seawall/train/memory.hpp"
 #include "seawall/train/still_model.hpp"
 #include "seawall/train/trainer.hpp"
@@ -117,6 +118,7 @@ class LocalBackend final : public Backend {
   MergedSystem merged_system_;
   std::vector<LocalStage> stages_;
   std::unique_ptr<StageSink> sink_;
+  std::unique_ptr<RunLock> claim_;  // of the stage that is being trained
   std::unique_ptr<StillModel> still_;
   std::unique_ptr<CheckpointState> resumed_;
   std::size_t resumed_stage_ = static_cast<std::size_t>(-1);

@@ -2,6 +2,7 @@
 // What makes several files one commit: a lock on an output name, folders that appear whole,
 // leftovers of killed processes.
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace seawall {
@@ -22,6 +23,9 @@ struct RunPaths {
 class RunLock {
  public:
   explicit RunLock(std::filesystem::path lock_file);
+  /// Waits for one that another process has, and asks `waiting` every moment; what it throws ends
+  /// the wait.
+  RunLock(std::filesystem::path lock_file, const std::function<void()>& waiting);
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;

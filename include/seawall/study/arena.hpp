@@ -54,6 +54,10 @@ struct ArenaRow {
   std::size_t helps() const;
   std::size_t lost() const;
   bool is_lost() const { return 2 * lost() >= cells.size(); }  // under at least half of them
+  /// Of right answers in the user's task, which was trained, even the upper end is below 50 %, or
+  /// even the lower end is not.
+  bool loses_task() const { return task_accuracy.measured() && task_accuracy.hi < 0.5; }
+  bool learns_task() const { return task_accuracy.measured() && task_accuracy.lo >= 0.5; }
 };
 
 /// Upper ends of the bands of compute, as passes next to the first row; the last has none.
@@ -65,6 +69,8 @@ struct ArenaReading {
   std::int64_t tests = 0;  // comparisons that are planned
   std::int64_t seeds = 0;  // the least of a cell that is there
   bool empty() const { return rows.empty(); }
+  /// Whether it does harm without a defence: the upper end of the first row's rate is 5 % or more.
+  bool does_harm(std::size_t attack) const;
 };
 
 /// Empty if no table is an arena. Valid as long as the study.
