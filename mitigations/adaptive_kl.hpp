@@ -9,7 +9,7 @@
 namespace seawall {
 
 /// (1 - k) L + k KL(start || now) on the user's rows, k = clamp((r - 2)/3, 0.1, 0.9), r the mean
-/// grade, 1 to 5, of the rows of the micro-batch. Measures k as `weight`, of the last micro-batch.
+/// grade, 1 to 5, of the rows of the micro-batch. Measures k as `weight`.
 struct AdaptiveKl {
   static constexpr std::string_view name = "adaptive-kl";
   static constexpr std::string_view summary = "Holds risky batches to the aligned model.";

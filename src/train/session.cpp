@@ -126,8 +126,10 @@ const Step& Session::begin_step() {
   user_ = {};
   micro_ = 0;
   in_step_ = true;
-  stepped_ = false;
+  in_micro_ = stepped_ = false;
   step_measures_.clear();
+  micro_measures_.clear();
+  measured_targets_.clear();
   norm_ = {};
   movement_ = {};
   skipped_ = checkpointed_ = false;
@@ -157,6 +159,7 @@ void Session::backward(std::size_t index, const Tensor& loss, const Tensor& pena
   total.backward();
   ++result_.backward_passes;
   step_.micro_batch = static_cast<std::int64_t>(index);
+  fold_measures(part);
 }
 
 bool Session::leave_out(const std::string& what) {

@@ -21,11 +21,28 @@ const Decoder& Session::start() const {
 
 const Batch& Session::user() {
   if (batch_.micro.empty()) throw UsageError("user: no batch is in hand before the first step");
+  if (in_step_ && !in_micro_ && losses_.empty() && batch_.micro.size() > 1)
+    throw UsageError("user: a penalty is asked once for the " +
+                     std::to_string(batch_.micro.size()) +
+                     " micro-batches of a step; put what is of the user's rows into around_loss, "
+                     "which is asked for each");
   if (user_.plan == batch_.micro[micro_]) return user_;
   std::vector<Example> rows;
   if (const Dataset* all = trained_rows())
     for (const std::size_t row : batch_.micro[micro_]->rows) rows.push_back(all->rows.at(row));
   return user_ = batch_of(batch_.micro[micro_], std::move(rows));
+}
+
+void Session::fold_measures(std::int64_t targets) {
+  in_micro_ = false;
+  const auto weight = static_cast<double>(targets);
+  for (const auto& [name, value] : micro_measures_) {
+    double& before = measured_targets_[name];
+    const double mean = before == 0 ? 0 : step_measures_.at(name);
+    step_measures_[name] = mean + (value - mean) * (weight / (before + weight));
+    before += weight;
+  }
+  micro_measures_.clear();
 }
 
 void Session::own_loss(const Tensor& loss) {

@@ -8,6 +8,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/train/still_model.hpp"
 #include "tests/support/fake_scenario.hpp"
+#include "tests/support/files.hpp"
 #include "tests/train/fixtures.hpp"
 #include "tests/train/scenario_run.hpp"
 
@@ -228,6 +229,41 @@ TEST(Handle, MeasuresAreOfTheStepOrOfTheRun) {
   ScenarioRun second;
   second.go(end);
   EXPECT_EQ(second.result.measured, (std::vector<std::pair<std::string, double>>{{"asks/cut", 3}}));
+}
+
+TEST(Handle, WhatIsMeasuredInMicroBatchesIsTheMeanOverTargets) {
+  ScenarioRun run;
+  run.data.micro_batch_size = 3;  // of 4: 15 and 5 targets
+  run.data.steps = 2;
+  auto stack = asks<Hook::around_loss>([](Trainer& t) {
+    t.measure("targets", static_cast<double>(t.user().row.size(0)));
+    if (t.user().rows.size() == 1) t.measure("last", 7);
+  });
+  run.go(stack);
+  for (const StepRecord& step : run.sink.steps) {
+    const std::map<std::string, double> measured(step.measured.begin(), step.measured.end());
+    EXPECT_DOUBLE_EQ(measured.at("asks/targets"), (15 * 15 + 5 * 5) / 20.0);
+    EXPECT_EQ(measured.at("asks/last"), 7) << "over those that measured it";
+  }
+}
+
+/// Asks for the batch in hand in a penalty.
+struct LooksAtTheUser {
+  static constexpr std::string_view name = "looks", summary = "Asks for the user's rows.";
+  static constexpr Hook hooks = Hook::penalty;
+  static constexpr Need needs = Need::none;
+  struct Options : NoOptions {
+  } options;
+  Tensor penalty(Trainer& t, const Step&) { return t.pass(t.user()).loss.mean(); }
+};
+
+TEST(Handle, APenaltyOnTheUsersRowsIsRefusedUnderMicroBatches) {
+  ScenarioRun whole, parts;
+  Stack<LooksAtTheUser> stack{LooksAtTheUser{}};
+  EXPECT_NO_THROW(whole.go(stack));
+  parts.data.micro_batch_size = 3;
+  EXPECT_HAS(message_of<UsageError>([&] { parts.go(stack); }),
+             "a penalty is asked once for the 2 micro-batches of a step");
 }
 
 TEST(Handle, AShiftIsUndoneToTheBit) {

@@ -12,11 +12,13 @@
 //   void on_start(Trainer&)
 //     before the first step; on a resume again, on theta0, before load | in order
 //   Tensor penalty(Trainer&, const Step&)
-//     a scalar term of the step's loss, asked once per step           | summed; undefined = none
+//     a scalar term of the step's loss, asked once per step: of the weights, of rows of the
+//     policy's own; what is of the user's rows belongs in around_loss | summed; undefined = none
 //   Tensor token_weights(Trainer&, const TokenLosses&)
 //     [N] weights of the targets                                      | multiplied
 //   Tensor around_loss(Trainer&, const LossFn&)
-//     several passes around the loss of a micro-batch                 | nested, first outermost
+//     several passes around the loss of a micro-batch; what it returns counts as a mean over the
+//     micro-batch's targets, and is weighed by their number           | nested, first outermost
 //   void before_step(Trainer&, const Step&)
 //     gradients are ready, not yet clipped: edit, project             | in order
 //   void after_step(Trainer&, const Step&)

@@ -93,7 +93,8 @@ class Trainer {
   virtual Batch next(const Dataset& rows, std::int64_t size) = 0;
   /// All of them. Errors: DataError naming a row without a token to learn.
   virtual Batch encode(const Dataset& rows) = 0;
-  /// The micro-batch in hand; outside the passes of a step the last one.
+  /// The micro-batch in hand; outside the passes of a step the last one. Errors: UsageError in a
+  /// penalty that is asked for several of them.
   virtual const Batch& user() = 0;
 
   /// One forward pass, counted. Passes of one step draw the same dropout.
@@ -118,8 +119,9 @@ class Trainer {
 
   /// Training ends after this step; the reason is recorded.
   virtual void stop(std::string_view why) = 0;
-  /// A number of this step, or of the whole run outside a step; NaN in steps without one. Errors:
-  /// UsageError for a name that is not of letters, digits, `-`, `_` and `/`.
+  /// A number of this step, or of the whole run outside a step; NaN in steps without one. Of those
+  /// measured in micro-batches the mean over their targets. Errors: UsageError for a name that is
+  /// not of letters, digits, `-`, `_` and `/`.
   virtual void measure(std::string_view name, double value) = 0;
 
   /// Whose turn it is, for streams, rows and messages: the policy's place in the stack.

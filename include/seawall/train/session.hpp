@@ -148,7 +148,7 @@ class Session : public Handle {
   /// Where the stack's edits are asked.
   Taps taps() const { return facts_.taps; }
   /// The passes that follow are those of micro-batch `index`.
-  void begin_micro(std::size_t index) { micro_ = index; }
+  void begin_micro(std::size_t index) { micro_ = index, in_micro_ = true; }
   void begin_forward() override;
   /// The cross-entropy of the micro-batch in hand, if no pass gave it before.
   void own_loss(const Tensor& loss);
@@ -190,7 +190,11 @@ class Session : public Handle {
   void count_backward() override { ++result_.backward_passes; }
   void count_forward_of_start() override { ++result_.forward_passes; }
   const Decoder& start() const override;
-  Measures& measures() override { return in_step_ ? step_measures_ : run_measures_; }
+  Measures& measures() override {
+    return in_micro_ ? micro_measures_ : in_step_ ? step_measures_ : run_measures_;
+  }
+  /// What was measured in a micro-batch is part of the step's mean over targets.
+  void fold_measures(std::int64_t targets);
   void passed(const BatchPlan& plan, const Tensor& loss) override;
   void checkpoint(const std::function<void(const OpenStateOut&)>& save_policies,
                   bool evaluation_pending);
@@ -222,8 +226,10 @@ class Session : public Handle {
   std::vector<Tensor> losses_;      // scaled, of the micro-batches: what is minimised
   std::vector<Tensor> own_losses_;  // their cross-entropy alone
   double loss_ = 0, penalty_ = 0;
-  bool in_step_ = false, stepped_ = false;  // stepped_: a policy moved the weights
-  Measures step_measures_, run_measures_;
+  bool in_step_ = false, in_micro_ = false;
+  bool stepped_ = false;  // a policy moved the weights
+  Measures micro_measures_, step_measures_, run_measures_;
+  std::map<std::string, double> measured_targets_;  // that a mean of the step is over
   GradientNorm norm_;
   Movement movement_;
   std::vector<std::int64_t> versions_;  // of the masters, before after_step

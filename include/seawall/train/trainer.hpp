@@ -62,12 +62,13 @@ Tensor micro_loss(const Decoder& decoder, MicroBatch& micro, S& stack, Session& 
 /// Trains `decoder` in place: each step's loss is the mean over all targets of its rows, however
 /// many micro-batches they make, plus the stack's penalty. Order of a step: losses (around_loss
 /// over each micro-batch) and penalty, backward, before_step, gradient norm, clipping, AdamW,
-/// after_step, record. The penalty depends on the weights alone, so it is asked once a step, with
-/// micro_batch 0 of 1. On a resume on_start runs again on theta0 before the saved state is loaded
-/// over it: give the decoder as it was before step 1. theta0 is the decoder's tensors as they come,
-/// which are never written. Errors: UsageError before step 1 (options, needs, another run's
-/// checkpoint); RunError for NaN, Inf (step and tensor; the weights and the last checkpoint stay as
-/// they were); Interrupted after a signal; what policies, sink and callbacks throw.
+/// after_step, record. The penalty is of the weights and of rows of the policy's own, so it is
+/// asked once a step, with micro_batch 0 of 1. On a resume on_start runs again on theta0 before the
+/// saved state is loaded over it: give the decoder as it was before step 1. theta0 is the decoder's
+/// tensors as they come, which are never written. Errors: UsageError before step 1 (options, needs,
+/// another run's checkpoint); RunError for NaN, Inf (step and tensor; the weights and the last
+/// checkpoint stay as they were); Interrupted after a signal; what policies, sink and callbacks
+/// throw.
 template <StackLike S>
 TrainResult train(Decoder& decoder, BatchSource& source, S& stack, const TrainOptions& options,
                   TraceSink& sink, const TrainContext& context = {}) {
@@ -87,11 +88,11 @@ TrainResult train(Decoder& decoder, BatchSource& source, S& stack, const TrainOp
     const Step& step = session.begin_step();
     const auto& micro = session.batch().micro;
     for (std::size_t i = 0; i < micro.size(); ++i) {
-      session.begin_micro(i);
       const LossFn loss = [&] { return detail::micro_loss(decoder, *micro[i], stack, session); };
       Tensor penalty;
       if (i == 0 && stack.uses(Hook::penalty))
         penalty = stack.penalty(session, detail::whole_step(step));
+      session.begin_micro(i);
       session.backward(i, stack.uses(Hook::around_loss) ? stack.around_loss(session, loss) : loss(),
                        penalty);
     }
