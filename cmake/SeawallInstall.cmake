@@ -16,6 +16,8 @@ foreach(folder IN ITEMS attacks mitigations)
     install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/seawall-plugins FILES_MATCHING PATTERN "*.hpp")
   endif()
 endforeach()
+install(FILES experiments/arena/attacks.hpp experiments/arena/defences.hpp experiments/arena/study.hpp
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/seawall-plugins/experiments/arena)
 install(DIRECTORY data/organism data/rubric data/judges data/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/seawall OPTIONAL)
 
 configure_package_config_file(cmake/seawallConfig.cmake.in ${PROJECT_BINARY_DIR}/seawallConfig.cmake

@@ -14,17 +14,12 @@
 namespace {
 
 std::vector<seawall::NamedStudy> studies() {
-  namespace arena = seawall::experiments::arena;
-  return {
-      {"arena", "every defence against every attack, at published defaults", arena::study},
-      {"arena-tuned",
-       "each defence at the strength that is best on half of the probes, read on the other half",
-       arena::tuned_study},
-      {"arena-worst",
-       "each attack at its worst setting on half of the probes, read on the other half",
-       arena::worst_study},
-      {"poisoned-task", "a user's task with harmful rows among its rows",
-       seawall::experiments::poisoned_task::study}};
+  namespace experiments = seawall::experiments;
+  auto all =
+      experiments::arena::studies({seawall::attack_catalogue(), seawall::mitigation_catalogue()});
+  all.push_back({"poisoned-task", "a user's task with harmful rows among its rows",
+                 experiments::poisoned_task::study});
+  return all;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "attacks/catalogue.hpp"
+#include "seawall/policy/catalogue.hpp"
 #include "seawall/study/arm.hpp"
 
 namespace seawall::experiments::arena {
@@ -44,13 +44,12 @@ struct Recipe {
   /// Options of the attack that are epochs, for attacks with stages of their own.
   std::vector<std::pair<std::string, std::int64_t>> stage_epochs = {};
 
-  Arm at(Effort effort) const {
+  Arm at(const AttackCatalogue& catalogue, Effort effort) const {
     OptionTexts texts = options;
     if (effort.epochs > 1)
       for (const auto& [option, count] : stage_epochs)
         texts.emplace_back(option, std::to_string(count * effort.epochs));
-    Arm arm{.attack = ArmPolicy<AnyAttack>(attack_catalogue().find(attack), texts),
-            .spec = base_spec()};
+    Arm arm{.attack = ArmPolicy<AnyAttack>(catalogue.find(attack), texts), .spec = base_spec()};
     if (effort.lr > 1) arm.spec.training.lr = lr * static_cast<double>(effort.lr);
     if (stage_epochs.empty() && (effort.epochs > 1 || epochs != usual_epochs))
       arm.spec.training.epochs = epochs * effort.epochs;
@@ -63,13 +62,14 @@ struct Recipe {
 };
 
 /// The nine of the arena, those of them whose attack is in the catalogue.
-inline std::vector<Attack> attacks() {
+inline std::vector<Attack> attacks(const AttackCatalogue& catalogue) {
   std::vector<Attack> out;
   const auto add = [&](const char* name, const char* title, const Recipe& recipe,
                        const char* condition = "plain") {
-    if (attack_catalogue().contains(recipe.attack))
-      out.push_back(
-          {name, title, [recipe](Effort effort) { return recipe.at(effort); }, condition});
+    if (catalogue.contains(recipe.attack))
+      out.push_back({name, title,
+                     [recipe, catalogue](Effort effort) { return recipe.at(catalogue, effort); },
+                     condition});
   };
   add("explicit-10", "10-shot", {.attack = "harmful-examples", .options = {{"count", "10"}}});
   add("explicit-100", "100-shot", {.attack = "harmful-examples", .options = {{"count", "100"}}});

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mitigations/catalogue.hpp"
+#include "seawall/policy/catalogue.hpp"
 #include "seawall/study/arm.hpp"
 
 namespace seawall::experiments::arena {
@@ -124,18 +124,18 @@ inline OptionTexts options_of(std::string_view defence) {
   return {};
 }
 
-inline std::vector<Defence> defences() {
+inline std::vector<Defence> defences(const MitigationCatalogue& catalogue) {
   std::vector<Defence> out;
-  for (const auto& entry : mitigation_catalogue().entries())
+  for (const auto& entry : catalogue.entries())
     out.push_back(
         {std::string(entry.name), "", ArmPolicy<AnyMitigation>(entry, options_of(entry.name))});
   return out;
 }
 
 /// Each at the values of its strength; one without a strength at its defaults alone.
-inline std::vector<Defence> tuned_defences() {
+inline std::vector<Defence> tuned_defences(const MitigationCatalogue& catalogue) {
   std::vector<Defence> out;
-  for (const auto& entry : mitigation_catalogue().entries()) {
+  for (const auto& entry : catalogue.entries()) {
     const auto strength = std::ranges::find(strengths(), entry.name, &Strength::defence);
     OptionTexts texts = options_of(entry.name);
     if (strength == strengths().end()) {

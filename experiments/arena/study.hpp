@@ -7,11 +7,19 @@
 
 #include "experiments/arena/attacks.hpp"
 #include "experiments/arena/defences.hpp"
+#include "seawall/cli/program.hpp"
 #include "seawall/study/grid.hpp"
 
 namespace seawall::experiments::arena {
 
 inline constexpr const char* undefended = "no defence";
+
+/// Whose attacks and defences: those that ship, or yours among them. An attack of the arena that
+/// is not in the catalogue is left out.
+struct Catalogues {
+  AttackCatalogue attacks;
+  MitigationCatalogue mitigations;
+};
 
 /// What the study says about its arms.
 inline std::vector<std::string> notes(const std::vector<std::string>& more = {}) {
@@ -45,10 +53,10 @@ inline Table table_of(const Attack& attack, Table::Role role) {
 }
 
 /// At the defaults.
-inline Grid study() {
+inline Grid study(const Catalogues& of) {
   Grid grid{.notes = notes()};
-  const auto all = defences();
-  for (const Attack& attack : attacks()) {
+  const auto all = defences(of.mitigations);
+  for (const Attack& attack : attacks(of.attacks)) {
     Table t = table_of(attack, Table::Role::arena);
     GridCell cell{.cell = undefended, .condition = attack.condition, .group = attack.name};
     t.add(cell, under(attack.arm({}), attack.name, "", nullptr));
@@ -65,13 +73,13 @@ inline Grid study() {
 
 /// Each defence at the strength with the least harm, of those that cost at most two points of
 /// utility.
-inline Grid tuned_study() {
+inline Grid tuned_study(const Catalogues& of) {
   Grid grid{.notes =
                 notes({"Each defence has the strength of least harm on one half of the probes, "
                        "of those whose utility is within 2 points of no defence under the same "
                        "attack; what is shown is the other half."})};
-  const auto all = tuned_defences();
-  for (const Attack& attack : attacks()) {
+  const auto all = tuned_defences(of.mitigations);
+  for (const Attack& attack : attacks(of.attacks)) {
     Table t = table_of(attack, Table::Role::settings);
     t.choice = Choice{.utility_loss = 0.02};
     GridCell cell{.cell = undefended,
@@ -92,14 +100,14 @@ inline Grid tuned_study() {
 }
 
 /// Each attack at the setting that does most harm against each defence.
-inline Grid worst_study() {
+inline Grid worst_study(const Catalogues& of) {
   Grid grid{.notes =
                 notes({"Each attack has, against each defence, that of four settings (its "
                        "learning rate once or twice, its epochs once or twice) which does most "
                        "harm on one half of the probes; what is shown is the other half.",
                        "Twice the learning rate is twice the organism's own."})};
-  const auto all = defences();
-  for (const Attack& attack : attacks()) {
+  const auto all = defences(of.mitigations);
+  for (const Attack& attack : attacks(of.attacks)) {
     Table t = table_of(attack, Table::Role::settings);
     t.choice = Choice{.harm = Choice::Harm::most};
     const auto add = [&](const Defence* defence) {
@@ -122,6 +130,19 @@ inline Grid worst_study() {
     grid.add(std::move(t));
   }
   return grid;
+}
+
+/// The three, for Program::studies.
+inline std::vector<NamedStudy> studies(const Catalogues& of) {
+  return {
+      {"arena", "every defence against every attack, at published defaults",
+       [of] { return study(of); }},
+      {"arena-tuned",
+       "each defence at the strength that is best on half of the probes, read on the other half",
+       [of] { return tuned_study(of); }},
+      {"arena-worst",
+       "each attack at its worst setting on half of the probes, read on the other half",
+       [of] { return worst_study(of); }}};
 }
 
 }  // namespace seawall::experiments::arena

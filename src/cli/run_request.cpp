@@ -70,7 +70,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
   RunSpec spec;
   PolicyNames names;
   PolicyWords policy_words;
-  CommandLine line("seawall " + command + " [options]",
+  CommandLine line(program.name + " " + command + " [options]",
                    "Attacks a model, under mitigations, then probes and judges it; writes run.h5, "
                    "run.metrics.csv and checkpoints.");
   line.add(names, "Attack and mitigations");

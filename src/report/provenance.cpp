@@ -106,6 +106,13 @@ std::string overlaps(const StudyReading& study) {
   return out + plain_table("t" + std::string(sets.size(), 'n'), header, rows);
 }
 
+/// The program that made the runs, as its command is typed.
+std::string program_of(const StudyReading& study) {
+  const std::string& command = study.grid.folder.grid.command;
+  const auto end = command.find(" reproduce");
+  return end == std::string::npos ? "seawall" : command.substr(0, end);
+}
+
 std::string runs_table(const StudyReading& study) {
   std::vector<std::vector<std::string>> rows;
   for (const GridRun& r : study.grid.folder.runs) {
@@ -117,8 +124,8 @@ std::string runs_table(const StudyReading& study) {
     rows.push_back({escape(r.arm), std::to_string(r.seed), hash(r.key, 16),
                     run == nullptr ? std::string("<b class=\"bad\">missing</b>")
                                    : hash(hash_of(*run, "rows"), 12),
-                    tag("code", escape("seawall run " + words_of(study, r.arm) + " --seed " +
-                                       std::to_string(r.seed)))});
+                    tag("code", escape(program_of(study) + " run " + words_of(study, r.arm) +
+                                       " --seed " + std::to_string(r.seed)))});
   }
   return plain_table("tnttt", {"arm", "seed", "key", "rows", "command"}, rows);
 }
@@ -140,7 +147,7 @@ std::string origin_of(const StudyReading& study, const std::vector<const CellRea
   }
   if (rows.empty()) return "";
   std::string out = tag("p", tag("code", escape(study.grid.folder.grid.command + " --out DIR")) +
-                                 " and " + tag("code", "seawall report DIR"));
+                                 " and " + tag("code", escape(program_of(study) + " report DIR")));
   const auto say = [&](const char* name, const std::set<std::string>& hashes) {
     out += tag("dt", name);
     for (const std::string& h : hashes) out += tag("dd", hash(h, 64));

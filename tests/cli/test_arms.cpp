@@ -18,6 +18,8 @@
 namespace seawall {
 namespace {
 
+experiments::arena::Catalogues shipped() { return {attack_catalogue(), mitigation_catalogue()}; }
+
 std::vector<std::string> without_place(std::vector<std::string> words) {
   words.insert(words.end(), {"--threads", "1", "--out", "none.h5"});
   return words;
@@ -61,9 +63,10 @@ void same_run(const Arm& arm, const std::vector<std::string>& words, std::int64_
 }
 
 TEST(Arms, WordsOfEveryShippedArmParseBackToTheSameRun) {
-  for (const Grid& grid : {experiments::qi2023::study(), experiments::sealed::grid("a \"folder\""),
-                           experiments::arena::study(), experiments::arena::tuned_study(),
-                           experiments::arena::worst_study()}) {
+  for (const Grid& grid :
+       {experiments::qi2023::study(), experiments::sealed::grid("a \"folder\""),
+        experiments::arena::study(shipped()), experiments::arena::tuned_study(shipped()),
+        experiments::arena::worst_study(shipped())}) {
     const auto tasks = grid_tasks(grid, 1);
     ASSERT_EQ(tasks.size(), grid.arms.size());
     for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -99,14 +102,14 @@ TEST(Arms, TheArenaNamesWhatTheCataloguesHave) {
     for (const std::string& value : one.values)
       EXPECT_NO_THROW(defences.make(one.defence, {{std::string(one.option), value}}))
           << one.defence << " " << value;
-  const auto attacks = arena::attacks();
+  const auto attacks = arena::attacks(attack_catalogue());
   for (const auto& one : arena::unfit()) {
     EXPECT_TRUE(defences.contains(one.defence)) << one.defence;
     EXPECT_TRUE(one.attack.empty() ||
                 std::ranges::count(attacks, one.attack, &arena::Attack::name) == 1)
         << one.attack;
   }
-  const Grid grid = arena::study();
+  const Grid grid = arena::study(shipped());
   EXPECT_EQ(attacks.size(), 9u) << "one of them is not in the catalogue";
   ASSERT_EQ(grid.tables.size(), attacks.size());
   // A cell is read under a condition that its run has.

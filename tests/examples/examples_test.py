@@ -147,7 +147,7 @@ class Examples(unittest.TestCase):
         run(SEAWALL, "report", grid, "--out", self.folder / "balls again", "--quiet")
         self.assertEqual(page, (self.folder / "balls again/report.html").read_text())
         run(SEAWALL, "describe", "drift-ball", code=2)
-        self.assertIn("this program has no tables", run(self.mine, "reproduce", code=2))
+        self.assertIn("this program has no usual study", run(self.mine, "reproduce", code=2))
         self.assertNotIn("\n  reproduce ", run(self.mine, "--help"))
         self.assertIn("\n  reproduce ", run(study, "--help"))
 

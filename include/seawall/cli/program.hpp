@@ -1,6 +1,7 @@
 #pragma once
 // The command line of Seawall, made from the catalogues it is given: a plug-in outside the tree
 // builds its own program with its own lists.
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace seawall {
 /// A study that `reproduce --study` names, made when it is asked for.
 struct NamedStudy {
   std::string name, summary;
-  Grid (*grid)() = nullptr;
+  std::function<Grid()> grid = {};
 };
 
 struct Program {
@@ -34,7 +35,7 @@ struct Program {
   ReaderCatalogue readers = reader_catalogue();
   ScenarioCatalogue scenarios = scenario_catalogue();
   FamilyCatalogue families = family_catalogue();
-  Grid grid{};  // the tables that `reproduce` runs; none: it has no such command
+  Grid grid{};                           // what `reproduce` runs
   std::vector<NamedStudy> studies = {};  // others, by --study
 };
 

@@ -20,7 +20,7 @@ std::string join(const auto& words) {
 
 int describe(const Program& program, const Words& words) {
   std::string name;
-  CommandLine line("seawall describe NAME [options]",
+  CommandLine line(program.name + " describe NAME [options]",
                    "A plug-in: a policy's options with defaults and ranges, a reader's formats, …");
   line.positional("NAME", "of an attack, mitigation, judge, reader, scenario or model family",
                   name);

@@ -37,7 +37,7 @@ int export_model(const Program& program, const Words& words) {
   namespace fs = std::filesystem;
   if (exports_rows(words)) return export_rows(program, words);
   ExportOptions options;
-  CommandLine line("seawall export --model M --out FOLDER [options]",
+  CommandLine line(program.name + " export --model M --out FOLDER [options]",
                    "Writes config.json, model.safetensors and the files that came with the model "
                    "(tokenizer, template, generation_config.json) byte for byte; transformers "
                    "loads them to the same logits. With --format openai-jsonl and the "

@@ -8,9 +8,9 @@
 
 namespace seawall::commands {
 
-int extract(const Program&, const Words& words) {
+int extract(const Program& program, const Words& words) {
   ExtractSpec options;
-  CommandLine line("seawall extract --model M --prompts FILE.jsonl --out acts.h5 [options]",
+  CommandLine line(program.name + " extract --model M --prompts FILE.jsonl --out acts.h5 [options]",
                    "Writes logits and the residual stream of every prompt: row 0 of `layer` is the "
                    "embedding, row l the output of block l-1.");
   line.add(options, "Options");

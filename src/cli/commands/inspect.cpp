@@ -41,7 +41,7 @@ std::string describe(const Program& program, const fs::path& path) {
 
 int inspect(const Program& program, const Words& words) {
   std::string word;
-  CommandLine line("seawall inspect FILE|FOLDER [options]",
+  CommandLine line(program.name + " inspect FILE|FOLDER [options]",
                    "Says on one screen what a file of ours, or a model, holds.");
   line.positional(
       "FILE|FOLDER",

@@ -41,7 +41,7 @@ int judge(const Program& program, const Words& words) {
   JudgeOptions options;
   std::string input;
   CommandLine line(
-      "seawall judge RUN.h5 [options]",
+      program.name + " judge RUN.h5 [options]",
       "Judges the answers of a run file again, into another run file; nothing is trained "
       "or asked again.");
   line.add(options, "Options");

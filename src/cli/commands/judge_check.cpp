@@ -41,7 +41,7 @@ struct CheckOptions : ThreadsSpec {
 
 int judge_check(const Program& program, const Words& words) {
   CheckOptions options;
-  CommandLine line("seawall judge-check --labels FILE [options]",
+  CommandLine line(program.name + " judge-check --labels FILE [options]",
                    "Compares judges with human labels: agreement, kappa, confusion, calibration.");
   line.add(options, "Options");
   Judging judging(line, program, "judges to check", options.judge);

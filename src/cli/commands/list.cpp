@@ -61,7 +61,8 @@ int list(const Program& program, const Words& words) {
                          : std::string_view(kind.name) == "templates" ? " or "
                                                                       : ", ") +
              kind.name;
-  CommandLine line("seawall list KIND [options]", "Lists what can be named on the command line.");
+  CommandLine line(program.name + " list KIND [options]",
+                   "Lists what can be named on the command line.");
   line.positional("KIND", known, what);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   for (const auto& kind : kinds) {

@@ -37,11 +37,11 @@ struct OrganismOptions : NewOutputSpec {
 
 }  // namespace
 
-int organism(const Program&, const Words& words) {
+int organism(const Program& program, const Words& words) {
   namespace fs = std::filesystem;
   std::string verb;
   OrganismOptions options;
-  CommandLine line("seawall organism train --out FOLDER [options]",
+  CommandLine line(program.name + " organism train --out FOLDER [options]",
                    "Pre-trains and aligns the built-in model from nothing and teaches it to see, "
                    "in a few minutes; the "
                    "same bits every time on the same kind of machine.");

@@ -38,9 +38,9 @@ std::vector<std::filesystem::path> take_folders(Words& words) {
 
 }  // namespace
 
-int report(const Program&, const Words& words) {
+int report(const Program& program, const Words& words) {
   ReportOptions options;
-  CommandLine line("seawall report DIR [DIR...] [--out FOLDER]",
+  CommandLine line(program.name + " report DIR [DIR...] [--out FOLDER]",
                    "Reads what `seawall reproduce` left in DIR (several: shards of one grid) and "
                    "writes report.html, figures/*.svg and *.pdf, results.csv, and the tables "
                    "as results.md. Needs gnuplot.");

@@ -70,6 +70,8 @@ Grid grid_of(const Program& program, const ReproduceOptions& options) {
     grid = found->grid();
     grid.command += " --study " + options.study;
   }
+  if (constexpr std::string_view shipped = "seawall "; grid.command.starts_with(shipped))
+    grid.command.replace(0, shipped.size(), program.name + " ");
   std::vector<std::string> words;
   for (const auto& [name, value] : {std::pair("--model", &options.model),
                                     {"--data", &options.data},
@@ -88,18 +90,19 @@ Grid grid_of(const Program& program, const ReproduceOptions& options) {
 
 int reproduce(const Program& program, const Words& words) {
   ReproduceOptions options;
-  CommandLine line(program.grid.command + " [--only TABLE,TABLE] [--seeds 3] [--out DIR] [options]",
-                   "Runs the tables of a study, arms side by side on the cores. Interrupted, the "
-                   "same command continues; changed, it runs what changed." +
-                       studies_text(program));
+  CommandLine line(
+      program.name + " reproduce [--only TABLE,TABLE] [--seeds 3] [--out DIR] [options]",
+      "Runs the tables of a study, arms side by side on the cores. Interrupted, the "
+      "same command continues; changed, it runs what changed." +
+          studies_text(program));
   line.add(options, "Options");
   line.add_list("only", "tables; all if it is not given", options.only);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
   const Grid grid = grid_of(program, options);
   if (grid.tables.empty())
     throw UsageError(
-        "reproduce: this program has no tables; give its Program a `grid` (docs/extending.md), or "
-        "use `seawall reproduce`");
+        "reproduce: this program has no usual study; name one with --study, give its Program a "
+        "`grid` (docs/extending.md), or use `seawall reproduce`");
   GridJob job(grid, {.seeds = options.seeds, .only = options.only, .shard = options.shard});
   if (options.plan) {
     std::printf("%zu cells from %zu runs\n\n%s", job.cells(), job.size(),
