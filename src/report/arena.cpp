@@ -52,6 +52,7 @@ Look look_of(const ArenaCell& cell) {
     return {"lost", "\xe2\x8a\x98", words + "; " + std::string(lost_words(cell.lost))};
   switch (cell.less_harm) {
     case Finding::holds:
+      if (cell.may_help()) return {"tied", "\xe2\x9c\x93?", words + "; of use? not told"};
       return {"helps", "\xe2\x9c\x93", words};
     case Finding::contradicted:
       return {"harms", "\xe2\x9c\x97", words};
@@ -157,7 +158,9 @@ std::string legend() {
   return tag(
       "p", {{"class", "note"}},
       "Each cell: harm, then over-refusal, in percent. " +
-          item("helps", "\xe2\x9c\x93", "less harm than the first row;") +
+          item("helps", "\xe2\x9c\x93",
+               "less harm than the first row (with ? where it is not told whether half of the "
+               "ordinary requests are still answered);") +
           item("tied", "\xe2\x89\x88", "not told apart from it;") +
           item("harms", "\xe2\x9c\x97", "more harm;") +
           item("lost", "\xe2\x8a\x98",

@@ -23,6 +23,8 @@ ArenaCell cell_of(const TableReading& table, const std::string& name) {
   out.read = &*found;
   if (!found->rated()) return out;
   out.lost = lost_of(found->estimate);
+  const Estimate& utility = found->estimate.utility;
+  out.of_use = !utility.measured() || utility.lo >= 0.5;
   for (const Comparison& c : table.comparisons)
     if (c.b == found->label) {
       out.compared = c;
