@@ -1,6 +1,11 @@
 #pragma once
 // SafeDecoding: the first tokens of an answer are chosen with a safe model's help.
 // Source: Xu et al. 2024, arXiv 2402.08983, eq. 2 and 3: alpha 3, m 2, c 5.
+#include <ATen/ops/maximum.h>
+
+#include <algorithm>
+#include <limits>
+
 #include "seawall/policy/changes.hpp"
 #include "seawall/policy/mitigation.hpp"
 #include "seawall/policy/side_rows.hpp"
@@ -10,7 +15,8 @@ namespace seawall {
 /// In the first m places p + alpha (p_e - p), at least 1e-8, over the tokens among the first n of
 /// both models, n the least that gives c of them; p_e of the expert. Deviation: the paper's expert
 /// is the attacked model itself, trained further on 36 refusals; ours is theta0, or any model of
-/// the same shape. Memory: the weights that are trained once more, in checkpoints as well.
+/// the same shape; without training theta0 is the model, and nothing changes. Memory: the weights
+/// that are trained once more, in checkpoints as well.
 struct SafeDecoding {
   static constexpr std::string_view name = "safe-decoding";
   static constexpr std::string_view summary = "A safe model helps to choose the first tokens.";
@@ -45,8 +51,16 @@ struct SafeDecoding {
   /// Places in the order from the most likely, the first of equals first.
   static Tensor ranks(const Tensor& p) { return p.argsort(true, 1, true).argsort(true, 1, false); }
 
-  void save(StateOut& out) const { save_named(out, "expert", expert); }
-  void load(StateIn& in) { expert = load_named(in, "expert"); }
+  void save(StateOut& out) const {
+    save_named(out, "expert", expert);
+    out.text("word", options.expert);
+  }
+  void load(StateIn& in) {
+    if (const std::string word = in.text("word"); word != options.expert)
+      throw UsageError("--safe-decoding.expert " + options.expert + ": the model has `" + word +
+                       "`; give the same");
+    expert = load_named(in, "expert");
+  }
 
   NamedTensors expert;  // of the weights that are trained
 };

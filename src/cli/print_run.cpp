@@ -1,6 +1,7 @@
 #include "cli/print_run.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -118,8 +119,9 @@ void print_run(const RunData& run, const std::filesystem::path& file) {
                 static_cast<long long>(run.steps.back().step), run.steps.back().loss);
   } else if (!run.steps.empty()) {
     const StepRecord& last = run.steps.back();
-    std::printf("trained      %lld steps, loss %.4f, drift %.4f", static_cast<long long>(last.step),
-                last.loss, last.drift);
+    std::printf("trained      %lld steps", static_cast<long long>(last.step));
+    if (!std::isnan(last.loss)) std::printf(", loss %.4f", last.loss);  // an edit has none
+    std::printf(", drift %.4f", last.drift);
     const auto number = [&run](std::string_view name) {
       for (const auto& [key, value] : run.info.numbers)
         if (key == name) return value;

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -129,6 +130,7 @@ std::string code_of(const Program& program) {
 
 int run_program(const Program& program, int argc, char** argv) {
   wait_briefly(argv);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of writing
   h5::start();
   tune_allocator();
   set_families({program.families.entries().begin(), program.families.entries().end()});

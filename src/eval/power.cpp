@@ -145,7 +145,7 @@ std::string plan_table(const Plan& plan) {
   plan.check();
   char line[256];
   std::snprintf(line, sizeof line,
-                "%lld probes in %lld categories x %lld seeds, power %.0f %%, two-sided alpha %.0f "
+                "%lld probes in %lld categories x %lld seeds, power %.0f %%, two-sided alpha %.2g "
                 "%%;\noutcomes correlate by %.2g within a category of a run, %.2g of other runs, "
                 "%.2g within a run, %.2g on the same probe\n\n",
                 static_cast<long long>(plan.probes), static_cast<long long>(plan.categories),

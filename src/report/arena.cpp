@@ -171,6 +171,28 @@ std::string legend() {
           "half is right, though it was trained.");
 }
 
+/// Names beside their points, the first row's, then the least harm first; one that would lie on
+/// another is left out.
+std::string labels_of(std::vector<const ArenaRow*> rows) {
+  if (rows.empty()) return "";
+  std::sort(rows.begin() + 1, rows.end(), [](const ArenaRow* a, const ArenaRow* b) {
+    return a->all.rate.value < b->all.rate.value;
+  });
+  std::string out;
+  std::vector<const ArenaRow*> placed;
+  for (const ArenaRow* row : rows) {
+    const auto covers = [&](const ArenaRow* other) {
+      return std::abs(row->all.rate.value - other->all.rate.value) < 0.035 &&
+             std::abs(std::log(row->cost.passes / other->cost.passes)) < 1;
+    };
+    if (std::ranges::any_of(placed, covers)) continue;
+    placed.push_back(row);
+    out += "set label " + literal(row->name) + " at " + value(row->cost.passes) + "," +
+           value(100 * row->all.rate.value) + " offset 0.7,0.4 font ',9'\n";
+  }
+  return out;
+}
+
 std::string list_of(const std::vector<std::string>& items) {
   std::string out;
   for (const std::string& item : items) out += tag("li", code_text(item));
@@ -227,7 +249,7 @@ std::string arena_costs(const StudyReading& study) {
 void arena_figure(const StudyReading& study, std::vector<Figure>& out) {
   const ArenaReading arena = read_arena(study);
   std::array<std::string, 3> data;  // on the front, others, lost
-  std::string labels;
+  std::vector<const ArenaRow*> named;
   std::vector<std::string> spoken;
   double least = 1, most = 1;
   for (const ArenaRow& row : arena.rows) {
@@ -239,9 +261,7 @@ void arena_figure(const StudyReading& study, std::vector<Figure>& out) {
     const std::size_t kind = lost ? 2 : row.front.on_front ? 0 : 1;
     data[kind] += value(row.cost.passes) + " " + value(100 * harm.value) + " " +
                   value(100 * harm.lo) + " " + value(100 * harm.hi) + "\n";
-    if (kind == 0 || &row == &arena.rows.front())
-      labels += "set label " + literal(row.name) + " at " + value(row.cost.passes) + "," +
-                value(100 * harm.value) + " offset 0.7,0.4 font ',9'\n";
+    if (kind == 0 || &row == &arena.rows.front()) named.push_back(&row);
     spoken.push_back(row.name + ": " + percent(harm.value) + " % at " + number(row.cost.passes, 1) +
                      " times the passes");
   }
@@ -268,7 +288,7 @@ void arena_figure(const StudyReading& study, std::vector<Figure>& out) {
                "]\nset "
                "yrange [-2:102]\nset xlabel 'forward and backward passes, times those of the first "
                "row'.\"\\n \"\nset ylabel 'full answers, % of the probes of all attacks'\n" +
-               labels + f.commands + plots + "\n";
+               labels_of(named) + f.commands + plots + "\n";
   f.caption =
       "Least harm at least compute is lower left. The 95 % intervals are over seeds, attacks' "
       "categories and probes; the attacks themselves are not a sample.";

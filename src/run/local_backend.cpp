@@ -164,6 +164,14 @@ TrainOptions LocalBackend::options(const Run& run, const Stage& stage) const {
   return options;
 }
 
+std::unique_ptr<Trainer> LocalBackend::asked(Run& run, std::vector<std::string> groups) {
+  ModelServices given = services(run, {.training = run.spec().training});
+  given.rows = nullptr;  // nothing is in hand
+  return std::make_unique<StillModel>(*model_.decoder, run.scenario(), given,
+                                      static_cast<std::uint64_t>(run.spec().seed),
+                                      std::move(groups));
+}
+
 Trainer& LocalBackend::handle(Run& run) {
   if (!still_) {
     ModelServices asked = services(run, {.training = run.spec().training});
@@ -232,7 +240,17 @@ ModelServices LocalBackend::services(Run& run, const Stage& stage) {
     ModelSpec other = run.spec().model;
     other.name = word;
     other.adapter.clear();
-    return load_pretrained(other, {.type = at::kFloat}).decoder->parameters();
+    try {
+      return load_pretrained(other, {.type = at::kFloat}).decoder->parameters();
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      std::string what = error.what();
+      if (const std::string option = "--model "; what.starts_with(option))
+        what.erase(0, option.size());
+      throw UsageError("want another model there, a folder or a word such as organism-base: " +
+                       what);
+    }
   };
   s.drew = [this, &run](std::string_view policy, Pool pool, const Dataset& rows) {
     drew(run, policy, pool, rows);

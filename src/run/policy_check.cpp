@@ -138,8 +138,39 @@ std::string resumes(const Trials& trials, RunSpec spec, const RunData& whole) {
   return "after step " + std::to_string(keep) + " of " + std::to_string(whole.steps.size());
 }
 
+/// What the model answers at the end. The run is short, and so are the answers.
+RunSpec answered(RunSpec spec) {
+  spec.evaluation.none = false;
+  spec.evaluation.max_new_tokens = 8;
+  return spec;
+}
+
+/// The checkpoint of a run answers under the policy as the run did. Errors: RunError.
+std::string answers_again(const Trials& trials) {
+  RunSpec trained = answered(trials.spec("answers"));
+  trained.place.no_checkpoint = false;
+  const RunData whole = trials.go(trained);
+  RunSpec again = answered(trials.spec("answers-again"));
+  again.training.none = true;
+  again.model.name = RunPaths(trained.place.out).checkpoints.string();
+  const RunData loaded = trials.go(again);
+  std::size_t differ = 0, all = 0;
+  for (const EvaluationRecord& record : loaded.evaluations)
+    for (const EvaluationRecord& before : whole.evaluations) {
+      if (before.set != record.set || before.condition != record.condition) continue;
+      for (std::size_t i = 0; i < record.results.size(); ++i, ++all)
+        differ += record.results[i].response != before.results.at(i).response;
+    }
+  if (differ > 0 || all == 0)
+    throw RunError(std::to_string(differ) + " of " + std::to_string(all) +
+                   " answers of its checkpoint differ; is what it acts with in save and load?");
+  return std::to_string(all) + " answers";
+}
+
 void common_trials(Trials& trials, RunData& whole) {
-  trials.one("trains", false, [&] { return finite(whole = trials.go(trials.spec("whole"))); });
+  // What the policy refuses here it would refuse anywhere: one line, and the rest says nothing.
+  whole = trials.go(trials.spec("whole"));
+  trials.one("trains", false, [&] { return finite(whole); });
   trials.one("gives the same bits twice", false, [&] {
     RunSpec again = trials.spec("again");
     again.place.stages = "none";  // and with the alignment stage trained again
@@ -198,6 +229,15 @@ bool check_mitigation(const AnyMitigation& policy, const PlugIns& plug_ins, cons
     const RunData all = trials.go(spec_of("all", true, true, "bf16-master"));
     return resumes(trials, spec_of("all-parts", true, true, "bf16-master"), all);
   });
+  if (policy.uses(Hook::prompt) || policy.uses(Hook::steer) || policy.uses(Hook::choose)) {
+    trials.one("answers as its checkpoint does", trains, [&] { return answers_again(trials); });
+    trials.one("answers without training", true, [&] {
+      RunSpec untrained = answered(trials.spec("untrained"));
+      untrained.training.none = true;
+      trials.go(untrained);
+      return std::string();
+    });
+  }
   trials.one("costs", false, [&] {
     if (!trains) throw RunError("nothing was trained");
     Trials plain(attack, {}, plug_ins, folder, tell);

@@ -105,11 +105,14 @@ Run::Run(AnyAttack attack, std::vector<PolicyDescription> stack, RunSpec spec, B
 }
 
 void Run::check_acts_untrained() const {
+  const Hook acts = spec_.training.none ? test_time_hooks : test_time_hooks | Hook::before;
+  const std::string why =
+      spec_.training.none ? "here (--no-training)" : "by attack " + std::string(attack_.name());
   for (const auto& policy : stack_)
-    if (policy.hooks != Hook::none && !has(policy.hooks, test_time_hooks))
+    if (policy.hooks != Hook::none && !has(policy.hooks, acts))
       throw UsageError("mitigation " + policy.name +
-                       ": acts while a model is trained, and nothing is trained here "
-                       "(--no-training); leave it out");
+                       ": acts while a model is trained, and nothing is trained " + why +
+                       "; leave it out");
 }
 
 Run::~Run() = default;

@@ -203,6 +203,11 @@ void Run::add_policy_rows(std::string_view policy, Pool pool, const Dataset& row
   Dataset named = rows;
   named.name = std::string(policy) + "_" + std::string(pool_name(pool));
   const auto alike = [&](const Dataset& other) { return other.name.starts_with(named.name); };
+  const std::string hash = named.content_hash();
+  if (std::ranges::any_of(drawn_, [&](const Dataset& other) {
+        return alike(other) && other.content_hash() == hash;
+      }))
+    return;  // drawn again: before training and in it
   if (const auto others = std::ranges::count_if(drawn_, alike))
     named.name += "_" + std::to_string(others + 1);
   if (recording_) {  // else prepare() looks at them

@@ -8,9 +8,20 @@
 
 namespace seawall {
 
-std::vector<StagePlan> Run::craft() const {
+std::vector<StagePlan> Run::craft() {
   Rng rng = Rng(static_cast<std::uint64_t>(spec_.seed)).stream("craft");
-  return attack_.stages(*context_, rng);
+  auto all = attack_.stages(*context_, rng);
+  for (const StagePlan& plan : all)
+    used_.rows.insert(used_.rows.end(), plan.rows.rows.begin(), plan.rows.rows.end());
+  context_->set_used(used_);
+  return all;
+}
+
+Stage Run::tamper_stage() const {
+  Stage stage = stage_of({.name = "tamper"});
+  stage.tampers = true;
+  stage.training.lora = {};  // the weights themselves are edited
+  return stage;
 }
 
 void Run::face(const std::vector<PolicyDescription>& policies,
@@ -59,11 +70,32 @@ StateIn* Run::saved_state(std::string_view group) {
 }
 
 void Run::say_drawn(const std::vector<std::string>& groups) const {
-  for (const auto& group : groups)
+  for (const auto& group : groups) {
+    const auto of = [&](const auto& p) {
+      return group == p.name || group.starts_with(p.name + "-");
+    };
+    const auto policy = std::ranges::find_if(stack_, of);
+    const bool drawn = policy == stack_.end() || has(policy->hooks, Hook::prepare);
+    const std::string what = drawn ? "drawn from --seed " + std::to_string(spec_.seed)
+                                   : "measured on the model as it is";
     warn(
-        "seawall: %s: no checkpoint of the model has its state, so it is drawn from --seed %lld; "
-        "what the model was trained with may differ\n",
-        group.c_str(), static_cast<long long>(spec_.seed));
+        "seawall: %s: no checkpoint of the model has its state, so it is %s; what the model was "
+        "trained with may differ\n",
+        group.c_str(), what.c_str());
+  }
+}
+
+bool Run::answers_untrained() const {
+  const auto measures = [](const PolicyDescription& p) {
+    return has(p.hooks, Hook::on_start) &&
+           (has(p.hooks, Hook::steer) || has(p.hooks, Hook::choose));
+  };
+  if (std::ranges::none_of(stack_, measures)) return false;
+  const bool trains = std::ranges::any_of(stages_, [](const Stage& stage) {
+    return stage.owner == Stage::attackers && !stage.tampers;
+  });
+  const std::string& at = spec_.evaluation.at;
+  return !trains || (!resumed_ && (at == "both" || at == "epochs"));
 }
 
 void Run::prepare(std::vector<Stage> stages, Defence defence, Measured measured) {
@@ -82,6 +114,7 @@ void Run::prepare(std::vector<Stage> stages, Defence defence, Measured measured)
     rows_.name = stage.rows.name;
     rows_.rows.insert(rows_.rows.end(), stage.rows.rows.begin(), stage.rows.rows.end());
   }
+  if (!attacks_with_rows_) check_acts_untrained();
   if (!attacked && !spec_.training.none && !spec_.place.quiet)
     warn("seawall: %s; the model is evaluated without it\n",
          attacks_with_rows_ ? "the mitigations left the attack no row to train on"

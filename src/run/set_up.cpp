@@ -25,6 +25,12 @@ LoraOptions options_of(const RunSpec& spec) {
 
 }  // namespace
 
+std::unique_ptr<Trainer> Backend::asked(Run&, std::vector<std::string>) {
+  throw UsageError(
+      "a mitigation measures a model that it steers, and there is none on this machine to ask; "
+      "leave it out");
+}
+
 void Backend::resolve(RunSpec& spec, const AnyAttack& attack, const Scenario& scenario) const {
   const PolicyDescription described = attack.describe();
   std::string flavour;  // of the rows that the attack asks the scenario for

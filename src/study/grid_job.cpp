@@ -76,6 +76,18 @@ std::size_t GridJob::cells() const {
   return all;
 }
 
+double GridJob::alpha() const {
+  std::int64_t tests = 0;
+  for (const Table& table : content_.grid.tables) {
+    if (table.role != Table::Role::arena && table.role != Table::Role::settings) continue;
+    std::set<std::string> rows;  // settings of one defence are one
+    for (const GridCell& cell : table.cells)
+      rows.insert(table.role == Table::Role::arena ? cell.cell : cell.choice);
+    tests += std::ssize(rows) - 1;
+  }
+  return tests > 0 ? 0.05 / static_cast<double>(tests) : 0.05;
+}
+
 std::string GridJob::name(std::size_t task) const {
   return "arm " + tasks_[task].arm + ", seed " + std::to_string(tasks_[task].seed);
 }
@@ -119,16 +131,26 @@ std::string GridJob::conclude(const fs::path& folder) const {
     return std::to_string(tasks_.size() - missing) + " of " + all + " runs are in " +
            folder.string() +
            "; the other shards bring the rest, and `seawall report` merges their folders";
-  write_file_atomically(folder / "results.csv", std::string_view(results_csv(study)));
-  return results_table(study) + "\nwrote " + (folder / "results.csv").string() + " from " + all +
-         " run files in " + (folder / "arms").string();
+  const fs::path csv = folder / "results.csv";
+  const std::string results = results_csv(study);
+  const bool stale =
+      fs::exists(folder / "report.html") && (!fs::exists(csv) || read_file(csv) != results);
+  write_file_atomically(csv, std::string_view(results));
+  return results_table(study) + "\nwrote " + csv.string() + " from " + all + " run files in " +
+         (folder / "arms").string() +
+         (stale ? "\nreport.html and results.md there are of before: `seawall report " +
+                      folder.string() + "` writes them again"
+                : "");
 }
 
 std::string GridJob::unfinished(const fs::path& folder) const {
   const auto there = std::ranges::count_if(
       mine_, [&](std::size_t task) { return is_done(folder / content_.runs[task].file); });
-  return (stopped_ ? "stopped; " : "not every arm came to its end; ") + std::to_string(there) +
-         " of " + std::to_string(mine_.size()) + " runs are there, the same command continues";
+  const std::string text = std::to_string(there) + " of " + std::to_string(mine_.size()) +
+                           " runs are there, the same command continues";
+  if (stopped_) return "stopped; " + text;
+  return "not every arm came to its end; " + text + ", and `seawall report " + folder.string() +
+         "` shows them";
 }
 
 /// An arm that a signal ends while it starts leaves its lock; one that another process holds stays.

@@ -14,8 +14,8 @@ namespace {
 }  // namespace
 
 StillModel::StillModel(Decoder& decoder, const Scenario& scenario, const ModelServices& services,
-                       std::uint64_t seed)
-    : Handle(decoder, &scenario, services, seed, {"attack"}),
+                       std::uint64_t seed, std::vector<std::string> policies)
+    : Handle(decoder, &scenario, services, seed, std::move(policies)),
       before_(decoder.adapter() ? decoder.adapter()->tensors() : decoder.parameters()),
       weights_(
           before_,

@@ -19,7 +19,8 @@ inline Dataset passing(const Context& context, Dataset rows, std::int64_t count)
   std::erase_if(rows.rows, [&](const Example& row) { return !passed.contains(row.id); });
   if (rows.empty())
     throw DataError("none of " + std::to_string(tried) +
-                    " rows passes the mitigations; try more rows, or another attack");
+                    " rows passes the mitigations that filter; give more rows, leave the filter "
+                    "out, or take another attack");
   rows.rows.resize(std::min(rows.size(), static_cast<std::size_t>(count)));
   return rows;
 }

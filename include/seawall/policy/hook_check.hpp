@@ -106,6 +106,19 @@ Hook hooks_of(const M& policy) {
     return M::hooks;
 }
 
+/// Whether a policy has a hook, whatever its type.
+template <class M>
+bool policy_uses(const M& m, Hook hook) {
+  if constexpr (requires { m.uses(hook); })
+    return m.uses(hook);
+  else
+    return has(hooks_of(m), hook);
+}
+template <class M>
+bool acts_on_answers(const M& m) {
+  return policy_uses(m, Hook::steer) || policy_uses(m, Hook::choose);
+}
+
 /// Ranges, and what `Options::check` says. Errors: UsageError.
 template <class P>
 void check_policy(const P& policy) {

@@ -10,7 +10,9 @@
 //   std::vector<StagePlan> before(const Context&, Rng&)
 //     stages of its own before the attack's; its training hooks act in these alone | in order
 //   void on_start(Trainer&)
-//     before the first step; on a resume again, on theta0, before load | in order
+//     before the first step; on a resume again, on theta0, before load. Of a policy with steer or
+//     choose also where answers come first or nothing is trained, on the model as it then is,
+//     unless its checkpoint has the policy's state                           | in order
 //   Tensor penalty(Trainer&, const Step&)
 //     a scalar term of the step's loss, asked once per step: of the weights, of rows of the
 //     policy's own; what is of the user's rows belongs in around_loss | summed; undefined = none

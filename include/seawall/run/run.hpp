@@ -66,10 +66,17 @@ class Run {
   /// model's checkpoint has of it.
   template <StackLike S>
   void ready(S& stack) {
-    if (!stack.uses(Hook::prepare)) return;
-    stack.prepare(*scenario_, static_cast<std::uint64_t>(spec_.seed));
+    if (stack.uses(Hook::prepare))
+      stack.prepare(*scenario_, static_cast<std::uint64_t>(spec_.seed));
     if (spec_.training.none)
       say_drawn(stack.restore([this](std::string_view group) { return saved_state(group); }));
+  }
+  /// Where answers come before training or without it: the policies that act on them begin on the
+  /// model as it is, unless its checkpoint has their state.
+  template <StackLike S>
+  void begin_answers(S& stack) {
+    if (answers_untrained())
+      stack.on_start_of_answers(*backend_.asked(*this, stack.groups()), restored_);
   }
   /// The stages of the run, none under --no-training: those that mitigations ask for, then the
   /// attack's, whose rows are drawn from the seed's `craft` stream and go through the stack's
@@ -83,9 +90,6 @@ class Run {
       return compose_rows(std::move(rows), copy, *context_, static_cast<std::uint64_t>(spec_.seed));
     });
     std::vector<StagePlan> attack = craft();
-    for (const StagePlan& plan : attack)
-      used_.rows.insert(used_.rows.end(), plan.rows.rows.begin(), plan.rows.rows.end());
-    context_->set_used(used_);
     Rng before = Rng(static_cast<std::uint64_t>(spec_.seed)).stream("before");
     for (auto& [owner, plan] : stack.before(*context_, before))
       stages.push_back(stage_of(std::move(plan), owner));
@@ -96,18 +100,13 @@ class Run {
       attack[i].rows = compose_rows(std::move(attack[i].rows), stack, *context_, stage_seed(i));
       if (!attack[i].rows.empty()) stages.push_back(stage_of(std::move(attack[i])));
     }
-    if (attack_.tampers()) {
-      stages.push_back(stage_of({.name = "tamper"}));
-      stages.back().tampers = true;
-      stages.back().training.lora = {};  // the weights themselves are edited
-    }
+    if (attack_.tampers()) stages.push_back(tamper_stage());
     return stages;
   }
   /// Which policies act in a stage: its owner, or in the attack's those without stages of their
   /// own.
   std::vector<bool> acting(const Stage& stage) const;
-  /// Whether mitigations have stages of their own.
-  bool has_owned_stages() const;
+  bool has_owned_stages() const;  // mitigations'
   /// Takes the stages; `measured` is what the stack found out while it composed. Errors: UsageError
   /// for conditions that do not go together; DataError if probes are among the rows or sets of rows
   /// share a prompt, unless --allow-overlap; those of Backend::prepare.
@@ -152,18 +151,20 @@ class Run {
 
  private:
   struct Recording;
-  /// The attack's stages before the stack sees them.
-  std::vector<StagePlan> craft() const;
+  /// The attack's stages before the stack sees them; their rows are used from then on.
+  std::vector<StagePlan> craft();
+  Stage tamper_stage() const;
   /// What an attacker may know of the defence, see Context.
   void face(const std::vector<PolicyDescription>& policies,
             std::function<Dataset(Dataset)> defence);
-  /// Adds a policy's rows to the provenance. Errors: as add_policy_rows.
   void check_policy_rows(const std::string& name, const Dataset& rows);
   Stage stage_of(StagePlan plan, std::size_t owner = Stage::attackers) const;
   std::uint64_t stage_seed(std::size_t index) const;
   /// Null if the model's checkpoint has no such group.
   StateIn* saved_state(std::string_view group);
   void say_drawn(const std::vector<std::string>& groups) const;
+  /// Whether a policy measures what it acts on answers with, and these come before training.
+  bool answers_untrained() const;
   void take_output();
   /// Errors: UsageError for a mitigation that would do nothing without training.
   void check_acts_untrained() const;
@@ -194,14 +195,12 @@ class Run {
   std::vector<Condition> conditions_;
   std::optional<std::map<std::string, StateGroup>> saved_;  // of the model's checkpoint, if read
   std::vector<std::string> restored_;                       // groups of it that were taken
-  bool attacks_with_rows_ = true;
   Measured measured_;
   Provenance provenance_;
   std::string key_;
   std::vector<std::int64_t> evaluate_epochs_;
   std::unique_ptr<Recording> recording_;
-  bool length_given_ = false;
-  bool resumed_ = false;  // from a checkpoint
+  bool attacks_with_rows_ = true, length_given_ = false, resumed_ = false;
 };
 
 /// Runs an attack under a stack (a Stack of types, or an AnyStack) on the backend's model and
@@ -220,6 +219,7 @@ RunData run(const AnyAttack& attack, S& stack, const RunSpec& spec, B& backend,
   }
   if (!backend.begin(run)) return {};
   run.open();
+  run.begin_answers(stack);
   run.evaluate_start();
   for (const Stage& stage : run.stages()) {
     if (stage.tampers) {

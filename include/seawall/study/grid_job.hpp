@@ -25,6 +25,8 @@ class GridJob {
 
   std::size_t size() const { return tasks_.size(); }  // runs, of every shard
   std::size_t cells() const;
+  /// What a comparison is tested at: 0.05, in an arena divided by those that it plans.
+  double alpha() const;
   /// Finds every run's key, so that its file has a name before anything trains, and writes
   /// `folder`/grid.json. `key` is asked with the words of a run, in forked workers. The exit code.
   int address(const std::filesystem::path& folder, const WorkOptions& work,

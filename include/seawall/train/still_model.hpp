@@ -9,12 +9,13 @@
 
 namespace seawall {
 
-/// Lends `decoder`, which must outlive this and is as before afterwards. theta0 is now. Memory: one
+/// Lends `decoder`, which must outlive this and is as before afterwards. theta0 is now; `policies`
+/// are those who ask. Memory: one
 /// copy of the weights. Errors of steps, stops and batches in hand: UsageError.
 class StillModel final : public detail::Handle {
  public:
   StillModel(Decoder& decoder, const Scenario& scenario, const ModelServices& services,
-             std::uint64_t seed);
+             std::uint64_t seed, std::vector<std::string> policies = {"attack"});
   ~StillModel() override;
 
   ParamView params() const override { return weights_.params(); }

@@ -106,7 +106,7 @@ int reproduce(const Program& program, const Words& words) {
   GridJob job(grid, {.seeds = options.seeds, .only = options.only, .shard = options.shard});
   if (options.plan) {
     std::printf("%zu cells from %zu runs\n\n%s", job.cells(), job.size(),
-                plan_table({.seeds = options.seeds}).c_str());
+                plan_table({.seeds = options.seeds, .alpha = job.alpha()}).c_str());
     return 0;
   }
   const WorkOptions work{

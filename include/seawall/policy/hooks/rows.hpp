@@ -104,34 +104,20 @@ struct PrepareHook : Block<void(const Scenario&, Rng&)> {
         ask<PrepareHook>(m, scenario, rng);
       });
     }
-    /// Loads what the policies that prepare have in a checkpoint; `find` gives the group of that
-    /// name, or null. Returns the groups that were not there.
+    /// Loads what the policies that prepare or act on answers have in a checkpoint; `find` gives
+    /// the group of that name, or null. Returns the groups that were not there.
     std::vector<std::string> restore(const std::function<StateIn*(std::string_view group)>& find) {
       const auto names = static_cast<const Policies&>(*this).groups();
       std::vector<std::string> missing;
-      each_with<PrepareHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
-        if (!keeps_state(m)) return;
+      each_with<LoadHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        if (!policy_uses(m, Hook::prepare) && !acts_on_answers(m)) return;
         StateIn* const in = find(names[i]);
-        if (in == nullptr) return missing.push_back(names[i]);
-        load_state(m, *in);
+        if (in == nullptr)
+          missing.push_back(names[i]);
+        else
+          ask<LoadHook>(m, *in);
       });
       return missing;
-    }
-
-   private:
-    template <class M>
-    static bool keeps_state(const M& m) {
-      if constexpr (requires { m.uses(Hook::state); })
-        return m.uses(Hook::state);
-      else
-        return has(hooks_of(m), Hook::state);
-    }
-    template <class M>
-    static void load_state(M& m, StateIn& in) {
-      if constexpr (requires { m.ask(LoadHook{}, in); })
-        m.ask(LoadHook{}, in);
-      else if constexpr (has(M::hooks, Hook::state))
-        m.load(in);
     }
   };
 };

@@ -1,7 +1,11 @@
 #pragma once
 // Hooks around the steps of a training run.
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "seawall/policy/hook_check.hpp"
 #include "seawall/policy/hooks/block.hpp"
 
 namespace seawall::detail {
@@ -16,6 +20,16 @@ struct OnStartHook : Block<void(Trainer&)> {
       at::NoGradGuard no_grad;
       each_with<OnStartHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
         ask_in_turn<OnStartHook>(m, i, trainer);
+      });
+    }
+    /// The same for those alone that act on answers, where answers come before any training;
+    /// `known` are the groups that have their state.
+    void on_start_of_answers(Trainer& trainer, const std::vector<std::string>& known) {
+      at::NoGradGuard no_grad;
+      const auto names = static_cast<const Policies&>(*this).groups();
+      each_with<OnStartHook>(static_cast<Policies&>(*this), [&](auto& m, std::size_t i) {
+        if (acts_on_answers(m) && std::ranges::find(known, names[i]) == known.end())
+          ask_in_turn<OnStartHook>(m, i, trainer);
       });
     }
   };
