@@ -148,7 +148,10 @@ class Examples(unittest.TestCase):
         self.assertEqual(page, (self.folder / "balls again/report.html").read_text())
         run(SEAWALL, "describe", "drift-ball", code=2)
         self.assertIn("this program has no usual study", run(self.mine, "reproduce", code=2))
-        self.assertNotIn("\n  reproduce ", run(self.mine, "--help"))
+        # The arena has the policies of its own: one row for each mitigation, and none without.
+        plan = run(self.mine, "reproduce", "--study", "arena", "--only", "explicit-10", "--plan")
+        theirs = run(SEAWALL, "reproduce", "--study", "arena", "--only", "explicit-10", "--plan")
+        self.assertEqual(int(plan.split()[0]), int(theirs.split()[0]) + 3)
         self.assertIn("\n  reproduce ", run(study, "--help"))
 
     def test_a_report_is_the_page_that_the_program_writes(self):
