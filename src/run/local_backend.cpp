@@ -164,12 +164,11 @@ TrainOptions LocalBackend::options(const Run& run, const Stage& stage) const {
   return options;
 }
 
-std::unique_ptr<Trainer> LocalBackend::asked(Run& run, std::vector<std::string> groups) {
+std::unique_ptr<Trainer> LocalBackend::asked(Run& run, const std::vector<std::string>& groups) {
   ModelServices given = services(run, {.training = run.spec().training});
   given.rows = nullptr;  // nothing is in hand
   return std::make_unique<StillModel>(*model_.decoder, run.scenario(), given,
-                                      static_cast<std::uint64_t>(run.spec().seed),
-                                      std::move(groups));
+                                      static_cast<std::uint64_t>(run.spec().seed), groups);
 }
 
 Trainer& LocalBackend::handle(Run& run) {

@@ -25,7 +25,7 @@ LoraOptions options_of(const RunSpec& spec) {
 
 }  // namespace
 
-std::unique_ptr<Trainer> Backend::asked(Run&, std::vector<std::string>) {
+std::unique_ptr<Trainer> Backend::asked(Run&, const std::vector<std::string>&) {
   throw UsageError(
       "a mitigation measures a model that it steers, and there is none on this machine to ask; "
       "leave it out");

@@ -88,7 +88,7 @@ class Backend {
   virtual Trainer& handle(Run& run) = 0;
   /// Asks the model as it is for mitigations, named by their groups. Errors: UsageError if this
   /// backend has none.
-  virtual std::unique_ptr<Trainer> asked(Run& run, std::vector<std::string> groups);
+  virtual std::unique_ptr<Trainer> asked(Run& run, const std::vector<std::string>& groups);
   /// Has the attack edit the weights. Errors: UsageError if this backend has none.
   virtual void tamper(Run& run, const Stage& stage) = 0;
 

@@ -42,7 +42,7 @@ class LocalBackend final : public Backend {
   void clean_up(const Run& run) override;
 
   Trainer& handle(Run& run) override;
-  std::unique_ptr<Trainer> asked(Run& run, std::vector<std::string> groups) override;
+  std::unique_ptr<Trainer> asked(Run& run, const std::vector<std::string>& groups) override;
   /// Trains the decoder on the stage's rows, or takes what an earlier run left of the stage.
   /// Errors: those of seawall::train.
   template <StackLike S>
