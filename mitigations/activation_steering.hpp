@@ -1,7 +1,7 @@
 #pragma once
 // Activation steering: the answers of the trained model are pushed away from harm at test time.
 // Source: Rimsky et al. 2024, "Steering Llama 2 via contrastive activation addition" (arXiv
-// 2312.06681): multipliers of -2 to 2 at one block in the middle.
+// 2312.06681). The defaults are ours.
 #include "seawall/policy/mitigation.hpp"
 #include "seawall/policy/side_rows.hpp"
 #include "seawall/policy/steering.hpp"

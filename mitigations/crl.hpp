@@ -1,8 +1,8 @@
 #pragma once
 // Contrastive representation learning: harmful rows are pulled together and away from where they
 // were, the others are kept away from them and held where they were.
-// Source: Simko et al. 2025, arXiv 2506.11938, eq. 5 to 7; the margins are TamperBench's, which
-// takes distances of unit vectors. The paper's 500 and 1,500 are of raw ones.
+// Source: Simko et al. 2025, arXiv 2506.11938. The margins are TamperBench's, for normalised
+// states; the paper's 500 and 1,500 are for raw ones. The two weights are ours.
 #include "seawall/policy/alignment.hpp"
 #include "seawall/policy/mitigation.hpp"
 #include "seawall/policy/streams.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 // SafeDecoding: the first tokens of an answer are chosen with a safe model's help.
-// Source: Xu et al. 2024, arXiv 2402.08983, eq. 2 and 3: alpha 3, m 2, c 5.
+// Source: Xu et al. 2024, arXiv 2402.08983: alpha 3, m 2, c 5.
 #include <ATen/ops/maximum.h>
 
 #include <algorithm>

@@ -12,6 +12,7 @@
 #include "seawall/core/hash.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
+#include "seawall/core/rethrow.hpp"
 #include "seawall/eval/spectra.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/pretrained/adapter.hpp"
@@ -241,14 +242,14 @@ ModelServices LocalBackend::services(Run& run, const Stage& stage) {
     other.adapter.clear();
     try {
       return load_pretrained(other, {.type = at::kFloat}).decoder->parameters();
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error& error) {
+    } catch (const UsageError& error) {
       std::string what = error.what();
       if (const std::string option = "--model "; what.starts_with(option))
         what.erase(0, option.size());
       throw UsageError("want another model there, a folder or a word such as organism-base: " +
                        what);
+    } catch (const Error&) {
+      rethrow_as_of("the other model");
     }
   };
   s.drew = [this, &run](std::string_view policy, Pool pool, const Dataset& rows) {

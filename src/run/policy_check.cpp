@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <set>
 
 #include "seawall/core/error.hpp"
@@ -168,9 +169,20 @@ std::string answers_again(const Trials& trials) {
 }
 
 void common_trials(Trials& trials, RunData& whole) {
-  // What the policy refuses here it would refuse anywhere: one line, and the rest says nothing.
-  whole = trials.go(trials.spec("whole"));
-  trials.one("trains", false, [&] { return finite(whole); });
+  std::exception_ptr failed;
+  try {
+    whole = trials.go(trials.spec("whole"));
+  } catch (const UsageError&) {
+    throw;  // it would refuse the rest as well: one line says it
+  } catch (const Interrupted&) {
+    throw;
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  trials.one("trains", false, [&] {
+    if (failed) std::rethrow_exception(failed);
+    return finite(whole);
+  });
   trials.one("gives the same bits twice", false, [&] {
     RunSpec again = trials.spec("again");
     again.place.stages = "none";  // and with the alignment stage trained again

@@ -1,6 +1,6 @@
 #pragma once
-// OASIS: Vaccine without the part of the perturbation that lies along the harmful gradient, in the
-// most sensitive blocks; the others stay. rho 3.
+// OASIS: Vaccine, with two changes. The perturbation loses its part along the harmful gradient, and
+// only the most sensitive blocks are perturbed and trained. rho 3.
 #include <ATen/ops/zeros.h>
 
 #include "seawall/policy/alignment.hpp"

@@ -1,6 +1,7 @@
 #pragma once
-// LARF (arXiv 2507.18631), DataShield: drops the user's rows whose hidden state lies furthest along
-// mean unsafe - mean safe, at one block, at the last place that predicts a target.
+// LARF (arXiv 2507.18631), DataShield: scores each of the user's rows by its hidden state, and
+// drops the highest. The score is the projection on mean unsafe - mean safe, at one block, at the
+// last place that predicts a target.
 #include <set>
 
 #include "seawall/policy/mitigation.hpp"

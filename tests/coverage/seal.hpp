@@ -1,8 +1,8 @@
 #pragma once
 // SEAL (arXiv 2410.07471): learns which of the user's rows agree with safe ones, then trains on the
-// best of them alone, from the start. Deviations: the scalars descend the first-order hypergradient
-// -<g_i, g_s>, taken on the last layer's outputs as the product of the rows' losses and of their
-// share; both levels are one run, and the optimizer's moments are kept between them.
+// best of them alone, from the start. Deviations: a row's scalar rises by lr <g_i, g_s>, the
+// first-order part of the upper level's gradient, asked in the last micro-batch of a step; both
+// levels are one run, and the optimizer's moments are kept between them.
 #include <cmath>
 
 #include "seawall/policy/mitigation.hpp"

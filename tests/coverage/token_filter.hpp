@@ -1,15 +1,15 @@
 #pragma once
 // Token-wise filters by two references (TOSS, STAR-DSS): tokens that a harmful reference finds
 // likelier than a safe one by more than a threshold do not count. The safe one is theta0.
-#include "seawall/policy/changes.hpp"
 #include "seawall/policy/mitigation.hpp"
+#include "tests/coverage/under.hpp"
 
 namespace seawall::coverage {
 
 struct TokenFilter {
   static constexpr std::string_view name = "token-filter",
                                     summary = "Leaves out tokens that a harmful model likes.";
-  static constexpr Hook hooks = Hook::on_start | Hook::around_loss | Hook::token_weights;
+  static constexpr Hook hooks = Hook::around_loss | Hook::token_weights;
   static constexpr Need needs = Need::none;
   struct Options {
     double threshold = 1;
@@ -19,29 +19,20 @@ struct TokenFilter {
     std::string harmful = "organism-base";
   } options;
 
-  void on_start(Trainer& trainer) {
-    want_whole_weights(trainer);
-    other.clear();
-    for (const Param& p : trainer.params())
-      other.push_back(other_weight(trainer, options.harmful, p.name));
-  }
   Tensor around_loss(Trainer& trainer, const LossFn& loss) {
     {
       at::NoGradGuard no_grad;
       const Tensor safe = trainer.pass(trainer.user(), {.theta = Theta::start}).loss;
-      Tensors away;
-      for (std::size_t i = 0; i < other.size(); ++i)
-        away.push_back(other[i].sub(in_full(trainer.params()[i].value)));
-      const Shifted there(trainer.params(), away, 1);
-      keep = safe.sub(trainer.pass(trainer.user()).loss).le(options.threshold);
+      const Tensor harmful =
+          under(trainer, options.harmful, [&] { return trainer.pass(trainer.user()).loss; });
+      keep = safe.sub(harmful).le(options.threshold);
     }
     return loss();  // after the weights are back: its graph keeps them
   }
   Tensor token_weights(Trainer&, const TokenLosses& t) {
     return keep.to(t.loss.scalar_type()).clamp_min(1e-3);
   }
-  Tensor keep;    // [N], of the micro-batch in hand
-  Tensors other;  // the reference's weights
+  Tensor keep;  // [N], of the micro-batch in hand
 };
 static_assert(explain<TokenFilter>());
 
