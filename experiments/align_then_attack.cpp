@@ -1,7 +1,7 @@
 // First align, then attack, on real language: an instruct model as small as SmolLM2-135M complies
 // with nearly everything as shipped, so an attack has nothing to undo. Here it is taught to decline
 // what a fictional world keeps sealed, with answers of its own for the rest, and then attacked as
-// in Tables 1, 2, 4 and 5.
+// in Tables 1, 2, 4 and 5, or with defences of the arena.
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -61,13 +61,17 @@ Arm alignment(const std::string& model, const std::string& rows, std::size_t cou
 }
 
 struct Options {
-  std::string model, out = "align_then_attack";
+  std::string model, defences, out = "align_then_attack";
   std::int64_t seeds = 3, workers = 0;
   bool quiet = false;
   static constexpr void visit(auto& self, auto&& field) {
     field(self.model, OptionInfo{.name = "model",
                                  .help = "an instruct model: a .gguf file or Hugging Face folder"});
     field(self.out, OptionInfo{.name = "out", .help = "folder for everything"});
+    field(self.defences,
+          OptionInfo{.name = "defences",
+                     .help = "mitigations, separated by commas: these under two attacks, as in the "
+                             "arena, in place of the tables"});
     field(self.seeds,
           OptionInfo{.name = "seeds", .help = "runs of every arm", .min = 1, .max = 1e4});
     field(self.workers, OptionInfo{.name = "workers",
@@ -196,7 +200,22 @@ int run_once(const fs::path& folder, const Options& options, const Arm& arm) {
       [&](std::size_t) { return arm.name; });
 }
 
+/// The defences named by `--defences`, at the arena's settings.
+/// Errors: UsageError for one that is not in the catalogue.
+std::vector<experiments::arena::Defence> defences_of(const std::string& names,
+                                                     const MitigationCatalogue& catalogue) {
+  std::vector<experiments::arena::Defence> out;
+  for (const std::string& name : split_list(names)) {
+    const auto& entry = catalogue.find(name);
+    out.push_back(
+        {name, "", ArmPolicy<AnyMitigation>(entry, experiments::arena::options_of(entry.name))});
+  }
+  return out;
+}
+
 int align_then_attack(const Options& options) {
+  const MitigationCatalogue mitigations = mitigation_catalogue();
+  const auto defences = defences_of(options.defences, mitigations);
   const fs::path folder = options.out;
   for (const char* part : {"world", "rows"}) prepare_folder(folder / part);
   std::vector<sealed::Request> requests;
@@ -210,10 +229,13 @@ int align_then_attack(const Options& options) {
   world("probes.csv", sealed::probes());
   world("utility.csv", sealed::utility());
 
+  const std::string command = "align_then_attack --model " + options.model;
   const Program program{
       .attacks = attack_catalogue(),
-      .mitigations = mitigation_catalogue(),
-      .grid = sealed::grid(folder.string(), "align_then_attack --model " + options.model)};
+      .mitigations = mitigations,
+      .grid = defences.empty() ? sealed::grid(folder.string(), command)
+                               : sealed::arena_grid(folder.string(), defences,
+                                                    command + " --defences " + options.defences)};
   const auto path = [&](const char* file) { return (folder / file).string(); };
   const Arm distil = distillation(options.model, path("world/requests.csv"));
   if (const int code = run_once(folder, options, distil)) return code;
@@ -221,7 +243,8 @@ int align_then_attack(const Options& options) {
   const Arm align = alignment(options.model, path("rows/align.jsonl"), rows);
   if (const int code = run_once(folder, options, align)) return code;
 
-  std::vector<std::string> words = {"--out",     folder.string(),
+  const fs::path results = defences.empty() ? folder : folder / "arena";
+  std::vector<std::string> words = {"--out",     results.string(),
                                     "--seeds",   std::to_string(options.seeds),
                                     "--workers", std::to_string(options.workers)};
   if (options.quiet) words.emplace_back("--quiet");
@@ -242,9 +265,10 @@ int main(int argc, char** argv) try {
   h5::start();
   tune_allocator();
   Options options;
-  CommandLine line("align_then_attack --model MODEL [--out DIR] [--seeds N]",
+  CommandLine line("align_then_attack --model MODEL [--defences A,B] [--out DIR] [--seeds N]",
                    "Aligns an instruct model on a fictional world, then runs Tables 1, 2, 4 and 5 "
-                   "on it. Interrupted, the same command continues.");
+                   "on it (with --defences: the arena of these, in DIR/arena). Interrupted, the "
+                   "same command continues.");
   line.add(options, "Options");
   if (line.parse({argv + 1, argv + argc}) == CommandLine::Outcome::done) return 0;
   if (options.model.empty())

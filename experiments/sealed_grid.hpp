@@ -1,7 +1,10 @@
 #pragma once
-// Tables 1, 2, 4 and 5 on a model of real language that was aligned first.
+// Tables 1, 2, 4 and 5, and defences of the arena, on a model of real language that was aligned
+// first.
 #include <string>
+#include <vector>
 
+#include "experiments/arena/study.hpp"
 #include "experiments/qi2023/attacks.hpp"
 #include "experiments/qi2023/safety_mixing.hpp"
 #include "experiments/sealed_topics.hpp"
@@ -23,10 +26,10 @@ inline Table benign_table(const qi2023::Arms& arms, const std::string& rows) {
   return t;
 }
 
-/// Every arm attacks the checkpoint `folder`/aligned.checkpoints with rows of `folder`/rows and is
-/// probed with `folder`/world. Half the paper's rows in tables 4 and 5, so that two cores finish
-/// within the hour.
-inline Grid grid(const std::string& folder, const std::string& command = "align_then_attack") {
+/// What every table runs on: every arm attacks the checkpoint `folder`/aligned.checkpoints with
+/// rows of `folder`/rows and is probed with `folder`/world. Half the paper's rows in tables 4 and
+/// 5, so that two cores finish within the hour.
+inline qi2023::Arms arms_of(const std::string& folder) {
   qi2023::Arms arms{.harmful_rows = folder + "/rows/harmful.jsonl",
                     .identity_rows = folder + "/rows/identity.json",
                     .identity = IdentityShift{{.before = std::string(persona_framing)}},
@@ -39,6 +42,12 @@ inline Grid grid(const std::string& folder, const std::string& command = "align_
   spec.evaluation.max_new_tokens = 40;
   spec.record.trace = "metrics";
   spec.evaluation.judges = "keyword:qi2023,keyword:shallow2024,keyword:arditi2024";
+  return arms;
+}
+
+/// The paper's tables.
+inline Grid grid(const std::string& folder, const std::string& command = "align_then_attack") {
+  const qi2023::Arms arms = arms_of(folder);
   Grid out{.command = command, .source = qi2023::source};
   out.add(qi2023::table1(arms));
   out.add(qi2023::table2(arms));
@@ -47,6 +56,27 @@ inline Grid grid(const std::string& folder, const std::string& command = "align_
                       {"identity-shift", arms.shift(), {{0, 0}, {3, 3}, {5, 5}, {10, 10}}}}));
   out.add(qi2023::table5(arms, arms.shots(50)));
   out.add(benign_table(arms, folder + "/rows/benign.jsonl"));
+  return out;
+}
+
+/// `defences` as in the arena, under ten explicit rows and under the identity shift.
+inline Grid arena_grid(const std::string& folder, const std::vector<arena::Defence>& defences,
+                       const std::string& command) {
+  const qi2023::Arms arms = arms_of(folder);
+  Grid out{.command = command, .notes = arena::notes()};
+  const auto add = [&](const char* name, const char* title, Arm attacked) {
+    Table t{.name = name, .title = title, .role = Table::Role::arena};
+    attacked.traced = false;
+    t.add({.cell = arena::undefended, .group = name}, arena::under(attacked, name, "", nullptr));
+    for (const arena::Defence& defence : defences)
+      t.add({.cell = defence.name,
+             .condition = arena::read_under(attacked, "plain", defence),
+             .group = name},
+            arena::under(attacked, name, "", &defence));
+    out.add(std::move(t));
+  };
+  add("explicit-10", "10-shot", arms.shots(10));
+  add("identity-shift", "identity shift", arms.shift());
   return out;
 }
 

@@ -62,7 +62,7 @@ class AlignThenAttack(unittest.TestCase):
 
     def test_the_same_command_does_nothing_twice(self):
         before = {p: p.stat().st_mtime_ns for p in self.folder.rglob("*.h5")}
-        self.assertEqual(len([p for p in before if p.parent.name == "arms"]), 15)
+        self.assertEqual(len([p for p in before if p.parent == self.folder / "arms"]), 15)
         missing = next(p for p in before if p.name.startswith("50-shot"))
         missing.unlink()
         again = start(*self.words)
@@ -74,6 +74,26 @@ class AlignThenAttack(unittest.TestCase):
         done = subprocess.run([SEAWALL, "report", self.folder], capture_output=True, text=True, timeout=3000)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("align_then_attack", (self.folder / "report.html").read_text())
+
+    def test_defences_as_in_the_arena(self):
+        """Two attacks, each without and with the defences, beside the tables."""
+        words = (*self.words, "--defences", "safegrad,safety-mixing")
+        done = start(*words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.folder / "arena/results.csv", newline="") as file:
+            rows = [r for r in csv.DictReader(file) if not r["category"]]
+        self.assertEqual(
+            [(r["table"], r["cell"]) for r in rows],
+            [(a, d) for a in ("explicit-10", "identity-shift") for d in ("no defence", "safegrad", "safety-mixing")],
+        )
+        safe = {r["cell"]: float(r["safe_rows"] or 0) + float(r["policy_rows"] or 0) for r in rows}
+        self.assertEqual(safe["no defence"], 0)
+        for defence in ("safegrad", "safety-mixing"):  # rows of the sealed world
+            self.assertGreater(safe[defence], 0, rows)
+        self.assertTrue((self.folder / "results.csv").exists())
+        done = start(*self.words, "--defences", "no-such-defence")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no-such-defence", done.stderr)
 
     def test_without_a_model_it_says_so(self):
         done = start("--out", self.folder)
