@@ -60,12 +60,15 @@ std::string missing(const StudyReading& study) {
   std::string arms;
   for (const auto& [arm, list] : seeds)
     arms += (arms.empty() ? "" : "; ") + escape(arm) + " (seed " + listed(list) + ")";
+  std::string broken;
+  for (const auto& [arm, why] : study.grid.broken) broken += " Not readable: " + escape(why) + ".";
   return tag("div", {{"class", "alert"}},
              tag("b", count(static_cast<double>(absent.size())) + " of " +
                           count(static_cast<double>(study.grid.folder.runs.size())) +
-                          " runs are not in this folder.") +
+                          " runs are not in this folder" +
+                          (broken.empty() ? "." : ", or cannot be read.")) +
                  " What they would have shown is marked, and nothing is put in its place: " + arms +
-                 ".");
+                 "." + broken);
 }
 
 std::string unfinished(const StudyReading& study) {

@@ -90,15 +90,22 @@ LoadedGrid load_grid(const std::vector<fs::path>& folders) {
   });
   for (const auto& run : out.folder.runs) {
     bool found = false;
+    std::string broken;
     for (const auto& folder : folders) {
       if (!fs::exists(folder / run.file)) continue;
-      RunData data = read_run(folder / run.file);
-      if (!data.complete) continue;  // interrupted; another folder may hold it whole
-      out.runs[run.arm].emplace_back(folder / run.file, std::move(data));
-      found = true;
-      break;
+      try {
+        RunData data = read_run(folder / run.file);
+        if (!data.complete) continue;  // interrupted; another folder may hold it whole
+        out.runs[run.arm].emplace_back(folder / run.file, std::move(data));
+        found = true;
+        break;
+      } catch (const DataError& e) {  // no reason to leave the other runs unread
+        if (broken.empty()) broken = e.what();
+      }
     }
-    if (!found) out.missing.push_back(run);
+    if (found) continue;
+    out.missing.push_back(run);
+    if (!broken.empty()) out.broken.emplace(run.arm, broken);
   }
   return out;
 }

@@ -219,6 +219,28 @@ TEST(GridFolder, ShardsAreMergedAndWhatIsMissingIsNamed) {
   EXPECT_NE(text.find("  initial: no row: 1 of 1 run is missing\n"), std::string::npos) << text;
 }
 
+TEST(GridFolder, AFileThatCannotBeReadIsARunThatIsMissing) {
+  const Folder folder;
+  const GridFolder content = content_of(two_arms(), 2);
+  write_grid(folder.path(), content);
+  for (std::size_t i = 0; i < content.runs.size(); ++i)
+    write_run(folder.path() / content.runs[i].file, 1);
+  const auto cut = folder.path() / content.runs[0].file;
+  std::filesystem::resize_file(cut, std::filesystem::file_size(cut) / 2);
+  const LoadedGrid grid = load_grid({folder.path()});
+  ASSERT_EQ(grid.missing.size(), 1U);
+  EXPECT_EQ(grid.missing[0].file, content.runs[0].file);
+  ASSERT_EQ(grid.broken.size(), 1U);
+  EXPECT_EQ(grid.broken.begin()->first, content.runs[0].arm);
+  std::size_t told = 0;
+  for (const CellReading& cell : read_study(grid).tables[0].cells)
+    if (cell.cell.arm == content.runs[0].arm) {
+      EXPECT_NE(cell.why.find(cut.filename().string()), std::string::npos) << cell.why;
+      ++told;
+    }
+  EXPECT_GT(told, 0U);
+}
+
 TEST(Budgets, AreThoseUpToTheEpochOfTheCell) {
   RunData run;
   for (int i = 0; i < 4; ++i) {

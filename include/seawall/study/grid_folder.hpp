@@ -41,12 +41,14 @@ struct LoadedGrid {
   GridFolder folder;
   /// Arm -> its runs, by seed.
   std::map<std::string, std::vector<std::pair<std::filesystem::path, RunData>>> runs;
-  std::vector<GridRun> missing;  // no folder holds them
+  std::vector<GridRun> missing;  // no folder holds them whole
+  /// Arm -> why a file of its runs could not be read; such a run is among the missing.
+  std::map<std::string, std::string> broken = {};
 };
 
 /// Reads one or several folders as one grid: arms, tables and runs are united, and a run is taken
 /// from the first folder that holds its file whole. Errors: DataError where two folders say
-/// different things about one arm, table or run, or a run file is broken.
+/// different things about one arm, table or run.
 LoadedGrid load_grid(const std::vector<std::filesystem::path>& folders);
 
 }  // namespace seawall

@@ -43,7 +43,8 @@ int report(const Program& program, const Words& words) {
   CommandLine line(program.name + " report DIR [DIR...] [--out FOLDER]",
                    "Reads what `seawall reproduce` left in DIR (several: shards of one grid) and "
                    "writes report.html, figures/*.svg and *.pdf, results.csv, and the tables "
-                   "as results.md. Needs gnuplot.");
+                   "as results.md. A run file that cannot be read is named on the page, and the "
+                   "exit code is 3. Needs gnuplot.");
   line.add(options, "Options");
   Words rest = words;
   const auto folders = take_folders(rest);
@@ -59,11 +60,13 @@ int report(const Program& program, const Words& words) {
   if (missing > 0 && !options.quiet)
     std::fprintf(stderr, "seawall: %zu of %zu runs are missing; the page says which\n", missing,
                  study.grid.folder.runs.size());
+  for (const auto& [arm, why] : study.grid.broken)
+    std::fprintf(stderr, "seawall: %s\n", why.c_str());
   const auto written = report::write_report(study, out);
   if (!options.quiet)
     std::printf("%s (%.1f MB), figures in %s\n", (out / "report.html").c_str(),
                 static_cast<double>(written) / 1e6, (out / "figures").c_str());
-  return 0;
+  return study.grid.broken.empty() ? 0 : static_cast<int>(ExitCode::bad_input);
 }
 
 }  // namespace seawall::commands
