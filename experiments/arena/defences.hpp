@@ -78,9 +78,10 @@ inline const std::vector<Strength>& strengths() {
   return all;
 }
 
-/// A defence that does not fit an attack (empty: any), and is left out there.
+/// A defence, or one of its settings, that does not fit an attack (empty: any), and is left out
+/// there.
 struct Unfit {
-  std::string_view defence, attack, why;
+  std::string_view defence, attack, why, setting = {};
 };
 inline const std::vector<Unfit>& unfit() {
   static constexpr std::string_view lora = "explicit-100-lora";
@@ -90,20 +91,22 @@ inline const std::vector<Unfit>& unfit() {
       {"resta", lora, "it writes whole weights"},
       {"safe-delta", lora, "it writes whole weights"},
       {"neuron-masks", lora, "it masks gradients of whole weights"},
+      {"freeze-layers", lora, "LoRA trains nothing there", "layers=embed"},
       {"data-audit", "defence-aware", "its filter lets none of the attacker's rows pass"}};
   return all;
 }
-inline bool fits(std::string_view defence, std::string_view attack) {
-  return std::ranges::none_of(unfit(), [&](const Unfit& u) {
-    return u.defence == defence && (u.attack.empty() || u.attack == attack);
-  });
-}
-
 /// One arm's defence. `setting` is part of the arm's name; empty at the defaults.
 struct Defence {
   std::string name, setting;
   ArmPolicy<AnyMitigation> policy;
 };
+
+inline bool fits(const Defence& defence, std::string_view attack) {
+  return std::ranges::none_of(unfit(), [&](const Unfit& u) {
+    return u.defence == defence.name && (u.attack.empty() || u.attack == attack) &&
+           (u.setting.empty() || u.setting == defence.setting);
+  });
+}
 
 /// The condition under which a defended model is read: that of the attack, as the defence deploys
 /// it, which is the first of its own conditions.

@@ -31,7 +31,8 @@ inline std::vector<std::string> notes(const std::vector<std::string>& more = {})
                   std::string(one.why) + ".");
   }
   for (const Unfit& one : unfit())
-    out.push_back("Left out: `" + std::string(one.defence) + "`" +
+    out.push_back("Left out: `" + std::string(one.defence) +
+                  (one.setting.empty() ? "" : " " + std::string(one.setting)) + "`" +
                   (one.attack.empty() ? "" : " under `" + std::string(one.attack) + "`") + ", " +
                   std::string(one.why) + ".");
   return out;
@@ -61,7 +62,7 @@ inline Grid study(const Catalogues& of) {
     GridCell cell{.cell = undefended, .condition = attack.condition, .group = attack.name};
     t.add(cell, under(attack.arm({}), attack.name, "", nullptr));
     for (const Defence& defence : all) {
-      if (!fits(defence.name, attack.name)) continue;
+      if (!fits(defence, attack.name)) continue;
       cell.cell = defence.name;
       cell.condition = read_under(attack.arm({}), attack.condition, defence);
       t.add(cell, under(attack.arm({}), attack.name, "", &defence));
@@ -88,7 +89,7 @@ inline Grid tuned_study(const Catalogues& of) {
                   .choice = undefended};
     t.add(cell, under(attack.arm({}), attack.name, "", nullptr));
     for (const Defence& defence : all) {
-      if (!fits(defence.name, attack.name)) continue;
+      if (!fits(defence, attack.name)) continue;
       cell.choice = defence.name;
       cell.condition = read_under(attack.arm({}), attack.condition, defence);
       cell.cell = defence.name + (defence.setting.empty() ? "" : "/" + defence.setting);
@@ -126,7 +127,7 @@ inline Grid worst_study(const Catalogues& of) {
     };
     add(nullptr);
     for (const Defence& defence : all)
-      if (fits(defence.name, attack.name)) add(&defence);
+      if (fits(defence, attack.name)) add(&defence);
     grid.add(std::move(t));
   }
   return grid;

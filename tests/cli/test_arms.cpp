@@ -108,6 +108,10 @@ TEST(Arms, TheArenaNamesWhatTheCataloguesHave) {
     EXPECT_TRUE(one.attack.empty() ||
                 std::ranges::count(attacks, one.attack, &arena::Attack::name) == 1)
         << one.attack;
+    const auto tuned = arena::tuned_defences(defences);
+    EXPECT_TRUE(one.setting.empty() ||
+                std::ranges::count(tuned, one.setting, &arena::Defence::setting) > 0)
+        << one.setting;
   }
   const Grid grid = arena::study(shipped());
   EXPECT_EQ(attacks.size(), 9u) << "one of them is not in the catalogue";

@@ -18,13 +18,16 @@ namespace seawall {
 
 /// Blocks, as `10,20` names them. Errors: UsageError naming `option`.
 inline std::vector<std::int64_t> layers_from(const std::string& option, const std::string& text) {
+  const auto refuse = [&] {
+    throw UsageError(option + " " + text + ": want blocks counted from 0, each once, as 10,20");
+  };
   std::vector<std::int64_t> layers;
   for (const auto& word : split_list(text)) {
     std::int64_t layer = -1;
-    if (!detail::reads(word, layer) || layer < 0)
-      throw UsageError(option + " " + text + ": want blocks counted from 0, such as 10,20");
+    if (!detail::reads(word, layer) || layer < 0 || std::ranges::count(layers, layer) > 0) refuse();
     layers.push_back(layer);
   }
+  if (layers.empty() && !text.empty()) refuse();
   return layers;
 }
 
