@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
+#include <c10/core/DeviceType.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -170,6 +171,9 @@ at::Device parse_device(const std::string& word) {
       // falls through to the one message
     }
   }
+  // A backend outside libtorch, where the program has registered one (the tests' own does).
+  if (c10::is_privateuse1_backend_registered() && word == c10::get_privateuse1_backend())
+    return {at::kPrivateUse1, 0};
   throw UsageError("--device " + word + ": want cpu, cuda or cuda:N");
 }
 

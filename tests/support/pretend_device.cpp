@@ -1,0 +1,415 @@
+#include "pretend_device.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/EmptyTensor.h>
+#include <ATen/detail/PrivateUse1HooksInterface.h>
+#include <ATen/native/CPUFallback.h>
+#include <ATen/ops/_reshape_alias_native.h>
+#include <ATen/ops/as_strided_native.h>
+#include <ATen/ops/view_native.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <sys/mman.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace seawall::pretend {
+namespace {
+
+using at::Tensor;
+using c10::IValue;
+constexpr auto key = c10::DispatchKey::PrivateUse1;
+
+// --- Memory -------------------------------------------------------------------------------------
+
+constexpr std::size_t span = std::size_t{32} << 30;  // of addresses; pages are taken when written
+
+struct Heap {
+  std::mutex mutex;
+  char* base = nullptr;
+  std::size_t used = 0, held = 0, peak = 0;
+  std::map<std::size_t, std::vector<void*>> free;    // by size
+  std::unordered_map<void*, std::size_t> allocated;  // its size
+
+  Heap() {
+    void* at =
+        mmap(nullptr, 2 * span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    TORCH_CHECK(at != MAP_FAILED, "pretend device: no address space");
+    base = static_cast<char*>(at);
+    TORCH_CHECK(mprotect(base + span, span, PROT_READ | PROT_WRITE) == 0,
+                "pretend device: mprotect");
+  }
+  void* take(std::size_t bytes) {
+    const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, 256));
+    const std::lock_guard lock(mutex);
+    auto& spare = free[size];
+    void* out = nullptr;
+    if (!spare.empty()) {
+      out = spare.back();
+      spare.pop_back();
+    } else {
+      TORCH_CHECK_WITH(OutOfMemoryError, used + size <= span, "pretend device: out of memory");
+      out = base + used;
+      used += size;
+    }
+    allocated[out] = size;
+    held += size;
+    peak = std::max(peak, held);
+    return out;
+  }
+  void give(void* at) {
+    const std::lock_guard lock(mutex);
+    const auto found = allocated.find(at);
+    if (found == allocated.end()) return;
+    held -= found->second;
+    free[found->second].push_back(at);
+    allocated.erase(found);
+  }
+};
+Heap& heap() {
+  static auto* const one = new Heap;  // outlives every tensor
+  return *one;
+}
+
+/// Where the values of a device address are.
+char* shadow(const void* at) { return const_cast<char*>(static_cast<const char*>(at)) + span; }
+
+struct Memory final : c10::DeviceAllocator {
+  c10::DataPtr allocate(std::size_t bytes) override {
+    const c10::Device where(c10::kPrivateUse1, 0);
+    if (bytes == 0) return {nullptr, nullptr, &drop, where};
+    void* at = heap().take(bytes);
+    std::memset(shadow(at), 0xff, bytes);  // NaN in every floating type, -1 in integers
+    return {at, at, &drop, where};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &drop; }
+  void copy_data(void* to, const void* from, std::size_t bytes) const override {
+    std::memcpy(shadow(to), shadow(from), bytes);
+  }
+  bool initialized() override { return true; }
+  void emptyCache(c10::MempoolId_t) override {}
+  void recordStream(const c10::DataPtr&, c10::Stream) override {}
+  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override { return {}; }
+  void resetAccumulatedStats(c10::DeviceIndex) override {}
+  void resetPeakStats(c10::DeviceIndex) override {}
+  std::pair<std::size_t, std::size_t> getMemoryInfo(c10::DeviceIndex) override {
+    return {span - heap().held, span};
+  }
+  static void drop(void* at) {
+    if (at != nullptr) heap().give(at);
+  }
+};
+Memory memory;
+
+// --- Device, stream, generator ------------------------------------------------------------------
+
+struct Guard final : c10::impl::DeviceGuardImplInterface {
+  c10::DeviceType type() const override { return c10::kPrivateUse1; }
+  c10::Device exchangeDevice(c10::Device) const override { return {c10::kPrivateUse1, 0}; }
+  c10::Device getDevice() const override { return {c10::kPrivateUse1, 0}; }
+  void setDevice(c10::Device) const override {}
+  void uncheckedSetDevice(c10::Device) const noexcept override {}
+  c10::Stream getStream(c10::Device d) const override {
+    return c10::Stream(c10::Stream::DEFAULT, d);
+  }
+  c10::Stream getDefaultStream(c10::Device d) const override {
+    return c10::Stream(c10::Stream::DEFAULT, d);
+  }
+  c10::Stream exchangeStream(c10::Stream s) const override { return s; }
+  c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+  void record(void**, const c10::Stream&, const c10::DeviceIndex,
+              const c10::EventFlag) const override {}
+  void block(void*, const c10::Stream&) const override {}
+  bool queryEvent(void*) const override { return true; }
+  void synchronizeDevice(const c10::DeviceIndex) const override {}
+  void synchronizeStream(const c10::Stream&) const override {}
+};
+
+/// Draws by a generator of the CPU.
+struct DeviceGenerator final : c10::GeneratorImpl {
+  explicit DeviceGenerator(at::Generator from)
+      : GeneratorImpl({c10::kPrivateUse1, 0}, c10::DispatchKeySet(key)), cpu(std::move(from)) {}
+  void set_current_seed(std::uint64_t seed) override { cpu.set_current_seed(seed); }
+  void set_offset(std::uint64_t) override {}
+  std::uint64_t get_offset() const override { return 0; }
+  std::uint64_t current_seed() const override { return cpu.current_seed(); }
+  std::uint64_t seed() override { return cpu.seed(); }
+  void set_state(const c10::TensorImpl& state) override {
+    cpu.unsafeGetGeneratorImpl()->set_state(state);
+  }
+  c10::intrusive_ptr<c10::TensorImpl> get_state() const override {
+    return cpu.unsafeGetGeneratorImpl()->get_state();
+  }
+  DeviceGenerator* clone_impl() const override { return new DeviceGenerator(cpu.clone()); }
+  mutable at::Generator cpu;
+};
+
+struct Hooks final : at::PrivateUse1HooksInterface {
+  bool isBuilt() const override { return true; }
+  bool isAvailable() const override { return true; }
+  bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
+  c10::DeviceIndex deviceCount() const override { return 1; }
+  c10::DeviceIndex getCurrentDevice() const override { return 0; }
+  const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override {
+    static const at::Generator one =
+        at::make_generator<DeviceGenerator>(at::detail::createCPUGenerator());
+    return one;
+  }
+  at::Generator getNewGenerator(c10::DeviceIndex) const override {
+    return at::make_generator<DeviceGenerator>(at::detail::createCPUGenerator());
+  }
+};
+
+// --- Operators ----------------------------------------------------------------------------------
+
+std::mutex meter_mutex;
+Counts meter;
+
+bool on_device(const Tensor& t) { return t.defined() && t.device().type() == c10::kPrivateUse1; }
+std::int64_t bytes_of(const Tensor& t) {
+  return t.defined() ? t.numel() * static_cast<std::int64_t>(t.element_size()) : 0;
+}
+
+/// The same values as a tensor of the CPU.
+Tensor values_of(const Tensor& t) {
+  const auto options = t.options().device(at::kCPU).requires_grad(false);
+  if (t.numel() == 0) return at::empty_strided(t.sizes(), t.strides(), options);
+  return at::from_blob(shadow(t.const_data_ptr()), t.sizes(), t.strides(), options);
+}
+
+Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride, at::ScalarType type) {
+  return at::detail::empty_strided_generic(size, stride, &memory, c10::DispatchKeySet(key), type);
+}
+
+Tensor to_device(const Tensor& t) {
+  Tensor out = empty_strided(t.sizes(), t.strides(), t.scalar_type());
+  if (t.numel() > 0) values_of(out).copy_(t);
+  return out;
+}
+
+/// The arguments of one call as the CPU's kernels take them, and the way back.
+class Call {
+ public:
+  explicit Call(const c10::OperatorHandle& op) : op_(op), name_(op.schema().operator_name().name) {
+    if (!op.schema().overload_name().empty()) name_ += "." + op.schema().overload_name();
+  }
+
+  void run(torch::jit::Stack& stack) {
+    const auto& schema = op_.schema();
+    const std::size_t count = schema.arguments().size();
+    std::vector<IValue> args(stack.end() - static_cast<std::ptrdiff_t>(count), stack.end());
+    torch::jit::drop(stack, count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto* info = schema.arguments()[i].alias_info();
+      writes_ = info != nullptr && info->isWrite();
+      stack.push_back(mapped(args[i]));
+    }
+    TORCH_CHECK(host_.empty() || device_.empty() || takes_host_indices(), "pretend device: ", name_,
+                " was given a tensor of the host, of sizes ", host_, ", beside one of the device");
+    op_.callBoxed(stack);
+    for (const auto& [original, its] : fresh_)  // an output that had no size yet
+      if (its.numel() > 0) grow(original, its);
+    std::vector<IValue> results(stack.end() - static_cast<std::ptrdiff_t>(schema.returns().size()),
+                                stack.end());
+    torch::jit::drop(stack, results.size());
+    for (const IValue& result : results) stack.push_back(back(result));
+    const std::lock_guard lock(meter_mutex);
+    Counted& counted = meter.operators[name_];
+    counted.launches += 1;
+    counted.bytes += bytes_;
+  }
+
+ private:
+  bool takes_host_indices() const {
+    return name_.starts_with("aten::index.") || name_.starts_with("aten::index_put") ||
+           name_.starts_with("aten::_index_put");
+  }
+
+  IValue mapped(const IValue& value) {
+    if (value.isTensor()) return tensor(value.toTensor());
+    if (value.isTensorList()) {
+      c10::List<Tensor> out;
+      for (const Tensor& t : value.toTensorVector()) out.push_back(tensor(t));
+      return out;
+    }
+    if (value.isOptionalTensorList()) {
+      c10::List<std::optional<Tensor>> out;
+      for (const IValue& t : value.toListRef())
+        out.push_back(t.isTensor() ? std::optional<Tensor>(tensor(t.toTensor())) : std::nullopt);
+      return out;
+    }
+    if (value.isDevice()) return c10::Device(c10::kCPU);
+    if (value.isGenerator()) {
+      at::Generator generator = value.toGenerator();
+      if (generator.defined() && generator.device().type() == c10::kPrivateUse1)
+        return generator.get<DeviceGenerator>()->cpu;
+    }
+    return value;
+  }
+
+  Tensor tensor(const Tensor& t) {
+    if (!t.defined()) return t;
+    if (!on_device(t)) {
+      if (t.dim() > 0) host_ = t.sizes().vec();
+      return t;
+    }
+    Tensor its = values_of(t);
+    if (writes_ && t.numel() == 0) fresh_.emplace_back(t, its);
+    bytes_ += bytes_of(t);
+    device_.emplace_back(t, its);
+    return its;
+  }
+
+  static void grow(const Tensor& original, const Tensor& result) {
+    original.resize_(result.sizes());
+    values_of(original).copy_(result);
+  }
+
+  IValue back(const IValue& value) {
+    if (value.isTensor()) return back(value.toTensor());
+    if (value.isTensorList()) {
+      c10::List<Tensor> out;
+      for (const Tensor& t : value.toTensorVector()) out.push_back(back(t));
+      return out;
+    }
+    return value;
+  }
+  Tensor back(const Tensor& result) {
+    if (!result.defined()) return result;
+    for (const auto& [original, its] : device_) {
+      if (result.is_same(its)) return original;
+      if (result.numel() > 0 && result.storage().is_alias_of(its.storage()))
+        return at::native::as_strided_tensorimpl(
+            original, result.sizes(), result.strides(),
+            original.storage_offset() + result.storage_offset());
+    }
+    bytes_ += bytes_of(result);
+    return to_device(result);
+  }
+
+  const c10::OperatorHandle& op_;
+  std::string name_;
+  bool writes_ = false;
+  std::vector<std::pair<Tensor, Tensor>> device_, fresh_;  // of the device, of the CPU
+  std::vector<std::int64_t> host_;                         // sizes of one that is no number
+  std::int64_t bytes_ = 0;
+};
+
+void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) { Call(op).run(*stack); }
+
+Tensor empty_memory_format(c10::IntArrayRef size, std::optional<at::ScalarType> type,
+                           std::optional<at::Layout>, std::optional<at::Device>,
+                           std::optional<bool>, std::optional<at::MemoryFormat> format) {
+  return at::detail::empty_generic(size, &memory, c10::DispatchKeySet(key),
+                                   type.value_or(at::kFloat), format);
+}
+Tensor empty_strided_kernel(c10::IntArrayRef size, c10::IntArrayRef stride,
+                            std::optional<at::ScalarType> type, std::optional<at::Layout>,
+                            std::optional<at::Device>, std::optional<bool>) {
+  return empty_strided(size, stride, type.value_or(at::kFloat));
+}
+Tensor as_strided(const Tensor& self, c10::IntArrayRef size, c10::IntArrayRef stride,
+                  std::optional<std::int64_t> offset) {
+  return at::native::as_strided_tensorimpl(self, size, stride, offset);
+}
+Tensor view(const Tensor& self, c10::IntArrayRef size) { return at::native::view(self, size); }
+Tensor reshape_alias(const Tensor& self, c10::IntArrayRef size, c10::IntArrayRef stride) {
+  return at::native::_reshape_alias(self, size, stride);
+}
+const Tensor& resize(const Tensor& self, c10::IntArrayRef size, std::optional<at::MemoryFormat>) {
+  const auto bytes =
+      at::detail::computeStorageNbytesContiguous(size, self.element_size(), self.storage_offset());
+  auto* storage = self.storage().unsafeGetStorageImpl();
+  if (bytes > storage->nbytes()) {
+    c10::DataPtr larger = memory.allocate(bytes);
+    if (storage->nbytes() > 0)
+      memory.copy_data(larger.get(), storage->data_ptr().get(), storage->nbytes());
+    storage->set_data_ptr_noswap(std::move(larger));
+    storage->set_nbytes(bytes);
+  }
+  self.unsafeGetTensorImpl()->set_sizes_contiguous(size);
+  return self;
+}
+
+Tensor copy_from(const Tensor& self, const Tensor& to, bool) {
+  const Tensor from = on_device(self) ? values_of(self) : self;
+  (on_device(to) ? values_of(to) : to).copy_(from);
+  const std::lock_guard lock(meter_mutex);
+  if (!on_device(to)) {
+    ++meter.syncs;
+  } else if (!on_device(self)) {
+    ++meter.uploads;
+  } else {
+    Counted& counted = meter.operators["aten::copy_"];
+    counted.launches += 1;
+    counted.bytes += bytes_of(self) + bytes_of(to);
+  }
+  return to;
+}
+
+at::Scalar local_scalar(const Tensor& self) {
+  {
+    const std::lock_guard lock(meter_mutex);
+    ++meter.syncs;
+  }
+  return values_of(self).item();
+}
+
+TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
+  m.fallback(torch::CppFunction::makeFromBoxedFunction<&fallback>());
+}
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("empty.memory_format", &empty_memory_format);
+  m.impl("empty_strided", &empty_strided_kernel);
+  m.impl("as_strided", &as_strided);
+  m.impl("view", &view);
+  m.impl("_reshape_alias", &reshape_alias);
+  m.impl("resize_", &resize);
+  m.impl("_copy_from", &copy_from);
+  m.impl("_local_scalar_dense", &local_scalar);
+}
+
+C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard)
+
+}  // namespace
+
+void start() {
+  static const bool once = [] {
+    c10::register_privateuse1_backend(device);
+    c10::SetAllocator(c10::kPrivateUse1, &memory);
+    static auto* const hooks = new Hooks;
+    at::RegisterPrivateUse1HooksInterface(hooks);
+    return true;
+  }();
+  (void)once;
+}
+
+Counted Counts::sum() const {
+  Counted out;
+  for (const auto& [name, one] : operators) {
+    out.launches += one.launches;
+    out.bytes += one.bytes;
+  }
+  return out;
+}
+
+void reset() {
+  const std::lock_guard lock(meter_mutex);
+  meter = {};
+  heap().peak = heap().held;
+}
+Counts counts() {
+  const std::lock_guard lock(meter_mutex);
+  return meter;
+}
+std::int64_t held_bytes() { return static_cast<std::int64_t>(heap().held); }
+std::int64_t peak_bytes() { return static_cast<std::int64_t>(heap().peak); }
+
+}  // namespace seawall::pretend

@@ -1,0 +1,37 @@
+#pragma once
+// A device that no CPU code can touch, for tests: what a GPU would crash on crashes here too.
+//
+// Tensors on it show addresses that are mapped without access; the values lie at the same distance
+// in a second half, known to this file alone. Each operator is counted, refused if it mixes devices
+// as CUDA refuses it, and computed by the CPU's kernels on the second half. New memory holds NaN.
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace seawall::pretend {
+
+inline constexpr const char* device = "pretend";
+
+/// Registers the device as libtorch's PrivateUse1 backend, once for the process. To be called
+/// before the first tensor is differentiated: the engine counts its devices then.
+void start();
+
+struct Counted {
+  std::int64_t launches = 0, bytes = 0;  // bytes: read and written
+};
+
+/// What ran on the device since the last `reset`.
+struct Counts {
+  std::map<std::string, Counted> operators;  // by name and overload: "aten::mul.out"
+  std::int64_t uploads = 0;                  // copies from the host, each a launch of its own
+  std::int64_t syncs = 0;                    // copies to the host, and values that it asks for
+  Counted sum() const;
+};
+void reset();
+Counts counts();
+
+/// Bytes that tensors hold now, and the most since `reset`.
+std::int64_t held_bytes();
+std::int64_t peak_bytes();
+
+}  // namespace seawall::pretend
