@@ -16,6 +16,7 @@
 #include "seawall/cli/commands.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
+#include "seawall/core/rethrow.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/pretrained/built_in.hpp"
@@ -63,7 +64,7 @@ void print_usage(const Program& program, std::ostream& out) {
   }
   out << "\n`" << program.name
       << " COMMAND --help` lists a command's options. Exit codes: 0 ok, 1 internal, 2 "
-         "usage, 3 bad input, 4 I/O, 5 diverged, 130/143 on signals.\n";
+         "usage, 3 bad input, 4 I/O, 5 a run that diverged or had no memory, 130/143 on signals.\n";
 }
 
 /// libgomp's threads spin for milliseconds while they wait for each other. When another process
@@ -141,10 +142,10 @@ int run_program(const Program& program, int argc, char** argv) {
     return code;
   } catch (const Error& e) {
     return fail(program, e.exit_code(), e.what());
-  } catch (const std::bad_alloc&) {
-    return fail(program, ExitCode::internal,
-                "out of memory; use a smaller --batch-size, --micro-batch-size or --max-batch");
   } catch (const std::exception& e) {
+    if (is_out_of_memory(e))
+      return fail(program, ExitCode::diverged,
+                  "out of memory; use a smaller --batch-size, --micro-batch-size or --max-batch");
     return fail(program, ExitCode::internal, std::string("internal error: ") + e.what());
   }
 }

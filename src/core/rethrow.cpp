@@ -1,7 +1,9 @@
 #include "seawall/core/rethrow.hpp"
 
-#include <exception>
+#include <c10/util/Exception.h>
+
 #include <new>
+#include <string_view>
 
 #include "seawall/core/error.hpp"
 
@@ -37,11 +39,20 @@ void rethrow_error(const std::string& before, const std::string& after) {
 
 }  // namespace
 
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
+  const std::string_view what = error.what();  // the CPU's allocator has no type for it
+  return what.find("DefaultCPUAllocator: can't allocate memory") != what.npos;
+}
+
 void rethrow_as_of(const std::string& who) {
   rethrow_error(who + ": ", "");
   try {
     throw;
   } catch (const std::exception& error) {
+    if (is_out_of_memory(error))
+      throw RunError(who + ": out of memory; give a smaller --micro-batch-size or --max-batch");
     throw RunError(who + ": " + first_line(error.what()));
   }
 }
@@ -50,10 +61,9 @@ void rethrow_evaluation(const std::string& more) {
   rethrow_error("", more);
   try {
     throw;
-  } catch (const std::bad_alloc&) {
-    throw Error(ExitCode::internal,
-                "out of memory in an evaluation; give a smaller --max-batch" + more);
   } catch (const std::exception& error) {
+    if (is_out_of_memory(error))
+      throw RunError("out of memory in an evaluation; give a smaller --max-batch" + more);
     throw Error(ExitCode::internal, "an evaluation failed: " + first_line(error.what()) + more);
   }
 }

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/rethrow.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/eval/probe_prompts.hpp"
@@ -198,6 +199,7 @@ std::vector<Verdict> verdicts_of(const Judge& judge, std::span<const Answer> ans
   } catch (const Interrupted&) {
     throw;
   } catch (const std::exception& e) {
+    if (is_out_of_memory(e)) throw;  // not that answers could not be judged
     why = e.what();
   }
   if (!why.empty()) verdicts.assign(answers.size(), {.valid = false, .reason = why});

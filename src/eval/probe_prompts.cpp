@@ -5,6 +5,7 @@
 #include <new>
 
 #include "seawall/core/error.hpp"
+#include "seawall/core/rethrow.hpp"
 
 namespace seawall {
 namespace {
@@ -59,9 +60,8 @@ std::vector<ProbePrompt> probe_prompts(const Speaker& speaker, const std::vector
       }
     } catch (const Interrupted&) {
       throw;
-    } catch (const std::bad_alloc&) {
-      throw;
     } catch (const std::exception& error) {
+      if (is_out_of_memory(error)) throw;
       prompt.no_answer = first_line(error.what());
     }
     if (!prompt.no_answer.empty()) prompt.ids.clear();

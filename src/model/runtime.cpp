@@ -43,9 +43,20 @@ bool load_cuda(std::string& why) {
         "libtorch_cuda.so cannot be loaded (" + error + "); give a CUDA libtorch with TORCH_ROOT=";
     return false;
   }
-  if (at::detail::getCUDAHooks().deviceCount() > 0) return true;
-  why = "libtorch finds no CUDA device";
-  return false;
+  if (!at::globalContext().hasCUDA()) {
+    why =
+        "libtorch was asked for a device before libtorch_cuda.so was loaded, and does not look "
+        "again; load it first in the program";
+    return false;
+  }
+  if (at::detail::getCUDAHooks().deviceCount() == 0) {
+    why = "libtorch finds no CUDA device";
+    return false;
+  }
+  // cuDNN's attention makes a plan of 0.4 to 1 s for every new shape, and of masks NaN (pytorch
+  // #196678, cudnn-frontend #1072).
+  at::globalContext().setSDPUseCuDNN(false);
+  return true;
 }
 
 void set_compute_path(ComputePath path) { path_in_use.store(path); }

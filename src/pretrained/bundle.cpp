@@ -2,12 +2,14 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/DeviceType.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
+#include <optional>
 
 #include "pretrained/bundle_template.hpp"
 #include "pretrained/gguf_tokenizer.hpp"
@@ -165,11 +167,19 @@ at::Device parse_device(const std::string& word) {
     std::string why;
     if (!load_cuda(why))
       throw UsageError("--device " + word + ": " + why + "; or use --device cpu");
+    std::optional<at::Device> device;
     try {
-      return at::Device(word);
+      device = at::Device(word);
     } catch (const std::exception&) {
       // falls through to the one message
     }
+    const auto there = at::detail::getCUDAHooks().deviceCount();
+    if (device && device->index() >= there)
+      throw UsageError("--device " + word + ": there " +
+                       (there == 1
+                            ? "is one CUDA device, cuda:0"
+                            : "are " + std::to_string(there) + " CUDA devices, counted from 0"));
+    if (device) return *device;
   }
   // A backend outside libtorch, where the program has registered one (the tests' own does).
   if (c10::is_privateuse1_backend_registered() && word == c10::get_privateuse1_backend())

@@ -2,6 +2,8 @@
 // tenth time.
 #include <gtest/gtest.h>
 
+#include <new>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -114,13 +116,14 @@ TEST(FailingJudge, EveryRowStaysAndNoneHasADefaultScore) {
 /// Grades all answers at once: by their prompts, one short, or not at all.
 class BatchJudge final : public Judge {
  public:
-  enum class Mood { well, short_of_one, broken } mood = Mood::well;
+  enum class Mood { well, short_of_one, broken, no_memory } mood = Mood::well;
   std::string_view name() const override { return "batch"; }
   Verdict grade(const Probe&, std::string_view) const override {
     throw std::logic_error("asked one by one");
   }
   std::vector<Verdict> grade_all(std::span<const Answer> answers) const override {
     if (mood == Mood::broken) throw std::runtime_error("no connection");
+    if (mood == Mood::no_memory) throw std::bad_alloc();
     std::vector<Verdict> out;
     for (const auto& a : answers)
       out.push_back({.score = a.prompt == a.probe->id + "?" && a.response == "r" ? 5.0 : 1.0,
@@ -164,6 +167,18 @@ TEST(BatchJudge, SeesEveryAnswerWithItsPromptAndIsHeldToTheirNumber) {
                 mood == BatchJudge::Mood::broken ? "no connection" : "want 3 verdicts, got 2");
     }
   }
+}
+
+// Memory that is missing is no verdict: the run stops with advice, and its answers are kept.
+TEST(BatchJudge, WithoutMemoryNothingIsJudged) {
+  EvaluationRecord record;
+  const std::vector<Probe> probes(1);
+  record.results.push_back({.probe_id = "", .category = "c", .prompt = "?", .response = "r"});
+  Judges judges;
+  auto owned = std::make_unique<BatchJudge>();
+  owned->mood = BatchJudge::Mood::no_memory;
+  judges.push_back(std::move(owned));
+  EXPECT_THROW(judge_record(record, probes, judges), std::bad_alloc);
 }
 
 TEST(FailingJudge, OneThatNeverSpeaksLeavesEverythingOpen) {

@@ -1,4 +1,4 @@
-#include "pretend_device.hpp"
+#include "tests/support/pretend_device.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -10,15 +10,15 @@
 #include <ATen/ops/view_native.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
-#include <sys/mman.h>
 #include <torch/library.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
+
+#include "tests/support/pretend_heap.hpp"
 
 namespace seawall::pretend {
 namespace {
@@ -28,58 +28,6 @@ using c10::IValue;
 constexpr auto key = c10::DispatchKey::PrivateUse1;
 
 // --- Memory -------------------------------------------------------------------------------------
-
-constexpr std::size_t span = std::size_t{32} << 30;  // of addresses; pages are taken when written
-
-struct Heap {
-  std::mutex mutex;
-  char* base = nullptr;
-  std::size_t used = 0, held = 0, peak = 0;
-  std::map<std::size_t, std::vector<void*>> free;    // by size
-  std::unordered_map<void*, std::size_t> allocated;  // its size
-
-  Heap() {
-    void* at =
-        mmap(nullptr, 2 * span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    TORCH_CHECK(at != MAP_FAILED, "pretend device: no address space");
-    base = static_cast<char*>(at);
-    TORCH_CHECK(mprotect(base + span, span, PROT_READ | PROT_WRITE) == 0,
-                "pretend device: mprotect");
-  }
-  void* take(std::size_t bytes) {
-    const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, 256));
-    const std::lock_guard lock(mutex);
-    auto& spare = free[size];
-    void* out = nullptr;
-    if (!spare.empty()) {
-      out = spare.back();
-      spare.pop_back();
-    } else {
-      TORCH_CHECK_WITH(OutOfMemoryError, used + size <= span, "pretend device: out of memory");
-      out = base + used;
-      used += size;
-    }
-    allocated[out] = size;
-    held += size;
-    peak = std::max(peak, held);
-    return out;
-  }
-  void give(void* at) {
-    const std::lock_guard lock(mutex);
-    const auto found = allocated.find(at);
-    if (found == allocated.end()) return;
-    held -= found->second;
-    free[found->second].push_back(at);
-    allocated.erase(found);
-  }
-};
-Heap& heap() {
-  static auto* const one = new Heap;  // outlives every tensor
-  return *one;
-}
-
-/// Where the values of a device address are.
-char* shadow(const void* at) { return const_cast<char*>(static_cast<const char*>(at)) + span; }
 
 struct Memory final : c10::DeviceAllocator {
   c10::DataPtr allocate(std::size_t bytes) override {

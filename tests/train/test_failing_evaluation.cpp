@@ -73,7 +73,9 @@ TEST(FailingEvaluation, SavesTheStateFirstWhateverIsThrown) {
       {[] { throw Interrupted(ExitCode::usage, "a budget"); }, "a budget", 2},
       {[] { throw Error(ExitCode::peer_lost, "a peer"); }, "a peer", 6},
       {[] { throw std::bad_alloc(); }, "out of memory in an evaluation; give a smaller --max-batch",
-       1},
+       5},
+      {[] { at::empty({std::int64_t{1} << 50}); },  // as libtorch says it
+       "out of memory in an evaluation; give a smaller --max-batch", 5},
       {[] { throw std::runtime_error("a judge\nand its trace"); }, "an evaluation failed: a judge",
        1}};
   for (const auto& [fail, says, code] : failures) {
