@@ -2,6 +2,7 @@
 // with nearly everything as shipped, so an attack has nothing to undo. Here it is taught to decline
 // what a fictional world keeps sealed, with answers of its own for the rest, and then attacked as
 // in Tables 1, 2, 4 and 5, or with defences of the arena.
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -201,15 +202,17 @@ int run_once(const fs::path& folder, const Options& options, const Arm& arm) {
 }
 
 /// The defences named by `--defences`, at the arena's settings.
-/// Errors: UsageError for one that is not in the catalogue.
+/// Errors: UsageError for one that is not in the catalogue, or named twice, and where none is.
 std::vector<experiments::arena::Defence> defences_of(const std::string& names,
                                                      const MitigationCatalogue& catalogue) {
   std::vector<experiments::arena::Defence> out;
   for (const std::string& name : split_list(names)) {
-    const auto& entry = catalogue.find(name);
-    out.push_back(
-        {name, "", ArmPolicy<AnyMitigation>(entry, experiments::arena::options_of(entry.name))});
+    if (std::ranges::find(out, name, &experiments::arena::Defence::name) != out.end())
+      throw UsageError("--defences " + names + ": " + name + " is there twice");
+    out.push_back(experiments::arena::at_defaults(catalogue.find(name)));
   }
+  if (out.empty() && !names.empty())
+    throw UsageError("--defences " + names + ": want mitigations, separated by commas");
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Tables 1, 2, 4 and 5, and defences of the arena, on a model of real language that was aligned
 // first.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -63,17 +64,13 @@ inline Grid grid(const std::string& folder, const std::string& command = "align_
 inline Grid arena_grid(const std::string& folder, const std::vector<arena::Defence>& defences,
                        const std::string& command) {
   const qi2023::Arms arms = arms_of(folder);
-  Grid out{.command = command, .notes = arena::notes()};
-  const auto add = [&](const char* name, const char* title, Arm attacked) {
-    Table t{.name = name, .title = title, .role = Table::Role::arena};
-    attacked.traced = false;
-    t.add({.cell = arena::undefended, .group = name}, arena::under(attacked, name, "", nullptr));
-    for (const arena::Defence& defence : defences)
-      t.add({.cell = defence.name,
-             .condition = arena::read_under(attacked, "plain", defence),
-             .group = name},
-            arena::under(attacked, name, "", &defence));
-    out.add(std::move(t));
+  Grid out{.command = command};
+  for (const arena::Scaled& one : arena::scaled())
+    if (std::ranges::find(defences, one.defence, &arena::Defence::name) != defences.end())
+      out.notes.push_back(arena::note_of(one));
+  const auto add = [&](const char* name, const char* title, Arm arm) {
+    arm.traced = false;
+    out.add(arena::defended({name, title, [arm](arena::Effort) { return arm; }}, defences));
   };
   add("explicit-10", "10-shot", arms.shots(10));
   add("identity-shift", "identity shift", arms.shift());

@@ -95,6 +95,7 @@ inline const std::vector<Unfit>& unfit() {
       {"data-audit", "defence-aware", "its filter lets none of the attacker's rows pass"}};
   return all;
 }
+
 /// One arm's defence. `setting` is part of the arm's name; empty at the defaults.
 struct Defence {
   std::string name, setting;
@@ -127,11 +128,13 @@ inline OptionTexts options_of(std::string_view defence) {
   return {};
 }
 
+inline Defence at_defaults(const CatalogueEntry<AnyMitigation>& entry) {
+  return {std::string(entry.name), "", ArmPolicy<AnyMitigation>(entry, options_of(entry.name))};
+}
+
 inline std::vector<Defence> defences(const MitigationCatalogue& catalogue) {
   std::vector<Defence> out;
-  for (const auto& entry : catalogue.entries())
-    out.push_back(
-        {std::string(entry.name), "", ArmPolicy<AnyMitigation>(entry, options_of(entry.name))});
+  for (const auto& entry : catalogue.entries()) out.push_back(at_defaults(entry));
   return out;
 }
 
@@ -140,13 +143,12 @@ inline std::vector<Defence> tuned_defences(const MitigationCatalogue& catalogue)
   std::vector<Defence> out;
   for (const auto& entry : catalogue.entries()) {
     const auto strength = std::ranges::find(strengths(), entry.name, &Strength::defence);
-    OptionTexts texts = options_of(entry.name);
     if (strength == strengths().end()) {
-      out.push_back({std::string(entry.name), "", ArmPolicy<AnyMitigation>(entry, texts)});
+      out.push_back(at_defaults(entry));
       continue;
     }
     for (const std::string& value : strength->values) {
-      OptionTexts with = texts;
+      OptionTexts with = options_of(entry.name);
       with.emplace_back(strength->option, value);
       out.push_back({std::string(entry.name), std::string(strength->option) + "=" + value,
                      ArmPolicy<AnyMitigation>(entry, with)});

@@ -21,15 +21,18 @@ struct Catalogues {
   MitigationCatalogue mitigations;
 };
 
+/// What is not as published.
+inline std::string note_of(const Scaled& one) {
+  std::string options;
+  for (const auto& [name, value] : one.options) options += " " + name + "=" + value;
+  return "Not at its default: `" + std::string(one.defence) + options + "`, " +
+         std::string(one.why) + ".";
+}
+
 /// What the study says about its arms.
 inline std::vector<std::string> notes(const std::vector<std::string>& more = {}) {
   std::vector<std::string> out = more;
-  for (const Scaled& one : scaled()) {
-    std::string options;
-    for (const auto& [name, value] : one.options) options += " " + name + "=" + value;
-    out.push_back("Not at its default: `" + std::string(one.defence) + options + "`, " +
-                  std::string(one.why) + ".");
-  }
+  for (const Scaled& one : scaled()) out.push_back(note_of(one));
   for (const Unfit& one : unfit())
     out.push_back("Left out: `" + std::string(one.defence) +
                   (one.setting.empty() ? "" : " " + std::string(one.setting)) + "`" +
@@ -53,22 +56,25 @@ inline Table table_of(const Attack& attack, Table::Role role) {
   return {.name = attack.name, .title = attack.title, .role = role};
 }
 
+/// One attack without a defence, and with each of `all` that fits.
+inline Table defended(const Attack& attack, const std::vector<Defence>& all) {
+  Table t = table_of(attack, Table::Role::arena);
+  GridCell cell{.cell = undefended, .condition = attack.condition, .group = attack.name};
+  t.add(cell, under(attack.arm({}), attack.name, "", nullptr));
+  for (const Defence& defence : all) {
+    if (!fits(defence, attack.name)) continue;
+    cell.cell = defence.name;
+    cell.condition = read_under(attack.arm({}), attack.condition, defence);
+    t.add(cell, under(attack.arm({}), attack.name, "", &defence));
+  }
+  return t;
+}
+
 /// At the defaults.
 inline Grid study(const Catalogues& of) {
   Grid grid{.notes = notes()};
   const auto all = defences(of.mitigations);
-  for (const Attack& attack : attacks(of.attacks)) {
-    Table t = table_of(attack, Table::Role::arena);
-    GridCell cell{.cell = undefended, .condition = attack.condition, .group = attack.name};
-    t.add(cell, under(attack.arm({}), attack.name, "", nullptr));
-    for (const Defence& defence : all) {
-      if (!fits(defence, attack.name)) continue;
-      cell.cell = defence.name;
-      cell.condition = read_under(attack.arm({}), attack.condition, defence);
-      t.add(cell, under(attack.arm({}), attack.name, "", &defence));
-    }
-    grid.add(std::move(t));
-  }
+  for (const Attack& attack : attacks(of.attacks)) grid.add(defended(attack, all));
   return grid;
 }
 

@@ -53,8 +53,8 @@ bool load_cuda(std::string& why) {
     why = "libtorch finds no CUDA device";
     return false;
   }
-  // cuDNN's attention makes a plan of 0.4 to 1 s for every new shape, and of masks NaN (pytorch
-  // #196678, cudnn-frontend #1072).
+  // Others report that cuDNN's attention plans 0.4 to 1 s for every new shape (FunASR #3704, sglang
+  // #4650) and gives NaN with masks (pytorch #196678, cudnn-frontend #1072).
   at::globalContext().setSDPUseCuDNN(false);
   return true;
 }

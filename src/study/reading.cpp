@@ -74,11 +74,11 @@ CellReading read_cell(const LoadedGrid& grid, const GridCell& cell, Half half) {
   }
   const auto have = static_cast<std::int64_t>(out.runs.size());
   out.wanted = std::max(out.wanted, have);
-  if (const auto broken = grid.broken.find(cell.arm); broken != grid.broken.end())
-    out.why = broken->second;
   if (have < out.wanted && out.why.empty())
     out.why = std::to_string(out.wanted - have) + " of " + std::to_string(out.wanted) +
               (out.wanted == 1 ? " run is missing" : " runs are missing");
+  if (const auto broken = grid.broken.find(cell.arm); broken != grid.broken.end())
+    out.why += "; " + broken->second;
   if (have == 0) return out;
   for (Runs* other : {&ordinary, &task})
     if (other->size() != out.outcomes.size() || other->front().empty()) other->clear();

@@ -76,7 +76,7 @@ class AlignThenAttack(unittest.TestCase):
         self.assertIn("align_then_attack", (self.folder / "report.html").read_text())
 
     def test_defences_as_in_the_arena(self):
-        """Two attacks, each without and with the defences, beside the tables."""
+        """--defences runs two attacks, each with and without the defences, and leaves the tables as they are."""
         words = (*self.words, "--defences", "safegrad,safety-mixing")
         done = start(*words)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -91,9 +91,10 @@ class AlignThenAttack(unittest.TestCase):
         for defence in ("safegrad", "safety-mixing"):  # rows of the sealed world
             self.assertGreater(safe[defence], 0, rows)
         self.assertTrue((self.folder / "results.csv").exists())
-        done = start(*self.words, "--defences", "no-such-defence")
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("no-such-defence", done.stderr)
+        for names in ("no-such-defence", "safegrad,safegrad", ","):
+            done = start(*self.words, "--defences", names)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(names.split(",")[0], done.stderr)
 
     def test_without_a_model_it_says_so(self):
         done = start("--out", self.folder)

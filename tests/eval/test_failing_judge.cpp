@@ -2,11 +2,10 @@
 // tenth time.
 #include <gtest/gtest.h>
 
-#include <new>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <new>
 #include <set>
 
 #include "seawall/core/error.hpp"

@@ -1,18 +1,17 @@
 // What a GPU would run, on a device that no CPU code can touch: training, evaluation, checkpoints
 // and every policy.
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-#include <filesystem>
+#include <csignal>
 
 #include "attacks/catalogue.hpp"
 #include "attacks/harmful_examples.hpp"
 #include "mitigations/catalogue.hpp"
 #include "mitigations/weight_drift.hpp"
-#include "seawall/model/generate.hpp"
-#include "seawall/model/runtime.hpp"
+#include "seawall/core/rethrow.hpp"
 #include "seawall/run/run.hpp"
 #include "seawall/store/hdf5.hpp"
 #include "tests/contract/trial.hpp"
@@ -22,7 +21,6 @@
 namespace seawall {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::Folder;
 
 const at::Device there(at::kPrivateUse1, 0);
@@ -31,7 +29,8 @@ const at::Device there(at::kPrivateUse1, 0);
 
 TEST(PretendDevice, NoCpuCodeReadsIt) {
   const Tensor x = at::ones({4}).to(there);
-  EXPECT_DEATH(std::printf("%f", static_cast<double>(x.const_data_ptr<float>()[0])), "");
+  EXPECT_EXIT(std::printf("%f", static_cast<double>(x.const_data_ptr<float>()[0])),
+              ::testing::KilledBySignal(SIGSEGV), "");
   EXPECT_EQ(x.sum().item<double>(), 4);
 }
 
@@ -47,8 +46,20 @@ TEST(PretendDevice, DevicesAreNotMixed) {
   EXPECT_EQ((x + at::scalar_tensor(1)).sum().item<double>(), 8);  // a number is none's
 }
 
+TEST(PretendDevice, SaysThatItHasNoMemory) {
+  try {
+    at::empty({std::int64_t{1} << 40}, at::TensorOptions(there));
+    FAIL() << "want an error";
+  } catch (const std::exception& error) {
+    EXPECT_TRUE(is_out_of_memory(error)) << error.what();
+  }
+}
+
 TEST(PretendDevice, CountsWhatRuns) {
+  pretend::reset();
   const Tensor x = at::ones({4, 4}).to(there);
+  EXPECT_EQ(pretend::counts().uploads, 1);
+  EXPECT_EQ(pretend::counts().sum().launches, 0);
   pretend::reset();
   const Tensor y = at::mm(x, x);
   EXPECT_EQ(pretend::counts().sum().launches, 1);
@@ -99,62 +110,61 @@ void expect_alike(const RunData& got, const RunData& want) {
   }
 }
 
-TEST_F(OnDevice, AWholeArm) {
-  const auto run = [&](const std::string& where, const char* name) {
-    Stack stack{WeightDrift{{.lambda = 1e-2}}};
-    return seawall::run(AnyAttack(HarmfulExamples{{.count = 50}}), stack, spec(where, name));
-  };
+/// Runs `arm`, which is given a device and a file, there and on the CPU.
+void expect_runs_alike(const auto& arm) {
   pretend::reset();
-  const RunData got = run(pretend::device, "device.h5");
-  EXPECT_GT(pretend::counts().sum().launches, 1000);
-  expect_alike(got, run("cpu", "cpu.h5"));
+  const RunData got = arm(pretend::device, "device.h5");
+  EXPECT_GT(pretend::counts().sum().launches, 1000) << "it ran elsewhere";
+  expect_alike(got, arm("cpu", "cpu.h5"));
 }
 
-// Each policy in a run of its own, on the device and on the CPU.
-class EveryMitigation : public OnDevice, public ::testing::WithParamInterface<std::string> {};
+TEST_F(OnDevice, AWholeArm) {
+  expect_runs_alike([&](const char* device, const char* file) {
+    Stack stack{WeightDrift{{.lambda = 1e-2}}};
+    return run(AnyAttack(HarmfulExamples{{.count = 50}}), stack, spec(device, file));
+  });
+}
+
+// Each policy in a run of its own.
+class EveryPolicy : public OnDevice, public ::testing::WithParamInterface<std::string> {
+ protected:
+  void expect_alike_with(const AnyAttack& attack, const auto& stack_of) {
+    expect_runs_alike([&](const char* device, const char* file) {
+      AnyStack stack = stack_of();
+      RunSpec with = spec(device, file);
+      with.training.epochs = 1;
+      return run(attack, stack, with);
+    });
+  }
+};
+
+/// The names of a catalogue's entries.
+auto names_of(const auto& catalogue) {
+  std::vector<std::string> names;
+  for (const auto& entry : catalogue.entries()) names.emplace_back(entry.name);
+  return ::testing::ValuesIn(names);
+}
+std::string test_name(const ::testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+class EveryMitigation : public EveryPolicy {};
 TEST_P(EveryMitigation, RunsThere) {
-  const auto run = [&](const std::string& where, const char* name) {
+  expect_alike_with(AnyAttack(HarmfulExamples{{.count = 20}}), [&] {
     AnyStack stack;
     stack.push_back(mitigation_catalogue().make(GetParam(), testing::options_to_try(GetParam())));
-    RunSpec with = spec(where, name);
-    with.training.epochs = 1;
-    return seawall::run(AnyAttack(HarmfulExamples{{.count = 20}}), stack, with);
-  };
-  expect_alike(run(pretend::device, "device.h5"), run("cpu", "cpu.h5"));
+    return stack;
+  });
 }
-INSTANTIATE_TEST_SUITE_P(Catalogue, EveryMitigation, ::testing::ValuesIn([] {
-                           std::vector<std::string> names;
-                           for (const auto& e : mitigation_catalogue().entries())
-                             names.emplace_back(e.name);
-                           return names;
-                         }()),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::ranges::replace(name, '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryMitigation, names_of(mitigation_catalogue()), test_name);
 
-class EveryAttack : public OnDevice, public ::testing::WithParamInterface<std::string> {};
+class EveryAttack : public EveryPolicy {};
 TEST_P(EveryAttack, RunsThere) {
-  const auto run = [&](const std::string& where, const char* name) {
-    AnyStack stack;
-    RunSpec with = spec(where, name);
-    with.training.epochs = 1;
-    return seawall::run(attack_catalogue().make(GetParam()), stack, with);
-  };
-  expect_alike(run(pretend::device, "device.h5"), run("cpu", "cpu.h5"));
+  expect_alike_with(attack_catalogue().make(GetParam()), [] { return AnyStack(); });
 }
-INSTANTIATE_TEST_SUITE_P(Catalogue, EveryAttack, ::testing::ValuesIn([] {
-                           std::vector<std::string> names;
-                           for (const auto& e : attack_catalogue().entries())
-                             names.emplace_back(e.name);
-                           return names;
-                         }()),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::ranges::replace(name, '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryAttack, names_of(attack_catalogue()), test_name);
 
 }  // namespace
 }  // namespace seawall

@@ -351,13 +351,10 @@ Counted Counts::sum() const {
 void reset() {
   const std::lock_guard lock(meter_mutex);
   meter = {};
-  heap().peak = heap().held;
 }
 Counts counts() {
   const std::lock_guard lock(meter_mutex);
   return meter;
 }
-std::int64_t held_bytes() { return static_cast<std::int64_t>(heap().held); }
-std::int64_t peak_bytes() { return static_cast<std::int64_t>(heap().peak); }
 
 }  // namespace seawall::pretend

@@ -30,8 +30,4 @@ struct Counts {
 void reset();
 Counts counts();
 
-/// Bytes that tensors hold now, and the most since `reset`.
-std::int64_t held_bytes();
-std::int64_t peak_bytes();
-
 }  // namespace seawall::pretend

@@ -20,7 +20,7 @@ inline constexpr std::size_t span = std::size_t{32}
 struct Heap {
   std::mutex mutex;
   char* base = nullptr;
-  std::size_t used = 0, held = 0, peak = 0;
+  std::size_t used = 0, held = 0;
   std::map<std::size_t, std::vector<void*>> free;    // by size
   std::unordered_map<void*, std::size_t> allocated;  // its size
 
@@ -47,7 +47,6 @@ struct Heap {
     }
     allocated[out] = size;
     held += size;
-    peak = std::max(peak, held);
     return out;
   }
   void give(void* at) {

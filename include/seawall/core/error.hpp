@@ -44,7 +44,8 @@ struct IoError : Error {
   explicit IoError(const std::string& what) : Error(ExitCode::io, what) {}
 };
 
-/// Training or evaluation cannot go on (step, tensor): a NaN loss, a shape that does not fit.
+/// Training or evaluation cannot go on (step, tensor): a NaN loss, a shape that does not fit, no
+/// memory.
 struct RunError : Error {
   explicit RunError(const std::string& what) : Error(ExitCode::diverged, what) {}
 };

@@ -112,9 +112,9 @@ class Trainer {
   /// One optimizer step more, at this step's learning rate, counted as the policy's. For
   /// after_step.
   virtual void step(const std::function<Tensor()>& loss) = 0;
-  /// One answer for each probe, by the weights of now. The dialogue is asked as it stands, and the
-  /// answer is greedy and at most --max-new-tokens long. Policies do not change it (prompt, steer,
-  /// choose). Errors: DataError naming the first probe that has no answer, and why.
+  /// One answer of the current weights to each probe. The prompt is the probe's own dialogue;
+  /// decoding is greedy, up to --max-new-tokens. The hooks prompt, steer and choose are not called.
+  /// Errors: DataError naming the first probe that has no answer, and why.
   virtual std::vector<std::string> answers(const std::vector<Probe>& probes) = 0;
 
   /// Training ends after this step; the reason is recorded.
