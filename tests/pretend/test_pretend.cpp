@@ -95,10 +95,11 @@ void expect_alike(const RunData& got, const RunData& want) {
   // AdamW steps multiply rounding by 1/sqrt(v); 1e-3 is far above it and far below one step.
   for (std::size_t i = 0; i < got.steps.size(); ++i) {
     const double loss = want.steps[i].loss, drift = want.steps[i].drift;
-    if (std::isnan(loss))  // of an edit of weights there is none
+    if (std::isnan(loss)) {  // of an edit of weights there is none
       EXPECT_TRUE(std::isnan(got.steps[i].loss));
-    else
+    } else {
       EXPECT_NEAR(got.steps[i].loss, loss, 1e-3) << "step " << i + 1;
+    }
     EXPECT_NEAR(got.steps[i].drift, drift, 1e-2 * drift) << "step " << i + 1;
   }
   ASSERT_EQ(got.evaluations.size(), want.evaluations.size());
