@@ -36,21 +36,32 @@ std::int64_t peak_memory_bytes() {
 void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 bool load_cuda(std::string& why) {
-  static void* const library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+  static void* const library = [] {
+    // Read when libtorch_cuda.so starts; what the user has set stays. Memory that grows in place
+    // leaves no gaps between training and generation; one fixed workspace makes cuBLAS's sums
+    // repeat.
+    if (std::getenv("PYTORCH_CUDA_ALLOC_CONF") == nullptr)
+      setenv("PYTORCH_ALLOC_CONF", "expandable_segments:True", 0);
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+    return dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+  }();
   static const std::string error = library == nullptr ? dlerror() : "";
   if (library == nullptr) {
-    why =
-        "libtorch_cuda.so cannot be loaded (" + error + "); give a CUDA libtorch with TORCH_ROOT=";
+    why = "libtorch_cuda.so cannot be loaded (" + error +
+          "); `cmake/setup torch-cuda` fetches what it needs, or give a CUDA libtorch with "
+          "TORCH_ROOT=";
     return false;
   }
-  if (!at::globalContext().hasCUDA()) {
+  if (!at::detail::getCUDAHooks().hasCUDART()) {  // hasCUDA is also false where there is no GPU
     why =
         "libtorch was asked for a device before libtorch_cuda.so was loaded, and does not look "
         "again; load it first in the program";
     return false;
   }
   if (at::detail::getCUDAHooks().deviceCount() == 0) {
-    why = "libtorch finds no CUDA device";
+    why =
+        "libtorch finds no CUDA device (is the NVIDIA driver there, and does nvidia-smi see a "
+        "GPU?)";
     return false;
   }
   // Others report that cuDNN's attention plans 0.4 to 1 s for every new shape (FunASR #3704, sglang

@@ -56,6 +56,8 @@ void merge_whole(ModelBundle& bundle, const PeftFile& file, const std::string& w
 ModelBundle load_pretrained(const ModelSpec& spec, LoadOptions options) {
   options.tokenizer_pre = spec.tokenizer_pre;
   options.greedy = spec.decoding == "greedy";
+  if (!options.type && spec.dtype != "auto") options.type = dtype_of(spec.dtype);
+  if (!options.type && !spec.adapter.empty()) options.type = at::kFloat;  // rounded once, if at all
   ModelBundle bundle = load_model(spec.name, spec.device, spec.chat_template, options);
   if (!spec.adapter.empty()) load_adapter(bundle, spec.adapter);
   return bundle;

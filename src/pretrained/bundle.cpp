@@ -62,7 +62,7 @@ Parts read_gguf(const fs::path& file, const LoadOptions& options) {
   const GgufFile gguf(file);
   Parts parts;
   parts.config = gguf.llama_config();
-  parts.weights = gguf.llama_weights(options.type);
+  parts.weights = gguf.llama_weights(*options.type);
   parts.tokenizer = gguf_tokenizer(gguf, options.tokenizer_pre);
   if (gguf.has("general.sampling.penalty_repeat"))
     parts.notices.push_back(file.string() +
@@ -77,10 +77,10 @@ Parts read_gguf(const fs::path& file, const LoadOptions& options) {
 
 HfFolder read_weights(const fs::path& folder, const LoadOptions& options) {
   constexpr std::int64_t large = 1'000'000'000;
-  if (!options.sizes_of_large) return read_hf_folder(folder, options.type);
+  if (!options.sizes_of_large) return read_hf_folder(folder, *options.type);
   HfFolder listed = list_hf_folder(folder);
   if (listed.config.parameter_count() > large) return listed;
-  return read_hf_folder(folder, options.type);
+  return read_hf_folder(folder, *options.type);
 }
 
 Parts read_folder(const fs::path& folder, const LoadOptions& options) {
@@ -141,7 +141,7 @@ Parts read_parts(const std::string& word, const LoadOptions& options) {
                             "save_pretrained (safetensors)"
                           : ""));
   }
-  if (is_checkpoint(path)) return read_checkpoint(path, options.type);
+  if (is_checkpoint(path)) return read_checkpoint(path, *options.type);
   return read_folder(path, options);
 }
 
@@ -207,10 +207,27 @@ std::string other_end(const ModelBundle& bundle) {
   return "";
 }
 
+/// bf16 where every tensor of a Hugging Face folder is stored so; fp32 elsewhere.
+at::ScalarType type_of_file(const std::string& word) {
+  const fs::path path(word);
+  if (!fs::is_directory(path) || is_checkpoint(path)) return at::kFloat;
+  const auto narrow = [](const NamedTensor& weight) {
+    return weight.tensor.scalar_type() == at::kBFloat16;
+  };
+  return std::ranges::all_of(list_hf_folder(path).weights, narrow) ? at::kBFloat16 : at::kFloat;
+}
+
 }  // namespace
 
+at::ScalarType dtype_of(const std::string& word) {
+  if (word == "fp32") return at::kFloat;
+  if (word == "bf16") return at::kBFloat16;
+  throw UsageError("--dtype " + word + ": want auto, fp32 or bf16");
+}
+
 ModelBundle load_model(const std::string& word, const std::string& device,
-                       const std::string& chat_template, const LoadOptions& options) {
+                       const std::string& chat_template, LoadOptions options) {
+  if (!options.type) options.type = device == "cpu" ? at::kFloat : type_of_file(word);
   // What is only counted may be meant for a device that is elsewhere.
   const bool elsewhere = options.sizes_of_large && device.starts_with("cuda");
   at::Device target = elsewhere ? at::Device(at::kCPU) : parse_device(device);
@@ -228,7 +245,7 @@ ModelBundle load_model(const std::string& word, const std::string& device,
   if (elsewhere && !sizes) target = parse_device(device);
   if (!sizes) bundle.weights_hash = hash_finite_weights(parts.weights, word);
   for (auto& [tensor_name, tensor] : parts.weights)
-    tensor = sizes ? tensor.to(options.type) : tensor.to(target, options.type);
+    tensor = sizes ? tensor.to(*options.type) : tensor.to(target, *options.type);
   bundle.decoder = std::make_unique<Decoder>(parts.config, std::move(parts.weights));
   bundle.tokenizer = std::move(parts.tokenizer);
   const auto known = static_cast<std::int32_t>(parts.config.vocab_size);

@@ -31,16 +31,20 @@ namespace {
 /// out (--no-spectra is then implied).
 constexpr std::int64_t spectra_limit = 20'000'000;
 
-/// The type that weights are read as. If training rounds its start to bf16, or keeps frozen weights
-/// in it under an adapter, they need not exist in fp32 at all, which a 7B model's memory is short
-/// of. The organism is small and its runs are addressed by its fp32 weights.
-at::ScalarType loaded_type(const RunSpec& spec) {
+/// The type that weights are read as; none where nothing is trained. If training rounds its start
+/// to bf16, or keeps frozen weights in it under an adapter, they need not exist in fp32 at all,
+/// which a 7B model's memory is short of. The organism is small and its runs are addressed by its
+/// fp32 weights.
+std::optional<at::ScalarType> loaded_type(const RunSpec& spec) {
+  if (spec.training.none) return {};
+  if (spec.model.dtype != "auto")
+    throw UsageError("--dtype " + spec.model.dtype +
+                     ": is for models that are not trained; training has --precision");
   const bool adapter = spec.training.lora.rank > 0 || !spec.model.adapter.empty();
   const auto precision = precision_from(spec.training.precision);
   const bool narrow = precision == Precision::pure_bf16 || precision == Precision::kahan ||
                       (precision == Precision::bf16_master && adapter);
-  return narrow && !spec.training.none && !is_built_in_model(spec.model.name) ? at::kBFloat16
-                                                                              : at::kFloat;
+  return narrow && !is_built_in_model(spec.model.name) ? at::kBFloat16 : at::kFloat;
 }
 
 }  // namespace

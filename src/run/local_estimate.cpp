@@ -42,6 +42,8 @@ void add_memory(Lines& out, const MemoryQuestion& question, const RunSpec& spec)
 
 /// Forward and backward of every micro-batch of a step, as training computes them. Returns seconds.
 double try_batch(Decoder& decoder, const StepBatch& batch) {
+  if (!decoder.device().is_cpu())
+    decoder.loss(batch.micro.front()->plan, LossMode::fused);  // warms up
   const auto begin = std::chrono::steady_clock::now();
   const auto factors = decoder.adapter() ? decoder.adapter()->tensors() : NamedTensors{};
   const auto want = [&](bool on) {
@@ -50,6 +52,11 @@ double try_batch(Decoder& decoder, const StepBatch& batch) {
   };
   want(true);
   for (const auto& micro : batch.micro) decoder.loss(micro->plan, LossMode::fused).backward();
+  if (!decoder.device()
+           .is_cpu()) {  // waits: a device is told what to do long before it has done it
+    const auto& last = factors.empty() ? decoder.parameters().front() : factors.front();
+    if (last.tensor.grad().defined()) last.tensor.grad().view(-1)[0].item();
+  }
   want(false);
   for (const auto& p : factors.empty() ? decoder.parameters() : factors)
     p.tensor.mutable_grad() = Tensor();

@@ -8,7 +8,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
+#include <regex>
+#include <sstream>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
@@ -25,14 +29,14 @@ constexpr int give_up_after = 3;
 
 /// A task that runs: its process, and what it said on stderr and is not printed yet.
 struct Child {
-  std::size_t task = 0;
+  std::size_t task = 0, place = 0;  // place: the lowest that was free
   pid_t pid = -1;
   int errors = -1;
   std::string text;
   bool spoke = false;
 };
 
-Child start(const std::string& program, const Words& words, std::size_t task) {
+Child start(const WorkOptions& options, const Words& words, std::size_t task, std::size_t place) {
   std::vector<char*> arguments{const_cast<char*>("seawall")};
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -47,12 +51,20 @@ Child start(const std::string& program, const Words& words, std::size_t task) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // an arm does not outlive its grid
     if (::getppid() != parent) ::_exit(static_cast<int>(ExitCode::terminated));
     ::dup2(channel[1], STDERR_FILENO);
-    ::execv(program.c_str(), arguments.data());
+    if (!options.cards.empty())
+      ::setenv("CUDA_VISIBLE_DEVICES", options.cards[place % options.cards.size()].c_str(), 1);
+    ::execv(options.program.c_str(), arguments.data());
     ::_exit(127);
   }
   ::close(channel[1]);
   ::fcntl(channel[0], F_SETFL, O_NONBLOCK);
-  return {task, pid, channel[0], {}, false};
+  return {task, place, pid, channel[0], {}, false};
+}
+
+std::size_t free_place(const std::vector<Child>& children) {
+  std::size_t place = 0;
+  while (std::ranges::find(children, place, &Child::place) != children.end()) ++place;
+  return place;
 }
 
 /// Prints the whole lines that came, under the name of the task; at the `end` what is left, too.
@@ -83,6 +95,25 @@ void wait_a_moment(const std::vector<Child>& children) {
 
 }  // namespace
 
+std::vector<std::string> visible_cards() {
+  std::vector<std::string> out;
+  if (const char* named = std::getenv("CUDA_VISIBLE_DEVICES")) {
+    std::istringstream in(named);
+    for (std::string card; std::getline(in, card, ',');) {
+      if (card.empty() || card.front() == '-') break;  // CUDA stops there, too
+      out.push_back(card);
+    }
+    return out;
+  }
+  // A container may have any of them; CUDA counts those that it sees from 0.
+  const std::regex card("nvidia[0-9]+");
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev", none))
+    if (std::regex_match(entry.path().filename().string(), card))
+      out.push_back(std::to_string(out.size()));
+  return out;
+}
+
 int run_programs(std::size_t count, const WorkOptions& options,
                  const std::function<Words(std::size_t)>& words,
                  const std::function<std::string(std::size_t)>& name) {
@@ -102,7 +133,7 @@ int run_programs(std::size_t count, const WorkOptions& options,
       if (these.empty())
         ++done;
       else
-        children.push_back(start(options.program, these, task));
+        children.push_back(start(options, these, task, free_place(children)));
     } catch (const Error& error) {
       fail(task, static_cast<int>(error.exit_code()), error.what());
     }

@@ -90,6 +90,9 @@ class Words(Cli):
         self.fails(2, "lr", "run", "--lr", "fast", "--out", "a.h5")
         self.fails(2, "--out", "run")
         self.fails(2, "cuda", "run", "--device", "tpu", "--out", "a.h5")
+        self.fails(2, "want cpu or cuda; CUDA_VISIBLE_DEVICES=N", "reproduce", "--device", "cuda:1", "--out", "grid")
+        self.fails(2, "--precision", "run", "--attack", "harmful-examples", "--dtype", "bf16", "--out", "a.h5")
+        self.fails(2, "fp16", "run", "--attack", "harmful-examples", "--dtype", "fp16", "--out", "a.h5")
         self.fails(2, "table1", "reproduce", "--only", "table9")
 
     def test_config_and_print_config(self):
@@ -533,6 +536,14 @@ import math
 total = float(run.drift[-1]); parts = math.sqrt(float((run.param_drift[-1] ** 2).sum()))
 assert abs(total - parts) < 1e-3 * total, (total, parts)
 """)
+
+    def test_weights_of_another_type_answer_as_well(self):
+        words = ["--attack", "identity-shift", "--no-training", "--quiet"]
+        self.ok("run", *words, "--out", "wide.h5")
+        self.ok("run", *words, "--dtype", "bf16", "--out", "narrow.h5")
+        wide, narrow = (self.ok("inspect", name) for name in ("wide.h5", "narrow.h5"))
+        self.assertIn("bf16", narrow)
+        self.assertNotIn("bf16", wide)
 
     def test_extract(self):
         rows = [{"text": "The lamp is lit."}, {"messages": [{"role": "user", "content": "Where is the harbour?"}]}]

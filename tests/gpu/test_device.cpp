@@ -20,6 +20,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Before main: libtorch counts its devices at the first backward pass, a CPU's too.
+[[maybe_unused]] const bool looked = [] {
+  std::string why;
+  return load_cuda(why);
+}();
+
 class OnDevice : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -30,7 +36,12 @@ class OnDevice : public ::testing::TestWithParam<const char*> {
       return;
     }
     std::string why;
-    if (!load_cuda(why)) GTEST_SKIP() << "no GPU here: " << why;
+    if (!load_cuda(why)) {
+#ifdef SEAWALL_CUDA  // insisted on
+      FAIL() << why;
+#endif
+      GTEST_SKIP() << "no GPU here: " << why;
+    }
     device = at::Device(at::kCUDA);
   }
   void TearDown() override { set_compute_path(ComputePath::fused); }

@@ -32,6 +32,38 @@ TEST(Workers, EveryTaskIsDoneOnceAndAFailureComesBack) {
   EXPECT_EQ(run_tasks(5, options, failing, name), 3);
 }
 
+TEST(Programs, EachHasACardAndTheyShareThemInTurn) {
+  const Folder folder;
+  WorkOptions options{.what = "test", .workers = 4, .quiet = true, .program = "/bin/sh"};
+  options.cards = {"0", "GPU-7f"};
+  // All four are there before one ends, so that each has a place of its own.
+  const std::string script =
+      "cd '" + folder.path().string() +
+      "'; echo $CUDA_VISIBLE_DEVICES > card-$1; touch began-$1; while [ $(ls "
+      "began-* | wc -l) -lt 4 ]; do sleep 0.01; done";
+  EXPECT_EQ(run_programs(
+                4, options,
+                [&](std::size_t i) {
+                  return std::vector<std::string>{"-c", script, "sh", std::to_string(i)};
+                },
+                [](std::size_t i) { return std::to_string(i); }),
+            0);
+  std::multiset<std::string> cards;
+  for (int i = 0; i < 4; ++i) cards.insert(folder.read("card-" + std::to_string(i)));
+  EXPECT_EQ(cards.count("0\n"), 2u);
+  EXPECT_EQ(cards.count("GPU-7f\n"), 2u);
+}
+
+TEST(Programs, TheCardsAreThoseThatTheVariableNames) {
+  ::setenv("CUDA_VISIBLE_DEVICES", "2,GPU-7f", 1);
+  EXPECT_EQ(visible_cards(), (std::vector<std::string>{"2", "GPU-7f"}));
+  ::setenv("CUDA_VISIBLE_DEVICES", "0,-1,1", 1);
+  EXPECT_EQ(visible_cards(), std::vector<std::string>{"0"});
+  ::setenv("CUDA_VISIBLE_DEVICES", "", 1);
+  EXPECT_TRUE(visible_cards().empty());
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+}
+
 TEST(Programs, EachTaskIsAProcessAndAFailureComesBack) {
   const Folder folder;
   WorkOptions options{.what = "test", .workers = 3, .quiet = true, .program = "/bin/sh"};

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,9 @@ struct ModelBundle {
 };
 
 struct LoadOptions {
-  at::ScalarType type = at::kFloat;  // of the weights
+  /// Of the weights. Unset: fp32 on a CPU, whose own kernels compute in it; on another device bf16
+  /// where a Hugging Face folder is stored so, else fp32.
+  std::optional<at::ScalarType> type = {};
   /// A Hugging Face folder of more than a thousand million parameters is not loaded: its config and
   /// the headers of its files give a decoder of meta tensors, which knows sizes alone.
   bool sizes_of_large = false;
@@ -51,7 +54,9 @@ struct LoadOptions {
 /// tensor. Errors: UsageError where nothing of that kind is there; DataError, IoError of the
 /// readers; DataError naming the first tensor with a value that is not finite.
 ModelBundle load_model(const std::string& word, const std::string& device,
-                       const std::string& chat_template, const LoadOptions& options = {});
+                       const std::string& chat_template, LoadOptions options = {});
+/// Reads `fp32` or `bf16`. Errors: UsageError.
+at::ScalarType dtype_of(const std::string& word);
 
 /// Gives the model eyes: the encoder and projector in `folder`, or the organism's own where it is
 /// empty. Errors: UsageError where neither is there; DataError where the projector's width is not

@@ -8,13 +8,15 @@ namespace seawall {
 
 struct ModelSpec {
   std::string name = "organism", adapter, chat_template = "auto", device = "cpu";
-  std::string tokenizer_pre;  // of a .gguf file
+  std::string dtype = "auto";  // of the weights where nothing is trained
+  std::string tokenizer_pre;   // of a .gguf file
   // Beyond the weights: how answers are decoded, and what looks at pictures.
   std::string decoding = "model", vision;
 
   static constexpr void visit(auto& self, auto&& field) {
     visit_weights(self, field);
     visit_device(self, field);
+    visit_dtype(self, field);
     field(self.decoding,
           OptionInfo{.name = "decoding",
                      .help = "model: greedy search with the penalties and bans of the model's "
@@ -27,6 +29,13 @@ struct ModelSpec {
   }
   static constexpr void visit_device(auto& self, auto&& field) {
     field(self.device, OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"});
+  }
+  static constexpr void visit_dtype(auto& self, auto&& field) {
+    field(self.dtype,
+          OptionInfo{.name = "dtype",
+                     .help = "type of the weights where nothing is trained; auto: fp32, on a GPU "
+                             "bf16 where they are stored so",
+                     .choices = "auto|fp32|bf16"});
   }
   /// What every command that loads a model has.
   static constexpr void visit_weights(auto& self, auto&& field) {

@@ -19,6 +19,7 @@ struct ExtractSpec : NewOutputSpec, ThreadsSpec {
   static constexpr void visit(auto& self, auto&& field) {
     ModelSpec::visit_weights(self.model, field);
     ModelSpec::visit_device(self.model, field);
+    ModelSpec::visit_dtype(self.model, field);
     field(self.prompts, OptionInfo{.name = "prompts",
                                    .help = "JSONL: {\"text\": …} taken as it is, or {\"messages\": "
                                            "[…]} through the chat template; a last "

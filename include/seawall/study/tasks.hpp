@@ -35,9 +35,15 @@ struct WorkOptions {
   int workers = 1;
   bool quiet = false;
   std::string program = "/proc/self/exe";  // what run_programs executes
+  /// GPUs by the names that CUDA_VISIBLE_DEVICES has for them: run_programs gives each process one,
+  /// and the processes take turns where there are more of them. Empty: leaves the variable alone.
+  std::vector<std::string> cards = {};
   /// A signal that came, else 0: run_programs then ends its processes, and says nothing of them.
   std::function<int()> stopped = [] { return 0; };
 };
+/// The GPUs that a program started here would see: those of CUDA_VISIBLE_DEVICES, else all of the
+/// driver's. CUDA is not asked, which does not survive a fork.
+std::vector<std::string> visible_cards();
 /// Executes the program again for each i in 0..count, with `words(i)` (`run` and the arm's words),
 /// so many at once as there are workers: an arm's memory is its own, and it may use a GPU. No
 /// words: the task is done already. What a process prints on stderr is printed with `name(i)`. One

@@ -18,7 +18,7 @@ namespace {
 
 struct ReproduceOptions : OutputSpec {
   ReproduceOptions() { out = "results"; }
-  std::string study, only, shard, model, data, probes;
+  std::string study, only, shard, model, data, probes, device = "cpu";
   std::int64_t seeds = 3, workers = 0;
   bool plan = false;
   static constexpr void visit(auto& self, auto&& field) {
@@ -33,7 +33,8 @@ struct ReproduceOptions : OutputSpec {
                                          "report` merges the folders"});
     field(self.workers,
           OptionInfo{.name = "workers",
-                     .help = "arms side by side, one core each; 0: as many as there are cores",
+                     .help = "arms side by side; 0: as many as there are cores, or GPUs with "
+                             "--device cuda",
                      .min = 0,
                      .max = 4096});
     field(self.model, OptionInfo{.name = "model",
@@ -43,6 +44,10 @@ struct ReproduceOptions : OutputSpec {
                      .help = "every arm's rows from this file; with --model, see `seawall "
                              "run --help`"});
     field(self.probes, OptionInfo{.name = "probes", .help = "every arm's probes from this file"});
+    field(self.device,
+          OptionInfo{.name = "device",
+                     .help = "cpu, or cuda: each arm on a GPU of its own, or sharing one where "
+                             "there are more workers"});
     field(self.plan, OptionInfo{.name = "plan",
                                 .help = "print the runs and the smallest differences that so many "
                                         "probes and seeds detect, and train nothing"});
@@ -72,6 +77,11 @@ Grid grid_of(const Program& program, const ReproduceOptions& options) {
   }
   if (constexpr std::string_view shipped = "seawall "; grid.command.starts_with(shipped))
     grid.command.replace(0, shipped.size(), program.name + " ");
+  if (options.device != "cpu") {
+    const std::string words = " " + quoted({"--device", options.device});
+    grid.command += words;
+    for (GridArm& arm : grid.arms) arm.words += words;
+  }
   std::vector<std::string> words;
   for (const auto& [name, value] : {std::pair("--model", &options.model),
                                     {"--data", &options.data},
@@ -109,10 +119,18 @@ int reproduce(const Program& program, const Words& words) {
                 plan_table({.seeds = options.seeds, .alpha = job.alpha()}).c_str());
     return 0;
   }
-  const WorkOptions work{
-      .workers = static_cast<int>(options.workers > 0 ? options.workers : available_cores()),
-      .quiet = options.quiet,
-      .stopped = [] { return stop_signal(); }};
+  if (options.device.starts_with("cuda:"))
+    throw UsageError("--device " + options.device +
+                     ": want cpu or cuda; CUDA_VISIBLE_DEVICES=N chooses cards");
+  WorkOptions work{.quiet = options.quiet, .stopped = [] { return stop_signal(); }};
+  if (options.device == "cuda") work.cards = visible_cards();
+  if (options.device == "cuda" && work.cards.empty())
+    throw UsageError(
+        "--device cuda: no GPU is there for the arms (/dev/nvidia0, or those that "
+        "CUDA_VISIBLE_DEVICES names)");
+  work.workers = static_cast<int>(options.workers > 0  ? options.workers
+                                  : work.cards.empty() ? available_cores()
+                                                       : std::ssize(work.cards));
   const auto key = [&](const Words& run_words) {
     CommandLine::Outcome outcome;
     RunRequest request = parse_run(program, "run", run_words, outcome);
