@@ -93,6 +93,50 @@ const BatchPlan::Attention::Buckets& BatchPlan::Attention::buckets(const at::Dev
   return made;
 }
 
+std::shared_ptr<const device::AttentionParts> BatchPlan::Attention::parts(
+    const at::Device& device) const {
+  const std::lock_guard lock(making_);
+  if (parts_) return parts_;
+  std::vector<std::int32_t> ends{0};
+  std::vector<device::AttentionPart> list(1);
+  std::int64_t tokens = 0;
+  for (const auto& item : items) {
+    tokens += item.length;
+    ends.push_back(static_cast<std::int32_t>(tokens));
+    list[0].longest = std::max(list[0].longest, item.length);
+  }
+  list[0].queries = list[0].keys = tokens;
+  list[0].causal = true;
+  for (std::size_t s = 0; s < items.size(); ++s) {
+    // Segments are laid out depth first: what is below one follows it.
+    const auto& item = items[s];
+    const auto end = item.begin + item.length;
+    std::size_t next = s + 1;
+    while (next < items.size() && items[next].ancestors >= item.ancestors + item.length) ++next;
+    if (next == s + 1) continue;
+    const auto below = items[next - 1].begin + items[next - 1].length - end;
+    list.push_back({.first_query = end,
+                    .queries = below,
+                    .first_key = item.begin,
+                    .keys = item.length,
+                    .longest = std::max(below, item.length)});
+    for (const auto n : {std::int64_t{0}, below, std::int64_t{0}, item.length})
+      ends.push_back(static_cast<std::int32_t>(n));
+  }
+  auto table = at::empty({static_cast<std::int64_t>(ends.size())}, at::kInt);
+  std::copy(ends.begin(), ends.end(), table.data_ptr<std::int32_t>());
+  table = table.to(device);
+  std::int64_t at = static_cast<std::int64_t>(items.size()) + 1;
+  list[0].query_ends = list[0].key_ends = table.narrow(0, 0, at);
+  for (auto& part : list) {
+    if (part.causal) continue;
+    part.query_ends = table.narrow(0, at, 2);
+    part.key_ends = table.narrow(0, at + 2, 2);
+    at += 4;
+  }
+  return parts_ = std::make_shared<device::AttentionParts>(device::AttentionParts{std::move(list)});
+}
+
 AttentionShape attention_shape(const LlamaConfig& config, std::int64_t layer) {
   const double scalar = static_cast<double>(config.query_scalar);
   return {.heads = config.heads,
@@ -143,6 +187,13 @@ static Tensor bucket_rows(const Bucket& bucket, const Tensor& x, const Tensor& i
 Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const BatchPlan& plan,
                       const AttentionShape& shape) {
   const auto width = q.size(1) * q.size(2);
+  const bool windowed = shape.window > 0 && plan.attention->last_position >= shape.window;
+  if (device::flash_takes(q) && shape.cap == 0 && !windowed) {
+    const double scale =
+        shape.scale > 0 ? shape.scale : 1 / std::sqrt(static_cast<double>(shape.head_dim));
+    return device::flash_attention(q, k, v, plan.attention->parts(q.device()), scale)
+        .view({q.size(0), width});
+  }
   const auto& buckets = plan.attention->buckets(q.device(), shape.window);
   std::vector<Tensor> parts;
   for (const auto& bucket : buckets.list) {

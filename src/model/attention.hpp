@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
+#include "seawall/device/flash.hpp"
 #include "seawall/model/batch_plan.hpp"
 #include "seawall/model/config.hpp"
 
@@ -43,8 +44,12 @@ struct BatchPlan::Attention {
   };
   /// Made at the first use of a window (0: none).
   const Buckets& buckets(const at::Device& device, std::int64_t window) const;
+  /// What flash attention computes one after the other: each segment's own tokens, then for every
+  /// shared prefix the tokens below it. Made at the first use.
+  std::shared_ptr<const device::AttentionParts> parts(const at::Device& device) const;
 
  private:
+  mutable std::shared_ptr<const device::AttentionParts> parts_;
   mutable std::mutex making_;
   mutable std::map<std::int64_t, Buckets> buckets_;
 };

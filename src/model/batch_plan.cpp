@@ -1,6 +1,7 @@
 #include "seawall/model/batch_plan.hpp"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
@@ -138,6 +139,16 @@ Tensor to_device(const std::vector<std::int64_t>& values, const at::Device& devi
   return device.is_cpu() ? out : out.to(device);
 }
 
+/// Those rows of `table` that `rows` name, on the device; `rows` are renumbered. The table of all
+/// pictures may be larger than the device's memory.
+Tensor rows_there(const Tensor& table, std::vector<std::int64_t>& rows, const at::Device& device) {
+  std::vector<std::int64_t> wanted = rows;
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  for (auto& row : rows) row = std::lower_bound(wanted.begin(), wanted.end(), row) - wanted.begin();
+  return table.index_select(0, to_device(wanted, table.device())).to(device);
+}
+
 /// Flat token of every position of a row whose last segment is `leaf`.
 std::vector<std::int64_t> path(const std::vector<Segment>& segments, std::int64_t leaf) {
   std::vector<std::int64_t> flat(segments[leaf].position + segments[leaf].length);
@@ -186,7 +197,8 @@ BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device
   }
   plan.ids = to_device(ids, device);
   if (!picture_tokens.empty()) {
-    plan.embeddings = options.embeddings.to(device);
+    plan.embeddings =
+        device.is_cpu() ? options.embeddings : rows_there(options.embeddings, picture_rows, device);
     plan.picture_tokens = to_device(picture_tokens, device);
     plan.picture_rows = to_device(picture_rows, device);
   }

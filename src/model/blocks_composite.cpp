@@ -9,12 +9,14 @@
 #include <ATen/ops/tensor.h>
 
 #include <array>
+#include <mutex>
 #include <optional>
 
 #include "model/attention.hpp"
 #include "model/block_weights.hpp"
 #include "model/blocks.hpp"
 #include "model/loss.hpp"
+#include "seawall/device/operators.hpp"
 
 namespace seawall {
 
@@ -28,10 +30,30 @@ Tensor norm_factor(const LlamaConfig& config, const Tensor& w) {
 }
 
 Tensor composite_rms_norm(const Tensor& x, const Tensor& w, double eps) {
+  if (device::takes(x)) return device::rms_norm(x, w, eps);
   const Tensor wide = narrow(x) ? x.to(at::kFloat) : x;
   const Tensor normed = wide * (wide.pow(2).mean(-1, true) + eps).rsqrt();
   if (w.scalar_type() != x.scalar_type()) return (w * normed).to(x.scalar_type());  // offset norms
   return w * normed.to(x.scalar_type());
+}
+
+/// Frequencies that no operator makes, kept on the device where they were asked for before: a copy
+/// from the host would hold up every token.
+static Tensor scaled_frequency(const LlamaConfig& c, const at::TensorOptions& options) {
+  struct Known {
+    std::vector<double> values;
+    Tensor tensor;
+  };
+  static std::mutex mutex;
+  static auto& known = *new std::vector<Known>;  // outlives the device's own end
+  const auto values = rotary_frequencies<double>(c);
+  if (options.device().is_cpu()) return at::tensor(values, at::kDouble).to(options);
+  const std::lock_guard lock(mutex);
+  for (const auto& one : known)
+    if (one.values == values && one.tensor.device() == options.device() &&
+        one.tensor.dtype() == options.dtype())
+      return one.tensor;
+  return known.emplace_back(Known{values, at::tensor(values, at::kDouble).to(options)}).tensor;
 }
 
 Angles rotary_angles(const LlamaConfig& c, const Tensor& positions, const Tensor& like) {
@@ -39,16 +61,16 @@ Angles rotary_angles(const LlamaConfig& c, const Tensor& positions, const Tensor
   const auto options = like.options().dtype(wide);
   const Tensor plain =
       at::pow(c.rope_theta, at::arange(0, c.head_dim, 2, options) / c.head_dim).reciprocal();
-  const Tensor frequency =
-      c.rope_scaling.type == RopeScaling::Type::none
-          ? plain
-          : at::tensor(rotary_frequencies<double>(c), at::kDouble).to(options);  // [D/2]
-  const Tensor angle = positions.to(wide).unsqueeze(1) * frequency;              // [T,D/2]
-  const Tensor both = at::cat({angle, angle}, 1).unsqueeze(1);                   // [T,1,D]
+  const Tensor frequency = c.rope_scaling.type == RopeScaling::Type::none
+                               ? plain
+                               : scaled_frequency(c, options);       // [D/2]
+  const Tensor angle = positions.to(wide).unsqueeze(1) * frequency;  // [T,D/2]
+  const Tensor both = at::cat({angle, angle}, 1).unsqueeze(1);       // [T,1,D]
   return {both.cos().to(like.scalar_type()), both.sin().to(like.scalar_type())};
 }
 
 static Tensor rotated(const Tensor& x, const Angles& angles) {  // [T,heads,D]
+  if (device::takes(x)) return device::rotary(x, angles.cos, angles.sin);
   const auto half = x.size(2) / 2;
   return x * angles.cos + at::cat({-x.narrow(2, half, half), x.narrow(2, 0, half)}, 2) * angles.sin;
 }
@@ -111,16 +133,18 @@ struct Block {
   }
   /// f(gate) * up. Shapes: x [T,C] -> [T,I].
   Tensor inner(const Tensor& x) const {
-    const auto opened = [&](const Tensor& gate) {
-      return config.family->gate == Gate::gelu_tanh ? at::gelu(gate, "tanh") : at::silu(gate);
+    const bool gelu = config.family->gate == Gate::gelu_tanh;
+    const auto gated = [&](const Tensor& gate, const Tensor& up) {
+      if (device::takes(gate)) return device::gated(gate, up, gelu);
+      return (gelu ? at::gelu(gate, "tanh") : at::silu(gate)) * up;
     };
     if (find(Part::gate_up)) {
       const Tensor both = product(Part::gate_up, Projection::gate_up, x);  // [T,2I]
       const auto n = config.intermediate_size;
-      return opened(both.narrow(1, 0, n)) * both.narrow(1, n, n);
+      return gated(both.narrow(1, 0, n), both.narrow(1, n, n));
     }
     const Tensor gate = product(Part::gate, Projection::gate, x);
-    return opened(gate) * product(Part::up, Projection::up, x);
+    return gated(gate, product(Part::up, Projection::up, x));
   }
 };
 

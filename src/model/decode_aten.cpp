@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "model/attention.hpp"
 #include "model/block_weights.hpp"
@@ -32,11 +33,12 @@ class AtenEngine : public DecodeEngine {
         options_(std::move(options)),
         weights_(decoder.layer_weights()),
         k_(config_.layers),
-        v_(config_.layers),
-        grown_(plan_.rows, 0) {
+        v_(config_.layers) {
+    std::vector<std::int64_t> prompt;
     for (auto leaf : plan_.leaf_of) {
-      prompt_.push_back(plan_.segments[leaf].position + plan_.segments[leaf].length);
-      longest_ = std::max(longest_, prompt_.back());
+      rows_.push_back(static_cast<std::int64_t>(prompt.size()));
+      prompt.push_back(plan_.segments[leaf].position + plan_.segments[leaf].length);
+      longest_ = std::max(longest_, prompt.back());
     }
     std::vector<std::int64_t> index;  // every row's prompt tokens, padded to the longest
     for (auto leaf : plan_.leaf_of) {
@@ -45,6 +47,7 @@ class AtenEngine : public DecodeEngine {
         for (std::int64_t t = 0; t < run.length; ++t) index.push_back(run.begin + t);
       index.resize(begin + longest_, 0);
     }
+    lengths_ = to_index(prompt, decoder.device());
     expand_ = to_index(index, decoder.device());
   }
 
@@ -65,36 +68,46 @@ class AtenEngine : public DecodeEngine {
 
   Tensor step(const std::vector<std::int64_t>& slots,
               const std::vector<std::int64_t>& ids) override {
-    const auto device = decoder_.device();
-    const auto m = static_cast<std::int64_t>(slots.size());
-    std::vector<std::int64_t> positions, places;  // where in the padded cache the new token goes
-    std::int64_t used = 0;
-    for (auto slot : slots) {
-      positions.push_back(prompt_[slot] + grown_[slot]);
-      places.push_back(longest_ + grown_[slot]++);
-      used = std::max(used, places.back() + 1);
-    }
-    const Tensor rows = to_index(slots, device), place = to_index(places, device);
-    const Tensor time = at::arange(used, rows.options()).unsqueeze(0);                   // [1,U]
-    const Tensor length = to_index(prompt_, device).index_select(0, rows).unsqueeze(1);  // [M,1]
-    Tensor mask = time.lt(length) | (time.ge(longest_) & time.le(place.unsqueeze(1)));   // [M,U]
+    keep(slots);
+    return step_there(to_index(ids, decoder_.device()));
+  }
+
+  bool runs_there() const override { return !decoder_.device().is_cpu(); }
+
+  void keep(const std::vector<std::int64_t>& slots) override {
+    if (slots == rows_) return;
+    std::vector<std::int64_t> places;
+    for (auto slot : slots) places.push_back(std::ranges::find(rows_, slot) - rows_.begin());
+    const Tensor at = to_index(places, decoder_.device());
+    lengths_ = lengths_.index_select(0, at);
+    for (auto* cache : {&k_, &v_})
+      for (Tensor& layer : *cache) layer = layer.index_select(0, at);
+    rows_ = slots;
+  }
+
+  Tensor step_there(const Tensor& ids) override {
+    const auto m = static_cast<std::int64_t>(rows_.size());
+    const auto place = longest_ + grown_, used = place + 1;                 // in the padded cache
+    const Tensor positions = lengths_ + grown_++;                           // [M]
+    const Tensor time = at::arange(used, lengths_.options()).unsqueeze(0);  // [1,U]
+    const Tensor length = lengths_.unsqueeze(1);                            // [M,1]
+    Tensor mask = time.lt(length) | time.ge(longest_);                      // [M,U]
     Tensor near = mask;  // of blocks with a window
     if (config_.sliding_window > 0) {
       const Tensor key = at::where(time.lt(longest_), time, length + time - longest_);  // positions
-      near = mask & key.gt(to_index(positions, device).unsqueeze(1) - config_.sliding_window);
+      near = mask & key.gt(positions.unsqueeze(1) - config_.sliding_window);
     }
     mask = mask.view({m, 1, 1, used});
     near = near.view({m, 1, 1, used});
-    Tensor x =
-        edited({TapPoint::Kind::embed, -1}, decoder_.embed_ids(to_index(ids, device)), false);
-    const auto angles = rotary_angles(config_, to_index(positions, device), x);
+    Tensor x = edited({TapPoint::Kind::embed, -1}, decoder_.embed_ids(ids), false);
+    const auto angles = rotary_angles(config_, positions, x);
     for (std::int64_t l = 0; l < config_.layers; ++l) {
       x = composite_block(
           config_, x, layer(l), angles, [&](const Tensor& q, const Tensor& k, const Tensor& v) {
-            k_[l].index_put_({rows, place}, k);
-            v_[l].index_put_({rows, place}, v);
-            auto seen = [&](const Tensor& cache) {
-              return cache.narrow(1, 0, used).index_select(0, rows).transpose(1, 2);
+            k_[l].select(1, place).copy_(k);
+            v_[l].select(1, place).copy_(v);
+            const auto seen = [&](const Tensor& cache) {
+              return cache.narrow(1, 0, used).transpose(1, 2);  // [M,KV,U,D]
             };
             const auto shape = attention_shape(config_, l);
             return masked_attention(q.unsqueeze(2), seen(k_[l]), seen(v_[l]),
@@ -106,8 +119,10 @@ class AtenEngine : public DecodeEngine {
     return x;
   }
 
+  Tensor choose_there(const Tensor& x) override { return decoder_.logits(x).argmax(1); }
+
   std::vector<std::int64_t> choose(const Tensor& x) override {
-    const Tensor best = decoder_.logits(x).argmax(1).to(at::kCPU);  // [M]
+    const Tensor best = choose_there(x).to(at::kCPU);  // [M]
     const auto* ids = best.const_data_ptr<std::int64_t>();
     return {ids, ids + best.numel()};
   }
@@ -138,12 +153,17 @@ class AtenEngine : public DecodeEngine {
   BatchPlan plan_;
   DecodeOptions options_;
   std::vector<Tensor> weights_, k_, v_;
-  std::vector<std::int64_t> grown_, prompt_;
-  std::int64_t longest_ = 0;
-  Tensor expand_;
+  std::vector<std::int64_t> rows_;  // the slot of each row of the cache
+  std::int64_t longest_ = 0;        // prompt
+  std::int64_t grown_ = 0;          // tokens that every row has after its prompt
+  Tensor lengths_, expand_;         // of the rows' prompts; [B*longest]
 };
 
 }  // namespace
+
+void DecodeEngine::keep(const std::vector<std::int64_t>&) { throw std::logic_error("keep"); }
+Tensor DecodeEngine::step_there(const Tensor&) { throw std::logic_error("step_there"); }
+Tensor DecodeEngine::choose_there(const Tensor&) { throw std::logic_error("choose_there"); }
 
 std::unique_ptr<DecodeEngine> make_aten_engine(const Decoder& decoder, BatchPlan plan,
                                                DecodeOptions options) {

@@ -23,6 +23,15 @@ class DecodeEngine {
                       const std::vector<std::int64_t>& ids) = 0;
   /// The most likely next token of each row, the first one of equals. Shapes: x [M,C] -> [M].
   virtual std::vector<std::int64_t> choose(const Tensor& x) = 0;
+
+  // The same without the host, where `runs_there`: nothing waits for the device.
+  virtual bool runs_there() const { return false; }
+  /// The rows that go on, of those that did so far.
+  virtual void keep(const std::vector<std::int64_t>& slots);
+  /// Appends a token to each of them. Shapes: ids [M] int64 -> residual stream [M,C].
+  virtual Tensor step_there(const Tensor& ids);
+  /// Shapes: x [M,C] -> ids [M].
+  virtual Tensor choose_there(const Tensor& x);
 };
 
 struct DecodeOptions {

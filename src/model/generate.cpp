@@ -1,13 +1,19 @@
 #include "seawall/model/generate.hpp"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <deque>
+#include <optional>
 #include <string>
 
 #include "model/decode_engine.hpp"
+#include "model/readback.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/model/not_finite.hpp"
 
@@ -15,9 +21,6 @@ namespace seawall {
 namespace {
 
 using Prompts = std::vector<std::vector<std::int32_t>>;
-
-constexpr std::int64_t cache_budget =
-    std::int64_t{4} << 30;  // bytes of keys and values held at once where max_batch is 0
 
 void check(const Decoder& decoder, const Prompts& prompts, const GenerateOptions& options) {
   if (decoder.adapter())
@@ -55,7 +58,8 @@ std::int64_t batch_size(const Decoder& decoder, const Prompts& prompts,
   std::size_t longest = 0;
   for (const auto& p : prompts) longest = std::max(longest, p.size());
   return answers_at_once(decoder.config(), cache_type(decoder.dtype(), decoder.device().is_cpu()),
-                         static_cast<std::int64_t>(longest) + options.max_new_tokens);
+                         static_cast<std::int64_t>(longest) + options.max_new_tokens,
+                         cache_budget(decoder.device()));
 }
 
 /// `own` with some of other values, in the type and on the device of what they replace.
@@ -92,9 +96,7 @@ class Batch {
     }
     DecodeOptions engine{options.max_new_tokens, options.edit, {}};
     if (options.residual)
-      engine.take = [this](const TapPoint&, const Tensor& x) {
-        taps_.push_back(x.to(at::kCPU, at::kFloat));
-      };
+      engine.take = [this](const TapPoint&, const Tensor& x) { taps_.push_back(x.to(at::kFloat)); };
     engine_ = make_decode_engine(
         decoder, plan_batch(sequences, decoder.device(), {.embeddings = options.embeddings}),
         std::move(engine));
@@ -108,24 +110,78 @@ class Batch {
     if (active.size() < rows_.size())
       return;  // max_new_tokens = 0: only the residual stream is wanted
     new_tokens_ = new_tokens_before;
+    done_before_ = done_before;
+    if (plain_ && engine_->runs_there()) return run_there(std::move(active), std::move(x));
     while (!active.empty()) {
-      const auto next = take_tokens(active, x);
-      if (options_.progress)
-        options_.progress(done_before + static_cast<std::int64_t>(rows_.size() - active.size()),
-                          new_tokens_);
+      check_finite(active, first_row_not_finite(x));
+      const auto next =
+          take_tokens(active, plain_ ? engine_->choose(x) : choose_by_rules(active, x));
       if (!active.empty()) x = engine_->step(active, next);
     }
   }
 
   std::vector<Generation>& rows() { return rows_; }
   std::int64_t new_tokens() const { return new_tokens_; }
-  Tensor residual() const { return taps_.empty() ? Tensor() : at::stack(taps_, 1); }  // [B,L+1,C]
+  Tensor residual() const {  // [B,L+1,C]
+    return taps_.empty() ? Tensor() : at::stack(taps_, 1).to(at::kCPU);
+  }
 
  private:
-  /// A choice for every active row; finished rows leave `active`. Returns the ids of the rest.
-  std::vector<std::int64_t> take_tokens(std::vector<std::int64_t>& active, const Tensor& x) {
-    check_finite(active, x);
-    const auto chosen = plain_ ? engine_->choose(x) : choose_by_rules(active, x);
+  /// The host reads a token while the device computes the next one, so that a row goes on for one
+  /// token after its last; rows leave the device when half of them have.
+  void run_there(std::vector<std::int64_t> active, Tensor x) {
+    const auto steps = *std::ranges::max_element(room_);
+    Readback readback;
+    std::deque<std::vector<std::int64_t>> slots;  // of what was sent
+    std::vector<std::int64_t> there = active;     // rows on the device
+    for (std::int64_t t = 0; !active.empty(); ++t) {
+      if (t < steps) {
+        const Tensor next = engine_->choose_there(x);  // [M]
+        readback.send(at::stack({next, at::isfinite(x).all(1).to(at::kLong)}));
+        slots.push_back(there);
+        if (t + 1 < steps) x = engine_->step_there(next);
+      }
+      if (t == 0) continue;
+      take_sent(active, slots.front(), readback.take());
+      slots.pop_front();
+      if (!active.empty() && 2 * active.size() <= there.size()) {
+        // One token of each was computed since; it stays with the rows that remain.
+        drop_rows(there, active, x);
+      }
+    }
+  }
+
+  /// What one step chose for the rows in `slots`: those still active take theirs. Shapes: sent
+  /// [2,M], ids and whether the stream was finite.
+  void take_sent(std::vector<std::int64_t>& active, const std::vector<std::int64_t>& slots,
+                 const Tensor& sent) {
+    const auto* ids = sent.const_data_ptr<std::int64_t>();
+    const auto* finite = ids + slots.size();
+    std::vector<std::int64_t> chosen;
+    std::optional<std::int64_t> bad;
+    for (std::size_t i = 0, a = 0; i < slots.size() && a < active.size(); ++i) {
+      if (slots[i] != active[a]) continue;  // both ascend
+      if (finite[i] == 0 && !bad) bad = static_cast<std::int64_t>(a);
+      chosen.push_back(ids[i]);
+      ++a;
+    }
+    check_finite(active, bad);
+    take_tokens(active, chosen);
+  }
+
+  void drop_rows(std::vector<std::int64_t>& there, const std::vector<std::int64_t>& active,
+                 Tensor& x) {
+    std::vector<std::int64_t> places;
+    for (std::size_t i = 0, a = 0; i < there.size() && a < active.size(); ++i)
+      if (there[i] == active[a]) places.push_back(static_cast<std::int64_t>(i)), ++a;
+    x = x.index_select(0, at::tensor(places, at::kLong).to(x.device()));
+    engine_->keep(active);
+    there = active;
+  }
+
+  /// Every active row takes its token; finished ones leave `active`. Returns the ids of the rest.
+  std::vector<std::int64_t> take_tokens(std::vector<std::int64_t>& active,
+                                        const std::vector<std::int64_t>& chosen) {
     std::vector<std::int64_t> rest, ids;
     for (std::size_t i = 0; i < active.size(); ++i) {
       auto& row = rows_[active[i]];
@@ -142,12 +198,15 @@ class Batch {
       ids.push_back(id);
     }
     active = std::move(rest);
+    if (options_.progress)
+      options_.progress(done_before_ + static_cast<std::int64_t>(rows_.size() - active.size()),
+                        new_tokens_);
     return ids;
   }
 
   /// Nothing can be chosen where the residual stream is not finite.
-  void check_finite(const std::vector<std::int64_t>& active, const Tensor& x) const {
-    const auto bad = first_row_not_finite(x);
+  void check_finite(const std::vector<std::int64_t>& active,
+                    std::optional<std::int64_t> bad) const {
     if (!bad) return;
     const auto row = static_cast<std::size_t>(active[static_cast<std::size_t>(*bad)]);
     auto ids = prompts_[row];
@@ -228,16 +287,25 @@ class Batch {
   std::vector<std::int64_t> room_;  // new tokens each row may have
   std::vector<Tensor> taps_;
   std::unique_ptr<DecodeEngine> engine_;
-  std::int64_t new_tokens_ = 0;
+  std::int64_t new_tokens_ = 0, done_before_ = 0;
 };
 
 }  // namespace
 
-std::int64_t answers_at_once(const LlamaConfig& c, at::ScalarType type, std::int64_t longest) {
+std::int64_t cache_budget(const at::Device& device) {
+  constexpr std::int64_t on_cpu = std::int64_t{4} << 30;
+  auto* allocator = device.is_cpu() ? nullptr : c10::GetAllocator(device.type());
+  auto* its = dynamic_cast<c10::DeviceAllocator*>(allocator);
+  if (its == nullptr) return on_cpu;
+  const auto free = its->getMemoryInfo(std::max<c10::DeviceIndex>(device.index(), 0)).first;
+  return static_cast<std::int64_t>(0.7 * static_cast<double>(free));
+}
+
+std::int64_t answers_at_once(const LlamaConfig& c, at::ScalarType type, std::int64_t longest,
+                             std::int64_t budget) {
   const auto token =
       2 * c.kv_heads * c.head_dim * c.layers * static_cast<std::int64_t>(at::elementSize(type));
-  return std::clamp<std::int64_t>(cache_budget / std::max<std::int64_t>(longest * token, 1), 1,
-                                  4096);
+  return std::clamp<std::int64_t>(budget / std::max<std::int64_t>(longest * token, 1), 1, 4096);
 }
 
 at::ScalarType cache_type(at::ScalarType weights, bool cpu) {

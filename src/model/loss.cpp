@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/embedding_dense_backward.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
@@ -201,9 +202,14 @@ HeadGradients head_pass_of(const HeadInputs& in, const HeadRows& which, Wanted w
   if (!wanted.hidden) return out;
   const Tensor dx = g * s - x * ((g * x).mean(1, true) * s.pow(3));
   out.hidden = dx.to(in.hidden.scalar_type());
-  if (some)
-    out.hidden = at::zeros_like(in.hidden, at::MemoryFormat::Contiguous)
-                     .index_add_(0, which.sources, out.hidden);
+  if (!some) return out;
+  // A token may predict for several rows. CUDA adds by index in any order, rows of an embedding in
+  // a fixed one.
+  out.hidden = in.hidden.is_cpu()
+                   ? at::zeros_like(in.hidden, at::MemoryFormat::Contiguous)
+                         .index_add_(0, which.sources, out.hidden)
+                   : at::embedding_dense_backward(out.hidden, which.sources, in.hidden.size(0), -1,
+                                                  /*scale_grad_by_freq=*/false);
   return out;
 }
 

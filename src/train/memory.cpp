@@ -92,13 +92,10 @@ std::vector<MemoryPart> standing(const Sizes& s) {
 double kept_fused(const Sizes& s) {
   return computed * (2 * s.c + s.q_width + 2 * s.kv_width + s.q_width + s.heads + 2 * s.inner);
 }
-double kept_composite(const Sizes& s) {
-  const double e = s.value, narrow = e < 4 ? 1 : 0;
-  const bool full = !s.lora;
-  double bytes = 0;
-  // Two norms: their wide input, and where their weight trains what it is multiplied with.
-  bytes += 2 * s.c * (narrow * 4 + (1 - narrow) * 4);
-  if (full) bytes += 2 * s.c * e;
+double kept_on_device(const Sizes& s) {
+  const double e = s.value;
+  const bool full = !s.lora, flash = e < 4;
+  double bytes = 2 * (s.c * e + 4);  // two norms: their input and 1/rms
   const bool drops = s.lora && s.q.adapter->options.dropout > 0;
   // Inputs of products: kept where a weight or an A trains; dropout keeps the mask as well.
   const auto input = [&](std::initializer_list<Projection> group, double width) {
@@ -109,11 +106,14 @@ double kept_composite(const Sizes& s) {
   };
   using P = Projection;
   input({P::q, P::k, P::v}, s.c);
-  input({P::o}, s.q_width);
   input({P::gate, P::up}, s.c);
   input({P::down}, s.inner);
   bytes += e * (2 * s.q_width + 2 * s.kv_width);  // attention: q, k, v and its result
-  bytes += e * 3 * s.inner;                       // silu's input and result, up
+  if (flash)
+    bytes += 4 * s.heads;  // the logarithms of its sums; its result is the input of o
+  else
+    input({P::o}, s.q_width);
+  bytes += e * 2 * s.inner;  // gate and up
   return bytes;
 }
 
@@ -130,7 +130,7 @@ MemoryPhase training(const Sizes& s) {
   const auto& q = s.q;
   const auto t = static_cast<double>(q.tokens), rows = static_cast<double>(q.rows);
   MemoryPhase phase{"training", standing(s)};
-  const double block = s.fused ? kept_fused(s) : kept_composite(s);
+  const double block = s.fused ? kept_fused(s) : kept_on_device(s);
   double kept = t * block * s.layers, scratch = 0, head = 0;
   if (s.fused) {
     // The last block's second half runs on the wanted rows alone.

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "seawall/core/error.hpp"
+#include "seawall/device/operators.hpp"
 #include "seawall/train/adam_kernels.hpp"
 
 namespace seawall {
@@ -111,8 +112,38 @@ bool AdamW::one_pass() const {
          });
 }
 
+Tensor AdamW::gradient_norms() const {
+  at::NoGradGuard no_grad;
+  std::vector<Tensor> grads, norms(weights_.size());
+  for (std::size_t i = 0; i < weights_.size(); ++i)
+    if (const Tensor& grad = weights_.params()[i].value.grad(); grad.defined())
+      grads.push_back(grad);
+  std::vector<Tensor> each;
+  if (!grads.empty()) each = at::_foreach_norm(grads, 2, at::kFloat);
+  const Tensor none =
+      at::zeros({}, weights_.params()[0].value.options().dtype(at::kFloat).requires_grad(false));
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < weights_.size(); ++i)
+    norms[i] = weights_.params()[i].value.grad().defined() ? each[next++] : none;
+  return at::stack(norms);
+}
+
+GradientNorm AdamW::norm_of(const double* norms) const {
+  GradientNorm out;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    out.squares.push_back(norms[i] * norms[i]);
+    out.norm += out.squares.back();
+  }
+  out.norm = std::sqrt(out.norm);
+  return out;
+}
+
 GradientNorm AdamW::gradient_norm() const {
   at::NoGradGuard no_grad;
+  if (device::takes(weights_.params()[0].value)) {
+    const Tensor norms = gradient_norms().to(at::kCPU, at::kDouble).contiguous();
+    return norm_of(norms.const_data_ptr<double>());
+  }
   GradientNorm out;
   std::vector<Tensor> rest;
   std::vector<std::size_t> rest_at;
@@ -160,17 +191,7 @@ Movement AdamW::step(double lr) {
 }
 
 Movement AdamW::step_one_pass(double lr) {
-  // Formed as at::_fused_adamw_ forms them: in double, then rounded.
-  const double t = static_cast<double>(updates_);
-  kernels::AdamScalars s;
-  s.decay = static_cast<float>(1 - lr * options_.weight_decay);
-  s.lerp = static_cast<float>(1 - options_.beta1);
-  s.beta2 = static_cast<float>(options_.beta2);
-  s.square = static_cast<float>(1 - options_.beta2);
-  s.root_correction = static_cast<float>(std::sqrt(1 - std::pow(options_.beta2, t)));
-  s.eps = static_cast<float>(options_.eps);
-  s.minus_step = static_cast<float>(-(lr / (1 - std::pow(options_.beta1, t))));
-  s.grad_scale = static_cast<float>(grad_scale_);
+  kernels::AdamScalars s{device::scalars_of(step_of(lr)), static_cast<float>(grad_scale_)};
   std::vector<double> counts, squares;
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     const auto moved = step_one(s, i);
@@ -222,43 +243,52 @@ kernels::Moved AdamW::step_one(const kernels::AdamScalars& s, std::size_t i) {
   return step_blocks(s, AdamBlock<float>{w, wide.const_data_ptr<float>(), m, v, start}, n);
 }
 
-Movement AdamW::step_fused(double lr) {
+device::AdamWStep AdamW::step_of(double lr) const {
+  return {lr, options_.beta1, options_.beta2, options_.eps, options_.weight_decay, updates_};
+}
+
+Tensor AdamW::step_there(double lr, const Tensor& guard) {
+  at::NoGradGuard no_grad;
+  weights_.open_masters();
+  ++updates_;
+  return step_tensors(lr, guard);
+}
+
+Tensor AdamW::step_tensors(double lr, const Tensor& guard) {
   const bool kahan = weights_.precision() == Precision::kahan;
-  const Tensor updates =
-      at::full({}, static_cast<double>(updates_),
-               weights_.params()[0].value.options().dtype(at::kFloat).requires_grad(false));
   std::vector<Tensor> facts;
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     const Param& param = weights_.params()[i];
-    // Kahan computes in fp32 and stores in bf16; the others move the master itself.
-    const Tensor before = kahan ? weights_.stored(i) : param.master.detach().clone();
-    const Tensor moving = !kahan                    ? param.master.detach()
-                          : weights_.keeps_master() ? param.master
-                                                    : before.clone();
-    const Tensor m = kahan ? first_[i].to(at::kFloat) : first_[i],
-                 v = kahan ? second_[i].to(at::kFloat) : second_[i];
-    Tensor grad = weights_.gradient(i).to(moving.scalar_type()).contiguous();
-    if (grad_scale_ != 1) grad = grad.mul(grad_scale_);
-    const std::vector<Tensor> w{moving}, g{grad}, ms{m}, vs{v}, none, steps{updates};
-    at::_fused_adamw_(w, g, ms, vs, none, steps, lr, options_.beta1, options_.beta2,
-                      options_.weight_decay, options_.eps,
-                      /*amsgrad=*/false, /*maximize=*/false);
-    if (kahan) {
-      first_[i].copy_(m);
-      second_[i].copy_(v);
-      weights_.split(i, moving);  // again by publish, where hooks move the master
-    }
-    const Tensor after = kahan ? weights_.stored(i) : moving;
-    facts.push_back(at::ne(before, after).sum().to(at::kDouble));
-    facts.push_back(square_sum(after.sub(param.start)));
+    device::AdamWTensors t{kahan ? param.value.detach() : param.master.detach(),
+                           weights_.gradient(i).contiguous(), first_[i], second_[i], param.start};
+    if (kahan) t.term = weights_.term(i);
+    if (kahan && weights_.keeps_master()) t.master = param.master;
+    const bool one_operator = device::takes(t.weight);
+    if (one_operator && !moves_bf16() && t.gradient.scalar_type() != at::kBFloat16)
+      t.gradient = t.gradient.to(t.weight.scalar_type());
+    facts.push_back(one_operator ? device::adamw(step_of(lr), t, guard)
+                                 : device::plain_adamw(step_of(lr), t, guard));
   }
+  return at::stack(facts);
+}
+
+Movement AdamW::movement_of(const double* facts) const {
   std::vector<double> counts, squares;
-  const auto values = to_host(facts);
-  for (std::size_t i = 0; i < values.size(); i += 2) {
-    counts.push_back(values[i]);
-    squares.push_back(values[i + 1]);
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    counts.push_back(facts[2 * i]);
+    squares.push_back(facts[2 * i + 1]);
   }
   return summed(counts, squares, weights_.count());
+}
+
+Movement AdamW::step_fused(double lr) {
+  const Tensor& like = weights_.params()[0].value;
+  const auto type = like.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  Tensor guard;
+  if (grad_scale_ != 1 || device::takes(like))
+    guard = at::tensor({grad_scale_, 1.0}, at::kDouble).to(like.device(), type);
+  const Tensor facts = step_tensors(lr, guard).cpu().contiguous();  // [n,2] fp64
+  return movement_of(facts.const_data_ptr<double>());
 }
 
 void AdamW::remember() {

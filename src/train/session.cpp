@@ -46,9 +46,6 @@ void TrainOptions::check() const {
 namespace detail {
 namespace {
 
-/// So many steps left out one after the other mean that the run is lost, not a row.
-constexpr std::int64_t max_skipped_in_a_row = 10;
-
 const TrainOptions& checked(const TrainOptions& options, const TrainContext& context,
                             const StackFacts& facts) {
   options.check();
@@ -120,6 +117,7 @@ const Step& Session::begin_step() {
   step_.micro_batches = static_cast<std::int64_t>(batch_.micro.size());
   step_.lr = learning_rate(options_.schedule, next_, batch_.epoch, step_.total);
   weights_.clear_gradients(step_.micro_batches);
+  reads_at_end_ = reads_at_end();
   if (batch_.micro.empty()) adam_.remember();  // an edit
   losses_.clear();
   own_losses_.assign(batch_.micro.size(), Tensor());
@@ -162,42 +160,12 @@ void Session::backward(std::size_t index, const Tensor& loss, const Tensor& pena
   fold_measures(part);
 }
 
-bool Session::leave_out(const std::string& what) {
-  const std::string where = "step " + std::to_string(next_ + 1) + ": " + what;
-  if (options_.on_nan == OnNan::stop)
-    throw RunError(where + "; the weights are those of step " + std::to_string(next_) +
-                   (next_ == 0 ? ", no update was made yet: look at the rows, at the model's "
-                                 "weights and their precision, or pass --on-nan skip"
-                               : "; lower --lr, look at the rows, or pass --on-nan skip"));
-  if (++skipped_in_a_row_ >= max_skipped_in_a_row)
-    throw RunError(where + ", the " + std::to_string(skipped_in_a_row_) +
-                   "th step in a row to be left out; lower --lr");
-  skipped_ = true;
-  ++result_.skipped;
-  return false;
-}
-
-bool Session::loss_is_finite() {
-  double whole = 0;
-  loss_ = 0;
-  for (const Tensor& loss : losses_) whole += loss.item<double>();
-  for (const Tensor& loss : own_losses_)
-    loss_ += loss.defined() ? loss.item<double>() : std::numeric_limits<double>::quiet_NaN();
-  penalty_ = whole - loss_;
-  if (std::isfinite(whole)) return true;
-  return leave_out(std::string("loss is ") + (std::isnan(whole) ? "NaN" : "infinite"));
-}
-
-bool Session::gradients_are_finite() {
-  norm_ = adam_.gradient_norm();
-  if (std::isfinite(norm_.norm)) return true;
-  std::string name;
-  for (std::size_t i = 0; i < norm_.squares.size() && name.empty(); ++i)
-    if (!std::isfinite(norm_.squares[i])) name = weights_.params()[i].name;
-  return leave_out("gradient of " + name + " is NaN or infinite");
-}
-
 void Session::update() {
+  if (reads_at_end_) {
+    facts_there_ = adam_.step_there(step_.lr, guard_);
+    weights_.publish();
+    return;
+  }
   if (options_.clip_norm > 0) adam_.clip(norm_.norm, options_.clip_norm);
   if (facts_.after_step) adam_.remember();
   movement_ = adam_.step(step_.lr);
@@ -225,11 +193,15 @@ void Session::edited() {
 }
 
 StepRecord Session::end_step() {
-  if (skipped_) {
-    movement_ = adam_.drift();
-    movement_.moved = 0;
+  if (reads_at_end_) {
+    read_numbers();
+  } else {
+    if (skipped_) {
+      movement_ = adam_.drift();
+      movement_.moved = 0;
+    }
+    movement_ = of_products(std::move(movement_));
   }
-  movement_ = of_products(std::move(movement_));
   if (decoder().adapter()) decoder().adapter()->dropout_key = 0;
   in_step_ = false;
   if (!skipped_) {

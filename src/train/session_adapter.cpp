@@ -2,6 +2,7 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "seawall/core/rng.hpp"
 #include "seawall/train/session.hpp"
@@ -29,8 +30,7 @@ void Session::set_up_adapter() {
   }
 }
 
-Movement Session::of_products(Movement movement) const {
-  if (products_.empty()) return movement;
+Tensor Session::product_squares() const {
   std::vector<Tensor> squares;
   for (const auto& p : products_) {
     const Param &a = weights_.params()[p.a], &b = weights_.params()[p.b];
@@ -41,12 +41,25 @@ Movement Session::of_products(Movement movement) const {
     if (!p.from_zero) factors.a0 = wide(a.start), factors.b0 = wide(b.start);
     squares.push_back(product_drift_square(factors));
   }
-  const Tensor all = at::stack(squares).to(at::kCPU, at::kDouble).clamp_min(0);
-  movement.drift = all.sum().sqrt().item<double>();
-  const Tensor norms = all.sqrt();
-  const double* each = norms.const_data_ptr<double>();
-  movement.params.assign(each, each + norms.numel());
+  return squares.empty() ? Tensor() : at::stack(squares).to(at::kDouble);
+}
+
+Movement Session::of_products(Movement movement, const double* squares) const {
+  double sum = 0;
+  movement.params.clear();
+  for (std::size_t i = 0; i < products_.size(); ++i) {
+    const double square = std::max(squares[i], 0.0);
+    sum += square;
+    movement.params.push_back(std::sqrt(square));
+  }
+  movement.drift = std::sqrt(sum);
   return movement;
+}
+
+Movement Session::of_products(Movement movement) const {
+  if (products_.empty()) return movement;
+  const Tensor squares = product_squares().cpu();
+  return of_products(std::move(movement), squares.const_data_ptr<double>());
 }
 
 void Session::begin_forward() {

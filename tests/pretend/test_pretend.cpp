@@ -15,17 +15,14 @@
 #include "seawall/run/run.hpp"
 #include "seawall/store/hdf5.hpp"
 #include "tests/contract/trial.hpp"
-#include "tests/support/files.hpp"
-#include "tests/support/pretend_device.hpp"
+#include "tests/pretend/on_device.hpp"
 
 namespace seawall {
 namespace {
 
-using testing::Folder;
-
-const at::Device there(at::kPrivateUse1, 0);
-/// Before main, and so before anything is differentiated.
-[[maybe_unused]] const bool started = (pretend::start(), true);
+using pretend::there;
+using testing::expect_runs_alike;
+using testing::OnDevice;
 
 TEST(PretendDevice, NoCpuCodeReadsIt) {
   const Tensor x = at::ones({4}).to(there);
@@ -67,56 +64,6 @@ TEST(PretendDevice, CountsWhatRuns) {
   EXPECT_EQ(pretend::counts().syncs, 0);
   EXPECT_EQ(y[0][0].item<double>(), 4);
   EXPECT_EQ(pretend::counts().syncs, 1);
-}
-
-class OnDevice : public ::testing::Test {
- protected:
-  void SetUp() override {
-    h5::start();
-    at::set_num_threads(1);
-  }
-  Folder folder;
-
-  RunSpec spec(const std::string& device, const char* name) const {
-    RunSpec out;
-    out.model.device = device;
-    out.training.epochs = 2;
-    out.training.lr = 2e-4;
-    out.place.out = (folder.path() / name).string();
-    out.place.quiet = true;
-    out.place.threads = 1;
-    return out;
-  }
-};
-
-/// Losses near each other, answers alike.
-void expect_alike(const RunData& got, const RunData& want) {
-  ASSERT_EQ(got.steps.size(), want.steps.size());
-  // AdamW steps multiply rounding by 1/sqrt(v); 1e-3 is far above it and far below one step.
-  for (std::size_t i = 0; i < got.steps.size(); ++i) {
-    const double loss = want.steps[i].loss, drift = want.steps[i].drift;
-    if (std::isnan(loss)) {  // of an edit of weights there is none
-      EXPECT_TRUE(std::isnan(got.steps[i].loss));
-    } else {
-      EXPECT_NEAR(got.steps[i].loss, loss, 1e-3) << "step " << i + 1;
-    }
-    EXPECT_NEAR(got.steps[i].drift, drift, 1e-2 * drift) << "step " << i + 1;
-  }
-  ASSERT_EQ(got.evaluations.size(), want.evaluations.size());
-  for (std::size_t e = 0; e < got.evaluations.size(); ++e) {
-    int same = 0, all = 0;
-    for (std::size_t p = 0; p < got.evaluations[e].results.size(); ++p, ++all)
-      same += got.evaluations[e].results[p].response == want.evaluations[e].results[p].response;
-    EXPECT_GE(same, 0.9 * all);  // near ties may fall the other way
-  }
-}
-
-/// Runs `arm`, which is given a device and a file, there and on the CPU.
-void expect_runs_alike(const auto& arm) {
-  pretend::reset();
-  const RunData got = arm(pretend::device, "device.h5");
-  EXPECT_GT(pretend::counts().sum().launches, 1000) << "it ran elsewhere";
-  expect_alike(got, arm("cpu", "cpu.h5"));
 }
 
 TEST_F(OnDevice, AWholeArm) {

@@ -15,9 +15,12 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
+#include "tests/support/pretend_copies.hpp"
+#include "tests/support/pretend_flash.hpp"
 #include "tests/support/pretend_heap.hpp"
 
 namespace seawall::pretend {
@@ -76,6 +79,8 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
               const c10::EventFlag) const override {}
   void block(void*, const c10::Stream&) const override {}
   bool queryEvent(void*) const override { return true; }
+  void synchronizeEvent(void*) const override { arrive(); }
+  void destroyEvent(void*, const c10::DeviceIndex) const noexcept override {}
   void synchronizeDevice(const c10::DeviceIndex) const override {}
   void synchronizeStream(const c10::Stream&) const override {}
 };
@@ -105,6 +110,8 @@ struct Hooks final : at::PrivateUse1HooksInterface {
   bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
   c10::DeviceIndex deviceCount() const override { return 1; }
   c10::DeviceIndex getCurrentDevice() const override { return 0; }
+  c10::Allocator* getPinnedMemoryAllocator() const override { return &pinned; }
+  bool isPinnedPtr(const void* at) const override { return pinned.holds(at); }
   const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override {
     static const at::Generator one =
         at::make_generator<DeviceGenerator>(at::detail::createCPUGenerator());
@@ -119,6 +126,7 @@ struct Hooks final : at::PrivateUse1HooksInterface {
 
 std::mutex meter_mutex;
 Counts meter;
+std::set<std::string> ever;
 
 bool on_device(const Tensor& t) { return t.defined() && t.device().type() == c10::kPrivateUse1; }
 std::int64_t bytes_of(const Tensor& t) {
@@ -157,11 +165,18 @@ class Call {
     for (std::size_t i = 0; i < count; ++i) {
       const auto* info = schema.arguments()[i].alias_info();
       writes_ = info != nullptr && info->isWrite();
+      reads_ = !writes_ || (name_.find("out") == std::string::npos &&
+                            !name_.starts_with("aten::fill_") && !name_.starts_with("aten::zero_"));
       stack.push_back(mapped(args[i]));
     }
     TORCH_CHECK(host_.empty() || device_.empty() || takes_host_indices(), "pretend device: ", name_,
                 " was given a tensor of the host, of sizes ", host_, ", beside one of the device");
-    op_.callBoxed(stack);
+    if (name_ == "aten::_flash_attention_forward")
+      flash_forward(stack);
+    else if (name_ == "aten::_flash_attention_backward")
+      flash_backward(stack);
+    else
+      op_.callBoxed(stack);
     for (const auto& [original, its] : fresh_)  // an output that had no size yet
       if (its.numel() > 0) grow(original, its);
     std::vector<IValue> results(stack.end() - static_cast<std::ptrdiff_t>(schema.returns().size()),
@@ -169,6 +184,7 @@ class Call {
     torch::jit::drop(stack, results.size());
     for (const IValue& result : results) stack.push_back(back(result));
     const std::lock_guard lock(meter_mutex);
+    ever.insert(name_);
     Counted& counted = meter.operators[name_];
     counted.launches += 1;
     counted.bytes += bytes_;
@@ -210,7 +226,7 @@ class Call {
     }
     Tensor its = values_of(t);
     if (writes_ && t.numel() == 0) fresh_.emplace_back(t, its);
-    bytes_ += bytes_of(t);
+    bytes_ += ((reads_ ? 1 : 0) + (writes_ ? 1 : 0)) * bytes_of(t);
     device_.emplace_back(t, its);
     return its;
   }
@@ -244,7 +260,7 @@ class Call {
 
   const c10::OperatorHandle& op_;
   std::string name_;
-  bool writes_ = false;
+  bool writes_ = false, reads_ = true;                     // the argument in hand
   std::vector<std::pair<Tensor, Tensor>> device_, fresh_;  // of the device, of the CPU
   std::vector<std::int64_t> host_;                         // sizes of one that is no number
   std::int64_t bytes_ = 0;
@@ -286,12 +302,19 @@ const Tensor& resize(const Tensor& self, c10::IntArrayRef size, std::optional<at
   return self;
 }
 
-Tensor copy_from(const Tensor& self, const Tensor& to, bool) {
+Tensor copy_from(const Tensor& self, const Tensor& to, bool non_blocking) {
   const Tensor from = on_device(self) ? values_of(self) : self;
-  (on_device(to) ? values_of(to) : to).copy_(from);
+  const bool later = non_blocking && !on_device(to) && pinned.holds(to.storage().data());
+  if (later) {
+    const std::lock_guard lock(on_its_way_mutex);
+    on_its_way.emplace_back(to, from.clone());
+    std::memset(to.data_ptr(), 0xff, static_cast<std::size_t>(bytes_of(to)));
+  } else {
+    (on_device(to) ? values_of(to) : to).copy_(from);
+  }
   const std::lock_guard lock(meter_mutex);
   if (!on_device(to)) {
-    ++meter.syncs;
+    ++(later ? meter.later : meter.syncs);
   } else if (!on_device(self)) {
     ++meter.uploads;
   } else {
@@ -326,18 +349,15 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
 
 C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard)
 
-}  // namespace
+[[maybe_unused]] const bool registered = [] {
+  c10::register_privateuse1_backend(device);
+  c10::SetAllocator(c10::kPrivateUse1, &memory);
+  static auto* const hooks = new Hooks;
+  at::RegisterPrivateUse1HooksInterface(hooks);
+  return true;
+}();
 
-void start() {
-  static const bool once = [] {
-    c10::register_privateuse1_backend(device);
-    c10::SetAllocator(c10::kPrivateUse1, &memory);
-    static auto* const hooks = new Hooks;
-    at::RegisterPrivateUse1HooksInterface(hooks);
-    return true;
-  }();
-  (void)once;
-}
+}  // namespace
 
 Counted Counts::sum() const {
   Counted out;
@@ -346,6 +366,16 @@ Counted Counts::sum() const {
     out.bytes += one.bytes;
   }
   return out;
+}
+
+std::int64_t bytes_held() {
+  const std::lock_guard lock(heap().mutex);
+  return static_cast<std::int64_t>(heap().wanted);
+}
+
+std::set<std::string> operators_ever() {
+  const std::lock_guard lock(meter_mutex);
+  return ever;
 }
 
 void reset() {

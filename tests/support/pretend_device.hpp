@@ -4,17 +4,19 @@
 // Tensors on it show addresses that are mapped without access; the values lie at the same distance
 // in a second half, known to this file alone. Each operator is counted, refused if it mixes devices
 // as CUDA refuses it, and computed by the CPU's kernels on the second half. New memory holds NaN.
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 namespace seawall::pretend {
 
+/// A program that is linked with it registers it as libtorch's PrivateUse1 backend before main, and
+/// so before a tensor is differentiated: the engine counts its devices then.
 inline constexpr const char* device = "pretend";
-
-/// Registers the device as libtorch's PrivateUse1 backend, once for the process. To be called
-/// before the first tensor is differentiated: the engine counts its devices then.
-void start();
+inline const c10::Device there(c10::kPrivateUse1, 0);
 
 struct Counted {
   std::int64_t launches = 0, bytes = 0;  // bytes: read and written
@@ -25,9 +27,14 @@ struct Counts {
   std::map<std::string, Counted> operators;  // by name and overload: "aten::mul.out"
   std::int64_t uploads = 0;                  // copies from the host, each a launch of its own
   std::int64_t syncs = 0;                    // copies to the host, and values that it asks for
+  std::int64_t later = 0;                    // copies to the host that it waits for by an event
   Counted sum() const;
 };
 void reset();
 Counts counts();
+/// Bytes of all tensors on it.
+std::int64_t bytes_held();
+/// Names of what ran since the program began.
+std::set<std::string> operators_ever();
 
 }  // namespace seawall::pretend

@@ -20,9 +20,13 @@ inline constexpr std::size_t span = std::size_t{32}
 struct Heap {
   std::mutex mutex;
   char* base = nullptr;
-  std::size_t used = 0, held = 0;
-  std::map<std::size_t, std::vector<void*>> free;    // by size
-  std::unordered_map<void*, std::size_t> allocated;  // its size
+  std::size_t used = 0, held = 0;                  // held: in whole blocks
+  std::size_t wanted = 0;                          // the same as it was asked for
+  std::map<std::size_t, std::vector<void*>> free;  // by size
+  struct Block {
+    std::size_t size, wanted;
+  };
+  std::unordered_map<void*, Block> allocated;
 
   Heap() {
     void* at =
@@ -45,16 +49,18 @@ struct Heap {
       out = base + used;
       used += size;
     }
-    allocated[out] = size;
+    allocated[out] = {size, bytes};
     held += size;
+    wanted += bytes;
     return out;
   }
   void give(void* at) {
     const std::lock_guard lock(mutex);
     const auto found = allocated.find(at);
     if (found == allocated.end()) return;
-    held -= found->second;
-    free[found->second].push_back(at);
+    held -= found->second.size;
+    wanted -= found->second.wanted;
+    free[found->second.size].push_back(at);
     allocated.erase(found);
   }
 };

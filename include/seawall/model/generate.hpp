@@ -66,9 +66,13 @@ GenerateResult generate(const Decoder& decoder,
                         const std::vector<std::vector<std::int32_t>>& prompts,
                         const GenerateOptions& options);
 
-/// Prompts that are answered at once where max_batch is 0: as many as keys and values of 4 GiB
-/// hold. `longest` counts the longest prompt and its answer; `type` is the cache's.
-std::int64_t answers_at_once(const LlamaConfig& config, at::ScalarType type, std::int64_t longest);
+/// Bytes that keys and values may take where max_batch is 0: 4 GiB on a CPU, on another device
+/// seven tenths of what it has free now.
+std::int64_t cache_budget(const at::Device& device);
+/// Prompts whose keys and values fit into that. `longest` counts the longest prompt and its answer;
+/// `type` is the cache's.
+std::int64_t answers_at_once(const LlamaConfig& config, at::ScalarType type, std::int64_t longest,
+                             std::int64_t budget = cache_budget(at::kCPU));
 /// The type of kept keys and values: the weights', but at least fp32 on a CPU.
 at::ScalarType cache_type(at::ScalarType weights, bool cpu);
 

@@ -4,19 +4,12 @@
 // leak no instruction into shared inline functions.
 #include <cstdint>
 
+#include "seawall/device/rows/adamw.hpp"
 #include "seawall/model/kernels.hpp"
 
 namespace seawall::kernels {
 
-/// The scalars of one AdamW step, as `at::_fused_adamw_` forms them.
-struct AdamScalars {
-  float decay = 1;  // 1 - lr * weight_decay; skipped at 1
-  float lerp = 0;   // 1 - beta1
-  float beta2 = 0;
-  float square = 0;           // 1 - beta2
-  float root_correction = 1;  // sqrt(1 - beta2^t)
-  float eps = 0;
-  float minus_step = 0;  // -lr / (1 - beta1^t)
+struct AdamScalars : rows::AdamWScalars {
   float grad_scale = 1;  // clipping; the gradient is multiplied by it, skipped at 1
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "seawall/core/tensor.hpp"
+#include "seawall/device/operators.hpp"
 #include "seawall/train/adam_kernels.hpp"
 #include "seawall/train/precision.hpp"
 
@@ -54,6 +55,15 @@ class AdamW {
   /// Drift alone, of the weights as they now are.
   Movement drift() const;
 
+  /// The same for weights on a device, without waiting for it. `guard` as device::adamw has it.
+  /// Shapes: -> [n] fp32; [n,2] fp64, to be read by `norm_of` and `movement_of` on the host.
+  Tensor gradient_norms() const;
+  Tensor step_there(double lr, const Tensor& guard);
+  GradientNorm norm_of(const double* norms) const;
+  Movement movement_of(const double* facts) const;
+  /// The last step moved nothing: it does not count.
+  void take_back() { --updates_; }
+
   std::int64_t updates() const { return updates_; }
   /// Moments under `exp_avg.NAME` and `exp_avg_sq.NAME`.
   void save(NamedTensors& out) const;
@@ -66,6 +76,8 @@ class AdamW {
   Movement step_one_pass(double lr);
   kernels::Moved step_one(const kernels::AdamScalars& scalars, std::size_t i);
   Movement step_fused(double lr);
+  Tensor step_tensors(double lr, const Tensor& guard);
+  device::AdamWStep step_of(double lr) const;
   Movement moved_between(const std::vector<Tensor>& before) const;
 
   TrainedWeights& weights_;

@@ -16,13 +16,13 @@
 #include "seawall/policy/hooks.hpp"
 #include "seawall/policy/products.hpp"
 #include "seawall/policy/scenario.hpp"
-#include "seawall/policy/stack.hpp"
 #include "seawall/store/checkpoint.hpp"
 #include "seawall/train/data_plan.hpp"
 #include "seawall/train/handle.hpp"
 #include "seawall/train/optimizer.hpp"
 #include "seawall/train/precision.hpp"
 #include "seawall/train/schedule.hpp"
+#include "seawall/train/stack_facts.hpp"
 #include "seawall/train/training_spec.hpp"
 
 namespace seawall {
@@ -88,31 +88,6 @@ struct TrainResult {
 };
 
 namespace detail {
-
-/// What the loop has to know of a stack beforehand.
-struct StackFacts {
-  bool writes_weights = false;  // on_start, before_step, after_step or on_finish
-  bool after_step = false;      // the optimizer is not the last to move the weights
-  Need needs = Need::none;
-  Taps taps = {};  // where edit is asked
-  std::vector<PolicyDescription> policies;
-  std::vector<std::string> names;  // one for each, Joined::groups
-  std::function<bool(std::string_view)> trains;
-};
-template <StackLike S>
-StackFacts facts_of(const S& stack) {
-  StackFacts facts;
-  facts.writes_weights = stack.uses(Hook::on_start) || stack.uses(Hook::before_step) ||
-                         stack.uses(Hook::after_step) || stack.uses(Hook::on_finish);
-  facts.after_step = stack.uses(Hook::after_step);
-  facts.needs = stack.needs();
-  facts.policies = stack.describe();
-  facts.names = stack.groups();
-  stack.template each<Hook::edit>(
-      [&](const auto&, std::size_t i) { facts.taps = facts.taps | facts.policies.at(i).taps; });
-  facts.trains = [&stack](std::string_view name) { return stack.trains(name); };
-  return facts;
-}
 
 /// The saved state of one policy. Errors: DataError naming the policy that the checkpoint does not
 /// know.
@@ -203,10 +178,21 @@ class Session : public Handle {
   /// Saves the state before what an evaluation threw goes on. Returns what to say of it.
   std::string keep_state(const std::function<void(const OpenStateOut&)>& save_policies);
   bool leave_out(const std::string& what);
+  /// Of the loss as it is minimised, and of the gradient; what leaves a step out.
+  bool whole_is_finite(double whole);
+  bool norm_is_finite();
   bool evaluation_due() const;
   void set_up_adapter();
-  /// Under LoRA the drift is that of the products, per weight they belong to.
+  /// Under LoRA the drift is that of the products, per weight they belong to. Shapes: -> [products]
+  /// fp64 on the device, undefined without any.
+  Tensor product_squares() const;
+  Movement of_products(Movement movement, const double* squares) const;
   Movement of_products(Movement movement) const;
+  /// On a device the numbers of a step are read once, at its end, and the device itself leaves out
+  /// an update that is not finite; unless a hook comes between, which must not see such gradients.
+  bool reads_at_end() const;
+  void judge_there();
+  void read_numbers();
 
   BatchSource& source_;
   TrainOptions options_;
@@ -230,6 +216,8 @@ class Session : public Handle {
   bool stepped_ = false;  // a policy moved the weights
   Measures micro_measures_, step_measures_, run_measures_;
   std::map<std::string, double> measured_targets_;  // that a mean of the step is over
+  bool reads_at_end_ = false;
+  Tensor guard_, norms_, facts_there_;  // on the device until the step ends
   GradientNorm norm_;
   Movement movement_;
   std::vector<std::int64_t> versions_;  // of the masters, before after_step

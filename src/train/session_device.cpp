@@ -1,0 +1,57 @@
+// A step on a device, of which nothing is read before its end.
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+
+#include <limits>
+
+#include "seawall/device/operators.hpp"
+#include "seawall/train/session.hpp"
+
+namespace seawall::detail {
+
+bool Session::reads_at_end() const {
+  return !facts_.before_step && !facts_.after_step && !batch_.micro.empty() &&
+         device::takes(weights_.params()[0].value);
+}
+
+void Session::judge_there() {
+  at::NoGradGuard no_grad;
+  norms_ = adam_.gradient_norms();
+  const Tensor norm = norms_.to(at::kDouble).square().sum().sqrt();
+  const Tensor whole = at::stack(losses_).to(at::kDouble).sum();
+  const Tensor moves = whole.isfinite().logical_and(norm.isfinite()).to(at::kDouble);
+  // As AdamW::clip has it.
+  const Tensor factor = options_.clip_norm > 0
+                            ? (norm + 1e-6).reciprocal().mul(options_.clip_norm).clamp_max(1)
+                            : at::ones_like(norm);
+  guard_ = at::stack({factor, moves}).to(at::kFloat);
+}
+
+void Session::read_numbers() {
+  at::NoGradGuard no_grad;
+  const auto n = static_cast<std::int64_t>(losses_.size());
+  std::vector<Tensor> parts;
+  for (const Tensor& loss : losses_) parts.push_back(loss.to(at::kDouble));
+  for (const Tensor& loss : own_losses_)
+    parts.push_back(loss.defined() ? loss.to(at::kDouble)
+                                   : at::full({}, std::numeric_limits<double>::quiet_NaN(),
+                                              guard_.options().dtype(at::kDouble)));
+  std::vector<Tensor> all{at::stack(parts), norms_.to(at::kDouble), facts_there_.flatten()};
+  if (const Tensor squares = product_squares(); squares.defined()) all.push_back(squares);
+  const Tensor numbers = at::cat(all).cpu();  // the one time the host waits
+  const double* at = numbers.const_data_ptr<double>();
+
+  double whole = 0;
+  loss_ = 0;
+  for (std::int64_t i = 0; i < n; ++i) whole += at[i], loss_ += at[n + i];
+  norm_ = adam_.norm_of(at + 2 * n);
+  const double* facts = at + 2 * n + norms_.numel();
+  movement_ = adam_.movement_of(facts);
+  if (!products_.empty())
+    movement_ = of_products(std::move(movement_), facts + facts_there_.numel());
+  guard_ = norms_ = facts_there_ = Tensor();
+  if (!(std::isfinite(whole) && std::isfinite(norm_.norm))) adam_.take_back();
+  if (!whole_is_finite(whole) || !norm_is_finite()) movement_.moved = 0;
+}
+
+}  // namespace seawall::detail

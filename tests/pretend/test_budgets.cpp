@@ -1,0 +1,332 @@
+// What a step of training and a generated token may cost on a device, counted on the pretended one:
+// launches, bytes, and the times that the host waits.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "mitigations/weight_drift.hpp"
+#include "seawall/core/error.hpp"
+#include "seawall/model/generate.hpp"
+#include "seawall/train/memory.hpp"
+#include "tests/support/pretend_device.hpp"
+#include "tests/train/fixtures.hpp"
+
+namespace seawall {
+namespace {
+
+using pretend::Counts;
+using pretend::there;
+using namespace testing;
+
+/// The tiny model with so many blocks.
+LlamaConfig of_layers(std::int64_t layers) {
+  LlamaConfig config = tiny_config();
+  config.layers = layers;
+  return config;
+}
+Decoder on_device(const LlamaConfig& config, at::ScalarType type = at::kBFloat16) {
+  NamedTensors weights = random_weights(config, 1);
+  for (auto& [name, tensor] : weights) tensor = tensor.to(type).to(there);
+  return Decoder(config, weights);
+}
+
+/// Counts each step on its own.
+struct CountingSink final : TraceSink {
+  std::vector<Counts> steps;
+  void on_step(const StepRecord&) override {
+    steps.push_back(pretend::counts());
+    pretend::reset();
+  }
+  void on_evaluation(EvaluationRecord) override {}
+  bool wants_residual() const override { return false; }
+};
+
+struct StepOf {
+  Precision precision = Precision::pure_bf16;
+  std::int64_t layers = 2, micro_batch_size = 0;
+  double clip_norm = 0;
+  bool lora = false;
+};
+/// Of a step whose plan has been made before, as all are from the second epoch on.
+template <StackLike S>
+Counts a_step(const StepOf& asked, S stack) {
+  Decoder decoder = on_device(of_layers(asked.layers));
+  if (asked.lora)
+    decoder.adapt(make_adapter(decoder.config(), {.targets = targets_from("q_proj,v_proj")}, 1,
+                               decoder.embedding()));
+  FixedRows source(tiny_rows(4),
+                   {.batch_size = 4, .micro_batch_size = asked.micro_batch_size, .epochs = 3},
+                   there);
+  CountingSink sink;
+  pretend::reset();
+  train(decoder, source, stack, {.precision = asked.precision, .clip_norm = asked.clip_norm}, sink);
+  return sink.steps.at(1);
+}
+
+TEST(Budget, TheHostWaitsOnceAStep) {
+  for (const auto precision :
+       {Precision::fp32, Precision::bf16_master, Precision::pure_bf16, Precision::kahan})
+    for (const bool lora : {false, true}) {
+      SCOPED_TRACE(precision_name(precision));
+      EXPECT_EQ(a_step({.precision = precision, .lora = lora}, Stack<>{}).syncs, 1);
+    }
+  EXPECT_EQ(a_step({.clip_norm = 1}, Stack<>{}).syncs, 1);
+  EXPECT_EQ(a_step({.micro_batch_size = 1}, Stack<>{}).syncs, 1);
+}
+
+TEST(Budget, AStepOfAKnownPlanUploadsNothing) {
+  EXPECT_EQ(a_step({}, Stack<>{}).uploads, 0);
+  EXPECT_EQ(a_step({.micro_batch_size = 1}, Stack<>{}).uploads, 0);
+}
+
+TEST(Budget, AHookBetweenBackwardAndUpdateCostsItsWaits) {
+  // It must not see gradients that are not finite, and may be the one that spoils them.
+  Stack stack{WeightDrift{{.lambda = 1e-2}}};
+  EXPECT_LE(a_step({}, stack).syncs, 5);
+}
+
+/// Bytes a weight that the norm of the gradients, the update, its facts and the copy into values
+/// move; `plain`: by ATen's operators.
+double optimizer_bytes(Precision precision, bool plain = false) {
+  Decoder decoder =
+      on_device(tiny_config(), precision == Precision::fp32 ? at::kFloat : at::kBFloat16);
+  TrainedWeights weights(decoder.parameters(), precision, all, false);
+  AdamW adam(weights, {});
+  for (const Param& param : weights.params())
+    param.value.mutable_grad() = at::ones_like(param.value).mul(1e-3);
+  const Tensor guard = at::ones({2}, at::TensorOptions(there));
+  std::vector<device::AdamWTensors> tensors;
+  for (std::size_t i = 0; plain && i < weights.size(); ++i) {
+    const Param& param = weights.params()[i];
+    const Tensor weight = param.master.detach();
+    tensors.push_back(
+        {weight, weights.gradient(i), at::zeros_like(weight), at::zeros_like(weight), param.start});
+  }
+  pretend::reset();
+  adam.gradient_norms();
+  if (!plain) adam.step_there(1e-3, guard);
+  for (const auto& each : tensors) device::plain_adamw({.lr = 1e-3}, each, guard);
+  weights.publish();
+  return static_cast<double>(pretend::counts().sum().bytes) / static_cast<double>(weights.count());
+}
+
+TEST(Budget, TheOptimizerMovesFewBytesAWeight) {
+  // pure-bf16: w, m, v read and written, gradient and start read, the gradient once more for its
+  // norm: 18. The scalars of a tensor are 2 % here.
+  EXPECT_LE(optimizer_bytes(Precision::pure_bf16), 18.5);
+  const double plain = optimizer_bytes(Precision::pure_bf16, true);
+  RecordProperty("plain_bytes", static_cast<int>(plain));  // what a GPU runs today
+  EXPECT_GT(plain, 2 * optimizer_bytes(Precision::pure_bf16));
+  EXPECT_LE(optimizer_bytes(Precision::kahan), 22.5);
+  EXPECT_LE(optimizer_bytes(Precision::fp32), 36.8);
+  EXPECT_LE(optimizer_bytes(Precision::bf16_master), 40.5);  // and 6 for the rounded copy
+}
+
+TEST(Budget, LaunchesABlock) {
+  const auto launches = [](std::int64_t layers) {
+    const Counts counts = a_step({.layers = layers}, Stack<>{});
+    std::int64_t optimizer = 0;
+    for (const auto& [name, counted] : counts.operators)
+      if (name == "seawall::adamw" || name.starts_with("aten::linalg_vector_norm"))
+        optimizer += counted.launches;
+    return counts.sum().launches - optimizer;
+  };
+  // Forward and backward of one.
+  const auto block = launches(3) - launches(2);
+  RecordProperty("launches_a_block", static_cast<int>(block));
+  EXPECT_LE(block, 60);
+}
+
+/// What a graph of so many blocks holds, beyond the model, per token.
+double kept_per_token(std::int64_t layers, const LoraOptions* lora) {
+  LlamaConfig config = of_layers(layers);
+  config.hidden_size = 64;
+  config.intermediate_size = 176;
+  config.head_dim = 16;
+  Decoder decoder = on_device(config);
+  if (lora != nullptr) {
+    decoder.adapt(make_adapter(config, *lora, 1, decoder.embedding()));
+    for (const auto& [name, factor] : decoder.adapter()->tensors()) factor.set_requires_grad(true);
+  } else {
+    decoder.set_requires_grad(true);
+  }
+  const BatchPlan plan = plan_batch(tiny_rows(40), there);
+  decoder.loss(plan, LossMode::fused);  // makes what a plan keeps
+  const auto before = pretend::bytes_held();
+  const Tensor loss = decoder.loss(plan, LossMode::fused);
+  return static_cast<double>(pretend::bytes_held() - before) / static_cast<double>(plan.tokens);
+}
+/// The same by the count from sizes.
+double counted_per_token(std::int64_t layers, const LoraOptions* lora) {
+  LlamaConfig config = of_layers(layers);
+  config.hidden_size = 64;
+  config.intermediate_size = 176;
+  config.head_dim = 16;
+  std::optional<Adapter> adapter;
+  if (lora != nullptr) adapter = make_adapter(config, *lora, 1, at::empty({1}, at::kBFloat16));
+  constexpr std::int64_t tokens = 1'000'000;  // enough that the forward pass is the peak
+  const MemoryEstimate estimate = estimate_memory({.config = config,
+                                                   .precision = Precision::pure_bf16,
+                                                   .cpu = false,
+                                                   .loaded_bytes = 2,
+                                                   .adapter = adapter ? &*adapter : nullptr,
+                                                   .tokens = tokens});
+  double bytes = 0;
+  for (const auto& part : estimate.phases.at(0).parts)
+    if (part.name == "gradients" || part.name == "activations and logits") bytes += part.bytes;
+  return bytes / static_cast<double>(tokens);
+}
+
+TEST(Budget, TheCountOfMemoryIsWhatAutogradKeeps) {
+  const LoraOptions few{.rank = 4, .targets = targets_from("q_proj,v_proj")},
+      all{.rank = 4, .targets = targets_from("all")};
+  for (const LoraOptions* lora : {static_cast<const LoraOptions*>(nullptr), &few, &all}) {
+    const double kept = kept_per_token(4, lora) - kept_per_token(3, lora),
+                 counted = counted_per_token(4, lora) - counted_per_token(3, lora);
+    EXPECT_NEAR(counted, kept, 0.05 * kept)
+        << (lora == nullptr ? "full" : targets_text(lora->targets));
+  }
+}
+
+TEST(Budget, NothingWaitsForAToken) {
+  const Decoder decoder = on_device(tiny_config());
+  const std::vector<std::vector<std::int32_t>> prompts{{3, 4, 5}, {6, 7, 8, 9}, {1}};
+  const auto counted = [&](std::int64_t tokens) {
+    pretend::reset();
+    generate(decoder, prompts, {.max_new_tokens = tokens});
+    return pretend::counts();
+  };
+  const Counts ten = counted(10), twenty = counted(20);
+  EXPECT_EQ(twenty.syncs, 0);
+  EXPECT_EQ(twenty.uploads, ten.uploads);
+  EXPECT_EQ(twenty.later, 20);  // the ids, read behind
+  const auto launches = (twenty.sum().launches - ten.sum().launches) / 10;
+  RecordProperty("launches_a_token", static_cast<int>(launches));
+  EXPECT_LE(launches, 100);
+}
+
+TEST(Budget, ScaledRotaryPositionsAreMadeOnce) {
+  LlamaConfig config = tiny_config();
+  config.rope_scaling = {.type = RopeScaling::Type::llama3, .factor = 8};
+  const Decoder decoder = on_device(config);
+  generate(decoder, {{3, 4, 5}}, {.max_new_tokens = 2});
+  std::int64_t uploads[2];
+  for (const int i : {0, 1}) {
+    pretend::reset();
+    generate(decoder, {{3, 4, 5}}, {.max_new_tokens = 4 + 4 * i});
+    uploads[i] = pretend::counts().uploads;
+  }
+  EXPECT_EQ(uploads[0], uploads[1]);
+}
+
+std::vector<std::vector<std::int32_t>> answers(const Decoder& decoder,
+                                               const GenerateOptions& options) {
+  std::vector<std::vector<std::int32_t>> out;
+  for (const auto& row : generate(decoder, {{3, 4, 5}, {6, 7, 8, 9}, {1}, {9, 2}}, options).rows)
+    out.push_back(row.ids);
+  return out;
+}
+
+TEST(Budget, RowsThatEndLeaveTheDeviceAndTheOthersGoOn) {
+  const Decoder there_too = on_device(tiny_config(), at::kFloat), here = tiny_decoder();
+  const auto whole = answers(here, {.max_new_tokens = 12});
+  EXPECT_EQ(answers(there_too, {.max_new_tokens = 12}), whole);
+  // Every id that some answer has as a stop: rows end at different places.
+  std::set<std::int32_t> ids;
+  for (const auto& answer : whole) ids.insert(answer.begin(), answer.end());
+  for (const auto id : ids) {
+    const GenerateOptions options{.max_new_tokens = 12, .stop_ids = {id}};
+    EXPECT_EQ(answers(there_too, options), answers(here, options)) << id;
+  }
+}
+
+TEST(Budget, WhatIsNotFiniteIsSaidOfATokenToo) {
+  NamedTensors weights = random_weights(tiny_config(), 1);
+  weights[3].tensor.view(-1)[0].fill_(std::nan(""));
+  for (auto& [name, tensor] : weights) tensor = tensor.to(there);
+  const Decoder decoder(tiny_config(), weights);
+  try {
+    answers(decoder, {.max_new_tokens = 4});
+    FAIL() << "want an error";
+  } catch (const RunError& error) {
+    EXPECT_NE(std::string(error.what()).find(weights[3].name), std::string::npos) << error.what();
+  }
+}
+
+TEST(Budget, OnlyThePicturesOfAPlanGoThere) {
+  const Decoder there_too = on_device(tiny_config(), at::kFloat), here = tiny_decoder();
+  const Tensor table = at::randn({1000, 32});
+  const std::vector<Sequence> rows{{{3, -900, -7, 4}, {0, 0, 0, 1}},
+                                   {{5, -7, -21, 6}, {0, 0, 0, 1}}};
+  const PlanOptions options{.embeddings = table};
+  const BatchPlan plan = plan_batch(rows, there, options);
+  EXPECT_EQ(plan.embeddings.size(0), 3);
+  EXPECT_NEAR(there_too.loss(plan, LossMode::fused).item<double>(),
+              here.loss(plan_batch(rows, at::kCPU, options), LossMode::fused).item<double>(), 1e-5);
+}
+
+/// A loss that is NaN at one step.
+struct LostAt {
+  static constexpr std::string_view name = "lost-at", summary = "Loses one step.";
+  static constexpr Hook hooks = Hook::around_loss;
+  static constexpr Need needs = Need::none;
+  struct Options {
+    std::int64_t call = -1;
+    static constexpr void visit(auto&, auto&&) {}
+  } options{};
+  std::int64_t calls = 0;
+  Tensor around_loss(Trainer&, const LossFn& loss) {
+    const Tensor out = loss();
+    return calls++ == options.call ? out.mul(std::nan("")) : out;
+  }
+};
+
+struct DeviceRun : TinyRun {
+  DeviceRun() { decoder = on_device(tiny_config(), at::kFloat); }
+  std::string stopped(std::int64_t at) {
+    Stack stack{LostAt{{.call = at}}};
+    try {
+      go(stack);
+    } catch (const RunError& error) {
+      return error.what();
+    }
+    return "it ended";
+  }
+};
+
+TEST(Budget, ALossThatIsNoNumberMovesNothingThere) {
+  DeviceRun run, six;
+  EXPECT_EQ(run.stopped(6),
+            "step 7: loss is NaN; the weights are those of step 6; lower --lr, look at the rows, "
+            "or pass --on-nan skip");
+  EXPECT_EQ(run.sink.steps.size(), 6u);
+  six.data.steps = 6;
+  EXPECT_EQ(six.stopped(-1), "it ended");
+  EXPECT_TRUE(same_bits(run.decoder.parameters(), six.decoder.parameters()));
+}
+
+TEST(Budget, AStepLeftOutThereIsTheOneLeftOutHere) {
+  DeviceRun run;
+  TinyRun here;
+  Stack stack{LostAt{{.call = 4}}};
+  run.options.on_nan = here.options.on_nan = OnNan::skip;
+  EXPECT_EQ(run.stopped(4), "it ended");
+  here.go(stack);
+  EXPECT_EQ(run.result.skipped, 1);
+  ASSERT_EQ(run.sink.steps.size(), here.sink.steps.size());
+  EXPECT_EQ(run.sink.steps[4].moved, 0);
+  EXPECT_EQ(run.sink.steps[4].drift, run.sink.steps[3].drift);
+  for (std::size_t i = 0; i < run.sink.steps.size(); ++i) {
+    const StepRecord &got = run.sink.steps[i], &want = here.sink.steps[i];
+    if (i != 4) EXPECT_NEAR(got.loss, want.loss, 1e-5);  // rounding of another order
+    EXPECT_EQ(std::isnan(got.grad_norm), i == 4);
+    EXPECT_EQ(std::isnan(want.grad_norm), i == 4);
+    if (i != 4) EXPECT_NEAR(got.grad_norm, want.grad_norm, 1e-4);
+    EXPECT_NEAR(got.drift, want.drift, 1e-4 * want.drift);
+    EXPECT_NEAR(got.moved, want.moved, 1e-3);
+  }
+}
+
+}  // namespace
+}  // namespace seawall

@@ -1,0 +1,13 @@
+#pragma once
+// Flash attention on the pretended device: what CUDA's kernels compute, and what they insist on.
+// Read in PyTorch's flash_api.cpp.
+#include <ATen/core/stack.h>
+
+namespace seawall::pretend {
+
+/// The arguments of aten::_flash_attention_forward as tensors of the host, replaced by its results.
+void flash_forward(torch::jit::Stack& stack);
+/// The same of aten::_flash_attention_backward.
+void flash_backward(torch::jit::Stack& stack);
+
+}  // namespace seawall::pretend
