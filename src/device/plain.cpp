@@ -1,5 +1,6 @@
 // The operators in plain ATen: what a GPU runs them by.
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <optional>
 #include <tuple>
 
@@ -95,7 +96,7 @@ std::tuple<Tensor, Tensor> gated_backward_there(const Tensor& dy, const Tensor& 
 
 Tensor merge_attention_there(Tensor& out, const Tensor& lse, const Tensor& other,
                              const Tensor& other_lse) {
-  const Tensor merged = at::logaddexp(lse, other_lse);  // [H,n]
+  Tensor merged = at::logaddexp(lse, other_lse);  // [H,n]
   const auto share = [&](const Tensor& part) {
     return part.sub(merged).exp().t().unsqueeze(2);  // [n,H,1]
   };

@@ -127,8 +127,9 @@ TEST_P(Operators, AdamW) {
     const double away =
         (ours.weight.to(at::kDouble) - ours.start.to(at::kDouble)).square().sum().item<double>();
     EXPECT_NEAR(facts[1].item<double>(), away, 1e-5 * away);
-    if (type == at::kFloat)
+    if (type == at::kFloat) {
       EXPECT_NEAR(facts[1].item<double>(), want[1].item<double>(), 1e-5 * away);
+    }
   }
 }
 
