@@ -63,10 +63,9 @@ Tensor adamw_here(Tensor& weight, const Tensor& gradient, Tensor& m, Tensor& v, 
                   const std::optional<Tensor>& term, const std::optional<Tensor>& master,
                   const Tensor& guard, double lr, double beta1, double beta2, double eps,
                   double weight_decay, std::int64_t updates) {
-  for (const Tensor* t :
-       {&gradient, &static_cast<const Tensor&>(m), &static_cast<const Tensor&>(v), &start})
-    TORCH_CHECK(t->is_contiguous() && t->numel() == weight.numel(), "adamw: want tensors of ",
-                weight.sizes(), ", contiguous, got ", t->sizes());
+  for (const Tensor& t : {gradient, m, v, start})
+    TORCH_CHECK(t.is_contiguous() && t.numel() == weight.numel(), "adamw: want tensors of ",
+                weight.sizes(), ", contiguous, got ", t.sizes());
   TORCH_CHECK(weight.is_contiguous() && m.scalar_type() == weight.scalar_type() &&
                   v.scalar_type() == weight.scalar_type() &&
                   start.scalar_type() == weight.scalar_type(),

@@ -16,7 +16,6 @@ class Readback {
   void send(const Tensor& x);
   /// Waits for the oldest copy. Shapes: as it was sent, on the CPU.
   Tensor take();
-  bool empty() const { return sent_.empty(); }
 
  private:
   struct Sent {

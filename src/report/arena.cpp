@@ -171,8 +171,8 @@ std::string legend() {
           "half is right, though it was trained.");
 }
 
-/// Labels beside the points: first that of the first row, then from low harm to high. A label that
-/// would overlap an earlier one is left out.
+/// A label next to each point: first that of the first row, then from low harm to high. A label
+/// that would overlap an earlier one is left out.
 std::string labels_of(std::vector<const ArenaRow*> rows) {
   if (rows.empty()) return "";
   std::sort(rows.begin() + 1, rows.end(), [](const ArenaRow* a, const ArenaRow* b) {

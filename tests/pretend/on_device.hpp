@@ -1,5 +1,5 @@
 #pragma once
-// A run on the pretended device beside the same on the CPU.
+// A run on the pretended device, compared with the same run on the CPU.
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 

@@ -74,17 +74,18 @@ TEST_P(Flash, IsTheMaskedAttentionOfTheSameTree) {
 INSTANTIATE_TEST_SUITE_P(Heads, Flash,
                          ::testing::Values(Heads{4, 4, 16}, Heads{6, 2, 32}, Heads{8, 1, 64}));
 
-TEST(FlashAttention, IsTheSameTwice) {
+TEST(FlashAttention, TellsNobodyElseToKeepAnOrder) {
+  // The reference refuses a backward pass without an order (pretend_flash.cpp); it is told for that
+  // pass alone, as other operators would pay for it with copies from the host.
   const AttentionShape shape{.heads = 4, .kv_heads = 2, .head_dim = 16};
   const BatchPlan plan = plan_batch(family(7), there);
-  const Tensor q = at::randn({plan.tokens, 4, 16}).to(at::kBFloat16).to(there),
-               k = at::randn({plan.tokens, 2, 16}).to(at::kBFloat16).to(there);
-  const auto run = [&] {
-    const Tensor leaf = k.clone().requires_grad_(true);
-    tree_attention(q, leaf, leaf, plan, shape).sum().backward();
-    return leaf.grad().to(at::kCPU);
+  const auto values = [&](std::int64_t heads) {
+    return at::randn({plan.tokens, heads, 16}).to(at::kBFloat16).to(there);
   };
-  EXPECT_TRUE(run().equal(run()));
+  const Tensor leaf = values(2).requires_grad_(true);
+  tree_attention(values(4), leaf, leaf, plan, shape).sum().backward();
+  EXPECT_TRUE(leaf.grad().defined());
+  EXPECT_FALSE(at::globalContext().deterministicAlgorithms());
 }
 
 }  // namespace

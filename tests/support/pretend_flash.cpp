@@ -62,12 +62,18 @@ struct Arguments {
   }
 };
 
+/// Both operators have so many arguments.
+constexpr std::size_t count = 17;
+std::vector<c10::IValue> taken(torch::jit::Stack& stack) {
+  std::vector<c10::IValue> out(stack.end() - count, stack.end());
+  torch::jit::drop(stack, count);
+  return out;
+}
+
 }  // namespace
 
 void flash_forward(torch::jit::Stack& stack) {
-  const std::size_t count = 17;
-  const std::vector<c10::IValue> a(stack.end() - count, stack.end());
-  torch::jit::drop(stack, count);
+  const auto a = taken(stack);
   const Arguments call{a[0].toTensor(), a[1].toTensor(), a[2].toTensor(),
                        a[3].toTensor(), a[4].toTensor(), a[5].toInt(),
                        a[6].toInt(),    a[8].toBool(),   a[10].toDouble()};
@@ -89,9 +95,11 @@ void flash_forward(torch::jit::Stack& stack) {
 }
 
 void flash_backward(torch::jit::Stack& stack) {
-  const std::size_t count = 17;
-  const std::vector<c10::IValue> a(stack.end() - count, stack.end());
-  torch::jit::drop(stack, count);
+  // With only a warning, or without, CUDA adds the gradients of queries in any order.
+  TORCH_CHECK(at::globalContext().deterministicAlgorithms() &&
+                  !at::globalContext().deterministicAlgorithmsWarnOnly(),
+              "the backward pass of attention must be told to keep its order");
+  const auto a = taken(stack);
   const Arguments call{a[1].toTensor(), a[2].toTensor(), a[3].toTensor(),
                        a[6].toTensor(), a[7].toTensor(), a[8].toInt(),
                        a[9].toInt(),    a[11].toBool(),  a[14].toDouble()};

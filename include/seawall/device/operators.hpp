@@ -21,7 +21,7 @@ struct AdamWStep {
 rows::AdamWScalars scalars_of(const AdamWStep& step);
 
 /// Tensors of one shape on one device, contiguous. weight, m, v and start have one type; the
-/// gradient has it too, or is bf16 beside fp32.
+/// gradient has the same, or is bf16 where they are fp32.
 struct AdamWTensors {
   Tensor weight, gradient, m, v, start;
   Tensor term;    // Kahan: bf16, what rounding lost; undefined elsewhere
@@ -35,9 +35,9 @@ Tensor adamw(const AdamWStep& step, const AdamWTensors& tensors, const Tensor& g
 /// taken as they are.
 Tensor plain_adamw(const AdamWStep& step, const AdamWTensors& tensors, const Tensor& guard);
 
-/// RMSNorm over the last dimension, differentiable in both. A weight of the type of x multiplies
-/// the rounded normed value, an fp32 one beside bf16 the exact one. Shapes: x [...,C], w [C].
-/// Errors: RunError for a second derivative.
+/// RMSNorm over the last dimension, differentiable in both. If w has the type of x, the normed
+/// value is rounded before it is multiplied; if w is fp32 and x is bf16, it is not. Shapes: x
+/// [...,C], w [C]. Errors: RunError for a second derivative.
 Tensor rms_norm(const Tensor& x, const Tensor& w, double eps);
 /// Rotary positions, differentiable in x. Shapes: x [T,heads,D], cos and sin [T,1,D] -> as x.
 /// Errors: as above.
