@@ -120,3 +120,20 @@ function(seawall_programs folder)
                                                INSTALL_RPATH_USE_LINK_PATH ON)
   endforeach()
 endfunction()
+
+# seawall_embed_kernels(TARGET ROOT FILE...): kernels for a GPU and the headers that they include, as texts in the program,
+# which are compiled for the GPU that is there when one is used.
+function(seawall_embed_kernels target)
+  set(content "// Written by the build.\n#include \"device/kernel_source.hpp\"\nnamespace seawall::device {\n")
+  string(APPEND content "namespace {\nconstexpr KernelSource sources[] = {\n")
+  foreach(file IN LISTS ARGN)
+    file(READ ${PROJECT_SOURCE_DIR}/${file} text)
+    string(REGEX REPLACE "^(include|src)/" "" name ${file})
+    string(APPEND content "{\"${name}\", R\"kernels(${text})kernels\"},\n")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
+  endforeach()
+  string(APPEND content "};\n}  // namespace\n"
+                        "std::span<const KernelSource> kernel_sources() { return sources; }\n}  // namespace seawall::device\n")
+  file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/kernel_sources.cpp CONTENT "${content}")
+  target_sources(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/kernel_sources.cpp)
+endfunction()

@@ -31,7 +31,7 @@ TORCH_LIBRARY(seawall, m) {
 }
 
 TORCH_LIBRARY_IMPL(seawall, CPU, m) { add_host_kernels(m); }
-TORCH_LIBRARY_IMPL(seawall, CUDA, m) { add_plain_kernels(m); }
+TORCH_LIBRARY_IMPL(seawall, CUDA, m) { add_gpu_kernels(m); }
 
 template <class Signature>
 auto find(const char* name) {

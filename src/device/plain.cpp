@@ -1,4 +1,4 @@
-// The operators in plain ATen: what a GPU runs them by.
+// The operators in plain ATen: what a GPU's kernels are compared with, and what stands in for them.
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <optional>
@@ -44,19 +44,14 @@ Tensor plain_adamw(const AdamWStep& step, const AdamWTensors& t, const Tensor& g
        at::linalg_vector_norm(away, 2, {}, false, wide_type).to(at::kDouble).square()});
 }
 
+namespace plain {
 namespace {
-
-Tensor adamw_there(Tensor& weight, const Tensor& gradient, Tensor& m, Tensor& v,
-                   const Tensor& start, const std::optional<Tensor>& term,
-                   const std::optional<Tensor>& master, const Tensor& guard, double lr,
-                   double beta1, double beta2, double eps, double weight_decay,
-                   std::int64_t updates) {
-  return plain_adamw(
-      {lr, beta1, beta2, eps, weight_decay, updates},
-      {weight, gradient, m, v, start, term.value_or(Tensor()), master.value_or(Tensor())}, guard);
+Tensor opened(const Tensor& gate, bool gelu) {
+  return gelu ? at::gelu(gate, "tanh") : at::silu(gate);
 }
+}  // namespace
 
-std::tuple<Tensor, Tensor> rms_norm_there(const Tensor& x, const Tensor& w, double eps) {
+std::tuple<Tensor, Tensor> rms_norm(const Tensor& x, const Tensor& w, double eps) {
   const Tensor wide = x.to(at::kFloat);
   const Tensor inverse = (wide.square().mean(-1, true) + eps).rsqrt();
   const Tensor normed = wide * inverse;
@@ -64,9 +59,8 @@ std::tuple<Tensor, Tensor> rms_norm_there(const Tensor& x, const Tensor& w, doub
   const Tensor y = rounds ? w * normed.to(x.scalar_type()) : (w * normed).to(x.scalar_type());
   return {y, inverse.flatten()};
 }
-std::tuple<Tensor, Tensor> rms_norm_backward_there(const Tensor& dy, const Tensor& x,
-                                                   const Tensor& w, const Tensor& inverse,
-                                                   bool of_weight) {
+std::tuple<Tensor, Tensor> rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& w,
+                                             const Tensor& inverse, bool of_weight) {
   auto sizes = x.sizes().vec();
   sizes.back() = 1;
   const Tensor s = inverse.view(sizes), wide = x.to(at::kFloat), d = dy.to(at::kFloat);
@@ -76,26 +70,21 @@ std::tuple<Tensor, Tensor> rms_norm_backward_there(const Tensor& dy, const Tenso
   if (of_weight) dw = (d * wide * s).view({-1, x.size(-1)}).sum(0).to(w.scalar_type());
   return {dx.to(x.scalar_type()), dw};
 }
-Tensor rotary_there(const Tensor& x, const Tensor& cos, const Tensor& sin, double turn) {
+Tensor rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, double turn) {
   const auto half = x.size(2) / 2;
   const Tensor turned = at::cat({-x.narrow(2, half, half), x.narrow(2, 0, half)}, 2);
   return x * cos + turned * (turn < 0 ? -sin : sin);
 }
-Tensor opened(const Tensor& gate, bool gelu) {
-  return gelu ? at::gelu(gate, "tanh") : at::silu(gate);
-}
-Tensor gated_there(const Tensor& gate, const Tensor& up, bool gelu) {
-  return opened(gate, gelu) * up;
-}
-std::tuple<Tensor, Tensor> gated_backward_there(const Tensor& dy, const Tensor& gate,
-                                                const Tensor& up, bool gelu) {
+Tensor gated(const Tensor& gate, const Tensor& up, bool gelu) { return opened(gate, gelu) * up; }
+std::tuple<Tensor, Tensor> gated_backward(const Tensor& dy, const Tensor& gate, const Tensor& up,
+                                          bool gelu) {
   const Tensor d = dy * up;
   return {gelu ? at::gelu_backward(d, gate, "tanh") : at::silu_backward(d, gate),
           dy * opened(gate, gelu)};
 }
 
-Tensor merge_attention_there(Tensor& out, const Tensor& lse, const Tensor& other,
-                             const Tensor& other_lse) {
+Tensor merge_attention(Tensor& out, const Tensor& lse, const Tensor& other,
+                       const Tensor& other_lse) {
   Tensor merged = at::logaddexp(lse, other_lse);  // [H,n]
   const auto share = [&](const Tensor& part) {
     return part.sub(merged).exp().t().unsqueeze(2);  // [n,H,1]
@@ -104,16 +93,6 @@ Tensor merge_attention_there(Tensor& out, const Tensor& lse, const Tensor& other
   return merged;
 }
 
-}  // namespace
-
-void add_plain_kernels(torch::Library& m) {
-  m.impl("adamw", &adamw_there);
-  m.impl("rms_norm", &rms_norm_there);
-  m.impl("rms_norm_backward", &rms_norm_backward_there);
-  m.impl("rotary", &rotary_there);
-  m.impl("gated", &gated_there);
-  m.impl("gated_backward", &gated_backward_there);
-  m.impl("merge_attention", &merge_attention_there);
-}
+}  // namespace plain
 
 }  // namespace seawall::device

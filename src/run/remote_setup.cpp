@@ -1,8 +1,8 @@
 #include "seawall/run/remote_setup.hpp"
 
-#include <cstdlib>
 #include <limits>
 
+#include "seawall/core/cache.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/listener.hpp"
@@ -51,17 +51,6 @@ bool decides_no_answer(const std::string& name) {
 }
 
 }  // namespace
-
-fs::path cache_folder(const char* name) {
-  const auto env = [](const char* name) {
-    const char* value = std::getenv(name);
-    return fs::path(value == nullptr ? "" : value);
-  };
-  if (const auto own = env("SEAWALL_CACHE"); !own.empty()) return own / name;
-  if (const auto xdg = env("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "seawall" / name;
-  const auto home = env("HOME");
-  return home.empty() ? fs::path() : home / ".cache" / "seawall" / name;
-}
 
 bool is_remote(const RunSpec& spec) { return spec.model.name.starts_with(openai_prefix); }
 

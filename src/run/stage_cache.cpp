@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "seawall/core/cache.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/run/remote_setup.hpp"

@@ -52,6 +52,8 @@ LOOKS_INSIDE = {
     "bench/train_step.cpp": {"run"},
     "tests/golden/test_tokenizers.cpp": {"pretrained"},
     "tests/pretend/test_flash.cpp": {"model"},
+    "tests/pretend/test_launch.cpp": {"device"},
+    "tests/support/pretend_cuda.cpp": {"device"},
 }
 # Rooms whose headers may not drag in torch/*: everyone includes them.
 LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "remote", "attacks", "mitigations"}

@@ -1,7 +1,7 @@
 #pragma once
 // What training and generation compute on a device besides products: one operator of the dispatcher
 // for each, `seawall::NAME`, which reads its tensors once. The host computes it by the row
-// functions of rows/, a GPU by plain ATen operators.
+// functions of rows/, a GPU by the same as kernels (kernels.hpp) or by plain ATen operators.
 #include <cstdint>
 #include <utility>
 

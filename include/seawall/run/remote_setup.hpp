@@ -1,6 +1,5 @@
 #pragma once
 // What a run's remote words become: endpoints, clients, judges, and what of them decides a result.
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,9 +13,6 @@
 #include "seawall/run/run_spec.hpp"
 
 namespace seawall {
-
-/// A folder of the user's cache; empty if there is no place for one.
-std::filesystem::path cache_folder(const char* name);
 
 /// Whether the model is behind an endpoint: `openai:NAME`.
 bool is_remote(const RunSpec& spec);
