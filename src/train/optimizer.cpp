@@ -247,28 +247,35 @@ device::AdamWStep AdamW::step_of(double lr) const {
   return {lr, options_.beta1, options_.beta2, options_.eps, options_.weight_decay, updates_};
 }
 
-Tensor AdamW::step_there(double lr, const Tensor& guard) {
+void AdamW::begin_there() {
   at::NoGradGuard no_grad;
   weights_.open_masters();
   ++updates_;
+}
+
+Tensor AdamW::step_there(double lr, const Tensor& guard) {
+  begin_there();
   return step_tensors(lr, guard);
 }
 
-Tensor AdamW::step_tensors(double lr, const Tensor& guard) {
+Tensor AdamW::step_tensor(std::size_t i, double lr, const Tensor& guard) {
+  at::NoGradGuard no_grad;
   const bool kahan = weights_.precision() == Precision::kahan;
+  const Param& param = weights_.params()[i];
+  device::AdamWTensors t{kahan ? param.value.detach() : param.master.detach(),
+                         weights_.gradient(i).contiguous(), first_[i], second_[i], param.start};
+  if (kahan) t.term = weights_.term(i);
+  if (kahan && weights_.keeps_master()) t.master = param.master;
+  if (!device::takes(t.weight)) return device::plain_adamw(step_of(lr), t, guard);
+  if (!moves_bf16() && t.gradient.scalar_type() != at::kBFloat16)
+    t.gradient = t.gradient.to(t.weight.scalar_type());
+  return device::adamw(step_of(lr), t, guard);
+}
+
+Tensor AdamW::step_tensors(double lr, const Tensor& guard) {
+  at::NoGradGuard no_grad;
   std::vector<Tensor> facts;
-  for (std::size_t i = 0; i < weights_.size(); ++i) {
-    const Param& param = weights_.params()[i];
-    device::AdamWTensors t{kahan ? param.value.detach() : param.master.detach(),
-                           weights_.gradient(i).contiguous(), first_[i], second_[i], param.start};
-    if (kahan) t.term = weights_.term(i);
-    if (kahan && weights_.keeps_master()) t.master = param.master;
-    const bool one_operator = device::takes(t.weight);
-    if (one_operator && !moves_bf16() && t.gradient.scalar_type() != at::kBFloat16)
-      t.gradient = t.gradient.to(t.weight.scalar_type());
-    facts.push_back(one_operator ? device::adamw(step_of(lr), t, guard)
-                                 : device::plain_adamw(step_of(lr), t, guard));
-  }
+  for (std::size_t i = 0; i < weights_.size(); ++i) facts.push_back(step_tensor(i, lr, guard));
   return at::stack(facts);
 }
 

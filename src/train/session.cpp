@@ -154,7 +154,11 @@ void Session::backward(std::size_t index, const Tensor& loss, const Tensor& pena
   if (own_losses_[index].defined() && part != batch_.targets)
     own_losses_[index] =
         own_losses_[index].mul(static_cast<double>(part) / static_cast<double>(batch_.targets));
-  total.backward();
+  in_backward_ = updates_in_backward();
+  if (in_backward_)
+    backward_with_updates(total);
+  else
+    total.backward();
   ++result_.backward_passes;
   step_.micro_batch = static_cast<std::int64_t>(index);
   fold_measures(part);
@@ -162,7 +166,7 @@ void Session::backward(std::size_t index, const Tensor& loss, const Tensor& pena
 
 void Session::update() {
   if (reads_at_end_) {
-    facts_there_ = adam_.step_there(step_.lr, guard_);
+    if (!in_backward_) facts_there_ = adam_.step_there(step_.lr, guard_);
     weights_.publish();
     return;
   }

@@ -50,6 +50,7 @@ void Session::read_numbers() {
   if (!products_.empty())
     movement_ = of_products(std::move(movement_), facts + facts_there_.numel());
   guard_ = norms_ = facts_there_ = Tensor();
+  lost_ = in_backward_ && std::isfinite(whole) && !std::isfinite(norm_.norm);
   if (!(std::isfinite(whole) && std::isfinite(norm_.norm))) adam_.take_back();
   if (!whole_is_finite(whole) || !norm_is_finite()) movement_.moved = 0;
 }

@@ -18,10 +18,13 @@ constexpr std::int64_t max_skipped_in_a_row = 10;
 bool Session::leave_out(const std::string& what) {
   const std::string where = "step " + std::to_string(next_ + 1) + ": " + what;
   if (options_.on_nan == OnNan::stop)
-    throw RunError(where + "; the weights are those of step " + std::to_string(next_) +
-                   (next_ == 0 ? ", no update was made yet: look at the rows, at the model's "
-                                 "weights and their precision, or pass --on-nan skip"
-                               : "; lower --lr, look at the rows, or pass --on-nan skip"));
+    throw RunError(where +
+                   (lost_ ? "; weights have moved by it, the last checkpoint is whole"
+                          : "; the weights are those of step " + std::to_string(next_)) +
+                   (next_ == 0 && !lost_
+                        ? ", no update was made yet: look at the rows, at the model's "
+                          "weights and their precision, or pass --on-nan skip"
+                        : "; lower --lr, look at the rows, or pass --on-nan skip"));
   if (++skipped_in_a_row_ >= max_skipped_in_a_row)
     throw RunError(where + ", the " + std::to_string(skipped_in_a_row_) +
                    "th step in a row to be left out; lower --lr");
@@ -49,7 +52,7 @@ bool Session::whole_is_finite(double whole) {
 
 bool Session::gradients_are_finite() {
   if (reads_at_end_) {
-    judge_there();
+    if (!in_backward_) judge_there();
     return true;
   }
   norm_ = adam_.gradient_norm();

@@ -74,7 +74,7 @@ BODIES = {
     "policy": {"catalogue": TEXTS, "context": TEXTS, "joined": TEXTS, "judge": TEXTS, "judge_policy": TEXTS, "needs": TEXTS, "phrases": FILES,
                "scenario": TEXTS},
     "train": {"adam_avx2": NUMBERS, "data_plan": NUMBERS, "handle": TEXTS, "memory": NUMBERS, "optimizer": NUMBERS, "precision": TEXTS,
-              "row_losses": NUMBERS, "schedule": TEXTS, "session": NUMBERS, "session_adapter": NUMBERS, "session_device": NUMBERS, "session_finite": TEXTS,
+              "row_losses": NUMBERS, "schedule": TEXTS, "session": NUMBERS, "session_backward": NUMBERS, "session_adapter": NUMBERS, "session_device": NUMBERS, "session_finite": TEXTS,
               "session_evaluate": TEXTS, "session_policies": TEXTS, "signals": FILES, "still_model": TEXTS,
               "trainer": ONCE, "weight_edit": TEXTS},
     "attacks": {"catalogue": ONCE},

@@ -374,6 +374,11 @@ std::int64_t bytes_held() {
   return static_cast<std::int64_t>(heap().wanted);
 }
 
+std::int64_t most_bytes_held() {
+  const std::lock_guard lock(heap().mutex);
+  return static_cast<std::int64_t>(std::exchange(heap().most, heap().wanted));
+}
+
 std::set<std::string> operators_ever() {
   const std::lock_guard lock(meter_mutex);
   return ever;

@@ -22,6 +22,7 @@ struct Heap {
   char* base = nullptr;
   std::size_t used = 0, held = 0;                  // held: in whole blocks
   std::size_t wanted = 0;                          // the same as it was asked for
+  std::size_t most = 0;                            // that this ever was since it was set
   std::map<std::size_t, std::vector<void*>> free;  // by size
   struct Block {
     std::size_t size, wanted;
@@ -52,6 +53,7 @@ struct Heap {
     allocated[out] = {size, bytes};
     held += size;
     wanted += bytes;
+    most = std::max(most, wanted);
     return out;
   }
   void give(void* at) {

@@ -59,6 +59,9 @@ class AdamW {
   /// Shapes: -> [n] fp32; [n,2] fp64, to be read by `norm_of` and `movement_of` on the host.
   Tensor gradient_norms() const;
   Tensor step_there(double lr, const Tensor& guard);
+  /// Its parts, for a gradient at a time: the step, then each weight once. Shapes: -> [2] fp64.
+  void begin_there();
+  Tensor step_tensor(std::size_t i, double lr, const Tensor& guard);
   GradientNorm norm_of(const double* norms) const;
   Movement movement_of(const double* facts) const;
   /// The last step moved nothing: it does not count.

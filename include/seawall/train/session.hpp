@@ -192,6 +192,11 @@ class Session : public Handle {
   /// an update that is not finite; unless a hook comes between, which must not see such gradients.
   bool reads_at_end() const;
   void judge_there();
+  /// Whether each weight moves as soon as its gradient is there: on a device, where nothing wants
+  /// the gradients of all (clipping, micro-batches, hooks), and a gradient that is not finite stops
+  /// the run.
+  bool updates_in_backward() const;
+  void backward_with_updates(const Tensor& total);
   void read_numbers();
 
   BatchSource& source_;
@@ -216,7 +221,8 @@ class Session : public Handle {
   bool stepped_ = false;  // a policy moved the weights
   Measures micro_measures_, step_measures_, run_measures_;
   std::map<std::string, double> measured_targets_;  // that a mean of the step is over
-  bool reads_at_end_ = false;
+  bool reads_at_end_ = false, in_backward_ = false;
+  bool lost_ = false;                   // weights moved by a gradient that is not finite
   Tensor guard_, norms_, facts_there_;  // on the device until the step ends
   GradientNorm norm_;
   Movement movement_;
