@@ -68,7 +68,7 @@ std::vector<MemoryPart> standing(const Sizes& s) {
     return out;
   }
   // theta0 is the loaded tensors where they have its type; those stay anyway in full fine-tuning.
-  const double start = q.precision == Precision::bf16_master ? 4 : s.value;
+  const double start = q.precision == Precision::bf16_master ? loaded : s.value;
   if (s.lora) {
     add("frozen weights", s.all * s.value);
     add("factors", s.trained * s.value);

@@ -130,7 +130,8 @@ TEST(Budget, TheOptimizerMovesFewBytesAWeight) {
   EXPECT_GT(plain, 2 * optimizer_bytes(Precision::pure_bf16));
   EXPECT_LE(optimizer_bytes(Precision::kahan), 22.5);
   EXPECT_LE(optimizer_bytes(Precision::fp32), 36.8);
-  EXPECT_LE(optimizer_bytes(Precision::bf16_master), 40.5);  // and 6 for the rounded copy
+  // Start and gradient in bf16, and 6 for the rounded copy.
+  EXPECT_LE(optimizer_bytes(Precision::bf16_master), 38.6);
 }
 
 TEST(Budget, LaunchesABlock) {
