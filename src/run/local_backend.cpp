@@ -59,6 +59,7 @@ void LocalBackend::load(const RunSpec& spec) {
       {.type = loaded_type(spec), .sizes_of_large = spec.place.dry_run && spec.place.sizes_may_do});
   set_up_adapter(model_, spec);
   set_threads(spec.place.threads, model_);
+  set_activation_checkpointing(spec.place.activation_checkpointing);
 }
 
 std::vector<double> LocalBackend::row_losses(const RunSpec& spec, const Dataset& rows) {

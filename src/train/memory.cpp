@@ -130,12 +130,13 @@ MemoryPhase training(const Sizes& s) {
   const auto& q = s.q;
   const auto t = static_cast<double>(q.tokens), rows = static_cast<double>(q.rows);
   MemoryPhase phase{"training", standing(s)};
-  const double block = s.fused ? kept_fused(s) : kept_on_device(s);
-  double kept = t * block * s.layers, scratch = 0, head = 0;
+  const double block = t * (s.fused ? kept_fused(s) : kept_on_device(s));
+  const double stream = t * s.c * (s.fused ? computed : s.value);
+  double kept = s.layers * (q.recomputes ? stream : block), scratch = 0, head = 0;
   if (s.fused) {
     // The last block's second half runs on the wanted rows alone.
-    kept -= (t - rows) * 4 * (2 * s.c + 2 * s.inner) - rows * 4 * s.q_width;
-    kept += t * 4 * s.c;  // the embedding
+    if (!q.recomputes) kept -= (t - rows) * 4 * (2 * s.c + 2 * s.inner) - rows * 4 * s.q_width;
+    kept += stream;  // the embedding
     const double sums = s.value < computed ? std::min(s.largest, summed_at_once) : 0;
     scratch =
         computed * sums +
@@ -150,9 +151,13 @@ MemoryPhase training(const Sizes& s) {
   const bool widened = q.precision == Precision::bf16_master && q.accumulates;
   const double gradients = s.trained * (widened ? 4 : s.value);
   const double at_step = q.cpu ? 0 : 12 * s.largest;  // the CPU's optimizer needs one pass
-  const double forward = kept + scratch + head + head_gradient + logits_bytes(s);
+  double forward = kept + scratch + head + head_gradient + logits_bytes(s);
+  // A block that is computed again is there whole while it goes back, at the first one with the
+  // inputs of all.
+  if (q.recomputes) forward = std::max(forward, kept + block + scratch + head_gradient);
+  const double one = q.recomputes ? block + stream : kept / s.layers;
   const double backward =
-      std::max(kept / s.layers + scratch + (s.lora ? 0 : s.vocabulary * s.c * s.value), at_step);
+      std::max(one + scratch + (s.lora ? 0 : s.vocabulary * s.c * s.value), at_step);
   const double together =
       q.accumulates ? gradients + forward : std::max(forward, gradients + backward);
   const double of_gradients = std::min(gradients, together);

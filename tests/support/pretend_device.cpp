@@ -378,9 +378,15 @@ std::set<std::string> operators_ever() {
   return ever;
 }
 
+std::int64_t most_held() {
+  const std::lock_guard lock(heap().mutex);
+  return static_cast<std::int64_t>(heap().most);
+}
+
 void reset() {
-  const std::lock_guard lock(meter_mutex);
+  const std::scoped_lock lock(meter_mutex, heap().mutex);
   meter = {};
+  heap().most = heap().wanted;
 }
 Counts counts() {
   const std::lock_guard lock(meter_mutex);

@@ -34,6 +34,8 @@ void reset();
 Counts counts();
 /// Bytes of all tensors on it.
 std::int64_t bytes_held();
+/// The most since the last `reset`.
+std::int64_t most_held();
 /// Names of what ran since the program began.
 std::set<std::string> operators_ever();
 

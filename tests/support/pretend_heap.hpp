@@ -21,7 +21,7 @@ struct Heap {
   std::mutex mutex;
   char* base = nullptr;
   std::size_t used = 0, held = 0;                  // held: in whole blocks
-  std::size_t wanted = 0;                          // the same as it was asked for
+  std::size_t wanted = 0, most = 0;                // the same as it was asked for; its highest
   std::map<std::size_t, std::vector<void*>> free;  // by size
   struct Block {
     std::size_t size, wanted;
@@ -52,6 +52,7 @@ struct Heap {
     allocated[out] = {size, bytes};
     held += size;
     wanted += bytes;
+    most = std::max(most, wanted);
     return out;
   }
   void give(void* at) {

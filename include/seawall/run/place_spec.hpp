@@ -44,7 +44,7 @@ struct ThreadsSpec {
 };
 
 struct PlaceSpec : NewOutputSpec, ThreadsSpec {
-  bool resume = false, dry_run = false, no_checkpoint = false;
+  bool resume = false, dry_run = false, no_checkpoint = false, activation_checkpointing = false;
   std::int64_t checkpoint_every = 0, keep_checkpoints = 2;
   std::string write_outputs, stages;
   /// How many answers are decoded together decides their rounding alone, and a run that ran out of
@@ -79,6 +79,10 @@ struct PlaceSpec : NewOutputSpec, ThreadsSpec {
           OptionInfo{.name = "stages",
                      .help = "folder that keeps what earlier stages of runs leave (alignment "
                              "stages); default: the user's cache; none"});
+    field(self.activation_checkpointing,
+          OptionInfo{.name = "activation-checkpointing",
+                     .help = "keep each block's input alone for the backward pass, which computes "
+                             "the block again: less memory, more time, the same bits"});
     field(
         self.max_batch,
         OptionInfo{

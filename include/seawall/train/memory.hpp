@@ -20,6 +20,7 @@ struct MemoryQuestion {
   bool trains = true, checkpoints = true;
   bool accumulates = false;  // several micro-batches a step
   bool hooks_write = false, after_step = false;
+  bool recomputes = false;   // activation checkpointing
   std::int64_t tokens = 0, rows = 0, targets = 0;  // computed; wanted of the last block; predicted
   // Generation: answers at once, tokens of their prompts together, and of the longest with its
   // answer; no answers: none.
