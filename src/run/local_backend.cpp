@@ -168,6 +168,7 @@ TrainOptions LocalBackend::options(const Run& run, const Stage& stage) const {
   TrainOptions options = train_options(stage.training);
   options.seed = static_cast<std::uint64_t>(run.spec().seed);
   options.checkpoint_every = run.spec().place.checkpoint_every;
+  options.adamw.moments_on_host = run.spec().place.optimizer_state == "cpu";
   options.config_hash = run.key();
   return options;
 }

@@ -79,6 +79,7 @@ MemoryQuestion LocalBackend::memory_question(const Run& run, const detail::Stack
   q.hooks_write = facts.writes_weights;
   q.after_step = facts.after_step;
   q.recomputes = spec.place.activation_checkpointing;
+  q.moments_on_host = !q.cpu && spec.place.optimizer_state == "cpu";
   if (rows != nullptr) {  // the largest of the first batches
     constexpr std::int64_t looked_at = 200;
     for (std::int64_t s = 0; s < std::min(rows->steps_per_epoch(), looked_at); ++s) {

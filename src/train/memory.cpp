@@ -55,6 +55,11 @@ struct Sizes {
   }
 };
 
+/// Bytes of a weight's moments.
+double moments(const MemoryQuestion& q) {
+  return q.precision == Precision::pure_bf16 || q.precision == Precision::kahan ? 4 : 8;
+}
+
 /// Weights as they stand during training, besides gradients.
 std::vector<MemoryPart> standing(const Sizes& s) {
   const auto& q = s.q;
@@ -82,8 +87,7 @@ std::vector<MemoryPart> standing(const Sizes& s) {
     add("terms", 2 * s.trained);
     if (q.hooks_write) add("masters", 4 * s.trained);
   }
-  const bool narrow = q.precision == Precision::pure_bf16 || q.precision == Precision::kahan;
-  add("moments", 2 * s.trained * (narrow ? 2 : 4));
+  if (!q.moments_on_host) add("moments", s.trained * moments(q));
   if (q.after_step) add("before a hook", s.trained * (q.precision == Precision::pure_bf16 ? 2 : 4));
   return out;
 }
@@ -150,7 +154,8 @@ MemoryPhase training(const Sizes& s) {
   // with several micro-batches the gradients are there from the first on.
   const bool widened = q.precision == Precision::bf16_master && q.accumulates;
   const double gradients = s.trained * (widened ? 4 : s.value);
-  const double at_step = q.cpu ? 0 : 12 * s.largest;  // the CPU's optimizer needs one pass
+  const double carried = q.moments_on_host ? s.largest * moments(q) : 0;
+  const double at_step = q.cpu ? 0 : 12 * s.largest + carried;  // the CPU needs one pass
   double forward = kept + scratch + head + head_gradient + logits_bytes(s);
   // A block that is computed again is there whole while it goes back, at the first one with the
   // inputs of all.
@@ -176,16 +181,16 @@ MemoryPhase checkpoint(const Sizes& s) {
     phase.parts = standing(s);
     phase.parts.push_back({"gradients", s.trained * s.value});
   }
-  const double optimizer = q.precision == Precision::fp32          ? 8
-                           : q.precision == Precision::bf16_master ? 4 + 8
-                           : q.precision == Precision::kahan       ? 2 + 4
-                                                                   : 4;
+  const double optimizer = moments(q) + (q.precision == Precision::bf16_master ? 4
+                                         : q.precision == Precision::kahan     ? 2
+                                                                               : 0);
   const double largest =
       s.largest *
       (q.precision == Precision::fp32 || q.precision == Precision::bf16_master ? 4 : s.value);
   const double file = std::min(s.trained * (s.value + optimizer),
                                std::max(static_cast<double>(checkpoint_shard_bytes), largest));
   phase.parts.push_back({"file of the state", file * (q.cpu ? 1 : 2)});
+  if (q.moments_on_host) phase.parts.push_back({"moments", s.trained * moments(q)});
   return phase;
 }
 
@@ -234,6 +239,8 @@ MemoryEstimate estimate_memory(const MemoryQuestion& question) {
   MemoryEstimate out;
   if (question.trains) {
     out.phases.push_back(training(sizes));
+    if (question.moments_on_host)
+      out.phases.push_back({"optimizer", {{"moments", sizes.trained * moments(question)}}, true});
     if (question.checkpoints) out.phases.push_back(checkpoint(sizes));
   }
   if (question.answers > 0 || !question.trains) out.phases.push_back(evaluation(sizes));

@@ -100,10 +100,15 @@ AdamW::AdamW(TrainedWeights& weights, AdamWOptions options) : weights_(weights),
   options_.check();
   for (const Param& param : weights.params()) {
     const auto type = moves_bf16() ? at::kBFloat16 : param.master.scalar_type();
-    first_.push_back(
-        at::zeros(param.value.sizes(), param.value.options().dtype(type).requires_grad(false)));
-    second_.push_back(at::zeros_like(first_.back()));
+    auto options = param.value.options().dtype(type).requires_grad(false);
+    if (carries_moments()) options = options.device(at::kCPU).pinned_memory(true);
+    for (auto* moments : {&first_, &second_})
+      moments->push_back(at::zeros(param.value.sizes(), options));
   }
+}
+
+bool AdamW::carries_moments() const {
+  return options_.moments_on_host && !weights_.params()[0].value.is_cpu();
 }
 
 bool AdamW::moves_bf16() const {
@@ -273,11 +278,17 @@ Tensor AdamW::step_tensors(double lr, const Tensor& guard) {
                            weights_.gradient(i).contiguous(), first_[i], second_[i], param.start};
     if (kahan) t.term = weights_.term(i);
     if (kahan && weights_.keeps_master()) t.master = param.master;
+    if (carries_moments())
+      for (Tensor* moment : {&t.m, &t.v}) *moment = moment->to(t.weight.device(), true);
     const bool one_operator = device::takes(t.weight);
     if (one_operator && !moves_bf16() && t.gradient.scalar_type() != at::kBFloat16)
       t.gradient = t.gradient.to(t.weight.scalar_type());
     facts.push_back(one_operator ? device::adamw(step_of(lr), t, guard)
                                  : device::plain_adamw(step_of(lr), t, guard));
+    if (!carries_moments()) continue;
+    // What reads them on the host has waited for the step's facts, which the device makes later.
+    first_[i].copy_(t.m, /*non_blocking=*/true);
+    second_[i].copy_(t.v, /*non_blocking=*/true);
   }
   return at::stack(facts);
 }

@@ -45,7 +45,7 @@ struct StepOf {
   Precision precision = Precision::pure_bf16;
   std::int64_t layers = 2, micro_batch_size = 0;
   double clip_norm = 0;
-  bool lora = false;
+  bool lora = false, moments_on_host = false;
 };
 /// Of a step whose plan has been made before, as all are from the second epoch on.
 template <StackLike S>
@@ -59,7 +59,11 @@ Counts a_step(const StepOf& asked, S stack) {
                    there);
   CountingSink sink;
   pretend::reset();
-  train(decoder, source, stack, {.precision = asked.precision, .clip_norm = asked.clip_norm}, sink);
+  train(decoder, source, stack,
+        {.adamw = {.moments_on_host = asked.moments_on_host},
+         .precision = asked.precision,
+         .clip_norm = asked.clip_norm},
+        sink);
   return sink.steps.at(1);
 }
 
@@ -72,6 +76,7 @@ TEST(Budget, TheHostWaitsOnceAStep) {
     }
   EXPECT_EQ(a_step({.clip_norm = 1}, Stack<>{}).syncs, 1);
   EXPECT_EQ(a_step({.micro_batch_size = 1}, Stack<>{}).syncs, 1);
+  EXPECT_EQ(a_step({.moments_on_host = true}, Stack<>{}).syncs, 1);
 }
 
 TEST(Budget, AStepOfAKnownPlanUploadsNothing) {

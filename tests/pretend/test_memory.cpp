@@ -139,6 +139,52 @@ TEST(DeviceMemory, CheckpointedActivationsGiveTheSameGradients) {
     }
 }
 
+/// Trains there; tensors of the state are those of the end.
+struct RunThere : TinyRun {
+  RunThere(Precision precision, bool moments_on_host) {
+    NamedTensors weights = random_weights(tiny_config(), 1);
+    for (auto& [name, tensor] : weights) tensor = tensor.to(there);
+    decoder = Decoder(tiny_config(), weights);
+    options.precision = precision;
+    options.adamw.moments_on_host = moments_on_host;
+    options.checkpoint_every = 4;
+    context.checkpoint = [this](CheckpointState state) {
+      for (auto* tensors : {&state.parameters, &state.optimizer})
+        for (auto& [name, tensor] : *tensors) tensor = tensor.cpu().clone();
+      (state.step == 4 ? fourth : last) = std::move(state);
+    };
+  }
+  CheckpointState fourth, last;
+};
+
+TEST(DeviceMemory, MomentsOnTheHostGiveTheSameBits) {
+  for (const auto precision :
+       {Precision::fp32, Precision::bf16_master, Precision::pure_bf16, Precision::kahan}) {
+    SCOPED_TRACE(precision_name(precision));
+    RunThere whole(precision, false), carried(precision, true), resumed(precision, true);
+    whole.go();
+    carried.go();
+    resumed.context.resume = &whole.fourth;
+    resumed.go();
+    for (const RunThere* run : {&carried, &resumed}) {
+      EXPECT_EQ(run->result.steps, 9);
+      EXPECT_TRUE(same_bits(run->last.parameters, whole.last.parameters));
+      EXPECT_TRUE(same_bits(run->last.optimizer, whole.last.optimizer));
+      EXPECT_EQ(run->sink.steps.back().drift, whole.sink.steps.back().drift);
+    }
+  }
+}
+
+TEST(DeviceMemory, MomentsOnTheHostTakeNothingOfTheDevice) {
+  const Decoder decoder = made_there(uneven(2));
+  TrainedWeights weights(decoder.parameters(), Precision::pure_bf16, all, false);
+  const auto before = pretend::bytes_held();
+  const AdamW carried(weights, {.moments_on_host = true});
+  EXPECT_EQ(pretend::bytes_held(), before);
+  const AdamW kept(weights, {});
+  EXPECT_EQ(pretend::bytes_held(), before + 4 * weights.count());
+}
+
 /// The most that the device holds in a step, of which the tests' optimizer needs no temporaries.
 double held_in_a_step(const LlamaConfig& config, Precision precision, const LoraOptions* lora,
                       const std::vector<Sequence>& rows) {

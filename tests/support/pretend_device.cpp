@@ -310,6 +310,7 @@ Tensor copy_from(const Tensor& self, const Tensor& to, bool non_blocking) {
     on_its_way.emplace_back(to, from.clone());
     std::memset(to.data_ptr(), 0xff, static_cast<std::size_t>(bytes_of(to)));
   } else {
+    if (!on_device(to)) arrive();  // what came before on the stream
     (on_device(to) ? values_of(to) : to).copy_(from);
   }
   const std::lock_guard lock(meter_mutex);
