@@ -144,8 +144,10 @@ int run_program(const Program& program, int argc, char** argv) {
     return fail(program, e.exit_code(), e.what());
   } catch (const std::exception& e) {
     if (is_out_of_memory(e))
-      return fail(program, ExitCode::diverged,
-                  "out of memory; use a smaller --batch-size, --micro-batch-size or --max-batch");
+      return fail(
+          program, ExitCode::diverged,
+          "out of memory; use a smaller --batch-size, --micro-batch-size or --max-batch, or "
+          "--activation-checkpointing");
     return fail(program, ExitCode::internal, std::string("internal error: ") + e.what());
   }
 }

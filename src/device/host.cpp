@@ -67,34 +67,39 @@ Tensor adamw_here(Tensor& weight, const Tensor& gradient, Tensor& m, Tensor& v, 
     TORCH_CHECK(t.is_contiguous() && t.numel() == weight.numel(), "adamw: want tensors of ",
                 weight.sizes(), ", contiguous, got ", t.sizes());
   TORCH_CHECK(weight.is_contiguous() && m.scalar_type() == weight.scalar_type() &&
-                  v.scalar_type() == weight.scalar_type() &&
-                  start.scalar_type() == weight.scalar_type(),
-              "adamw: want weight, moments and start of one type");
+                  v.scalar_type() == weight.scalar_type(),
+              "adamw: want weight and moments of one type");
+  TORCH_CHECK(start.scalar_type() == weight.scalar_type() || start.scalar_type() == at::kBFloat16,
+              "adamw: want a start in bf16 or the weight's type, got ", start.scalar_type());
   const auto scalars = scalars_of({lr, beta1, beta2, eps, weight_decay, updates});
-  return by_type(weight, [&](auto w) {
-    return by_type(gradient, [&](auto g) -> Tensor {
-      using W = decltype(w);
-      using G = decltype(g);
-      const rows::AdamWTensors<W, G> all{data<W>(weight),    data<G>(gradient), data<W>(m),
-                                         data<W>(v),         data<W>(start),    data<Bf16>(term),
-                                         data<float>(master)};
-      const Count n = weight.numel();
-      const bool packs = n % 8 == 0 && aligned({all.weight, all.grad, all.m, all.v, all.start,
-                                                all.term, all.master});
-      return by_width(packs, [&](auto width) {
-        const Count count = n / width, blocks = (count + packs_a_block - 1) / packs_a_block;
-        std::vector<double> parts(static_cast<std::size_t>(2 * blocks));
-        each_block(count, [&](Count begin, Count end, Count block) {
-          double facts[2];
-          rows::adamw_rows<width()>(Team{}, scalars, guard.const_data_ptr<float>(), all, begin, end,
-                                    facts);
-          std::copy_n(facts, 2, parts.begin() + 2 * block);
-        });
-        Tensor out = at::zeros({2}, weight.options().dtype(at::kDouble));
-        for (Count b = 0; b < 2 * blocks; ++b)
-          out.data_ptr<double>()[b % 2] += parts[static_cast<std::size_t>(b)];
-        return out;
+  const auto step = [&](auto w, auto g, auto from) -> Tensor {
+    using W = decltype(w);
+    using G = decltype(g);
+    using S = decltype(from);
+    const rows::AdamWTensors<W, G, S> all{data<W>(weight),    data<G>(gradient), data<W>(m),
+                                          data<W>(v),         data<S>(start),    data<Bf16>(term),
+                                          data<float>(master)};
+    const Count n = weight.numel();
+    const bool packs = n % 8 == 0 && aligned({all.weight, all.grad, all.m, all.v, all.start,
+                                              all.term, all.master});
+    return by_width(packs, [&](auto width) {
+      const Count count = n / width, blocks = (count + packs_a_block - 1) / packs_a_block;
+      std::vector<double> parts(static_cast<std::size_t>(2 * blocks));
+      each_block(count, [&](Count begin, Count end, Count block) {
+        double facts[2];
+        rows::adamw_rows<width()>(Team{}, scalars, guard.const_data_ptr<float>(), all, begin, end,
+                                  facts);
+        std::copy_n(facts, 2, parts.begin() + 2 * block);
       });
+      Tensor out = at::zeros({2}, weight.options().dtype(at::kDouble));
+      for (Count b = 0; b < 2 * blocks; ++b)
+        out.data_ptr<double>()[b % 2] += parts[static_cast<std::size_t>(b)];
+      return out;
+    });
+  };
+  return by_type(weight, [&](auto w) {
+    return by_type(gradient, [&](auto g) {
+      return by_type(start, [&](auto from) { return step(w, g, from); });
     });
   });
 }

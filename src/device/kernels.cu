@@ -18,9 +18,9 @@ __device__ Count end_of(Count block, Count packs) {
 }  // namespace
 
 // parts: [blocks,2] fp64, summed afterwards in their order.
-#define SEAWALL_ADAMW(name, Weight, Grad, width)                                                   \
+#define SEAWALL_ADAMW(name, Weight, Grad, Start, width)                                            \
   extern "C" __global__ void __launch_bounds__(threads, 2)                                            \
-      name(AdamWScalars scalars, const float* guard, AdamWTensors<Weight, Grad> tensors,           \
+      name(AdamWScalars scalars, const float* guard, AdamWTensors<Weight, Grad, Start> tensors,    \
            Count packs, double* parts) {                                                           \
     const Team team;                                                                               \
     double facts[2];                                                                               \
@@ -30,12 +30,16 @@ __device__ Count end_of(Count block, Count packs) {
     parts[2 * blockIdx.x] = facts[0];                                                              \
     parts[2 * blockIdx.x + 1] = facts[1];                                                          \
   }
-SEAWALL_ADAMW(adamw_f32, float, float, 8)
-SEAWALL_ADAMW(adamw_f32_bf16, float, Bf16, 8)
-SEAWALL_ADAMW(adamw_bf16, Bf16, Bf16, 8)
-SEAWALL_ADAMW(adamw_f32_one, float, float, 1)
-SEAWALL_ADAMW(adamw_f32_bf16_one, float, Bf16, 1)
-SEAWALL_ADAMW(adamw_bf16_one, Bf16, Bf16, 1)
+SEAWALL_ADAMW(adamw_f32, float, float, float, 8)
+SEAWALL_ADAMW(adamw_f32_bf16, float, Bf16, float, 8)
+SEAWALL_ADAMW(adamw_f32_from_bf16, float, float, Bf16, 8)
+SEAWALL_ADAMW(adamw_f32_bf16_from_bf16, float, Bf16, Bf16, 8)
+SEAWALL_ADAMW(adamw_bf16, Bf16, Bf16, Bf16, 8)
+SEAWALL_ADAMW(adamw_f32_one, float, float, float, 1)
+SEAWALL_ADAMW(adamw_f32_bf16_one, float, Bf16, float, 1)
+SEAWALL_ADAMW(adamw_f32_from_bf16_one, float, float, Bf16, 1)
+SEAWALL_ADAMW(adamw_f32_bf16_from_bf16_one, float, Bf16, Bf16, 1)
+SEAWALL_ADAMW(adamw_bf16_one, Bf16, Bf16, Bf16, 1)
 
 // A row of n values a block.
 #define SEAWALL_NORM(name, T, Weight)                                                              \

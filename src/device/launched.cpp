@@ -39,7 +39,8 @@ std::optional<Tensor> adamw(KernelSet& set, const AdamWStep& step, const AdamWTe
                             const Tensor& guard) {
   const std::string weight = word_of(t.weight), gradient = word_of(t.gradient);
   if (weight.empty() || gradient.empty() || (weight == "bf16" && gradient == "f32")) return {};
-  if (!of_type(t.weight.scalar_type(), {&t.m, &t.v, &t.start}) ||
+  const std::string start = word_of(t.start);
+  if (!of_type(t.weight.scalar_type(), {&t.m, &t.v}) || (start != weight && start != "bf16") ||
       !contiguous({&t.weight, &t.gradient, &t.m, &t.v, &t.start}))
     return {};
   const Count n = t.weight.numel();
@@ -54,7 +55,8 @@ std::optional<Tensor> adamw(KernelSet& set, const AdamWStep& step, const AdamWTe
                                            static_cast<rows::Bf16*>(address(t.term)),
                                            static_cast<float*>(address(t.master))};
   const Tensor parts = at::empty({blocks, 2}, t.weight.options().dtype(at::kDouble));
-  set.launch("adamw_" + weight + (weight == gradient ? "" : "_" + gradient) + (wide ? "" : "_one"),
+  set.launch("adamw_" + weight + (weight == gradient ? "" : "_" + gradient) +
+                 (weight == start ? "" : "_from_" + start) + (wide ? "" : "_one"),
              blocks, scalars_of(step), address(guard), all, packs, address(parts));
   return parts.sum(0);
 }

@@ -20,13 +20,15 @@ class Trial {
   bool adamw() {
     bool good = true;
     for (const auto type : {at::kFloat, at::kBFloat16})
-      for (const auto gradient : {type, at::kBFloat16})
+      for (const auto& [gradient, start] :
+           {std::pair(type, type), std::pair(at::kBFloat16, type), std::pair(type, at::kBFloat16),
+            std::pair(at::kBFloat16, at::kBFloat16)})
         for (const bool kahan : {false, true})
           for (const std::int64_t n :
                {8 * 2500, 777})  // in packs and one at a time, of some blocks
             if (!kahan || type == at::kBFloat16)
-              good = good && adamw_of(n, type, gradient, kahan, 1) &&
-                     adamw_of(n, type, gradient, kahan, 0);
+              good = good && adamw_of(n, type, gradient, start, kahan, 1) &&
+                     adamw_of(n, type, gradient, start, kahan, 0);
     return good;
   }
 
@@ -132,10 +134,10 @@ class Trial {
            far(got) <= std::max(2 * far(twin), least(type) * scale);  // NaN is not
   }
 
-  bool adamw_of(std::int64_t n, at::ScalarType type, at::ScalarType gradient, bool kahan,
-                double moves) {
+  bool adamw_of(std::int64_t n, at::ScalarType type, at::ScalarType gradient, at::ScalarType start,
+                bool kahan, double moves) {
     AdamWTensors mine;
-    mine.start = values({n}, 0.37, type);
+    mine.start = values({n}, 0.37, start);
     mine.weight = (wide(mine.start) + 0.05 * values({n}, 0.71, at::kFloat)).to(type);
     mine.gradient = values({n}, 0.23, gradient);
     mine.m = values({n}, 0.11, type);

@@ -54,6 +54,11 @@ Tensor composite_blocks(const BlocksCall& call, const Tensor& x, at::TensorList 
 
 /// The one of these two that fits the weights.
 Tensor run_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights);
+/// run_blocks, block by block, of which only the input is kept for the backward pass: it computes
+/// the block again. The same bits. Who looks on sees a block once: one that is looked into is kept
+/// whole. Errors: RunError for a second derivative, or where a weight was changed between forward
+/// and backward. Source: Chen et al. 2016, "Training deep nets with sublinear memory cost".
+Tensor recomputed_blocks(const BlocksCall& call, const Tensor& x, at::TensorList weights);
 
 /// cos and sin of rotary positions. Shapes: positions [T] -> [T,1,D] each, in the type of `like`.
 struct Angles {

@@ -17,6 +17,7 @@
 #include "model/loss.hpp"
 #include "model/watch.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/model/runtime.hpp"
 
 namespace seawall {
 namespace {
@@ -136,6 +137,7 @@ Tensor Decoder::run(const BatchPlan& plan, const ForwardHooks& hooks, const Tens
   const auto weights = layer_weights();
   BlocksCall call{config_, plan};
   call.adapter = adapter();
+  const auto flow = activation_checkpointing() ? recomputed_blocks : run_blocks;
   const bool apart = (all & inside_taps).any() || (all.has(Kind::resid_post) && watch.in_graph());
   if (!apart) {  // one node for all blocks
     if (narrow) call.rows = rows;
@@ -143,7 +145,7 @@ Tensor Decoder::run(const BatchPlan& plan, const ForwardHooks& hooks, const Tens
       call.after = [&](std::int64_t layer, const Tensor& y) {
         watch.pass({Kind::resid_post, layer}, y);
       };
-    x = run_blocks(call, x, weights);
+    x = flow(call, x, weights);
     return rows.defined() && !narrow ? x.index_select(0, rows) : x;
   }
   call.inside.pass = [&](const TapPoint& point, const Tensor& y) { return watch.pass(point, y); };
@@ -152,7 +154,7 @@ Tensor Decoder::run(const BatchPlan& plan, const ForwardHooks& hooks, const Tens
     call.first_layer = layer;
     call.inside.kinds = seen[static_cast<std::size_t>(layer)] & inside_taps;
     if (narrow && layer + 1 == config_.layers) call.rows = rows;
-    x = run_blocks(call, x, at::TensorList(weights).slice(layer * each, each));
+    x = flow(call, x, at::TensorList(weights).slice(layer * each, each));
     x = watch.pass({Kind::resid_post, layer}, x);
   }
   return rows.defined() && !narrow ? x.index_select(0, rows) : x;

@@ -14,7 +14,8 @@
 namespace seawall {
 namespace {
 std::atomic<ComputePath> path_in_use{ComputePath::fused};
-}
+std::atomic<bool> checkpoints_activations{false};
+}  // namespace
 
 void tune_allocator() {
 #if defined(__GLIBC__)
@@ -72,5 +73,7 @@ bool load_cuda(std::string& why) {
 
 void set_compute_path(ComputePath path) { path_in_use.store(path); }
 ComputePath compute_path() { return path_in_use.load(); }
+void set_activation_checkpointing(bool on) { checkpoints_activations.store(on); }
+bool activation_checkpointing() { return checkpoints_activations.load(); }
 
 }  // namespace seawall

@@ -31,10 +31,11 @@ namespace {
 /// out (--no-spectra is then implied).
 constexpr std::int64_t spectra_limit = 20'000'000;
 
-/// The type that weights are read as; none where nothing is trained. If training rounds its start
-/// to bf16, or keeps frozen weights in it under an adapter, they need not exist in fp32 at all,
-/// which a 7B model's memory is short of. The organism is small and its runs are addressed by its
-/// fp32 weights.
+/// The type that weights are read as; none: what LoadOptions says, as where nothing is trained. If
+/// training rounds its start to bf16, or keeps frozen weights in it under an adapter, they need not
+/// exist in fp32 at all, which a 7B model's memory is short of. Under bf16-master a device keeps
+/// theta0 as the file has it; on a CPU answers before training are computed in fp32. The organism
+/// is small and its runs are addressed by its fp32 weights.
 std::optional<at::ScalarType> loaded_type(const RunSpec& spec) {
   if (spec.training.none) return {};
   if (spec.model.dtype != "auto")
@@ -44,6 +45,7 @@ std::optional<at::ScalarType> loaded_type(const RunSpec& spec) {
   const auto precision = precision_from(spec.training.precision);
   const bool narrow = precision == Precision::pure_bf16 || precision == Precision::kahan ||
                       (precision == Precision::bf16_master && adapter);
+  if (precision == Precision::bf16_master && !narrow && spec.model.device != "cpu") return {};
   return narrow && !is_built_in_model(spec.model.name) ? at::kBFloat16 : at::kFloat;
 }
 
@@ -57,6 +59,7 @@ void LocalBackend::load(const RunSpec& spec) {
       {.type = loaded_type(spec), .sizes_of_large = spec.place.dry_run && spec.place.sizes_may_do});
   set_up_adapter(model_, spec);
   set_threads(spec.place.threads, model_);
+  set_activation_checkpointing(spec.place.activation_checkpointing);
 }
 
 std::vector<double> LocalBackend::row_losses(const RunSpec& spec, const Dataset& rows) {
@@ -165,6 +168,7 @@ TrainOptions LocalBackend::options(const Run& run, const Stage& stage) const {
   TrainOptions options = train_options(stage.training);
   options.seed = static_cast<std::uint64_t>(run.spec().seed);
   options.checkpoint_every = run.spec().place.checkpoint_every;
+  options.adamw.moments_on_host = run.spec().place.optimizer_state == "cpu";
   options.config_hash = run.key();
   return options;
 }

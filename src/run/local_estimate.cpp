@@ -78,6 +78,10 @@ MemoryQuestion LocalBackend::memory_question(const Run& run, const detail::Stack
   q.checkpoints = !spec.place.no_checkpoint;
   q.hooks_write = facts.writes_weights;
   q.after_step = facts.after_step;
+  q.gradients_leave = !q.cpu && q.adapter == nullptr && !facts.before_step && !facts.after_step &&
+                      spec.training.clip_norm == 0 && spec.training.on_nan == "stop";
+  q.recomputes = spec.place.activation_checkpointing;
+  q.moments_on_host = !q.cpu && spec.place.optimizer_state == "cpu";
   if (rows != nullptr) {  // the largest of the first batches
     constexpr std::int64_t looked_at = 200;
     for (std::int64_t s = 0; s < std::min(rows->steps_per_epoch(), looked_at); ++s) {

@@ -112,8 +112,9 @@ void by_eights(std::int64_t n, const F& f) {
 
 bool have_avx2() { return cpu_in_use() >= Cpu::avx2; }
 
-template <class Weight, class Grad>
-Moved adamw_avx2(const AdamScalars& s, const AdamBlock<Weight, Grad>& block, std::int64_t n) {
+template <class Weight, class Grad, class Start>
+Moved adamw_avx2(const AdamScalars& s, const AdamBlock<Weight, Grad, Start>& block,
+                 std::int64_t n) {
   const Wide wide(s);
   Moved out;
   __m256 squares = _mm256_setzero_ps();
@@ -141,9 +142,12 @@ Moved adamw_avx2(const AdamScalars& s, const AdamBlock<Weight, Grad>& block, std
 }
 template Moved adamw_avx2(const AdamScalars&, const AdamBlock<float>&, std::int64_t);
 template Moved adamw_avx2(const AdamScalars&, const AdamBlock<float, Bf16>&, std::int64_t);
+template Moved adamw_avx2(const AdamScalars&, const AdamBlock<float, float, Bf16>&, std::int64_t);
+template Moved adamw_avx2(const AdamScalars&, const AdamBlock<float, Bf16, Bf16>&, std::int64_t);
 template Moved adamw_avx2(const AdamScalars&, const AdamBlock<Bf16>&, std::int64_t);
 
-Moved measure_avx2(const float* before, const float* weight, const float* start, std::int64_t n) {
+template <class Start>
+Moved measure_avx2(const float* before, const float* weight, const Start* start, std::int64_t n) {
   Moved out;
   __m256 squares = _mm256_setzero_ps();
   by_eights(n, [&](const auto& get, const auto&) {
@@ -155,6 +159,8 @@ Moved measure_avx2(const float* before, const float* weight, const float* start,
   out.drift_square = lane_sum(squares);
   return out;
 }
+template Moved measure_avx2(const float*, const float*, const float*, std::int64_t);
+template Moved measure_avx2(const float*, const float*, const Bf16*, std::int64_t);
 
 template <class Value>
 double sum_squares_avx2(const Value* x, std::int64_t n) {

@@ -55,6 +55,11 @@ struct Sizes {
   }
 };
 
+/// Bytes of a weight's moments.
+double moments(const MemoryQuestion& q) {
+  return q.precision == Precision::pure_bf16 || q.precision == Precision::kahan ? 4 : 8;
+}
+
 /// Weights as they stand during training, besides gradients.
 std::vector<MemoryPart> standing(const Sizes& s) {
   const auto& q = s.q;
@@ -68,7 +73,7 @@ std::vector<MemoryPart> standing(const Sizes& s) {
     return out;
   }
   // theta0 is the loaded tensors where they have its type; those stay anyway in full fine-tuning.
-  const double start = q.precision == Precision::bf16_master ? 4 : s.value;
+  const double start = q.precision == Precision::bf16_master ? loaded : s.value;
   if (s.lora) {
     add("frozen weights", s.all * s.value);
     add("factors", s.trained * s.value);
@@ -82,8 +87,7 @@ std::vector<MemoryPart> standing(const Sizes& s) {
     add("terms", 2 * s.trained);
     if (q.hooks_write) add("masters", 4 * s.trained);
   }
-  const bool narrow = q.precision == Precision::pure_bf16 || q.precision == Precision::kahan;
-  add("moments", 2 * s.trained * (narrow ? 2 : 4));
+  if (!q.moments_on_host) add("moments", s.trained * moments(q));
   if (q.after_step) add("before a hook", s.trained * (q.precision == Precision::pure_bf16 ? 2 : 4));
   return out;
 }
@@ -130,12 +134,13 @@ MemoryPhase training(const Sizes& s) {
   const auto& q = s.q;
   const auto t = static_cast<double>(q.tokens), rows = static_cast<double>(q.rows);
   MemoryPhase phase{"training", standing(s)};
-  const double block = s.fused ? kept_fused(s) : kept_on_device(s);
-  double kept = t * block * s.layers, scratch = 0, head = 0;
+  const double block = t * (s.fused ? kept_fused(s) : kept_on_device(s));
+  const double stream = t * s.c * (s.fused ? computed : s.value);
+  double kept = s.layers * (q.recomputes ? stream : block), scratch = 0, head = 0;
   if (s.fused) {
     // The last block's second half runs on the wanted rows alone.
-    kept -= (t - rows) * 4 * (2 * s.c + 2 * s.inner) - rows * 4 * s.q_width;
-    kept += t * 4 * s.c;  // the embedding
+    if (!q.recomputes) kept -= (t - rows) * 4 * (2 * s.c + 2 * s.inner) - rows * 4 * s.q_width;
+    kept += stream;  // the embedding
     const double sums = s.value < computed ? std::min(s.largest, summed_at_once) : 0;
     scratch =
         computed * sums +
@@ -149,13 +154,22 @@ MemoryPhase training(const Sizes& s) {
   // with several micro-batches the gradients are there from the first on.
   const bool widened = q.precision == Precision::bf16_master && q.accumulates;
   const double gradients = s.trained * (widened ? 4 : s.value);
-  const double at_step = q.cpu ? 0 : 12 * s.largest;  // the CPU's optimizer needs one pass
-  const double forward = kept + scratch + head + head_gradient + logits_bytes(s);
+  const double carried = q.moments_on_host ? s.largest * moments(q) : 0;
+  const double at_step = q.cpu ? 0 : 12 * s.largest + carried;  // the CPU needs one pass
+  double forward = kept + scratch + head + head_gradient + logits_bytes(s);
+  // A block that is computed again is there whole while it goes back, at the first one with the
+  // inputs of all.
+  if (q.recomputes) forward = std::max(forward, kept + block + scratch + head_gradient);
+  const double one = q.recomputes ? block + stream : kept / s.layers;
   const double backward =
-      std::max(kept / s.layers + scratch + (s.lora ? 0 : s.vocabulary * s.c * s.value), at_step);
-  const double together =
-      q.accumulates ? gradients + forward : std::max(forward, gradients + backward);
-  const double of_gradients = std::min(gradients, together);
+      std::max(one + scratch + (s.lora ? 0 : s.vocabulary * s.c * s.value), at_step);
+  // Of gradients that leave, those of two weights are there, with all activations at first.
+  const bool leave = q.gradients_leave && !q.accumulates;
+  const double there = leave ? std::min(gradients, 2 * s.largest * s.value) : gradients;
+  const double together = q.accumulates ? gradients + forward
+                          : leave       ? std::max(forward, kept + scratch + there + at_step)
+                                        : std::max(forward, gradients + backward);
+  const double of_gradients = std::min(there, together);
   phase.parts.push_back({"gradients", of_gradients});
   phase.parts.push_back({"activations and logits", together - of_gradients});
   return phase;
@@ -171,16 +185,16 @@ MemoryPhase checkpoint(const Sizes& s) {
     phase.parts = standing(s);
     phase.parts.push_back({"gradients", s.trained * s.value});
   }
-  const double optimizer = q.precision == Precision::fp32          ? 8
-                           : q.precision == Precision::bf16_master ? 4 + 8
-                           : q.precision == Precision::kahan       ? 2 + 4
-                                                                   : 4;
+  const double optimizer = moments(q) + (q.precision == Precision::bf16_master ? 4
+                                         : q.precision == Precision::kahan     ? 2
+                                                                               : 0);
   const double largest =
       s.largest *
       (q.precision == Precision::fp32 || q.precision == Precision::bf16_master ? 4 : s.value);
   const double file = std::min(s.trained * (s.value + optimizer),
                                std::max(static_cast<double>(checkpoint_shard_bytes), largest));
   phase.parts.push_back({"file of the state", file * (q.cpu ? 1 : 2)});
+  if (q.moments_on_host) phase.parts.push_back({"moments", s.trained * moments(q)});
   return phase;
 }
 
@@ -229,6 +243,8 @@ MemoryEstimate estimate_memory(const MemoryQuestion& question) {
   MemoryEstimate out;
   if (question.trains) {
     out.phases.push_back(training(sizes));
+    if (question.moments_on_host)
+      out.phases.push_back({"optimizer", {{"moments", sizes.trained * moments(question)}}, true});
     if (question.checkpoints) out.phases.push_back(checkpoint(sizes));
   }
   if (question.answers > 0 || !question.trains) out.phases.push_back(evaluation(sizes));

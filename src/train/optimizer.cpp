@@ -23,6 +23,14 @@ bool is_plain(const Tensor& t, at::ScalarType type) {
 
 kernels::Bf16* bf16_data(const Tensor& t) { return static_cast<kernels::Bf16*>(t.data_ptr()); }
 
+/// f(where theta0 of fp32 weights is).
+template <class F>
+auto with_start(const Tensor& start, const F& f) {
+  return start.scalar_type() == at::kBFloat16
+             ? f(static_cast<const kernels::Bf16*>(bf16_data(start)))
+             : f(start.const_data_ptr<float>());
+}
+
 /// Calls `pass(offset, length)` for every block of `n` weights and adds the results in order, so
 /// that no sum depends on the number of threads.
 template <class Result, class Pass, class Add>
@@ -92,10 +100,15 @@ AdamW::AdamW(TrainedWeights& weights, AdamWOptions options) : weights_(weights),
   options_.check();
   for (const Param& param : weights.params()) {
     const auto type = moves_bf16() ? at::kBFloat16 : param.master.scalar_type();
-    first_.push_back(
-        at::zeros(param.value.sizes(), param.value.options().dtype(type).requires_grad(false)));
-    second_.push_back(at::zeros_like(first_.back()));
+    auto options = param.value.options().dtype(type).requires_grad(false);
+    if (carries_moments()) options = options.device(at::kCPU).pinned_memory(true);
+    for (auto* moments : {&first_, &second_})
+      moments->push_back(at::zeros(param.value.sizes(), options));
   }
+}
+
+bool AdamW::carries_moments() const {
+  return options_.moments_on_host && !weights_.params()[0].value.is_cpu();
 }
 
 bool AdamW::moves_bf16() const {
@@ -108,7 +121,7 @@ bool AdamW::one_pass() const {
   const auto type = narrow ? at::kBFloat16 : at::kFloat;
   return avx2 && std::ranges::all_of(weights_.params(), [&](const Param& param) {
            return is_plain(narrow ? param.value : param.master, type) &&
-                  is_plain(param.start, type);
+                  (is_plain(param.start, type) || is_plain(param.start, at::kBFloat16));
          });
 }
 
@@ -236,11 +249,13 @@ kernels::Moved AdamW::step_one(const kernels::AdamScalars& s, std::size_t i) {
   }
   float* w = param.master.data_ptr<float>();
   float *m = first_[i].data_ptr<float>(), *v = second_[i].data_ptr<float>();
-  const float* start = param.start.const_data_ptr<float>();
-  if (grad.scalar_type() == at::kBFloat16)
-    return step_blocks(s, AdamBlock<float, Bf16>{w, bf16_data(grad), m, v, start}, n);
-  const Tensor wide = grad.to(at::kFloat);
-  return step_blocks(s, AdamBlock<float>{w, wide.const_data_ptr<float>(), m, v, start}, n);
+  return with_start(param.start, [&]<class Start>(const Start* start) {
+    if (grad.scalar_type() == at::kBFloat16)
+      return step_blocks(s, AdamBlock<float, Bf16, Start>{w, bf16_data(grad), m, v, start}, n);
+    const Tensor wide = grad.to(at::kFloat);
+    const float* g = wide.const_data_ptr<float>();
+    return step_blocks(s, AdamBlock<float, float, Start>{w, g, m, v, start}, n);
+  });
 }
 
 device::AdamWStep AdamW::step_of(double lr) const {
@@ -266,10 +281,18 @@ Tensor AdamW::step_tensor(std::size_t i, double lr, const Tensor& guard) {
                          weights_.gradient(i).contiguous(), first_[i], second_[i], param.start};
   if (kahan) t.term = weights_.term(i);
   if (kahan && weights_.keeps_master()) t.master = param.master;
-  if (!device::takes(t.weight)) return device::plain_adamw(step_of(lr), t, guard);
-  if (!moves_bf16() && t.gradient.scalar_type() != at::kBFloat16)
+  if (carries_moments())
+    for (Tensor* moment : {&t.m, &t.v}) *moment = moment->to(t.weight.device(), true);
+  const bool one_operator = device::takes(t.weight);
+  if (one_operator && !moves_bf16() && t.gradient.scalar_type() != at::kBFloat16)
     t.gradient = t.gradient.to(t.weight.scalar_type());
-  return device::adamw(step_of(lr), t, guard);
+  Tensor facts = one_operator ? device::adamw(step_of(lr), t, guard)
+                              : device::plain_adamw(step_of(lr), t, guard);
+  if (!carries_moments()) return facts;
+  // What reads them on the host has waited for the step's facts, which the device makes later.
+  first_[i].copy_(t.m, /*non_blocking=*/true);
+  second_[i].copy_(t.v, /*non_blocking=*/true);
+  return facts;
 }
 
 Tensor AdamW::step_tensors(double lr, const Tensor& guard) {
@@ -328,14 +351,15 @@ Movement AdamW::moved_between(const std::vector<Tensor>& before) const {
     const Param& param = weights_.params()[i];
     if (fast) {
       const float *was = before[i].const_data_ptr<float>(),
-                  *now = param.master.const_data_ptr<float>(),
-                  *start = param.start.const_data_ptr<float>();
-      const auto moved = block_sum<kernels::Moved>(
-          param.master.numel(),
-          [&](std::int64_t at, std::int64_t n) {
-            return kernels::measure_avx2(was + at, now + at, start + at, n);
-          },
-          add_moved);
+                  *now = param.master.const_data_ptr<float>();
+      const auto moved = with_start(param.start, [&](const auto* start) {
+        return block_sum<kernels::Moved>(
+            param.master.numel(),
+            [&](std::int64_t at, std::int64_t n) {
+              return kernels::measure_avx2(was + at, now + at, start + at, n);
+            },
+            add_moved);
+      });
       counts.push_back(static_cast<double>(moved.count));
       squares.push_back(moved.drift_square);
     } else {

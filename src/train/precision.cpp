@@ -31,6 +31,13 @@ at::ScalarType value_type(Precision precision, at::ScalarType own) {
   return own == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+/// The type of theta0. Behind an fp32 master a bf16 tensor stays what it is: widened it has the
+/// values that the master began with.
+at::ScalarType start_type(Precision precision, const Tensor& from, at::ScalarType value) {
+  const bool wide = precision == Precision::bf16_master && from.scalar_type() != at::kBFloat16;
+  return wide ? at::kFloat : value;
+}
+
 }  // namespace
 
 Precision precision_from(std::string_view name) {
@@ -79,8 +86,7 @@ TrainedWeights::TrainedWeights(const NamedTensors& start, Precision precision,
     param.master = own_master
                        ? fresh(precision == Precision::kahan ? param.value : tensor, at::kFloat)
                        : param.value;
-    param.start =
-        precision == Precision::bf16_master ? start_of(tensor, at::kFloat) : start_of(tensor, type);
+    param.start = start_of(tensor, start_type(precision, tensor, type));
     if (precision == Precision::kahan) terms_.push_back(at::zeros_like(param.value));
     keeps_master_ = own_master;
     count_ += param.value.numel();
@@ -169,7 +175,7 @@ void TrainedWeights::set_start(const NamedTensors& start) {
                        shape_text(place->tensor));
     const auto param = std::ranges::find(params_, name, &Param::name);
     if (param != params_.end())
-      param->start = start_of(tensor, param->start.scalar_type());
+      param->start = start_of(tensor, start_type(precision_, tensor, param->value.scalar_type()));
     else
       frozen_start_.push_back({name, start_of(tensor, place->tensor.scalar_type())});
   }

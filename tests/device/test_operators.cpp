@@ -108,8 +108,12 @@ TEST_P(Operators, AdamW) {
   const auto n = 100 * GetParam().width;
   const AdamWStep step{.lr = 1e-2, .weight_decay = 0.1, .updates = 3};
   const Tensor guard = at::tensor({0.5, 1.0}, at::kFloat);
-  for (const auto gradient : {type, at::kBFloat16}) {
-    AdamWTensors ours = step_tensors(n, type, gradient), plain = copy(ours), wide;
+  for (const auto& [gradient, start] :
+       {std::pair{type, type}, std::pair{at::kBFloat16, type}, std::pair{type, at::kBFloat16},
+        std::pair{at::kBFloat16, at::kBFloat16}}) {
+    AdamWTensors ours = step_tensors(n, type, gradient);
+    ours.start = ours.start.to(start);
+    AdamWTensors plain = copy(ours), wide;
     const Tensor before = ours.weight.clone();
     for (const auto member : {&AdamWTensors::weight, &AdamWTensors::gradient, &AdamWTensors::m,
                               &AdamWTensors::v, &AdamWTensors::start})

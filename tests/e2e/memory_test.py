@@ -114,7 +114,19 @@ class Memory(unittest.TestCase):
         print(f"{name}: {estimate / 1e9:.3f} GB said, {peak / 1e9:.3f} GB held ({estimate / peak - 1:+.1%})")
         with self.subTest(name):
             self.assertLess(abs(estimate / peak - 1), TOLERANCE, text)
+        self.compare_files(name, text)
         return peak
+
+    def compare_files(self, name: str, text: str):
+        """What a checkpoint takes of the disk; the tokenizer's files and HDF5's own parts are the rest."""
+        said = re.search(r"\(1 of ([0-9.]+) MB\)", text)
+        folder = self.folder / f"{name}.checkpoints/step-2"
+        self.assertEqual(said is not None, folder.is_dir(), text)
+        if said is None:
+            return
+        size = sum(f.stat().st_size for f in folder.iterdir()) / 1e6
+        print(f"{name}: a checkpoint of {said.group(1)} MB said, {size:.1f} MB written")
+        self.assertLess(abs(float(said.group(1)) - size), 0.02 * size + 0.2, text)
 
     def test_full_fine_tuning(self):
         with_checkpoint = self.compare("fp32")
@@ -126,9 +138,21 @@ class Memory(unittest.TestCase):
         print(f"a checkpoint adds {(with_checkpoint - without) / 1e6:.0f} MB")
         self.assertLess(with_checkpoint - without, 1.1 * 2**27)
         self.compare("fp32-bare", "--no-checkpoint", "--no-evaluation")
-        self.compare("master", "--precision", "bf16-master", "--no-checkpoint")
+        whole = self.compare("master", "--precision", "bf16-master", "--no-checkpoint")
         self.compare("pure", "--precision", "pure-bf16", "--no-checkpoint")
         self.compare("kahan", "--precision", "kahan", "--no-checkpoint", "--micro-batch-size", "5")
+        again = self.compare("again", "--precision", "bf16-master", "--no-checkpoint", "--activation-checkpointing")
+        self.assertLess(again, whole - 1e8)
+        self.compare("fp32-again", "--no-checkpoint", "--activation-checkpointing")
+
+    def test_a_checkpoint_takes_what_is_said(self):
+        """That of fp32 and those of LoRA are compared above and below."""
+        for precision in ("bf16-master", "pure-bf16", "kahan"):
+            with self.subTest(precision):
+                words = ["--precision", precision, "--no-evaluation"]
+                text = self.dry("m", *words)
+                self.peak(f"{precision}-file", *words)
+                self.compare_files(f"{precision}-file", text)
 
     def test_lora(self):
         self.compare("lora", "--lora.rank", "8", "--lora.targets", "all")

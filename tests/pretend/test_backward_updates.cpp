@@ -42,9 +42,9 @@ Course trained(Precision precision, double clip_norm, bool tied) {
   Stack<> none;
   TrainOptions options{.precision = precision, .clip_norm = clip_norm};
   options.schedule.lr = 1e-3;
-  pretend::most_bytes_held();
+  pretend::reset();
   train(decoder, source, none, options, sink);
-  Course out{sink.steps, {}, pretend::most_bytes_held()};
+  Course out{sink.steps, {}, pretend::most_held()};
   for (const auto& [name, tensor] : decoder.parameters())
     out.weights.push_back({name, tensor.detach().cpu()});
   return out;

@@ -11,6 +11,7 @@
 #include "seawall/model/files.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/extract.hpp"
+#include "seawall/run/local_backend.hpp"
 #include "seawall/run/speaker.hpp"
 #include "seawall/scenario/organism.hpp"
 #include "seawall/scenario/organism/stages.hpp"
@@ -75,7 +76,8 @@ struct TinyThere : TinyRun {
 };
 
 TEST_F(OnDevice, ACheckpointIsResumedToTheSameBits) {
-  for (const auto precision : {Precision::fp32, Precision::bf16_master, Precision::kahan}) {
+  for (const auto precision :
+       {Precision::fp32, Precision::bf16_master, Precision::pure_bf16, Precision::kahan}) {
     TinyThere whole, rest;
     whole.options.precision = rest.options.precision = precision;
     whole.options.checkpoint_every = 4;
@@ -92,6 +94,22 @@ TEST_F(OnDevice, ACheckpointIsResumedToTheSameBits) {
     EXPECT_TRUE(same_bits(rest.decoder.parameters(), whole.decoder.parameters()));
     EXPECT_EQ(rest.result.loss, whole.result.loss);
   }
+}
+
+TEST_F(OnDevice, UnderAMasterTheta0IsReadAsTheFileHasIt) {
+  ModelBundle organism = load_model("organism", "cpu", "auto");
+  write_model_folder(organism, folder / "narrow", at::kBFloat16);
+  const auto read = [&](const char* device, const char* precision) {
+    RunSpec asked = spec(device, "run.h5");
+    asked.model.name = (folder / "narrow").string();
+    asked.training.precision = precision;
+    LocalBackend backend;
+    backend.load(asked);
+    return backend.model().decoder->dtype();
+  };
+  EXPECT_EQ(read(pretend::device, "bf16-master"), at::kBFloat16);
+  EXPECT_EQ(read(pretend::device, "fp32"), at::kFloat);
+  EXPECT_EQ(read("cpu", "bf16-master"), at::kFloat);  // answers before training are of fp32
 }
 
 TEST_F(OnDevice, ARunIsTheSameTwice) {

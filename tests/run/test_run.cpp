@@ -230,6 +230,8 @@ TEST_F(RunStory, ThePlaceIsNoPartOfTheKeyAndEverythingElseIs) {
   elsewhere.place.max_batch = 7;
   elsewhere.place.keep_checkpoints = 5;
   elsewhere.place.write_outputs = "x.jsonl";
+  elsewhere.place.activation_checkpointing = true;
+  elsewhere.place.optimizer_state = "cpu";
   EXPECT_EQ(key_of(attack, elsewhere), key);
   std::vector<RunSpec> others(9, spec());
   others[0].training.lr = 1e-5;

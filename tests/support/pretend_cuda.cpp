@@ -47,8 +47,8 @@ T there(T value) {
     return value;
   }
 }
-template <class W, class G>
-AdamWTensors<W, G> there(AdamWTensors<W, G> t) {
+template <class W, class G, class S>
+AdamWTensors<W, G, S> there(AdamWTensors<W, G, S> t) {
   return {there(t.weight), there(t.grad), there(t.m),     there(t.v),
           there(t.start),  there(t.term), there(t.master)};
 }
@@ -88,12 +88,12 @@ struct Kernel {
 #define BLOCK(type)                                                           \
   KERNEL(rms_norm_weight_##type), KERNEL(rotary_##type), KERNEL(gate_##type), \
       KERNEL(gate_back_##type), KERNEL(merge_##type)
-constexpr Kernel kernels[] = {KERNEL(adamw_f32),
-                              KERNEL(adamw_f32_bf16),
-                              KERNEL(adamw_bf16),
-                              KERNEL(adamw_f32_one),
-                              KERNEL(adamw_f32_bf16_one),
-                              KERNEL(adamw_bf16_one),
+#define ADAMW(name) KERNEL(name), KERNEL(name##_one)
+constexpr Kernel kernels[] = {ADAMW(adamw_f32),
+                              ADAMW(adamw_f32_bf16),
+                              ADAMW(adamw_f32_from_bf16),
+                              ADAMW(adamw_f32_bf16_from_bf16),
+                              ADAMW(adamw_bf16),
                               NORM(rms_norm_f32),
                               NORM(rms_norm_bf16),
                               NORM(rms_norm_bf16_f32),

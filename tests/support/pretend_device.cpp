@@ -311,6 +311,7 @@ Tensor copy_from(const Tensor& self, const Tensor& to, bool non_blocking) {
     on_its_way.emplace_back(to, from.clone());
     std::memset(to.data_ptr(), 0xff, static_cast<std::size_t>(bytes_of(to)));
   } else {
+    if (!on_device(to)) arrive();  // what came before on the stream
     (on_device(to) ? values_of(to) : to).copy_(from);
   }
   const std::lock_guard lock(meter_mutex);
@@ -374,19 +375,20 @@ std::int64_t bytes_held() {
   return static_cast<std::int64_t>(heap().wanted);
 }
 
-std::int64_t most_bytes_held() {
-  const std::lock_guard lock(heap().mutex);
-  return static_cast<std::int64_t>(std::exchange(heap().most, heap().wanted));
-}
-
 std::set<std::string> operators_ever() {
   const std::lock_guard lock(meter_mutex);
   return ever;
 }
 
+std::int64_t most_held() {
+  const std::lock_guard lock(heap().mutex);
+  return static_cast<std::int64_t>(heap().most);
+}
+
 void reset() {
-  const std::lock_guard lock(meter_mutex);
+  const std::scoped_lock lock(meter_mutex, heap().mutex);
   meter = {};
+  heap().most = heap().wanted;
 }
 Counts counts() {
   const std::lock_guard lock(meter_mutex);

@@ -34,8 +34,8 @@ void reset();
 Counts counts();
 /// Bytes of all tensors on it.
 std::int64_t bytes_held();
-/// The most that was held at once since the last call.
-std::int64_t most_bytes_held();
+/// The most since the last `reset`.
+std::int64_t most_held();
 /// Names of what ran since the program began.
 std::set<std::string> operators_ever();
 

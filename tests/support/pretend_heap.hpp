@@ -21,8 +21,7 @@ struct Heap {
   std::mutex mutex;
   char* base = nullptr;
   std::size_t used = 0, held = 0;                  // held: in whole blocks
-  std::size_t wanted = 0;                          // the same as it was asked for
-  std::size_t most = 0;                            // that this ever was since it was set
+  std::size_t wanted = 0, most = 0;                // the same as it was asked for; its highest
   std::map<std::size_t, std::vector<void*>> free;  // by size
   struct Block {
     std::size_t size, wanted;

@@ -2,6 +2,7 @@
 #include "seawall/train/optimizer.hpp"
 #include "seawall/train/precision.hpp"
 #include "tests/train/fixtures.hpp"
+#include "tests/train/recording_policy.hpp"
 
 namespace seawall {
 namespace {
@@ -97,6 +98,43 @@ TEST(Precision, DoorsForHooksAreTheSameUnderKahan) {
     EXPECT_TRUE(testing::same_bits(lean.params()[0].value, full.params()[0].value));
     EXPECT_TRUE(testing::same_bits(lean.term(0), full.term(0)));
   }
+}
+
+TEST(Precision, AMasterKeepsABf16StartAsItIs) {
+  const Tensor narrow = at::randn({64}).to(at::kBFloat16), wide = narrow.to(at::kFloat);
+  for (const Tensor& from : {narrow, wide}) {
+    TrainedWeights weights({{"w", from}}, Precision::bf16_master, all, false);
+    EXPECT_EQ(weights.params()[0].start.const_data_ptr(), from.const_data_ptr());  // no copy
+    EXPECT_TRUE(testing::same_bits(weights.params()[0].master, wide));
+    weights.set_start({{"w", narrow.neg()}});
+    EXPECT_TRUE(testing::same_bits(weights.params()[0].start, narrow.neg()));
+  }
+}
+
+TEST(Precision, ABf16StartTrainsToTheBitsOfTheSameInFp32) {
+  for (const std::int64_t micro_batch_size : {0, 3})  // gradients of bf16, and summed in fp32
+    for (const bool hook : {false, true}) {
+      TinyRun narrow, wide;
+      for (auto [run, type] : {std::pair{&narrow, at::kBFloat16}, std::pair{&wide, at::kFloat}}) {
+        NamedTensors weights = random_weights(testing::tiny_config(), 1);
+        for (auto& [name, tensor] : weights) tensor = tensor.to(at::kBFloat16).to(type);
+        run->decoder = Decoder(testing::tiny_config(), weights);
+        run->options.precision = Precision::bf16_master;
+        run->data.micro_batch_size = micro_batch_size;
+        Stack<> none;
+        Stack pulls{testing::PullAfter{}};
+        hook ? run->go(pulls) : run->go(none);
+      }
+      EXPECT_TRUE(testing::same_bits(narrow.decoder.parameters(), wide.decoder.parameters()));
+      ASSERT_EQ(narrow.sink.steps.size(), 9u);
+      for (std::size_t i = 0; i < 9; ++i) {
+        const StepRecord &a = narrow.sink.steps[i], &b = wide.sink.steps[i];
+        EXPECT_EQ(a.loss, b.loss);
+        EXPECT_EQ(a.moved, b.moved);
+        EXPECT_EQ(a.drift, b.drift);
+        EXPECT_GT(a.drift, 0);
+      }
+    }
 }
 
 TEST(Precision, WhatCannotTrainIsSaid) {

@@ -20,8 +20,8 @@ struct AdamWStep {
 };
 rows::AdamWScalars scalars_of(const AdamWStep& step);
 
-/// Tensors of one shape on one device, contiguous. weight, m, v and start have one type; the
-/// gradient has the same, or is bf16 where they are fp32.
+/// Tensors of one shape on one device, contiguous. weight, m and v have one type; gradient and
+/// start have the same, or are bf16 if it is fp32.
 struct AdamWTensors {
   Tensor weight, gradient, m, v, start;
   Tensor term;    // Kahan: bf16, what rounding lost; undefined elsewhere

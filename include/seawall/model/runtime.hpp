@@ -1,6 +1,6 @@
 #pragma once
-// Process-wide settings of the numeric code: the allocator, denormals, the GPU, and which path
-// computes a decoder.
+// Process-wide settings of the numeric code: the allocator, denormals, the GPU, which path computes
+// a decoder, and what it keeps.
 #include <cstdint>
 #include <string>
 
@@ -28,6 +28,11 @@ enum class ComputePath { fused, composite };
 /// and benchmarks.
 void set_compute_path(ComputePath path);
 ComputePath compute_path();
+
+/// Whether forward passes keep each block's input alone for the backward pass, which then computes
+/// the block again: the same bits in more time; for the whole process (off at start).
+void set_activation_checkpointing(bool on);
+bool activation_checkpointing();
 
 /// Instruction sets that there are kernels for.
 enum class Cpu { portable, avx2, avx512, avx512bf16 };

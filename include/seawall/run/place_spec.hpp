@@ -44,9 +44,9 @@ struct ThreadsSpec {
 };
 
 struct PlaceSpec : NewOutputSpec, ThreadsSpec {
-  bool resume = false, dry_run = false, no_checkpoint = false;
+  bool resume = false, dry_run = false, no_checkpoint = false, activation_checkpointing = false;
   std::int64_t checkpoint_every = 0, keep_checkpoints = 2;
-  std::string write_outputs, stages;
+  std::string write_outputs, stages, optimizer_state = "device";
   /// How many answers are decoded together decides their rounding alone, and a run that ran out of
   /// memory goes on with fewer.
   std::int64_t max_batch = 0;
@@ -79,6 +79,15 @@ struct PlaceSpec : NewOutputSpec, ThreadsSpec {
           OptionInfo{.name = "stages",
                      .help = "folder that keeps what earlier stages of runs leave (alignment "
                              "stages); default: the user's cache; none"});
+    field(self.activation_checkpointing,
+          OptionInfo{.name = "activation-checkpointing",
+                     .help = "keep each block's input alone for the backward pass, which computes "
+                             "the block again: less memory, more time, the same bits"});
+    field(self.optimizer_state,
+          OptionInfo{.name = "optimizer-state",
+                     .help = "where AdamW's moments stay: on --device, or on the cpu, from which "
+                             "they pass through the device at each step, with the same bits",
+                     .choices = "device|cpu"});
     field(
         self.max_batch,
         OptionInfo{

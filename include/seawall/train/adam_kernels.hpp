@@ -26,24 +26,26 @@ inline constexpr std::int64_t block_size = 8192;
 /// True where this CPU runs the AVX2 passes below.
 bool have_avx2();
 
-/// A block of weights with what AdamW keeps of them. Moments are stored as weights are.
-template <class Weight, class Grad = Weight>
+/// A block of weights with what AdamW keeps of them. Moments are stored as weights are; the start
+/// of fp32 weights may be bf16, which widened is the same.
+template <class Weight, class Grad = Weight, class Start = Weight>
 struct AdamBlock {
   Weight* weight;
   const Grad* grad;
   Weight *m, *v;
-  const Weight* start;
+  const Start* start;
   Bf16* term = nullptr;     // Kahan: what rounding lost of each weight; null for none
   float* master = nullptr;  // where given, the new weight before it is rounded
 };
 
 /// AdamW in fp32 on `n` weights in place, each rounded once as it is stored, with what moved. Bits
 /// of fp32 weights equal those of at::_fused_adamw_ where ATen runs its vector path (n a multiple
-/// of 16). For fp32 weights with fp32 or bf16 gradients, and for bf16 ones.
-template <class Weight, class Grad>
-Moved adamw_avx2(const AdamScalars& s, const AdamBlock<Weight, Grad>& block, std::int64_t n);
+/// of 16). For fp32 weights with fp32 or bf16 gradients and starts, and for bf16 ones.
+template <class Weight, class Grad, class Start>
+Moved adamw_avx2(const AdamScalars& s, const AdamBlock<Weight, Grad, Start>& block, std::int64_t n);
 /// What moved between `before` and `weight`.
-Moved measure_avx2(const float* before, const float* weight, const float* start, std::int64_t n);
+template <class Start>
+Moved measure_avx2(const float* before, const float* weight, const Start* start, std::int64_t n);
 /// Sum of squares. NaN or Inf where any element is.
 template <class Value>
 double sum_squares_avx2(const Value* x, std::int64_t n);

@@ -20,6 +20,9 @@ struct MemoryQuestion {
   bool trains = true, checkpoints = true;
   bool accumulates = false;  // several micro-batches a step
   bool hooks_write = false, after_step = false;
+  bool gradients_leave = false;  // a device moves each weight as its gradient comes, full training
+  bool recomputes = false;                         // activation checkpointing
+  bool moments_on_host = false;                    // of a device
   std::int64_t tokens = 0, rows = 0, targets = 0;  // computed; wanted of the last block; predicted
   // Generation: answers at once, tokens of their prompts together, and of the longest with its
   // answer; no answers: none.
@@ -39,9 +42,9 @@ struct MemoryPhase {
   double total() const;
 };
 
-/// The phases of a run: training, a checkpoint, an evaluation; those that it does not have are left
-/// out. On a device the checkpoint is the host's. What libtorch and the program themselves take is
-/// `program` on a CPU, `context` on a device.
+/// The phases of a run: training, moments that the host keeps, a checkpoint, an evaluation; those
+/// that it does not have are left out. On a device the checkpoint is the host's. What libtorch and
+/// the program themselves take is `program` on a CPU, `context` on a device.
 struct MemoryEstimate {
   std::vector<MemoryPhase> phases;
   /// The one that holds the most where the weights are.

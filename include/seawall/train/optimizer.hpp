@@ -15,6 +15,9 @@ namespace seawall {
 struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double weight_decay = 0;  // decoupled: w *= 1 - lr * weight_decay
+  /// Moments stay in the host's memory, pinned, and a tensor's pass through the weights' device
+  /// while it is updated. The same bits; no difference for weights on the CPU.
+  bool moments_on_host = false;
   /// Errors: UsageError naming the field.
   void check() const;
 };
@@ -76,6 +79,7 @@ class AdamW {
  private:
   bool moves_bf16() const;
   bool one_pass() const;
+  bool carries_moments() const;  // between host and device
   Movement step_one_pass(double lr);
   kernels::Moved step_one(const kernels::AdamScalars& scalars, std::size_t i);
   Movement step_fused(double lr);

@@ -15,23 +15,24 @@ struct AdamWScalars {
   float minus_step = 0;  // -lr / (1 - beta1^t)
 };
 
-/// A tensor's weights with what AdamW keeps of them. Moments are stored as weights are.
-template <class Weight, class Grad>
+/// A tensor's weights with what AdamW keeps of them. Moments are stored as weights are; the start
+/// of fp32 weights may be bf16, which widened is the same.
+template <class Weight, class Grad, class Start = Weight>
 struct AdamWTensors {
   Weight* weight;
   const Grad* grad;
   Weight *m, *v;
-  const Weight* start;
+  const Start* start;
   Bf16* term;     // Kahan: what rounding lost of each weight; null for none
   float* master;  // where given, the new weight before it is rounded
 };
 
 /// One weight; `kahan` says whether it has a term. `facts`: how many changed, and the square of
 /// their distance from the start.
-template <class Weight, class Grad>
+template <class Weight, class Grad, class Start>
 SEAWALL_ROW void adamw_one(const AdamWScalars& s, float factor, bool moves, bool kahan,
-                           Weight& weight, Grad grad, Weight& m, Weight& v, Weight start,
-                           Bf16& term, float& master, float (&facts)[2]) {
+                           Weight& weight, Grad grad, Weight& m, Weight& v, Start start, Bf16& term,
+                           float& master, float (&facts)[2]) {
   float before = wide(weight);
   if (kahan) before += wide(term);
   float after = before;
@@ -59,9 +60,9 @@ SEAWALL_ROW void adamw_one(const AdamWScalars& s, float factor, bool moves, bool
 
 /// Packs [begin, end) of a tensor, each of `width` weights. `guard`: what gradients are multiplied
 /// with, and 0 where nothing may move. `facts` of these weights.
-template <int width, class Weight, class Grad>
+template <int width, class Weight, class Grad, class Start>
 SEAWALL_ROW void adamw_rows(const Team& team, const AdamWScalars& s, const float* guard,
-                            const AdamWTensors<Weight, Grad>& t, Count begin, Count end,
+                            const AdamWTensors<Weight, Grad, Start>& t, Count begin, Count end,
                             double (&facts)[2]) {
   const float factor = guard[0];
   const bool moves = guard[1] != 0.0f;
