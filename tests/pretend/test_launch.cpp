@@ -60,10 +60,10 @@ TEST_F(Launch, EveryKernelIsTriedAndTaken) {
   EXPECT_EQ(words(), all_words) << in_use().why_not_all;
   EXPECT_EQ(in_use().why_not_all, "");
   for (const char* name :
-       {"adamw_f32", "adamw_f32_bf16", "adamw_bf16", "adamw_f32_one", "adamw_f32_bf16_one",
-        "adamw_bf16_one", "rms_norm_f32", "rms_norm_f32_back", "rms_norm_bf16_f32",
-        "rms_norm_bf16_f32_back", "rms_norm_weight_bf16", "rotary_bf16", "gate_f32",
-        "gate_back_bf16", "merge_f32", "merge_bf16"})
+       {"adamw_f32_from_bf16", "adamw_f32_bf16_from_bf16_one", "adamw_f32", "adamw_f32_bf16",
+        "adamw_bf16", "adamw_f32_one", "adamw_f32_bf16_one", "adamw_bf16_one", "rms_norm_f32",
+        "rms_norm_f32_back", "rms_norm_bf16_f32", "rms_norm_bf16_f32_back", "rms_norm_weight_bf16",
+        "rotary_bf16", "gate_f32", "gate_back_bf16", "merge_f32", "merge_bf16"})
     EXPECT_GT(pretend_cuda_launches(name), 0) << name;
   EXPECT_EQ(kernels_in_use(at::kCPU).names.size(), 0u);
 }
