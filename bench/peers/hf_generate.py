@@ -45,7 +45,7 @@ def generate(model, rows, *, new_tokens, end, pad, batch):
     """New tokens of every row, as lists."""
     out = []
     for at in range(0, len(rows), batch):
-        inputs = left_padded(rows[at : at + batch], pad)
+        inputs = {name: x.to(model.device) for name, x in left_padded(rows[at : at + batch], pad).items()}
         tokens = model.generate(
             **inputs, max_new_tokens=new_tokens, do_sample=False, eos_token_id=end, pad_token_id=pad
         )

@@ -40,9 +40,11 @@ class Clock(transformers.TrainerCallback):
 
     def __init__(self):
         self.seconds, self.cpu_seconds, self.losses, self.grad_norms = [], [], [], []
+        self.begins = []
 
     def on_step_begin(self, args, state, control, **kwargs):
         self.started, self.cpu = time.perf_counter(), time.process_time()
+        self.begins.append(self.started)
 
     def on_step_end(self, args, state, control, **kwargs):
         self.seconds.append(time.perf_counter() - self.started)
@@ -54,7 +56,7 @@ class Clock(transformers.TrainerCallback):
             self.grad_norms.append(float(logs["grad_norm"]))
 
 
-def train(model, pad, rows, *, steps, lr, decay, clip, batch, out, fused=True):
+def train(model, pad, rows, *, steps, lr, decay, clip, batch, out, fused=True, cpu=True):
     """Runs the Trainer; one epoch is len(rows)/batch steps and the rate falls by `decay` an epoch."""
     per_epoch = -(-len(rows) // batch)
     arguments = transformers.TrainingArguments(
@@ -69,7 +71,7 @@ def train(model, pad, rows, *, steps, lr, decay, clip, batch, out, fused=True):
         save_strategy="no",
         report_to=[],
         disable_tqdm=True,
-        use_cpu=True,
+        use_cpu=cpu,
         remove_unused_columns=False,
         seed=1,
     )

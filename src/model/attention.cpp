@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "model/gemm.hpp"
+#include "model/upload.hpp"
 #include "seawall/model/kernels.hpp"
 #include "seawall/model/runtime.hpp"
 
@@ -25,10 +26,9 @@ namespace {
 using Item = BatchPlan::Attention::Item;
 using Bucket = BatchPlan::Attention::Bucket;
 
-/// Pads `items` to one size.
-Bucket make_bucket(const std::vector<const Item*>& items, const at::Device& device,
-                   const AttentionShape& shape) {
-  Bucket bucket;
+/// Pads `items` to one size. The bucket's tensors are there once `upload` is sent.
+void make_bucket(Bucket& bucket, const std::vector<const Item*>& items, Upload& upload,
+                 const AttentionShape& shape) {
   bucket.segments = static_cast<std::int64_t>(items.size());
   for (const auto* item : items) {
     bucket.n = std::max(bucket.n, item->length);
@@ -53,13 +53,10 @@ Bucket make_bucket(const std::vector<const Item*>& items, const at::Device& devi
       taken.push_back(s * bucket.n + i);
     }
   }
-  auto places = at::empty({static_cast<std::int64_t>(taken.size())}, at::kLong);
-  std::copy(taken.begin(), taken.end(), places.data_ptr<std::int64_t>());
-  bucket.queries = queries.view({-1}).to(device);
-  bucket.keys = keys.view({-1}).to(device);
-  bucket.mask = mask.to(device);
-  bucket.taken = places.to(device);
-  return bucket;
+  upload.add(bucket.queries, queries.view({-1}));
+  upload.add(bucket.keys, keys.view({-1}));
+  upload.add(bucket.mask, mask);
+  upload.add(bucket.taken, taken);
 }
 
 }  // namespace
@@ -82,30 +79,27 @@ const BatchPlan::Attention::Buckets& BatchPlan::Attention::buckets(const at::Dev
     }
     auto order = at::empty({tokens}, at::kLong);
     std::int64_t next = 0;
+    Upload upload(device);
+    made.list.reserve(sizes.size());  // `upload` knows their places
     for (const auto& [size, list] : sizes) {
-      made.list.push_back(make_bucket(list, device, {.window = window}));
+      make_bucket(made.list.emplace_back(), list, upload, {.window = window});
       for (const auto* item : list)
         for (std::int64_t t = 0; t < item->length; ++t)
           order.data_ptr<std::int64_t>()[item->begin + t] = next++;
     }
-    made.order = order.to(device);
+    upload.add(made.order, order);
+    upload.send();
   }
   return made;
 }
 
-std::shared_ptr<const device::AttentionParts> BatchPlan::Attention::parts(
-    const at::Device& device) const {
-  const std::lock_guard lock(making_);
-  if (parts_) return parts_;
-  std::vector<std::int32_t> ends{0};
+std::vector<device::AttentionPart> BatchPlan::Attention::part_list() const {
   std::vector<device::AttentionPart> list(1);
-  std::int64_t tokens = 0;
   for (const auto& item : items) {
-    tokens += item.length;
-    ends.push_back(static_cast<std::int32_t>(tokens));
+    list[0].queries += item.length;
     list[0].longest = std::max(list[0].longest, item.length);
   }
-  list[0].queries = list[0].keys = tokens;
+  list[0].keys = list[0].queries;
   list[0].causal = true;
   for (std::size_t s = 0; s < items.size(); ++s) {
     // Segments are laid out depth first: what is below one follows it.
@@ -120,21 +114,32 @@ std::shared_ptr<const device::AttentionParts> BatchPlan::Attention::parts(
                     .first_key = item.begin,
                     .keys = item.length,
                     .longest = std::max(below, item.length)});
-    for (const auto n : {std::int64_t{0}, below, std::int64_t{0}, item.length})
-      ends.push_back(static_cast<std::int32_t>(n));
   }
-  auto table = at::empty({static_cast<std::int64_t>(ends.size())}, at::kInt);
-  std::copy(ends.begin(), ends.end(), table.data_ptr<std::int32_t>());
-  table = table.to(device);
+  return list;
+}
+
+std::vector<std::int32_t> BatchPlan::Attention::part_ends() const {
+  std::vector<std::int32_t> ends{0};
+  for (const auto& item : items)
+    ends.push_back(ends.back() + static_cast<std::int32_t>(item.length));
+  for (const auto& part : part_list())
+    if (!part.causal)
+      for (const auto n : {std::int64_t{0}, part.queries, std::int64_t{0}, part.keys})
+        ends.push_back(static_cast<std::int32_t>(n));
+  return ends;
+}
+
+void BatchPlan::Attention::place_parts(const Tensor& ends) {
+  auto list = part_list();
   std::int64_t at = static_cast<std::int64_t>(items.size()) + 1;
-  list[0].query_ends = list[0].key_ends = table.narrow(0, 0, at);
+  list[0].query_ends = list[0].key_ends = ends.narrow(0, 0, at);
   for (auto& part : list) {
     if (part.causal) continue;
-    part.query_ends = table.narrow(0, at, 2);
-    part.key_ends = table.narrow(0, at + 2, 2);
+    part.query_ends = ends.narrow(0, at, 2);
+    part.key_ends = ends.narrow(0, at + 2, 2);
     at += 4;
   }
-  return parts_ = std::make_shared<device::AttentionParts>(device::AttentionParts{std::move(list)});
+  parts = std::make_shared<device::AttentionParts>(device::AttentionParts{std::move(list)});
 }
 
 AttentionShape attention_shape(const LlamaConfig& config, std::int64_t layer) {
@@ -191,8 +196,7 @@ Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const B
   if (device::flash_takes(q) && shape.cap == 0 && !windowed) {
     const double scale =
         shape.scale > 0 ? shape.scale : 1 / std::sqrt(static_cast<double>(shape.head_dim));
-    return device::flash_attention(q, k, v, plan.attention->parts(q.device()), scale)
-        .view({q.size(0), width});
+    return device::flash_attention(q, k, v, plan.attention->parts, scale).view({q.size(0), width});
   }
   const auto& buckets = plan.attention->buckets(q.device(), shape.window);
   std::vector<Tensor> parts;

@@ -45,11 +45,15 @@ struct BatchPlan::Attention {
   /// Made at the first use of a window (0: none).
   const Buckets& buckets(const at::Device& device, std::int64_t window) const;
   /// What flash attention computes one after the other: each segment's own tokens, then for every
-  /// shared prefix the tokens below it. Made at the first use.
-  std::shared_ptr<const device::AttentionParts> parts(const at::Device& device) const;
+  /// shared prefix the tokens below it. Null in plans of a CPU.
+  std::shared_ptr<const device::AttentionParts> parts;
+  /// Where the sequences of all parts end, joined: the table that `place_parts` makes them of.
+  std::vector<std::int32_t> part_ends() const;
+  /// Shapes: ends int32 on the device.
+  void place_parts(const Tensor& ends);
 
  private:
-  mutable std::shared_ptr<const device::AttentionParts> parts_;
+  std::vector<device::AttentionPart> part_list() const;
   mutable std::mutex making_;
   mutable std::map<std::int64_t, Buckets> buckets_;
 };

@@ -1,8 +1,6 @@
 #include "seawall/model/batch_plan.hpp"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <limits>
@@ -11,6 +9,7 @@
 #include <utility>
 
 #include "model/attention.hpp"
+#include "model/upload.hpp"
 #include "seawall/core/error.hpp"
 
 namespace seawall {
@@ -113,7 +112,7 @@ void check(const std::vector<Sequence>& rows, const Tensor& embeddings) {
   }
 }
 
-std::shared_ptr<const BatchPlan::Attention> attention_of(const std::vector<Segment>& segments) {
+std::shared_ptr<BatchPlan::Attention> attention_of(const std::vector<Segment>& segments) {
   auto out = std::make_shared<BatchPlan::Attention>();
   for (const auto& segment : segments) {
     BatchPlan::Attention::Item item{
@@ -133,20 +132,23 @@ std::shared_ptr<const BatchPlan::Attention> attention_of(const std::vector<Segme
   return out;
 }
 
-Tensor to_device(const std::vector<std::int64_t>& values, const at::Device& device) {
-  auto out = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
-  std::copy(values.begin(), values.end(), out.data_ptr<std::int64_t>());
-  return device.is_cpu() ? out : out.to(device);
-}
-
-/// Those rows of `table` that `rows` name, on the device; `rows` are renumbered. The table of all
-/// pictures may be larger than the device's memory.
-Tensor rows_there(const Tensor& table, std::vector<std::int64_t>& rows, const at::Device& device) {
+/// `place` becomes those rows of `table` that `rows` name, on the device; `rows` are renumbered.
+/// The table of all pictures may be larger than the device's memory.
+void add_rows(Upload& upload, Tensor& place, const Tensor& table, std::vector<std::int64_t>& rows,
+              const at::Device& device) {
   std::vector<std::int64_t> wanted = rows;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   for (auto& row : rows) row = std::lower_bound(wanted.begin(), wanted.end(), row) - wanted.begin();
-  return table.index_select(0, to_device(wanted, table.device())).to(device);
+  Tensor index;
+  Upload there(table.device());
+  there.add(index, wanted);
+  there.send();
+  Tensor some = table.index_select(0, index);
+  if (some.is_cpu() && !some.requires_grad())
+    upload.add(place, std::move(some));
+  else
+    place = some.to(device);
 }
 
 /// Flat token of every position of a row whose last segment is `leaf`.
@@ -195,26 +197,34 @@ BatchPlan plan_batch(const std::vector<Sequence>& rows, const at::Device& device
     picture_tokens.push_back(static_cast<std::int64_t>(t));
     picture_rows.push_back(-1 - std::exchange(ids[t], 0));
   }
-  plan.ids = to_device(ids, device);
+  Upload upload(device);
+  upload.add(plan.ids, ids);
   if (!picture_tokens.empty()) {
-    plan.embeddings =
-        device.is_cpu() ? options.embeddings : rows_there(options.embeddings, picture_rows, device);
-    plan.picture_tokens = to_device(picture_tokens, device);
-    plan.picture_rows = to_device(picture_rows, device);
+    if (device.is_cpu())
+      plan.embeddings = options.embeddings;
+    else
+      add_rows(upload, plan.embeddings, options.embeddings, picture_rows, device);
+    upload.add(plan.picture_tokens, picture_tokens);
+    upload.add(plan.picture_rows, picture_rows);
   }
-  plan.positions = to_device(forest.positions, device);
-  plan.source_tokens = to_device(sources, device);
+  upload.add(plan.positions, forest.positions);
+  upload.add(plan.source_tokens, sources);
   auto needed = sources;
   std::sort(needed.begin(), needed.end());
   needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
   for (auto& s : sources) s = std::lower_bound(needed.begin(), needed.end(), s) - needed.begin();
-  plan.needed = to_device(needed, device);
-  plan.source_needed = to_device(sources, device);
-  plan.targets = to_device(targets, device);
-  plan.target_row = to_device(target_row, device);
-  plan.target_place = to_device(target_place, device);
-  plan.last_token = to_device(last, device);
-  plan.attention = attention_of(plan.segments);
+  upload.add(plan.needed, needed);
+  upload.add(plan.source_needed, sources);
+  upload.add(plan.targets, targets);
+  upload.add(plan.target_row, target_row);
+  upload.add(plan.target_place, target_place);
+  upload.add(plan.last_token, last);
+  const auto attention = attention_of(plan.segments);
+  Tensor ends;
+  if (!device.is_cpu()) upload.add(ends, attention->part_ends());
+  upload.send();
+  if (ends.defined()) attention->place_parts(ends);
+  plan.attention = attention;
   return plan;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/rng.hpp"
@@ -110,7 +111,7 @@ Session::~Session() = default;
 
 const Step& Session::begin_step() {
   begun_ = std::chrono::steady_clock::now();
-  batch_ = source_.batch(next_);
+  batch_ = ahead_ ? *std::exchange(ahead_, std::nullopt) : source_.batch(next_);
   step_.index = next_;
   step_.epoch = batch_.epoch;
   step_.micro_batch = 0;

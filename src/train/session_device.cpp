@@ -1,7 +1,8 @@
-// A step on a device, of which nothing is read before its end.
+// A step on a device, of which nothing is read before its end, and the next one's plans.
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
+#include <exception>
 #include <limits>
 
 #include "seawall/device/operators.hpp"
@@ -12,6 +13,15 @@ namespace seawall::detail {
 bool Session::reads_at_end() const {
   return !facts_.before_step && !facts_.after_step && !batch_.micro.empty() &&
          device::takes(weights_.params()[0].value);
+}
+
+void Session::plan_ahead() {
+  if (decoder().device().is_cpu() || next_ + 1 >= source_.steps()) return;
+  try {
+    ahead_ = source_.batch(next_ + 1);
+  } catch (const std::exception&) {
+    // What is wrong with those rows is said when their step begins, and not before this one ends.
+  }
 }
 
 void Session::judge_there() {

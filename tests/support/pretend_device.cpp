@@ -319,6 +319,7 @@ Tensor copy_from(const Tensor& self, const Tensor& to, bool non_blocking) {
     ++(later ? meter.later : meter.syncs);
   } else if (!on_device(self)) {
     ++meter.uploads;
+    if (!non_blocking || !pinned.holds(self.storage().data())) ++meter.held_up;
   } else {
     Counted& counted = meter.operators["aten::copy_"];
     counted.launches += 1;

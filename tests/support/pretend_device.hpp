@@ -26,6 +26,7 @@ struct Counted {
 struct Counts {
   std::map<std::string, Counted> operators;  // by name and overload: "aten::mul.out"
   std::int64_t uploads = 0;                  // copies from the host, each a launch of its own
+  std::int64_t held_up = 0;                  // of them, that a GPU's host waits for: not pinned
   std::int64_t syncs = 0;                    // copies to the host, and values that it asks for
   std::int64_t later = 0;                    // copies to the host that it waits for by an event
   Counted sum() const;

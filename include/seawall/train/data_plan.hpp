@@ -32,7 +32,8 @@ struct StepBatch {
   std::int64_t tokens = 0;  // what the examples hold, whatever is shared
 };
 
-/// Gives the batch of any step, so that a resumed run sees the same rows.
+/// Gives the batch of any step, so that a resumed run sees the same rows. On a device a step's
+/// batch is asked for while the step before is computed.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;

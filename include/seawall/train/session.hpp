@@ -133,6 +133,8 @@ class Session : public Handle {
   /// Adds the gradient of `loss` (the mean over the targets of micro-batch `index`) and of
   /// `penalty` (undefined: none).
   void backward(std::size_t index, const Tensor& loss, const Tensor& penalty);
+  /// On a device: makes the plans of the next step while this one is computed there.
+  void plan_ahead();
   /// Looks at the loss of the step. False: the step is left out. Errors: RunError naming the step
   /// under OnNan::stop.
   bool loss_is_finite();
@@ -212,6 +214,7 @@ class Session : public Handle {
   std::int64_t next_ = 0;  // step to do
   Step step_;
   StepBatch batch_;
+  std::optional<StepBatch> ahead_;  // of the step after it
   std::size_t micro_ = 0;           // in hand
   Batch user_;                      // of it; without a plan until asked for
   std::vector<Tensor> losses_;      // scaled, of the micro-batches: what is minimised

@@ -96,6 +96,7 @@ TrainResult train(Decoder& decoder, BatchSource& source, S& stack, const TrainOp
       session.backward(i, stack.uses(Hook::around_loss) ? stack.around_loss(session, loss) : loss(),
                        penalty);
     }
+    session.plan_ahead();
     bool good = session.loss_is_finite() && session.gradients_are_finite();
     if (good && stack.uses(Hook::before_step)) {
       stack.before_step(session, step);
