@@ -52,6 +52,7 @@ LOOKS_INSIDE = {
     "bench/train_step.cpp": {"run"},
     "tests/golden/test_tokenizers.cpp": {"pretrained"},
     "tests/pretend/test_flash.cpp": {"model"},
+    "tests/pretend/test_slots.cpp": {"model"},
 }
 # Rooms whose headers may not drag in torch/*: everyone includes them.
 LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "remote", "attacks", "mitigations"}
