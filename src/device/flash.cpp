@@ -144,4 +144,13 @@ Tensor flash_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                scale);
 }
 
+Tensor flash_decode(const Tensor& q, const SlotKeys& keys, double scale) {
+  // max_q = 1 is right here, as each sequence has exactly one query: heads that share keys become
+  // queries of one tile, and the keys of a sequence are split over several blocks.
+  return std::get<0>(at::_flash_attention_forward(
+      q, keys.k, keys.v, keys.queries, keys.begins, /*max_q=*/1, keys.widest, /*dropout_p=*/0,
+      /*is_causal=*/false, /*return_debug_mask=*/false, scale, /*window_size_left=*/std::nullopt,
+      /*window_size_right=*/std::nullopt, keys.used));
+}
+
 }  // namespace seawall::device

@@ -1,6 +1,7 @@
 #include "seawall/eval/classifier.hpp"
 
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/log_softmax.h>
 #include <c10/core/GradMode.h>
 
@@ -129,10 +130,11 @@ std::vector<Verdict> ClassifierJudge::grade_all(std::span<const Answer> answers)
     const auto plan = plan_batch(rows, speaker_.decoder.device());
     const Tensor hidden = speaker_.decoder.hidden(plan);               // [T,C]
     const Tensor last = at::index_select(hidden, 0, plan.last_token);  // [B,C]
-    const Tensor logits = speaker_.decoder.logits(last);               // [B,V]
+    const Tensor finite = at::isfinite(last).all(1).to(at::kCPU);      // [B]
+    const Tensor logits = speaker_.decoder.logits(last).to(at::kCPU);  // [B,V]
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const auto row = static_cast<std::int64_t>(r);
-      if (first_row_not_finite(last.narrow(0, row, 1)))
+      if (!finite.const_data_ptr<bool>()[row])
         out[places[r]] = invalid("the judge: " + where_not_finite(speaker_.decoder, rows[r], {}));
       else
         out[places[r]] = classifier_verdict(how_, word_shares(logits.select(0, row), ids_));

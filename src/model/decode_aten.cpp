@@ -8,7 +8,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "model/attention.hpp"
 #include "model/block_weights.hpp"
@@ -69,23 +68,6 @@ class AtenEngine : public DecodeEngine {
   Tensor step(const std::vector<std::int64_t>& slots,
               const std::vector<std::int64_t>& ids) override {
     keep(slots);
-    return step_there(to_index(ids, decoder_.device()));
-  }
-
-  bool runs_there() const override { return !decoder_.device().is_cpu(); }
-
-  void keep(const std::vector<std::int64_t>& slots) override {
-    if (slots == rows_) return;
-    std::vector<std::int64_t> places;
-    for (auto slot : slots) places.push_back(std::ranges::find(rows_, slot) - rows_.begin());
-    const Tensor at = to_index(places, decoder_.device());
-    lengths_ = lengths_.index_select(0, at);
-    for (auto* cache : {&k_, &v_})
-      for (Tensor& layer : *cache) layer = layer.index_select(0, at);
-    rows_ = slots;
-  }
-
-  Tensor step_there(const Tensor& ids) override {
     const auto m = static_cast<std::int64_t>(rows_.size());
     const auto place = longest_ + grown_, used = place + 1;                 // in the padded cache
     const Tensor positions = lengths_ + grown_++;                           // [M]
@@ -99,7 +81,8 @@ class AtenEngine : public DecodeEngine {
     }
     mask = mask.view({m, 1, 1, used});
     near = near.view({m, 1, 1, used});
-    Tensor x = edited({TapPoint::Kind::embed, -1}, decoder_.embed_ids(ids), false);
+    Tensor x = edited({TapPoint::Kind::embed, -1},
+                      decoder_.embed_ids(to_index(ids, decoder_.device())), false);
     const auto angles = rotary_angles(config_, positions, x);
     for (std::int64_t l = 0; l < config_.layers; ++l) {
       x = composite_block(
@@ -119,15 +102,25 @@ class AtenEngine : public DecodeEngine {
     return x;
   }
 
-  Tensor choose_there(const Tensor& x) override { return decoder_.logits(x).argmax(1); }
-
   std::vector<std::int64_t> choose(const Tensor& x) override {
-    const Tensor best = choose_there(x).to(at::kCPU);  // [M]
+    const Tensor best = decoder_.logits(x).argmax(1).to(at::kCPU);  // [M]
     const auto* ids = best.const_data_ptr<std::int64_t>();
     return {ids, ids + best.numel()};
   }
 
  private:
+  /// Forgets the rows that are not stepped any more.
+  void keep(const std::vector<std::int64_t>& slots) {
+    if (slots == rows_) return;
+    std::vector<std::int64_t> places;
+    for (auto slot : slots) places.push_back(std::ranges::find(rows_, slot) - rows_.begin());
+    const Tensor at = to_index(places, decoder_.device());
+    lengths_ = lengths_.index_select(0, at);
+    for (auto* cache : {&k_, &v_})
+      for (Tensor& layer : *cache) layer = layer.index_select(0, at);
+    rows_ = slots;
+  }
+
   at::TensorList layer(std::int64_t l) const {
     const auto each = layer_tensors(config_);
     return at::TensorList(weights_).slice(l * each, each);
@@ -136,6 +129,7 @@ class AtenEngine : public DecodeEngine {
   Tensor edited(const TapPoint& point, Tensor x, bool prompt) const {
     if (options_.edit) x = options_.edit(point, x);
     if (prompt && options_.take) options_.take(point, x.index_select(0, plan_.last_token));
+    if (!prompt && options_.take_steps) options_.take(point, x);
     return x;
   }
 
@@ -160,10 +154,6 @@ class AtenEngine : public DecodeEngine {
 };
 
 }  // namespace
-
-void DecodeEngine::keep(const std::vector<std::int64_t>&) { throw std::logic_error("keep"); }
-Tensor DecodeEngine::step_there(const Tensor&) { throw std::logic_error("step_there"); }
-Tensor DecodeEngine::choose_there(const Tensor&) { throw std::logic_error("choose_there"); }
 
 std::unique_ptr<DecodeEngine> make_aten_engine(const Decoder& decoder, BatchPlan plan,
                                                DecodeOptions options) {

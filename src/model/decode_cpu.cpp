@@ -153,6 +153,8 @@ class CpuEngine : public DecodeEngine {
     if (hooks_.take && rows == Rows::prompts)
       hooks_.take(point, x.index_select(0, plan_.last_token).to(decoder_.dtype()));
     if (hooks_.take && rows == Rows::last_of_prompts) hooks_.take(point, x.to(decoder_.dtype()));
+    if (hooks_.take_steps && rows == Rows::new_tokens)  // blocks write in place
+      hooks_.take(point, x.to(decoder_.dtype(), false, /*copy=*/true));
     return x;
   }
 

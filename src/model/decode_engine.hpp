@@ -23,15 +23,6 @@ class DecodeEngine {
                       const std::vector<std::int64_t>& ids) = 0;
   /// The most likely next token of each row, the first one of equals. Shapes: x [M,C] -> [M].
   virtual std::vector<std::int64_t> choose(const Tensor& x) = 0;
-
-  // The same without the host, where `runs_there`: nothing waits for the device.
-  virtual bool runs_there() const { return false; }
-  /// The rows that go on, of those that did so far.
-  virtual void keep(const std::vector<std::int64_t>& slots);
-  /// Appends a token to each of them. Shapes: ids [M] int64 -> residual stream [M,C].
-  virtual Tensor step_there(const Tensor& ids);
-  /// Shapes: x [M,C] -> ids [M].
-  virtual Tensor choose_there(const Tensor& x);
 };
 
 struct DecodeOptions {
@@ -40,6 +31,8 @@ struct DecodeOptions {
   std::function<Tensor(const TapPoint&, const Tensor&)> edit;
   /// Sees the residual stream of each row's last prompt token. Shapes: [B,C].
   std::function<void(const TapPoint&, const Tensor&)> take;
+  /// Whether `take` sees the stream of appended tokens too. Shapes: [M,C].
+  bool take_steps = false;
 };
 
 /// The engine for the decoder's device and type. The decoder and its weights must outlive it.

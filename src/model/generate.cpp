@@ -1,19 +1,20 @@
 #include "seawall/model/generate.hpp"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/isfinite.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "model/answer.hpp"
 #include "model/decode_engine.hpp"
-#include "model/readback.hpp"
+#include "model/generate_slots.hpp"
+#include "model/token_choice.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/model/not_finite.hpp"
 
@@ -34,6 +35,11 @@ void check(const Decoder& decoder, const Prompts& prompts, const GenerateOptions
     throw UsageError("generate: want a random stream per prompt (" +
                      std::to_string(prompts.size()) + "), got " +
                      std::to_string(options.streams.size()));
+  const auto& layers = options.answer_layers;
+  if (std::ranges::adjacent_find(layers, std::greater_equal()) != layers.end() ||
+      (!layers.empty() && (layers.front() < 0 || layers.back() > decoder.config().layers)))
+    throw UsageError("generate: answer_layers: want some of 0 to " +
+                     std::to_string(decoder.config().layers) + ", ascending");
   const auto most = decoder.config().max_position_embeddings;
   const auto pictures = options.embeddings.defined() ? options.embeddings.size(0) : 0;
   for (std::size_t p = 0; p < prompts.size(); ++p) {
@@ -83,19 +89,18 @@ class Batch {
         begin_(static_cast<std::int64_t>(begin)),
         prompts_(prompts.begin() + static_cast<std::ptrdiff_t>(begin),
                  prompts.begin() + static_cast<std::ptrdiff_t>(end)),
-        rows_(end - begin) {
+        rows_(end - begin),
+        kept_(options.answer_layers.empty() ? 0 : end - begin) {
     if (options.temperature > 0)
       streams_.assign(options.streams.begin() + static_cast<std::ptrdiff_t>(begin),
                       options.streams.begin() + static_cast<std::ptrdiff_t>(end));
     std::vector<Sequence> sequences;
     for (auto p = begin; p < end; ++p) {
       sequences.push_back({prompts[p], {}});
-      room_.push_back(
-          std::min(options.max_new_tokens, decoder.config().max_position_embeddings -
-                                               static_cast<std::int64_t>(prompts[p].size()) + 1));
+      room_.push_back(room_of(decoder, options, prompts[p].size()));
     }
-    DecodeOptions engine{options.max_new_tokens, options.edit, {}};
-    if (options.residual)
+    DecodeOptions engine{options.max_new_tokens, options.edit, {}, !options.answer_layers.empty()};
+    if (options.residual || engine.take_steps)
       engine.take = [this](const TapPoint&, const Tensor& x) { taps_.push_back(x.to(at::kFloat)); };
     engine_ = make_decode_engine(
         decoder, plan_batch(sequences, decoder.device(), {.embeddings = options.embeddings}),
@@ -104,6 +109,7 @@ class Batch {
 
   void run(std::int64_t done_before, std::int64_t new_tokens_before) {
     Tensor x = engine_->prefill();  // [B,C]
+    if (options_.residual) residual_ = at::stack(taps_, 1).to(at::kCPU);
     std::vector<std::int64_t> active;
     for (std::size_t r = 0; r < rows_.size(); ++r)
       if (room_[r] > 0) active.push_back(static_cast<std::int64_t>(r));
@@ -111,91 +117,58 @@ class Batch {
       return;  // max_new_tokens = 0: only the residual stream is wanted
     new_tokens_ = new_tokens_before;
     done_before_ = done_before;
-    if (plain_ && engine_->runs_there()) return run_there(std::move(active), std::move(x));
     while (!active.empty()) {
       check_finite(active, first_row_not_finite(x));
-      const auto next =
-          take_tokens(active, plain_ ? engine_->choose(x) : choose_by_rules(active, x));
+      const auto chosen = plain_ ? engine_->choose(x) : choose_by_rules(active, x);
+      const auto next = take_tokens(active, chosen, facts_of(x, chosen));
+      taps_.clear();
       if (!active.empty()) x = engine_->step(active, next);
     }
+    for (std::size_t r = 0; r < kept_.size(); ++r)
+      rows_[r].residual = joined_streams(kept_[r], decoder_, options_);
   }
 
   std::vector<Generation>& rows() { return rows_; }
   std::int64_t new_tokens() const { return new_tokens_; }
-  Tensor residual() const {  // [B,L+1,C]
-    return taps_.empty() ? Tensor() : at::stack(taps_, 1).to(at::kCPU);
-  }
+  const Tensor& residual() const { return residual_; }  // [B,L+1,C]
 
  private:
-  /// The host reads a token while the device computes the next one, so that a row goes on for one
-  /// token after its last; rows leave the device when half of them have.
-  void run_there(std::vector<std::int64_t> active, Tensor x) {
-    const auto steps = *std::ranges::max_element(room_);
-    Readback readback;
-    std::deque<std::vector<std::int64_t>> slots;  // of what was sent
-    std::vector<std::int64_t> there = active;     // rows on the device
-    for (std::int64_t t = 0; !active.empty(); ++t) {
-      if (t < steps) {
-        const Tensor next = engine_->choose_there(x);  // [M]
-        readback.send(at::stack({next, at::isfinite(x).all(1).to(at::kLong)}));
-        slots.push_back(there);
-        if (t + 1 < steps) x = engine_->step_there(next);
-      }
-      if (t == 0) continue;
-      take_sent(active, slots.front(), readback.take());
-      slots.pop_front();
-      if (!active.empty() && 2 * active.size() <= there.size()) {
-        // One token of each was computed since; it stays with the rows that remain.
-        drop_rows(there, active, x);
-      }
-    }
-  }
-
-  /// What one step chose for the rows in `slots`: those still active take theirs. Shapes: sent
-  /// [2,M], ids and whether the stream was finite.
-  void take_sent(std::vector<std::int64_t>& active, const std::vector<std::int64_t>& slots,
-                 const Tensor& sent) {
-    const auto* ids = sent.const_data_ptr<std::int64_t>();
-    const auto* finite = ids + slots.size();
-    std::vector<std::int64_t> chosen;
-    std::optional<std::int64_t> bad;
-    for (std::size_t i = 0, a = 0; i < slots.size() && a < active.size(); ++i) {
-      if (slots[i] != active[a]) continue;  // both ascend
-      if (finite[i] == 0 && !bad) bad = static_cast<std::int64_t>(a);
-      chosen.push_back(ids[i]);
-      ++a;
-    }
-    check_finite(active, bad);
-    take_tokens(active, chosen);
-  }
-
-  void drop_rows(std::vector<std::int64_t>& there, const std::vector<std::int64_t>& active,
-                 Tensor& x) {
-    std::vector<std::int64_t> places;
-    for (std::size_t i = 0, a = 0; i < there.size() && a < active.size(); ++i)
-      if (there[i] == active[a]) places.push_back(static_cast<std::int64_t>(i)), ++a;
-    x = x.index_select(0, at::tensor(places, at::kLong).to(x.device()));
-    engine_->keep(active);
-    there = active;
+  /// What is wanted of chosen tokens besides their ids.
+  struct Facts {
+    Tensor log_probs;  // [M] fp32 on the CPU, or undefined
+    Tensor streams;    // [M,K,C] fp32 on the CPU, or undefined
+  };
+  Facts facts_of(const Tensor& x, const std::vector<std::int64_t>& chosen) const {
+    Facts out;
+    if (options_.log_probs)
+      out.log_probs = log_probs_of(decoder_.logits(x), at::tensor(chosen, at::kLong).to(x.device()))
+                          .to(at::kCPU);
+    std::vector<Tensor> wanted;
+    for (const auto layer : options_.answer_layers)
+      wanted.push_back(taps_[static_cast<std::size_t>(layer)]);
+    if (!wanted.empty()) out.streams = at::stack(wanted, 1).to(at::kCPU);
+    return out;
   }
 
   /// Every active row takes its token; finished ones leave `active`. Returns the ids of the rest.
   std::vector<std::int64_t> take_tokens(std::vector<std::int64_t>& active,
-                                        const std::vector<std::int64_t>& chosen) {
+                                        const std::vector<std::int64_t>& chosen,
+                                        const Facts& facts) {
     std::vector<std::int64_t> rest, ids;
     for (std::size_t i = 0; i < active.size(); ++i) {
-      auto& row = rows_[active[i]];
-      const auto id = static_cast<std::int32_t>(chosen[i]);
+      const auto r = active[i], place = static_cast<std::int64_t>(i);
+      const auto before = rows_[r].ids.size();
       ++new_tokens_;
-      row.finished = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) !=
-                     options_.stop_ids.end();
-      if (!row.finished) {
-        row.ids.push_back(id);
-        row.finished = options_.ends && options_.ends(prompts_[active[i]], row.ids);
+      const bool over = take_token(options_, prompts_[r], room_[r], rows_[r],
+                                   static_cast<std::int32_t>(chosen[i]));
+      if (rows_[r].ids.size() > before) {
+        if (facts.log_probs.defined())
+          rows_[r].log_probs.push_back(facts.log_probs.const_data_ptr<float>()[i]);
+        if (facts.streams.defined()) kept_[r].push_back(facts.streams.select(0, place));
       }
-      if (row.finished || static_cast<std::int64_t>(row.ids.size()) >= room_[active[i]]) continue;
-      rest.push_back(active[i]);
-      ids.push_back(id);
+      if (over) continue;
+      rest.push_back(r);
+      ids.push_back(chosen[i]);
     }
     active = std::move(rest);
     if (options_.progress)
@@ -209,12 +182,8 @@ class Batch {
                     std::optional<std::int64_t> bad) const {
     if (!bad) return;
     const auto row = static_cast<std::size_t>(active[static_cast<std::size_t>(*bad)]);
-    auto ids = prompts_[row];
-    ids.insert(ids.end(), rows_[row].ids.begin(), rows_[row].ids.end());
-    throw RunError(
-        "generate: " + where_not_finite(decoder_, {std::move(ids), {}}, options_.embeddings) +
-        " (prompt " + std::to_string(row) + " of its batch, token " +
-        std::to_string(rows_[row].ids.size()) + " of the answer)");
+    throw_not_finite(decoder_, options_, prompts_[row], rows_[row],
+                     "prompt " + std::to_string(begin_ + static_cast<std::int64_t>(row)));
   }
 
   /// The logits of the active rows, as `choose` leaves them. Shapes: x [M,C] -> [M,V] fp32 on CPU.
@@ -283,9 +252,11 @@ class Batch {
   const std::int64_t begin_;  // place of the first row among all prompts
   const Prompts prompts_;     // of this batch
   std::vector<Generation> rows_;
-  std::vector<Rng> streams_;        // empty where nothing is drawn
-  std::vector<std::int64_t> room_;  // new tokens each row may have
-  std::vector<Tensor> taps_;
+  std::vector<std::vector<Tensor>> kept_;  // streams of each row's tokens, where asked for
+  std::vector<Rng> streams_;               // empty where nothing is drawn
+  std::vector<std::int64_t> room_;         // new tokens each row may have
+  std::vector<Tensor> taps_;               // of the last pass, every layer's
+  Tensor residual_;
   std::unique_ptr<DecodeEngine> engine_;
   std::int64_t new_tokens_ = 0, done_before_ = 0;
 };
@@ -319,6 +290,8 @@ GenerateResult generate(const Decoder& decoder, const Prompts& prompts,
   GenerateResult result;
   std::vector<Tensor> residuals;
   const auto size = static_cast<std::size_t>(batch_size(decoder, prompts, options));
+  if (!prompts.empty() && chooses_in_slots(decoder, options))
+    return generate_in_slots(decoder, prompts, options, static_cast<std::int64_t>(size));
   std::int64_t new_tokens = 0;
   for (std::size_t begin = 0; begin < prompts.size(); begin += size) {
     Batch batch(decoder, prompts, begin, std::min(begin + size, prompts.size()), options);

@@ -1,6 +1,7 @@
 #include "seawall/run/extract.hpp"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
@@ -10,6 +11,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
@@ -100,6 +102,51 @@ std::vector<std::int64_t> row_tokens(const BatchPlan& plan, std::int64_t row, st
   return tokens;
 }
 
+/// Activations on their way to the writer. Those of a device come in one copy for many prompts.
+class Outbox {
+ public:
+  explicit Outbox(ActivationWriter& writer) : writer_(writer) {}
+
+  void add(PromptActivations prompt, const at::Device& device) {
+    if (device.is_cpu()) return writer_.add(std::move(prompt));
+    waiting_.push_back(std::move(prompt));
+    for (const Tensor* tensor : tensors(waiting_.back())) values_ += tensor->numel();
+    if (values_ > most) flush();
+  }
+
+  void flush() {
+    std::vector<Tensor> parts;
+    for (auto& prompt : waiting_)
+      for (const Tensor* tensor : tensors(prompt))
+        parts.push_back(tensor->to(at::kFloat).reshape({-1}));
+    if (parts.empty()) return;
+    const Tensor here = at::cat(parts).to(at::kCPU);
+    std::int64_t begin = 0;
+    for (auto& prompt : waiting_) {
+      for (Tensor* tensor : tensors(prompt)) {
+        const auto n = tensor->numel();
+        *tensor = here.narrow(0, std::exchange(begin, begin + n), n).view(tensor->sizes());
+      }
+      writer_.add(std::move(prompt));
+    }
+    waiting_.clear();
+    values_ = 0;
+  }
+
+ private:
+  static constexpr std::int64_t most = std::int64_t{1} << 24;  // 64 MiB in fp32
+  static std::vector<Tensor*> tensors(PromptActivations& prompt) {
+    std::vector<Tensor*> out;
+    for (Tensor* tensor : {&prompt.resid_post, &prompt.logits})
+      if (tensor->defined()) out.push_back(tensor);
+    return out;
+  }
+
+  ActivationWriter& writer_;
+  std::vector<PromptActivations> waiting_;
+  std::int64_t values_ = 0;
+};
+
 /// What was asked for, of one batch of prompts.
 void extract_batch(const ModelBundle& model, const std::vector<Prompt>& prompts, std::size_t begin,
                    std::size_t end, bool logits, bool resid, bool all, ActivationWriter& writer) {
@@ -117,15 +164,24 @@ void extract_batch(const ModelBundle& model, const std::vector<Prompt>& prompts,
   }
   const Tensor hidden = decoder.hidden(plan, hooks);
   const Tensor last = plan.last_token.to(at::kCPU);
+  std::vector<std::int64_t> tokens, ends{0};  // of all rows
   for (std::size_t i = begin; i < end; ++i) {
     const auto row = static_cast<std::int64_t>(i - begin);
     const std::int64_t last_token = last.const_data_ptr<std::int64_t>()[row];
-    const std::vector<std::int64_t> tokens =
+    const auto mine =
         all ? row_tokens(plan, row, last_token) : std::vector<std::int64_t>{last_token};
-    const Tensor index = at::tensor(tokens, at::kLong).to(decoder.device());
-    if (first_row_not_finite(hidden.index_select(0, index)))
+    tokens.insert(tokens.end(), mine.begin(), mine.end());
+    ends.push_back(static_cast<std::int64_t>(tokens.size()));
+  }
+  const Tensor places = at::tensor(tokens, at::kLong).to(decoder.device());
+  const auto bad = first_row_not_finite(hidden.index_select(0, places));
+  Outbox outbox(writer);
+  for (std::size_t i = begin; i < end; ++i) {
+    const auto row = i - begin;
+    if (bad && *bad < ends[row + 1])
       throw RunError("extract: prompt " + prompts[i].id + ": " +
-                     where_not_finite(decoder, rows[i - begin], {}));
+                     where_not_finite(decoder, rows[row], {}));
+    const Tensor index = places.narrow(0, ends[row], ends[row + 1] - ends[row]);
     PromptActivations out;
     out.id = prompts[i].id;
     out.category = prompts[i].category;
@@ -134,13 +190,12 @@ void extract_batch(const ModelBundle& model, const std::vector<Prompt>& prompts,
     if (resid) {
       std::vector<Tensor> picked;
       for (const auto& layer : layers) picked.push_back(at::index_select(layer, 0, index));
-      out.resid_post = at::stack(picked).to(at::kCPU, at::kFloat);  // [L+1,P,C]
+      out.resid_post = at::stack(picked);  // [L+1,P,C]
     }
-    if (logits)
-      out.logits =
-          decoder.logits(at::index_select(hidden, 0, index)).to(at::kCPU, at::kFloat);  // [P,V]
-    writer.add(std::move(out));
+    if (logits) out.logits = decoder.logits(at::index_select(hidden, 0, index));  // [P,V]
+    outbox.add(std::move(out), decoder.device());
   }
+  outbox.flush();
 }
 
 }  // namespace

@@ -117,18 +117,22 @@ TEST_P(OnDevice, LossAndGradients) {
     EXPECT_LT((got[i] - want[i]).abs().max().item<double>(), 1e-6) << "parameter " << i - 1;
 }
 
-TEST_P(OnDevice, GreedyAnswers) {
-  const auto work = [](at::Device where) {
+TEST_P(OnDevice, GreedyAndDrawnAnswers) {
+  double temperature = 0;
+  const auto work = [&](at::Device where) {
     const at::NoGradGuard no_grad;
     std::vector<std::vector<std::int32_t>> prompts, answers;
     for (const auto& row : rows()) prompts.push_back(row.ids);
     GenerateOptions options;
     options.max_new_tokens = 24;
+    options.temperature = temperature;
+    options.streams.assign(prompts.size(), Rng(1));
     const Decoder decoder = decoder_on(where);
     for (const auto& row : generate(decoder, prompts, options).rows) answers.push_back(row.ids);
     return answers;
   };
-  EXPECT_EQ(work(device), on_cpu(work));
+  for (temperature = 0; temperature < 2; temperature += 0.9)
+    EXPECT_EQ(work(device), on_cpu(work)) << temperature;
 }
 
 // A whole arm in fp32: ten steps under a mitigation, the evaluation, the run file.

@@ -66,7 +66,8 @@ inline void expect_alike(const RunData& got, const RunData& want, Near near) {
 inline void expect_runs_alike(const auto& arm, Near near = {}) {
   pretend::reset();
   const RunData got = arm(pretend::device, "device.h5");
-  EXPECT_GT(pretend::counts().sum().launches, 1000) << "it ran elsewhere";
+  const auto counts = pretend::counts();  // a token of an answer is one replay
+  EXPECT_GT(counts.sum().launches + counts.replays, 500) << "it ran elsewhere";
   expect_alike(got, arm("cpu", "cpu.h5"), near);
 }
 

@@ -1,5 +1,5 @@
-// What a step of training and a generated token may cost on a device, counted on the pretended one:
-// launches, bytes, and the times that the host waits.
+// What a step of training may cost on a device, counted on the pretended one: launches, bytes, and
+// the times that the host waits.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -7,9 +7,7 @@
 
 #include "mitigations/weight_drift.hpp"
 #include "seawall/core/error.hpp"
-#include "seawall/model/generate.hpp"
-#include "tests/support/pretend_device.hpp"
-#include "tests/train/fixtures.hpp"
+#include "tests/pretend/tiny_there.hpp"
 
 namespace seawall {
 namespace {
@@ -17,18 +15,6 @@ namespace {
 using pretend::Counts;
 using pretend::there;
 using namespace testing;
-
-/// The tiny model with so many blocks.
-LlamaConfig of_layers(std::int64_t layers) {
-  LlamaConfig config = tiny_config();
-  config.layers = layers;
-  return config;
-}
-Decoder on_device(const LlamaConfig& config, at::ScalarType type = at::kBFloat16) {
-  NamedTensors weights = random_weights(config, 1);
-  for (auto& [name, tensor] : weights) tensor = tensor.to(type).to(there);
-  return Decoder(config, weights);
-}
 
 /// Counts each step on its own.
 struct CountingSink final : TraceSink {
@@ -151,71 +137,6 @@ TEST(Budget, LaunchesABlock) {
   const auto block = launches(3) - launches(2);
   RecordProperty("launches_a_block", static_cast<int>(block));
   EXPECT_LE(block, 60);
-}
-
-TEST(Budget, NothingWaitsForAToken) {
-  const Decoder decoder = on_device(tiny_config());
-  const std::vector<std::vector<std::int32_t>> prompts{{3, 4, 5}, {6, 7, 8, 9}, {1}};
-  const auto counted = [&](std::int64_t tokens) {
-    pretend::reset();
-    generate(decoder, prompts, {.max_new_tokens = tokens});
-    return pretend::counts();
-  };
-  const Counts ten = counted(10), twenty = counted(20);
-  EXPECT_EQ(twenty.syncs, 0);
-  EXPECT_EQ(twenty.uploads, ten.uploads);
-  EXPECT_EQ(twenty.later, 20);  // the ids, read behind
-  const auto launches = (twenty.sum().launches - ten.sum().launches) / 10;
-  RecordProperty("launches_a_token", static_cast<int>(launches));
-  EXPECT_LE(launches, 100);
-}
-
-TEST(Budget, ScaledRotaryPositionsAreMadeOnce) {
-  LlamaConfig config = tiny_config();
-  config.rope_scaling = {.type = RopeScaling::Type::llama3, .factor = 8};
-  const Decoder decoder = on_device(config);
-  generate(decoder, {{3, 4, 5}}, {.max_new_tokens = 2});
-  std::int64_t uploads[2];
-  for (const int i : {0, 1}) {
-    pretend::reset();
-    generate(decoder, {{3, 4, 5}}, {.max_new_tokens = 4 + 4 * i});
-    uploads[i] = pretend::counts().uploads;
-  }
-  EXPECT_EQ(uploads[0], uploads[1]);
-}
-
-std::vector<std::vector<std::int32_t>> answers(const Decoder& decoder,
-                                               const GenerateOptions& options) {
-  std::vector<std::vector<std::int32_t>> out;
-  for (const auto& row : generate(decoder, {{3, 4, 5}, {6, 7, 8, 9}, {1}, {9, 2}}, options).rows)
-    out.push_back(row.ids);
-  return out;
-}
-
-TEST(Budget, RowsThatEndLeaveTheDeviceAndTheOthersGoOn) {
-  const Decoder there_too = on_device(tiny_config(), at::kFloat), here = tiny_decoder();
-  const auto whole = answers(here, {.max_new_tokens = 12});
-  EXPECT_EQ(answers(there_too, {.max_new_tokens = 12}), whole);
-  // Every id that some answer has as a stop: rows end at different places.
-  std::set<std::int32_t> ids;
-  for (const auto& answer : whole) ids.insert(answer.begin(), answer.end());
-  for (const auto id : ids) {
-    const GenerateOptions options{.max_new_tokens = 12, .stop_ids = {id}};
-    EXPECT_EQ(answers(there_too, options), answers(here, options)) << id;
-  }
-}
-
-TEST(Budget, WhatIsNotFiniteIsSaidOfATokenToo) {
-  NamedTensors weights = random_weights(tiny_config(), 1);
-  weights[3].tensor.view(-1)[0].fill_(std::nan(""));
-  for (auto& [name, tensor] : weights) tensor = tensor.to(there);
-  const Decoder decoder(tiny_config(), weights);
-  try {
-    answers(decoder, {.max_new_tokens = 4});
-    FAIL() << "want an error";
-  } catch (const RunError& error) {
-    EXPECT_NE(std::string(error.what()).find(weights[3].name), std::string::npos) << error.what();
-  }
 }
 
 TEST(Budget, OnlyThePicturesOfAPlanGoThere) {

@@ -126,26 +126,38 @@ TEST_F(OnDevice, ActivationsAreThoseOfTheCpu) {
   folder.write("prompts.jsonl", R"({"text": "What grows in the garden?"}
 {"text": "Tell me of the sea."}
 )");
-  const auto extracted = [&](const char* device) {
+  std::string more;
+  for (int i = 0; i < 9; ++i) more += R"({"text": "What is )" + std::to_string(i) + "?\"}\n";
+  folder.write("more.jsonl", more);
+  std::int64_t syncs = 0;
+  const auto extracted = [&](const char* device, const char* prompts) {
     ExtractSpec spec;
     spec.model.device = device;
-    spec.prompts = folder / "prompts.jsonl";
-    spec.out = folder / (std::string(device) + ".h5");
+    spec.prompts = folder / prompts;
+    spec.out = folder / (std::string(device) + prompts + ".h5");
     spec.points = "logits,resid_post";
+    spec.overwrite = true;
     spec.quiet = true;
     spec.threads = 1;
+    pretend::reset();
     const auto files = extract_activations(spec, "");
+    syncs = pretend::counts().syncs;
     const h5::Reader file(files.at(0));
     std::vector<std::vector<float>> out;
     for (const char* name : {"resid_post", "logits"}) out.push_back(file.float32(name));
     return out;
   };
-  const auto got = extracted(pretend::device), want = extracted("cpu");
+  const auto got = extracted(pretend::device, "prompts.jsonl"),
+             want = extracted("cpu", "prompts.jsonl");
   for (std::size_t i = 0; i < want.size(); ++i) {
     ASSERT_EQ(got[i].size(), want[i].size());
     for (std::size_t k = 0; k < want[i].size(); ++k)
       ASSERT_NEAR(got[i][k], want[i][k], 1e-3 * (1 + std::abs(want[i][k]))) << i << " " << k;
   }
+  extracted(pretend::device, "prompts.jsonl");
+  const auto of_two = syncs;
+  extracted(pretend::device, "more.jsonl");
+  EXPECT_EQ(syncs, of_two);  // a batch's, not a prompt's
 }
 
 TEST_F(OnDevice, AClassifierJudgesThereAsItDoesHere) {
@@ -155,18 +167,25 @@ TEST_F(OnDevice, AClassifierJudgesThereAsItDoesHere) {
   const auto how = ClassifierTemplate::parse(
       "kind: yes-no\nchat: none\nyes: y Y\nno: n\n---\n{prompt}\n{response}\nDone?\n", "test");
   const Probe probe{.id = "p", .dialogue = {{{Role::user, "Where is the harbour?"}}}};
-  const auto verdict = [&](const at::Device& device) {
+  const auto verdicts = [&](const at::Device& device) {
     HfFolder files = read_hf_folder(data);
     for (auto& [name, tensor] : files.weights) tensor = tensor.to(device);
     const Decoder decoder(files.config, std::move(files.weights));
     const ClassifierJudge judge("classifier:tiny:test", how, {decoder, *tokenizer, *chat}, nullptr);
-    return judge.grade(probe, "Behind the lighthouse.");
+    pretend::reset();
+    return judge.grade_all(
+        std::vector<Answer>{{&probe, {}, "Behind the lighthouse."}, {&probe, {}, "Ask the crew."}});
   };
-  const Verdict got = verdict(there), want = verdict(at::kCPU);
-  ASSERT_TRUE(want.valid) << want.reason;
-  ASSERT_TRUE(got.valid) << got.reason;
-  EXPECT_EQ(got.score, want.score);
-  EXPECT_NEAR(got.probability, want.probability, 1e-4);
+  const auto got = verdicts(there);
+  EXPECT_EQ(pretend::counts().syncs, 2);  // of all answers, not of each
+  const auto want = verdicts(at::kCPU);
+  for (const std::size_t i : {0u, 1u}) {
+    ASSERT_TRUE(want[i].valid) << want[i].reason;
+    ASSERT_TRUE(got[i].valid) << got[i].reason;
+    EXPECT_EQ(got[i].score, want[i].score);
+    EXPECT_NEAR(got[i].probability, want[i].probability, 1e-4);
+  }
+  EXPECT_NE(want[0].probability, want[1].probability);
 }
 
 TEST_F(OnDevice, PicturesAreSeenThere) {

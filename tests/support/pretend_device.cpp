@@ -1,15 +1,12 @@
 #include "tests/support/pretend_device.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/EmptyTensor.h>
-#include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/CPUFallback.h>
 #include <ATen/ops/_reshape_alias_native.h>
 #include <ATen/ops/as_strided_native.h>
 #include <ATen/ops/view_native.h>
 #include <c10/core/CachingDeviceAllocator.h>
-#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -21,7 +18,9 @@
 
 #include "tests/support/pretend_copies.hpp"
 #include "tests/support/pretend_flash.hpp"
+#include "tests/support/pretend_graph.hpp"
 #include "tests/support/pretend_heap.hpp"
+#include "tests/support/pretend_hooks.hpp"
 
 namespace seawall::pretend {
 namespace {
@@ -37,6 +36,7 @@ struct Memory final : c10::DeviceAllocator {
     const c10::Device where(c10::kPrivateUse1, 0);
     if (bytes == 0) return {nullptr, nullptr, &drop, where};
     void* at = heap().take(bytes);
+    if (auto* graph = capturing()) graph->allocated(at, bytes);
     std::memset(shadow(at), 0xff, bytes);  // NaN in every floating type, -1 in integers
     return {at, at, &drop, where};
   }
@@ -54,74 +54,12 @@ struct Memory final : c10::DeviceAllocator {
     return {span - heap().held, span};
   }
   static void drop(void* at) {
-    if (at != nullptr) heap().give(at);
+    if (at == nullptr) return;
+    if (auto* graph = capturing()) graph->given_back(at);
+    heap().give(at);
   }
 };
 Memory memory;
-
-// --- Device, stream, generator ------------------------------------------------------------------
-
-struct Guard final : c10::impl::DeviceGuardImplInterface {
-  c10::DeviceType type() const override { return c10::kPrivateUse1; }
-  c10::Device exchangeDevice(c10::Device) const override { return {c10::kPrivateUse1, 0}; }
-  c10::Device getDevice() const override { return {c10::kPrivateUse1, 0}; }
-  void setDevice(c10::Device) const override {}
-  void uncheckedSetDevice(c10::Device) const noexcept override {}
-  c10::Stream getStream(c10::Device d) const override {
-    return c10::Stream(c10::Stream::DEFAULT, d);
-  }
-  c10::Stream getDefaultStream(c10::Device d) const override {
-    return c10::Stream(c10::Stream::DEFAULT, d);
-  }
-  c10::Stream exchangeStream(c10::Stream s) const override { return s; }
-  void* getStreamNativeHandle(const c10::Stream) const override { return nullptr; }
-  c10::DeviceIndex deviceCount() const noexcept override { return 1; }
-  void record(void**, const c10::Stream&, const c10::DeviceIndex,
-              const c10::EventFlag) const override {}
-  void block(void*, const c10::Stream&) const override {}
-  bool queryEvent(void*) const override { return true; }
-  void synchronizeEvent(void*) const override { arrive(); }
-  void destroyEvent(void*, const c10::DeviceIndex) const noexcept override {}
-  void synchronizeDevice(const c10::DeviceIndex) const override {}
-  void synchronizeStream(const c10::Stream&) const override {}
-};
-
-/// Draws by a generator of the CPU.
-struct DeviceGenerator final : c10::GeneratorImpl {
-  explicit DeviceGenerator(at::Generator from)
-      : GeneratorImpl({c10::kPrivateUse1, 0}, c10::DispatchKeySet(key)), cpu(std::move(from)) {}
-  void set_current_seed(std::uint64_t seed) override { cpu.set_current_seed(seed); }
-  void set_offset(std::uint64_t) override {}
-  std::uint64_t get_offset() const override { return 0; }
-  std::uint64_t current_seed() const override { return cpu.current_seed(); }
-  std::uint64_t seed() override { return cpu.seed(); }
-  void set_state(const c10::TensorImpl& state) override {
-    cpu.unsafeGetGeneratorImpl()->set_state(state);
-  }
-  c10::intrusive_ptr<c10::TensorImpl> get_state() const override {
-    return cpu.unsafeGetGeneratorImpl()->get_state();
-  }
-  DeviceGenerator* clone_impl() const override { return new DeviceGenerator(cpu.clone()); }
-  mutable at::Generator cpu;
-};
-
-struct Hooks final : at::PrivateUse1HooksInterface {
-  bool isBuilt() const override { return true; }
-  bool isAvailable() const override { return true; }
-  bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
-  c10::DeviceIndex deviceCount() const override { return 1; }
-  c10::DeviceIndex getCurrentDevice() const override { return 0; }
-  c10::Allocator* getPinnedMemoryAllocator() const override { return &pinned; }
-  bool isPinnedPtr(const void* at) const override { return pinned.holds(at); }
-  const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override {
-    static const at::Generator one =
-        at::make_generator<DeviceGenerator>(at::detail::createCPUGenerator());
-    return one;
-  }
-  at::Generator getNewGenerator(c10::DeviceIndex) const override {
-    return at::make_generator<DeviceGenerator>(at::detail::createCPUGenerator());
-  }
-};
 
 // --- Operators ----------------------------------------------------------------------------------
 
@@ -151,10 +89,24 @@ Tensor to_device(const Tensor& t) {
   return out;
 }
 
+/// Puts what a call gave at a replay where its results were at the capture.
+void write_again(const IValue& before, const IValue& now) {
+  if (before.isTensorList()) {
+    const auto to = before.toTensorVector(), from = now.toTensorVector();
+    for (std::size_t i = 0; i < to.size(); ++i) write_again(to[i], from[i]);
+  } else if (before.isTensor() && before.toTensor().defined() && before.toTensor().numel() > 0) {
+    const Tensor &to = before.toTensor(), &from = now.toTensor();
+    TORCH_CHECK(to.sizes() == from.sizes(), "pretend device: a replay gives other sizes");
+    if (!to.storage().is_alias_of(from.storage())) values_of(to).copy_(values_of(from));
+  }
+}
+
 /// The arguments of one call as the CPU's kernels take them, and the way back.
 class Call {
  public:
-  explicit Call(const c10::OperatorHandle& op) : op_(op), name_(op.schema().operator_name().name) {
+  /// `counted`: whether it is a launch; a replay is one for all its calls.
+  explicit Call(const c10::OperatorHandle& op, bool counted = true)
+      : op_(op), counted_(counted), name_(op.schema().operator_name().name) {
     if (!op.schema().overload_name().empty()) name_ += "." + op.schema().overload_name();
   }
 
@@ -186,6 +138,7 @@ class Call {
     for (const IValue& result : results) stack.push_back(back(result));
     const std::lock_guard lock(meter_mutex);
     ever.insert(name_);
+    if (!counted_) return;
     Counted& counted = meter.operators[name_];
     counted.launches += 1;
     counted.bytes += bytes_;
@@ -226,6 +179,8 @@ class Call {
       return t;
     }
     Tensor its = values_of(t);
+    // Nothing from before a capture is written by it.
+    if (writes_ && capturing() && !capturing()->owns(t)) its = its.clone();
     if (writes_ && t.numel() == 0) fresh_.emplace_back(t, its);
     bytes_ += ((reads_ ? 1 : 0) + (writes_ ? 1 : 0)) * bytes_of(t);
     device_.emplace_back(t, its);
@@ -260,6 +215,7 @@ class Call {
   }
 
   const c10::OperatorHandle& op_;
+  const bool counted_;
   std::string name_;
   bool writes_ = false, reads_ = true;                     // the argument in hand
   std::vector<std::pair<Tensor, Tensor>> device_, fresh_;  // of the device, of the CPU
@@ -267,7 +223,21 @@ class Call {
   std::int64_t bytes_ = 0;
 };
 
-void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) { Call(op).run(*stack); }
+void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  auto* graph = capturing();
+  if (graph == nullptr) return Call(op).run(*stack);
+  const auto last = [&](std::size_t n) {
+    return std::vector<IValue>(stack->end() - static_cast<std::ptrdiff_t>(n), stack->end());
+  };
+  const auto args = last(op.schema().arguments().size());
+  Call(op, false).run(*stack);
+  const auto results = last(op.schema().returns().size());
+  graph->calls.push_back([op, args, results] {
+    torch::jit::Stack again = args;
+    Call(op, false).run(again);
+    for (std::size_t i = 0; i < results.size(); ++i) write_again(results[i], again[i]);
+  });
+}
 
 Tensor empty_memory_format(c10::IntArrayRef size, std::optional<at::ScalarType> type,
                            std::optional<at::Layout>, std::optional<at::Device>,
@@ -293,6 +263,7 @@ const Tensor& resize(const Tensor& self, c10::IntArrayRef size, std::optional<at
       at::detail::computeStorageNbytesContiguous(size, self.element_size(), self.storage_offset());
   auto* storage = self.storage().unsafeGetStorageImpl();
   if (bytes > storage->nbytes()) {
+    if (storage->nbytes() > 0) refuse_while_capturing("a tensor that grows");
     c10::DataPtr larger = memory.allocate(bytes);
     if (storage->nbytes() > 0)
       memory.copy_data(larger.get(), storage->data_ptr().get(), storage->nbytes());
@@ -304,6 +275,12 @@ const Tensor& resize(const Tensor& self, c10::IntArrayRef size, std::optional<at
 }
 
 Tensor copy_from(const Tensor& self, const Tensor& to, bool non_blocking) {
+  if (auto* graph = capturing()) {
+    if (!on_device(self) || !on_device(to)) refuse_while_capturing("a copy from or to the host");
+    if (graph->owns(to)) values_of(to).copy_(values_of(self));
+    graph->calls.push_back([self, to] { values_of(to).copy_(values_of(self)); });
+    return to;
+  }
   const Tensor from = on_device(self) ? values_of(self) : self;
   const bool later = non_blocking && !on_device(to) && pinned.holds(to.storage().data());
   if (later) {
@@ -329,6 +306,7 @@ Tensor copy_from(const Tensor& self, const Tensor& to, bool non_blocking) {
 }
 
 at::Scalar local_scalar(const Tensor& self) {
+  refuse_while_capturing("a value that the host reads");
   {
     const std::lock_guard lock(meter_mutex);
     ++meter.syncs;
@@ -357,6 +335,10 @@ C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard)
   c10::SetAllocator(c10::kPrivateUse1, &memory);
   static auto* const hooks = new Hooks;
   at::RegisterPrivateUse1HooksInterface(hooks);
+  register_graphs([] {
+    const std::lock_guard lock(meter_mutex);
+    ++meter.replays;
+  });
   return true;
 }();
 

@@ -4,6 +4,7 @@
 // Tensors on it show addresses that are mapped without access; the values lie at the same distance
 // in a second half, known to this file alone. Each operator is counted, refused if it mixes devices
 // as CUDA refuses it, and computed by the CPU's kernels on the second half. New memory holds NaN.
+// Graphs are captured and replayed (pretend_graph.hpp).
 #include <c10/core/Device.h>
 
 #include <cstdint>
@@ -29,6 +30,7 @@ struct Counts {
   std::int64_t held_up = 0;                  // of them, that a GPU's host waits for: not pinned
   std::int64_t syncs = 0;                    // copies to the host, and values that it asks for
   std::int64_t later = 0;                    // copies to the host that it waits for by an event
+  std::int64_t replays = 0;                  // of captured graphs, whose operators are not counted
   Counted sum() const;
 };
 void reset();

@@ -15,6 +15,7 @@ struct Arguments {
   std::int64_t max_q, max_k;
   bool causal;
   double scale;
+  Tensor used = {};  // of each sequence's keys; undefined: all
 
   void check(double dropout) const {
     TORCH_CHECK(q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf,
@@ -37,9 +38,20 @@ struct Arguments {
         TORCH_CHECK(at[s] >= at[s - 1] && at[s] - at[s - 1] <= most, "a sequence above its most");
     };
     ends(cum_q, q, max_q);
-    ends(cum_k, k, max_k);
+    ends(cum_k, k, used.defined() ? k.size(0) : max_k);
+    if (used.defined()) check_used();
     // With max_q 1 heads are folded into queries: a sequence then has exactly one.
     TORCH_CHECK(max_q > 1 || q.size(0) == cum_q.numel() - 1, "max_q 1 wants one query a sequence");
+  }
+
+  void check_used() const {
+    TORCH_CHECK(used.scalar_type() == at::kInt && used.is_contiguous() && used.dim() == 1 &&
+                    used.numel() == cum_k.numel() - 1,
+                "seqused_k must have dtype int32, contiguous, one a sequence");
+    const int *at = cum_k.const_data_ptr<int>(), *n = used.const_data_ptr<int>();
+    for (std::int64_t s = 0; s < used.numel(); ++s)
+      TORCH_CHECK(n[s] > 0 && n[s] <= max_k && n[s] <= at[s + 1] - at[s],
+                  "seqused_k: want 1 to max_k and to the sequence's places, got ", n[s]);
   }
 
   /// f(queries begin, count, keys begin, count) for each sequence.
@@ -47,7 +59,8 @@ struct Arguments {
   void each(const F& f) const {
     const int *a = cum_q.const_data_ptr<int>(), *b = cum_k.const_data_ptr<int>();
     for (std::int64_t s = 0; s + 1 < cum_q.numel(); ++s)
-      f(a[s], a[s + 1] - a[s], b[s], b[s + 1] - b[s]);
+      f(a[s], a[s + 1] - a[s], b[s],
+        used.defined() ? used.const_data_ptr<int>()[s] : b[s + 1] - b[s]);
   }
   /// Shapes: x [n,heads,D] -> [H,n,D] in fp64, heads of keys repeated for their queries.
   Tensor heads(const Tensor& x) const {
@@ -74,12 +87,14 @@ std::vector<c10::IValue> taken(torch::jit::Stack& stack) {
 
 void flash_forward(torch::jit::Stack& stack) {
   const auto a = taken(stack);
-  const Arguments call{a[0].toTensor(), a[1].toTensor(), a[2].toTensor(),
-                       a[3].toTensor(), a[4].toTensor(), a[5].toInt(),
-                       a[6].toInt(),    a[8].toBool(),   a[10].toDouble()};
+  const Arguments call{a[0].toTensor(),  a[1].toTensor(),
+                       a[2].toTensor(),  a[3].toTensor(),
+                       a[4].toTensor(),  a[5].toInt(),
+                       a[6].toInt(),     a[8].toBool(),
+                       a[10].toDouble(), a[13].isNone() ? Tensor() : a[13].toTensor()};
   call.check(a[7].toDouble());
   for (std::size_t i = 11; i < count; ++i)
-    TORCH_CHECK(a[i].isNone(), "the reference has no windows, pages or slopes");
+    TORCH_CHECK(i == 13 || a[i].isNone(), "the reference has no windows, pages or slopes");
   Tensor out = at::zeros_like(call.q);
   Tensor lse = at::full({call.q.size(1), call.q.size(0)}, std::numeric_limits<float>::infinity());
   call.each([&](std::int64_t q0, std::int64_t n, std::int64_t k0, std::int64_t m) {

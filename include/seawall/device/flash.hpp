@@ -33,4 +33,17 @@ bool flash_takes(const Tensor& q);
 Tensor flash_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                        std::shared_ptr<const AttentionParts> parts, double scale);
 
+/// Keys and values of M sequences that have S places each, some of which are used. `begins` and
+/// `queries` do not change, `used` is read on the device.
+struct SlotKeys {
+  Tensor k, v;              // [M*S,KV,D]
+  Tensor begins;            // [M+1] int32: 0, S, 2S, ..
+  Tensor queries;           // [M+1] int32: 0, 1, 2, ..
+  Tensor used;              // [M] int32, from 1 to `widest`: keys that the sequence's query sees
+  std::int64_t widest = 0;  // at most S
+};
+/// Attention of one query per sequence, not differentiable. Shapes: q [M,H,D] -> [M,H,D]. The sizes
+/// of what is launched depend on M, S and `widest` alone, so that it can be captured in a graph.
+Tensor flash_decode(const Tensor& q, const SlotKeys& keys, double scale);
+
 }  // namespace seawall::device

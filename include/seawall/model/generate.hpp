@@ -1,5 +1,5 @@
 #pragma once
-// Generation in batches: prompts share prefixes, finished rows leave the batch.
+// Generation in batches: prompts share prefixes, finished rows make room.
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -47,11 +47,22 @@ struct GenerateOptions {
   Tensor embeddings = {};
   /// Asks for the residual stream at each prompt's last token.
   bool residual = false;
+  /// Asks for the log-probability of each token of the answers, before rules and temperature. On a
+  /// CPU the logits are computed once more for it.
+  bool log_probs = false;
+  /// Layers, ascending, whose residual stream is wanted where each token of the answers was chosen
+  /// from; 0 is the embedding, l the output of block l.
+  std::vector<std::int64_t> answer_layers = {};
 };
 
 struct Generation {
   std::vector<std::int32_t> ids;  // without the stop id
   bool finished = false;          // an end came before max_new_tokens, or with it
+  /// Of each of the ids, where asked for: log_softmax of the model's logits, in fp32.
+  std::vector<float> log_probs = {};
+  /// Where answer_layers asks for it: the stream from which each of the ids was chosen. Shapes:
+  /// [ids,K,C] fp32 on CPU.
+  Tensor residual = {};
 };
 
 struct GenerateResult {
@@ -60,8 +71,10 @@ struct GenerateResult {
 };
 
 /// Argmax decoding, after the rules, or a draw; the result of a row does not depend on which rows
-/// share its batch beyond rounding. Errors: UsageError for an empty prompt or one longer than
-/// max_position_embeddings; RunError naming the first block whose output is not finite.
+/// share its batch beyond rounding. On a device prompts take the place of answers that have ended,
+/// and the host does not wait for a token; with rules or `choose` it does, as these read the
+/// logits. Errors: UsageError for an empty prompt, one longer than max_position_embeddings, or
+/// layers that the model does not have; RunError naming the first block whose output is not finite.
 GenerateResult generate(const Decoder& decoder,
                         const std::vector<std::vector<std::int32_t>>& prompts,
                         const GenerateOptions& options);

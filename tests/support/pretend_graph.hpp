@@ -1,0 +1,89 @@
+#pragma once
+// Graphs of the pretended device: a capture records calls and changes nothing that was there
+// before; what would invalidate one on a GPU is an error.
+#include <ATen/core/GraphImplInterface.h>
+#include <ATen/core/Tensor.h>
+#include <c10/core/DeviceType.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/pretend_heap.hpp"
+
+namespace seawall::pretend {
+
+class Graph;
+/// The graph that is being captured, or null.
+inline Graph*& capturing() {
+  static Graph* one = nullptr;
+  return one;
+}
+inline void refuse_while_capturing(const char* what) {
+  TORCH_CHECK(capturing() == nullptr, "pretend device: ", what,
+              " is not permitted while a graph is captured");
+}
+
+/// During a capture operators run, as their results must have sizes, on the values of then; what
+/// they write to memory from before is thrown away, and what they made is NaN after it, as on a
+/// GPU, where nothing runs.
+class Graph final : public at::GraphImplInterface {
+ public:
+  explicit Graph(std::function<void()> replayed) : replayed_(std::move(replayed)) {}
+  ~Graph() override {
+    if (capturing() == this) capturing() = nullptr;
+  }
+  void capture_begin(c10::MempoolId_t, at::GraphCaptureMode) override {
+    TORCH_CHECK(capturing() == nullptr, "pretend device: two captures at once");
+    TORCH_CHECK(calls.empty(), "pretend device: a graph is captured once");
+    capturing() = this;
+  }
+  void capture_end() override {
+    capturing() = nullptr;
+    for (const auto& [at, bytes] : own_) std::memset(shadow(at), 0xff, bytes);
+    ended_ = true;
+  }
+  void instantiate() override {}
+  void replay() override {
+    TORCH_CHECK(ended_, "pretend device: a replay before the end of its capture");
+    refuse_while_capturing("a replay");
+    for (const auto& call : calls) call();
+    replayed_();
+  }
+  void reset() override {
+    if (capturing() == this) capturing() = nullptr;
+    calls.clear();
+    own_.clear();
+    ended_ = false;
+  }
+  c10::MempoolId_t pool() const override { return {0, 0}; }
+  void enable_debug_mode() override {}
+  void debug_dump(const std::string&) override {}
+
+  void allocated(void* at, std::size_t bytes) { own_[at] = bytes; }
+  void given_back(void* at) { own_.erase(at); }
+  /// Whether the memory was made by this capture; a tensor without any will get its own.
+  bool owns(const at::Tensor& t) const {
+    const void* at = t.storage().data();
+    return at == nullptr || own_.contains(const_cast<void*>(at));
+  }
+
+  std::vector<std::function<void()>> calls;  // they keep what they read and write
+
+ private:
+  std::function<void()> replayed_;
+  std::map<void*, std::size_t> own_;  // memory made during the capture
+  bool ended_ = false;
+};
+
+inline void register_graphs(const std::function<void()>& replayed) {
+  at::GraphImplRegistry()->Register(
+      c10::DeviceTypeName(c10::kPrivateUse1, /*lower_case=*/false),
+      [replayed](const at::GraphImplArgs&) -> std::unique_ptr<at::GraphImplInterface> {
+        return std::make_unique<Graph>(replayed);
+      });
+}
+
+}  // namespace seawall::pretend
