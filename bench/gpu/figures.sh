@@ -49,7 +49,7 @@ pack() {
   torch=$(ldd "$build/bench/bench_gpu" | sed -n 's/.* => \(.*\)\/lib\/libtorch_cpu.so .*/\1/p')
   {
     torch_version "$torch"
-    git -C "$here" rev-parse --short HEAD 2>/dev/null || echo unknown
+    git -C "$here" describe --always --dirty 2>/dev/null || echo unknown
   } >"$out.part/packed"
   local bytes
   bytes=$(du -sb "$out.part" | cut -f1)
@@ -84,7 +84,7 @@ programs() {
     bench_gpu=$build/bench/bench_gpu test_gpu=$build/tests/test_gpu
     torch=$(ldd "$bench_gpu" | sed -n 's/.* => \(.*\)\/lib\/libtorch_cpu.so .*/\1/p')
     version=$(torch_version "$torch")
-    commit=$(git -C "$here" rev-parse --short HEAD 2>/dev/null || echo unknown)
+    commit=$(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)
     return
   fi
   [ -e "$here/packed" ] || die "these are not packed programs; give --build, or pack them first"

@@ -70,6 +70,8 @@ struct BlockExtras {
   const Adapter* adapter = nullptr;
   std::int64_t layer = 0;
   const Inside* inside = nullptr;
+  /// Where given, flat tokens [S] that alone are wanted after attention: the result is [S,C].
+  Tensor rows = {};
 };
 /// One block as plain operators; `attend` turns rotated q [T,H,D], k and v [T,KV,D] into [T,H*D].
 Tensor composite_block(

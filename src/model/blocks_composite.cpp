@@ -157,12 +157,17 @@ Tensor composite_block(
   using Kind = TapPoint::Kind;
   const Block block{c, w, extras};
   const auto [q, k, v] = block.heads(block.seen(Kind::qkv_in, block.normed(Part::norm1, x)));
-  const Tensor mixed =
-      block.seen(Kind::o_in, attend(rotated(block.normed(Part::q_norm, q), angles),
-                                    rotated(block.normed(Part::k_norm, k), angles), v));  // [T,H*D]
+  Tensor attended = attend(rotated(block.normed(Part::q_norm, q), angles),
+                           rotated(block.normed(Part::k_norm, k), angles), v);  // [T,H*D]
+  Tensor stream = x;
+  if (extras.rows.defined()) {  // from here on T is S
+    attended = attended.index_select(0, extras.rows);
+    stream = x.index_select(0, extras.rows);
+  }
+  const Tensor mixed = block.seen(Kind::o_in, attended);
   const Tensor attention =
       block.seen(Kind::attn_out, block.product(Part::o, Projection::o, mixed));  // [T,C]
-  const Tensor middle = x + block.normed(Part::attention_norm, attention);
+  const Tensor middle = stream + block.normed(Part::attention_norm, attention);
   const Tensor inner = block.seen(
       Kind::down_in,
       block.inner(block.seen(Kind::gate_up_in, block.normed(Part::norm2, middle))));  // [T,I]
@@ -176,6 +181,8 @@ Tensor composite_blocks(const BlocksCall& call, const Tensor& input, at::TensorL
   const auto layers = static_cast<std::int64_t>(weights.size()) / each;
   const auto angles = rotary_angles(call.config, call.plan.positions, input);
   Tensor x = input;
+  // On a CPU the last block takes every token, as before: products of fewer rows round otherwise.
+  const bool narrow = call.rows.defined() && !x.is_cpu();
   for (std::int64_t l = 0; l < layers; ++l) {
     const auto layer = call.first_layer + l;
     const auto shape = attention_shape(call.config, layer);
@@ -186,10 +193,10 @@ Tensor composite_blocks(const BlocksCall& call, const Tensor& input, at::TensorL
             call.inside.pass({Kind::sink, layer}, attention_sink(q, k, call.plan, shape));
           return tree_attention(q, k, v, call.plan, shape);
         },
-        {call.adapter, layer, &call.inside});
+        {call.adapter, layer, &call.inside, narrow && l + 1 == layers ? call.rows : Tensor()});
     if (call.after) call.after(layer, x);
   }
-  return call.rows.defined() ? x.index_select(0, call.rows) : x;
+  return call.rows.defined() && !narrow ? x.index_select(0, call.rows) : x;
 }
 
 }  // namespace seawall

@@ -68,6 +68,8 @@ bool load_cuda(std::string& why) {
   // Others report that cuDNN's attention plans 0.4 to 1 s for every new shape (FunASR #3704, sglang
   // #4650) and gives NaN with masks (pytorch #196678, cudnn-frontend #1072).
   at::globalContext().setSDPUseCuDNN(false);
+  // Sums of a product that is split are added in fp32, and rounded once.
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
   return true;
 }
 

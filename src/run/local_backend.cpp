@@ -1,6 +1,7 @@
 #include "seawall/run/local_backend.hpp"
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
@@ -57,6 +58,9 @@ void LocalBackend::load(const RunSpec& spec) {
   model_ = load_pretrained(
       spec.model,
       {.type = loaded_type(spec), .sizes_of_large = spec.place.dry_run && spec.place.sizes_may_do});
+  // What libtorch makes when it first needs it (handles, workspaces) is made on the current device.
+  if (const auto device = model_.decoder->device(); !device.is_cpu() && !device.is_meta())
+    c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
   set_up_adapter(model_, spec);
   set_threads(spec.place.threads, model_);
   set_activation_checkpointing(spec.place.activation_checkpointing);

@@ -71,13 +71,25 @@ TEST(Budget, AStepOfAKnownPlanUploadsNothing) {
 }
 
 TEST(Budget, NothingIsAddedInAnyOrder) {
-  // On a GPU sums by index add in any order. One is left, of the last block's wanted rows, each of
-  // which comes once; attention and the head have none.
+  // On a GPU sums by index add in any order. Two are left, of the rows that the last block goes on
+  // with after attention, each of which comes once; attention and the head have none.
   std::int64_t sums = 0;
   for (const auto& [name, counted] : a_step({}, Stack<>{}).operators)
     if (name.starts_with("aten::index_add") || name.starts_with("aten::index_put"))
       sums += counted.launches;
-  EXPECT_EQ(sums, 1);
+  EXPECT_EQ(sums, 2);
+}
+
+TEST(Budget, AfterAttentionTheLastBlockTakesOnlyWhatPredicts) {
+  const Decoder decoder = on_device(of_layers(1));
+  const BatchPlan plan = plan_batch(tiny_rows(6), there);
+  pretend::reset();
+  decoder.loss(plan, LossMode::fused);
+  const auto wanted = plan.needed.size(0);
+  ASSERT_LT(wanted, plan.tokens);
+  // The gate reads two rows of bf16 and writes one.
+  EXPECT_EQ(pretend::counts().operators.at("seawall::gated").bytes,
+            3 * 2 * wanted * tiny_config().intermediate_size);
 }
 
 TEST(Budget, AHookBetweenBackwardAndUpdateCostsItsWaits) {
