@@ -19,7 +19,7 @@ COMMENT_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|//.*')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 PLUGIN = {"core", "policy", "text", "dataset", "scenario"}
 MEASURED = PLUGIN | {"model", "store", "remote"}
-RUN = MEASURED | {"pretrained", "train", "eval"}
+RUN = MEASURED | {"pretrained", "parallel", "train", "eval"}
 # A room, and the rooms whose headers it may include besides its own; docs/architecture.md has it as a table.
 MAY_INCLUDE = {
     "core": set(),
@@ -34,7 +34,8 @@ MAY_INCLUDE = {
     "mitigations": PLUGIN,
     "remote": {"core", "policy"},
     "pretrained": {"core", "text", "model", "store"},
-    "train": {"core", "policy", "text", "device", "model", "store"},
+    "parallel": {"core"},
+    "train": {"core", "policy", "text", "device", "model", "store", "parallel"},
     "eval": MEASURED,
     "run": RUN,
     "study": {"core", "policy", "store", "eval", "run"},
