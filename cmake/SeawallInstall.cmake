@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/seawall)
 
 get_property(targets DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTY BUILDSYSTEM_TARGETS)
-list(FILTER targets INCLUDE REGEX "^seawall(_(core|policy|text|dataset|scenario|device|model|store|remote|pretrained|train|eval|run|study|report|cli|plugins))?$")
+list(FILTER targets INCLUDE REGEX "^seawall(_(core|policy|text|dataset|scenario|device|model|store|remote|pretrained|parallel|train|eval|run|study|report|cli|plugins))?$")
 install(TARGETS ${targets} EXPORT seawall_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT seawall_targets NAMESPACE seawall:: DESTINATION ${package})
 if(TARGET seawall_program)

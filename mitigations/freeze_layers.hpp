@@ -13,6 +13,7 @@ struct FreezeLayers {
   static constexpr std::string_view summary = "Does not train some layers.";
   static constexpr Hook hooks = Hook::trains | Hook::on_start;
   static constexpr Need needs = Need::none;
+  static constexpr bool elementwise = true;
   struct Options {
     std::string layers = "0";
     static constexpr void visit(auto& self, auto&& field) {

@@ -21,6 +21,7 @@ struct WeightDrift {
   static constexpr Hook hooks =
       Hook::on_start | Hook::penalty | Hook::before_step | Hook::after_step;
   static constexpr Need needs = Need::start_weights;
+  static constexpr bool elementwise = true;
   struct Options {
     double lambda = 1e-2;
     std::string form = "coupled", of = "product", layers;

@@ -64,7 +64,8 @@ void print_usage(const Program& program, std::ostream& out) {
   }
   out << "\n`" << program.name
       << " COMMAND --help` lists a command's options. Exit codes: 0 ok, 1 internal, 2 "
-         "usage, 3 bad input, 4 I/O, 5 a run that diverged or had no memory, 130/143 on signals.\n";
+         "usage, 3 bad input, 4 I/O, 5 a run that diverged or had no memory, 6 another process of "
+         "the run was lost, 130/143 on signals.\n";
 }
 
 /// libgomp's threads spin for milliseconds while they wait for each other. When another process

@@ -36,6 +36,22 @@ void check_needs(const PolicyDescription& policy, const Scenario& scenario) {
   }
 }
 
+void check_parts(const std::vector<PolicyDescription>& policies) {
+  constexpr Hook whole = Hook::on_start | Hook::penalty | Hook::token_weights | Hook::around_loss |
+                         Hook::before_step | Hook::after_step | Hook::edit | Hook::on_finish;
+  for (const auto& policy : policies) {
+    if (has(policy.hooks, Hook::before))
+      throw UsageError(policy.name +
+                       ": trains stages of its own, and several processes (WORLD_SIZE, "
+                       "SLURM_NTASKS) train one stage; train with one process, or leave it out");
+    if (has(policy.hooks, whole) && !policy.elementwise)
+      throw UsageError(policy.name +
+                       ": reads or writes all weights or all rows of a step, and of several "
+                       "processes (WORLD_SIZE, SLURM_NTASKS) each has a part; train with one "
+                       "process, or leave it out");
+  }
+}
+
 void check_needs(const std::vector<PolicyDescription>& policies, const Scenario* scenario) {
   for (const auto& policy : policies) {
     if (scenario != nullptr) {

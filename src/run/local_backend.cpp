@@ -1,5 +1,6 @@
 #include "seawall/run/local_backend.hpp"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/headeronly/version.h>
@@ -16,6 +17,7 @@
 #include "seawall/core/rethrow.hpp"
 #include "seawall/eval/spectra.hpp"
 #include "seawall/model/runtime.hpp"
+#include "seawall/parallel/world.hpp"
 #include "seawall/pretrained/adapter.hpp"
 #include "seawall/pretrained/built_in.hpp"
 #include "seawall/run/run.hpp"
@@ -27,10 +29,6 @@
 namespace seawall {
 namespace fs = std::filesystem;
 namespace {
-
-/// The Gram matrices of the drift cost C^2 x rows per matrix; above this many weights they are left
-/// out (--no-spectra is then implied).
-constexpr std::int64_t spectra_limit = 20'000'000;
 
 /// The type that weights are read as; none: what LoadOptions says, as where nothing is trained. If
 /// training rounds its start to bf16, or keeps frozen weights in it under an adapter, they need not
@@ -53,16 +51,20 @@ std::optional<at::ScalarType> loaded_type(const RunSpec& spec) {
 }  // namespace
 
 void LocalBackend::load(const RunSpec& spec) {
-  set_threads(spec.place.threads);
+  set_threads(threads(spec));
   check_adapter_words(spec);
+  ModelSpec model = spec.model;
+  if (world_ && model.device == "cuda")
+    model.device += ":" + std::to_string(world_->launch().local_rank);
   model_ = load_pretrained(
-      spec.model,
+      model,
       {.type = loaded_type(spec), .sizes_of_large = spec.place.dry_run && spec.place.sizes_may_do});
   // What libtorch makes when it first needs it (handles, workspaces) is made on the current device.
   if (const auto device = model_.decoder->device(); !device.is_cpu() && !device.is_meta())
     c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
   set_up_adapter(model_, spec);
-  set_threads(spec.place.threads, model_);
+  set_threads(spec.place.threads, model_);  // one for a small model
+  if (at::get_num_threads() > 1) set_threads(threads(spec));
   set_activation_checkpointing(spec.place.activation_checkpointing);
 }
 
@@ -202,6 +204,7 @@ TrainContext LocalBackend::context(Run& run, const Stage& stage) {
   if (resumed_ && resumed_stage_ == index) c.resume = resumed_.get();
   c.services = services(run, stage);
   c.state_place = run.paths().checkpoints.string();
+  c.world = world_;
   if (attacked_) {  // theta0 is that of the attack; an adapter of a stage's own has its own
     const bool adapter = model_.decoder->adapter() != nullptr;
     if (adapter == start_adapter_.has_value()) c.start = adapter ? &start_factors_ : &start_;
@@ -306,6 +309,7 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
   options.progress = [&](std::int64_t done, std::int64_t new_tokens) {
     progress.update(done, new_tokens - tokens_before, std::numeric_limits<double>::quiet_NaN());
     tokens_before = new_tokens;
+    if (world_) world_->check();
     if (const int signal = stop_signal(); signal != 0)
       throw Interrupted(stop_exit_code(signal), "stopped by a signal during an evaluation");
   };
@@ -313,6 +317,13 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
       evaluate(speaker_of(model_), asked.probes, asked.prompt, run.judges(asked.set), options);
   progress.finish();
   return record;
+}
+
+bool LocalBackend::has_spectra() const {
+  // The Gram matrices of the drift cost C^2 x rows per matrix; above this many weights they are
+  // left out (--no-spectra is then implied).
+  constexpr std::int64_t spectra_limit = 20'000'000;
+  return model_.decoder->config().parameter_count() <= spectra_limit;
 }
 
 Spectra LocalBackend::spectra_of_drift() const {
@@ -349,9 +360,7 @@ void LocalBackend::finish(Run& run) {
       tell("stopped      after step %lld: %s\n", static_cast<long long>(trained_.steps),
            trained_.stopped.c_str());
   }
-  if (run.spec().record.no_spectra || stages_.empty() ||
-      model_.decoder->config().parameter_count() > spectra_limit)
-    return;
+  if (run.spec().record.no_spectra || stages_.empty() || !has_spectra()) return;
   try {
     run.file().set_spectra(spectra_of_drift());
   } catch (const std::exception& error) {  // a run is not lost for its spectra

@@ -5,6 +5,7 @@
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/eval/probe_prompts.hpp"
+#include "seawall/parallel/world.hpp"
 #include "seawall/run/run.hpp"
 #include "seawall/run/speaker.hpp"
 
@@ -19,6 +20,7 @@ void LocalBackend::prepare(Run& run) {
         "template     has no system turn: the system text of %zu rows and %zu probes goes "
         "before their first user turn\n",
         merged_system_.rows, merged_system_.probes);
+  check_stages(run.stages());
   for (const Stage& stage : run.stages()) encode(run, stage);
   if (!run.spec().evaluation.none) check_probes(run);
 }
@@ -52,7 +54,9 @@ void LocalBackend::encode(Run& run, const Stage& stage) {
                   .max_tokens = longest,
                   .order = RowOrder::as_given,
                   .seed = static_cast<std::uint64_t>(run.spec().seed),
-                  .embeddings = std::move(embeddings)},
+                  .embeddings = std::move(embeddings),
+                  .rank = world_ ? world_->rank() : 0,
+                  .ranks = world_ ? world_->size() : 1},
       model_.decoder->device().is_meta() ? at::Device(at::kCPU) : model_.decoder->device());
   if (&stage == &run.stages().back()) check_evaluation_epochs(run.evaluate_epochs(), *here.source);
   const DataReport& report = here.source->report();

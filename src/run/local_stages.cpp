@@ -159,6 +159,7 @@ void LocalBackend::begin_attack() {
   attacked_ = true;
   start_ = start_factors_ = {};
   start_adapter_.reset();
+  if (!keeps_start()) return;
   // The trainer leaves these where they are and moves copies.
   if (const Adapter* adapter = model_.decoder->adapter()) {
     start_adapter_ = *adapter;

@@ -83,7 +83,7 @@ Run::Run(AnyAttack attack, std::vector<PolicyDescription> stack, RunSpec spec, B
   backend_.check(spec_, stack_);
   if (spec_.place.out.empty() && !spec_.place.dry_run)
     throw UsageError("want --out FILE.h5 for what the run records");
-  if (!spec_.place.dry_run) take_output();
+  if (!spec_.place.dry_run && backend_.records()) take_output();
   backend_.load(spec_);
   scenario_ = make_scenario(spec_, attack_, backend_.is_organism());
   context_ = std::make_unique<Context>(
@@ -201,6 +201,11 @@ void Run::open() {
   const RunSwitches switches = backend_.switches(spec_);
   const std::int64_t from = spec_.place.resume ? backend_.resume(*this) : -1;
   resumed_ = from >= 0;
+  if (!backend_.records()) {
+    recording_ = std::make_unique<Recording>(RunFile({}, info(), switches), spec_, backend_.steps(),
+                                             observer_);
+    return;
+  }
   const bool goes_on = resumed_ || holds_this_run();
   if (spec_.place.resume && !goes_on) check_replaced_file();  // before anything is removed
   if (!resumed_ && (spec_.place.overwrite || spec_.place.resume)) {
@@ -275,7 +280,7 @@ bool Run::wants_evaluation(const Stage& stage, std::int64_t epoch, bool last) co
 }
 
 void Run::evaluate(std::int64_t step, std::int64_t epoch) {
-  if (spec_.evaluation.none) return;
+  if (spec_.evaluation.none || !backend_.records()) return;
   try {
     evaluate_sets(step, epoch);
   } catch (...) {
@@ -311,6 +316,7 @@ void Run::evaluate_start() {
 
 RunData Run::finish() {
   recording_->progress.finish();
+  if (!backend_.records()) return recording_->file.data();
   backend_.finish(*this);
   auto& numbers = recording_->file.info().numbers;
   for (const auto& judge : judges_)

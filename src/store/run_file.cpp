@@ -85,6 +85,10 @@ void check_record(const EvaluationRecord& record) {
 RunFile::RunFile(const std::filesystem::path& path, RunInfo info, RunSwitches switches)
     : paths_(path), switches_(switches) {
   data_.info = std::move(info);
+  if (path.empty()) {
+    paths_.file.clear();
+    return;
+  }
   remove_temporaries(paths_.file);
   remove_temporaries(paths_.metrics);
   metrics_ = open_metrics(paths_.metrics, O_CREAT | O_TRUNC);
@@ -144,7 +148,7 @@ void RunFile::on_step(const StepRecord& record) {
     throw RunError("step " + std::to_string(record.step) + ": want the drift of " +
                    std::to_string(width) + " parameters, got " +
                    std::to_string(record.param_drift.size()));
-  append(metrics_, metrics_line(record), paths_.metrics);
+  if (metrics_ >= 0) append(metrics_, metrics_line(record), paths_.metrics);
   data_.steps.push_back(record);
 }
 
@@ -188,6 +192,7 @@ void RunFile::set_spectra(Spectra spectra) {
 }
 
 void RunFile::publish(bool complete) {
+  if (paths_.file.empty()) return;
   data_.written_utc = utc_now();
   data_.complete = complete;
   auto writer = layout_run(data_, switches_);

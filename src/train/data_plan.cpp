@@ -30,15 +30,23 @@ void check_row(const Sequence& row, std::size_t index) {
                      std::to_string(row.loss.size()) + " flags");
 }
 
+/// Rows a micro-batch. Where nothing is said, each process has one, or, if some would have none, a
+/// second one for some of them.
+std::size_t micro_size(std::size_t rows, const DataOptions& options) {
+  if (options.micro_batch_size > 0) return static_cast<std::size_t>(options.micro_batch_size);
+  const auto ranks = static_cast<std::size_t>(options.ranks);
+  const auto parts = [rows](std::size_t size) { return (rows + size - 1) / size; };
+  const std::size_t even = parts(ranks);
+  return parts(even) >= ranks ? even : std::max<std::size_t>(rows / ranks, 1);
+}
+
 /// `rows`, planned in micro-batches of at most DataOptions::micro_batch_size; `numbers` says which
 /// rows they are, or nothing.
 StepBatch plan_step(const std::vector<const Sequence*>& rows,
                     const std::vector<std::size_t>& numbers, const DataOptions& options,
                     at::Device device) {
   StepBatch out;
-  const std::size_t size = options.micro_batch_size > 0
-                               ? static_cast<std::size_t>(options.micro_batch_size)
-                               : rows.size();
+  const std::size_t size = micro_size(rows.size(), options);
   for (std::size_t at = 0; at < rows.size(); at += size) {
     std::vector<Sequence> part;
     auto micro = std::make_shared<MicroBatch>();
@@ -47,10 +55,12 @@ StepBatch plan_step(const std::vector<const Sequence*>& rows,
       micro->targets += target_count(*rows[i]);
       if (!numbers.empty()) micro->rows.push_back(numbers[i]);
     }
-    micro->plan = plan_batch(
-        part, device, {.share_prefixes = options.share_prefixes, .embeddings = options.embeddings});
+    for (const Sequence& row : part) out.tokens += static_cast<std::int64_t>(row.ids.size());
+    if (static_cast<std::int64_t>(out.micro.size()) % options.ranks == options.rank)
+      micro->plan =
+          plan_batch(part, device,
+                     {.share_prefixes = options.share_prefixes, .embeddings = options.embeddings});
     out.targets += micro->targets;
-    out.tokens += micro->plan.real_tokens;
     out.micro.push_back(std::move(micro));
   }
   return out;

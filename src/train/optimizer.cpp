@@ -66,9 +66,10 @@ Tensor square_sum(const Tensor& difference) {
   return at::linalg_vector_norm(wide, 2).to(at::kDouble).square();
 }
 
-/// Adds up counts and squares a parameter into a Movement.
-Movement summed(const std::vector<double>& counts, const std::vector<double>& squares,
-                std::int64_t weights) {
+}  // namespace
+
+Movement movement_of(std::vector<double> counts, std::vector<double> squares,
+                     std::int64_t weights) {
   Movement out;
   double moved = 0, square = 0;
   for (const double c : counts) moved += c;
@@ -78,10 +79,10 @@ Movement summed(const std::vector<double>& counts, const std::vector<double>& sq
   }
   out.moved = moved / static_cast<double>(weights);
   out.drift = std::sqrt(square);
+  out.counts = std::move(counts);
+  out.squares = std::move(squares);
   return out;
 }
-
-}  // namespace
 
 void AdamWOptions::check() const {
   const auto rate = [](const char* name, double value) {
@@ -211,7 +212,7 @@ Movement AdamW::step_one_pass(double lr) {
     counts.push_back(static_cast<double>(moved.count));
     squares.push_back(moved.drift_square);
   }
-  return summed(counts, squares, weights_.count());
+  return seawall::movement_of(std::move(counts), std::move(squares), weights_.count());
 }
 
 template <class Block>
@@ -308,7 +309,7 @@ Movement AdamW::movement_of(const double* facts) const {
     counts.push_back(facts[2 * i]);
     squares.push_back(facts[2 * i + 1]);
   }
-  return summed(counts, squares, weights_.count());
+  return seawall::movement_of(std::move(counts), std::move(squares), weights_.count());
 }
 
 Movement AdamW::step_fused(double lr) {
@@ -375,7 +376,7 @@ Movement AdamW::moved_between(const std::vector<Tensor>& before) const {
       squares.push_back(values[i + 1]);
     }
   }
-  return summed(counts, squares, weights_.count());
+  return seawall::movement_of(std::move(counts), std::move(squares), weights_.count());
 }
 
 void AdamW::save(NamedTensors& out) const {

@@ -64,7 +64,7 @@ std::string_view precision_name(Precision precision) {
 
 TrainedWeights::TrainedWeights(const NamedTensors& start, Precision precision,
                                const std::function<bool(std::string_view)>& trains,
-                               bool hooks_write)
+                               bool hooks_write, const std::function<bool(std::string_view)>& owned)
     : precision_(precision) {
   at::NoGradGuard no_grad;
   names_.reserve(start.size());  // Param::name views these
@@ -78,6 +78,12 @@ TrainedWeights::TrainedWeights(const NamedTensors& start, Precision precision,
       values_.push_back({name, start_of(tensor, type)});
       continue;
     }
+    trained_.push_back(i);
+    count_ += tensor.numel();
+    if (owned && !owned(name)) {
+      values_.push_back({name, fresh(tensor, type)});
+      continue;
+    }
     Param param;
     param.name = names_.emplace_back(name);
     param.value = fresh(tensor, type);
@@ -89,7 +95,6 @@ TrainedWeights::TrainedWeights(const NamedTensors& start, Precision precision,
     param.start = start_of(tensor, start_type(precision, tensor, type));
     if (precision == Precision::kahan) terms_.push_back(at::zeros_like(param.value));
     keeps_master_ = own_master;
-    count_ += param.value.numel();
     values_.push_back({name, param.value});
     params_.push_back(std::move(param));
     places_.push_back(i);
@@ -98,13 +103,13 @@ TrainedWeights::TrainedWeights(const NamedTensors& start, Precision precision,
     throw UsageError(
         "training: want at least one parameter that trains, but the stack freezes all " +
         std::to_string(start.size()) + "; drop a mitigation that freezes");
-  for (auto& param : params_) param.value.set_requires_grad(true);
+  for (const std::size_t place : trained_) values_[place].tensor.set_requires_grad(true);
 }
 
 TrainedWeights::~TrainedWeights() {
-  for (auto& param : params_) {
-    param.value.mutable_grad() = Tensor();
-    param.value.set_requires_grad(false);
+  for (const std::size_t place : trained_) {
+    values_[place].tensor.mutable_grad() = Tensor();
+    values_[place].tensor.set_requires_grad(false);
   }
 }
 
@@ -176,7 +181,7 @@ void TrainedWeights::set_start(const NamedTensors& start) {
     const auto param = std::ranges::find(params_, name, &Param::name);
     if (param != params_.end())
       param->start = start_of(tensor, start_type(precision_, tensor, param->value.scalar_type()));
-    else
+    else if (!place->tensor.requires_grad())  // else another process has it
       frozen_start_.push_back({name, start_of(tensor, place->tensor.scalar_type())});
   }
 }
@@ -202,9 +207,11 @@ const Tensor& find_tensor(const NamedTensors& tensors, const std::string& name,
 
 void TrainedWeights::load(const NamedTensors& parameters, const NamedTensors& optimizer) {
   at::NoGradGuard no_grad;
+  for (const std::size_t place : trained_)
+    values_[place].tensor.copy_(
+        find_tensor(parameters, values_[place].name, values_[place].tensor));
   for (std::size_t i = 0; i < size(); ++i) {
     Param& param = params_[i];
-    param.value.copy_(find_tensor(parameters, names_[i], param.value));
     if (precision_ == Precision::bf16_master)
       param.master.copy_(find_tensor(optimizer, "master." + names_[i], param.master));
     if (precision_ == Precision::kahan)

@@ -12,6 +12,7 @@
 #include "seawall/core/rng.hpp"
 #include "seawall/policy/needs.hpp"
 #include "seawall/train/signals.hpp"
+#include "train/ranks.hpp"
 
 namespace seawall {
 
@@ -70,6 +71,22 @@ void same(const char* what, const std::string& want, const std::string& got) {
 
 std::string seed_text(std::uint64_t seed) { return std::to_string(seed); }
 
+/// What a decoder trains: its adapter, if it has one.
+NamedTensors trained_tensors(const Decoder& decoder) {
+  return decoder.adapter() ? decoder.adapter()->tensors() : decoder.parameters();
+}
+
+std::unique_ptr<Ranks> ranks_of(const Decoder& decoder, World* world, const StackFacts& facts) {
+  if (world == nullptr) return nullptr;
+  check_parts(facts.policies);
+  return std::make_unique<Ranks>(*world, trained_tensors(decoder), by_weight(facts.trains));
+}
+
+std::function<bool(std::string_view)> owned_by(const Ranks* ranks) {
+  if (ranks == nullptr) return nullptr;
+  return [ranks](std::string_view name) { return ranks->owns(name); };
+}
+
 }  // namespace
 
 StateIn& policy_group(std::map<std::string, StateGroup>& groups, std::string_view name) {
@@ -93,18 +110,23 @@ Session::Session(Decoder& decoder, BatchSource& source, const TrainOptions& opti
       options_(checked(options, context, facts)),
       context_(context),
       facts_(std::move(facts)),
-      weights_(decoder.adapter() ? decoder.adapter()->tensors() : decoder.parameters(),
-               options.precision, by_weight(facts_.trains), facts_.writes_weights),
+      ranks_(ranks_of(decoder, context.world, facts_)),
+      weights_(trained_tensors(decoder), options.precision, by_weight(facts_.trains),
+               facts_.writes_weights, owned_by(ranks_.get())),
       adam_(weights_, options.adamw),
       requests_seen_(checkpoint_requests()) {
   if (decoder.adapter())
     set_up_adapter();
   else
     decoder.replace(weights_.values());
-  for (std::size_t i = 0; i < weights_.size() && !decoder.adapter(); ++i)
-    drift_places_.push_back(weights_.place(i));
+  if (!decoder.adapter()) drift_places_ = weights_.trained();
+  if (ranks_) ranks_->watch(weights_.values());
   if (context_.start != nullptr) weights_.set_start(*context_.start);
   step_.total = source.steps();
+  if (!ranks_) return;
+  check_ranks();
+  agree();
+  requests_seen_ = requests();
 }
 
 Session::~Session() = default;
@@ -117,7 +139,8 @@ const Step& Session::begin_step() {
   step_.micro_batch = 0;
   step_.micro_batches = static_cast<std::int64_t>(batch_.micro.size());
   step_.lr = learning_rate(options_.schedule, next_, batch_.epoch, step_.total);
-  weights_.clear_gradients(step_.micro_batches);
+  weights_.clear_gradients(ranks_ ? 1 : step_.micro_batches);  // their sum is widened anyway
+  if (ranks_) ranks_->begin_step(batch_.micro.size());
   reads_at_end_ = reads_at_end();
   if (batch_.micro.empty()) adam_.remember();  // an edit
   losses_.clear();
@@ -133,6 +156,11 @@ const Step& Session::begin_step() {
   movement_ = {};
   skipped_ = checkpointed_ = false;
   return step_;
+}
+
+void Session::publish() {
+  weights_.publish();
+  if (ranks_) ranks_->share();
 }
 
 const Tensor& Session::reference(MicroBatch& micro) {
@@ -156,10 +184,12 @@ void Session::backward(std::size_t index, const Tensor& loss, const Tensor& pena
     own_losses_[index] =
         own_losses_[index].mul(static_cast<double>(part) / static_cast<double>(batch_.targets));
   in_backward_ = updates_in_backward();
+  if (ranks_) ranks_->begin_backward();
   if (in_backward_)
     backward_with_updates(total);
   else
     total.backward();
+  if (ranks_) ranks_->end_backward();
   ++result_.backward_passes;
   step_.micro_batch = static_cast<std::int64_t>(index);
   fold_measures(part);
@@ -205,8 +235,10 @@ StepRecord Session::end_step() {
       movement_ = adam_.drift();
       movement_.moved = 0;
     }
-    movement_ = of_products(std::move(movement_));
+    movement_ = of_all(std::move(movement_));
   }
+  if (ranks_ && !skipped_) ranks_->share();
+  if (ranks_) agree();
   if (decoder().adapter()) decoder().adapter()->dropout_key = 0;
   in_step_ = false;
   if (!skipped_) {
@@ -240,8 +272,8 @@ StepRecord Session::end_step() {
 }
 
 void Session::finish() {
-  weights_.publish();
-  result_.final = of_products(adam_.drift());
+  publish();
+  result_.final = of_all(adam_.drift());
   result_.measured = listed(run_measures_);
   finished_ = true;
 }
@@ -254,7 +286,7 @@ bool Session::evaluation_due() const {
 
 void Session::between_steps(const std::function<void(const OpenStateOut&)>& save_policies) {
   const auto stop_if_asked = [&](bool evaluation_pending) {
-    const int signal = stop_signal();
+    const int signal = this->signal();
     if (signal == 0) return;
     if (context_.checkpoint && !checkpointed_) checkpoint(save_policies, evaluation_pending);
     throw Interrupted(stop_exit_code(signal),
@@ -265,7 +297,7 @@ void Session::between_steps(const std::function<void(const OpenStateOut&)>& save
   const bool evaluate = evaluation_due();
   stop_if_asked(evaluate);
   if (evaluate) this->evaluate(save_policies);
-  const bool requested = checkpoint_requests() != requests_seen_;
+  const bool requested = requests() != requests_seen_;
   const bool due = options_.checkpoint_every > 0 && next_ % options_.checkpoint_every == 0;
   if (context_.checkpoint && (due || requested || finished_)) checkpoint(save_policies, false);
   if (!finished_) stop_if_asked(false);
@@ -274,13 +306,14 @@ void Session::between_steps(const std::function<void(const OpenStateOut&)>& save
 void Session::catch_up() {
   if (!evaluation_pending_ || !context_.evaluate) return;
   at::NoGradGuard no_grad;
+  if (ranks_) return evaluate_on_first(nullptr);
   context_.evaluate(next_, next_ / source_.steps_per_epoch(), !more());
 }
 
 void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_policies,
                          bool evaluation_pending) {
   const auto& write = context_.checkpoint ? context_.checkpoint : context_.rescue;
-  requests_seen_ = checkpoint_requests();
+  requests_seen_ = requests();
   checkpointed_ = true;
   const std::int64_t epoch = next_ / source_.steps_per_epoch();
   CheckpointState state;
@@ -288,8 +321,12 @@ void Session::checkpoint(const std::function<void(const OpenStateOut&)>& save_po
   state.config_hash = options_.config_hash;
   for (const auto& [name, tensor] : weights_.values())  // factors alone under LoRA
     state.parameters.push_back({name, tensor.detach()});
-  weights_.save(state.optimizer);
-  adam_.save(state.optimizer);
+  NamedTensors masters, moments;
+  weights_.save(masters);
+  adam_.save(moments);
+  for (const NamedTensors& own : {masters, moments})
+    for (auto& tensor : ranks_ ? ranks_->collected(own) : own) state.optimizer.push_back(tensor);
+  if (ranks_ && ranks_->rank() != 0) return;
   state.numbers = {{"updates", static_cast<double>(adam_.updates())},
                    {"skipped", static_cast<double>(result_.skipped)},
                    {"forward_passes", static_cast<double>(result_.forward_passes)},
@@ -343,13 +380,15 @@ void Session::restore() {
   if (text("stopped") != "none") result_.stopped = text("stopped");
   for (const auto& [name, value] : state.numbers)
     if (name.starts_with("measured/")) run_measures_[name.substr(9)] = value;
+  if (ranks_) ranks_->agreed.forward = result_.forward_passes;
+  if (ranks_) ranks_->agreed.backward = result_.backward_passes;
   Handle::restore(state);
   skipped_in_a_row_ = static_cast<std::int64_t>(number_of(state, "skipped_in_a_row"));
   result_.loss = loss_ = number_of(state, "loss");
   finished_ = number_of(state, "finished") != 0;
   evaluation_pending_ = number_of(state, "evaluation_pending") != 0;
   if (finished_) {
-    result_.final = of_products(adam_.drift());
+    result_.final = of_all(adam_.drift());
     result_.measured = listed(run_measures_);
   }
 }

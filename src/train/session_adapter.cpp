@@ -23,8 +23,10 @@ void Session::set_up_adapter() {
   for (auto& [name, tensor] : frozen) tensor = tensor.detach().to(type);
   decoder().replace(frozen);
   products_ = products_of(weights_.params(), everywhere(weights_.params()));
-  for (const auto& product : products_) {
-    const auto weight = weight_of_factor(weights_.params()[product.a].name);
+  for (const std::size_t place : weights_.trained()) {
+    const std::string& name = weights_.values()[place].name;
+    if (!name.ends_with("lora_A.weight")) continue;
+    const auto weight = weight_of_factor(name);
     const auto found = std::ranges::find(frozen, weight, &NamedTensor::name);
     drift_places_.push_back(static_cast<std::size_t>(found - frozen.begin()));
   }
@@ -47,7 +49,7 @@ Tensor Session::product_squares() const {
 Movement Session::of_products(Movement movement, const double* squares) const {
   double sum = 0;
   movement.params.clear();
-  for (std::size_t i = 0; i < products_.size(); ++i) {
+  for (std::size_t i = 0; i < drift_places_.size(); ++i) {
     const double square = std::max(squares[i], 0.0);
     sum += square;
     movement.params.push_back(std::sqrt(square));

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "seawall/train/session.hpp"
+#include "train/ranks.hpp"
 
 namespace seawall::detail {
 namespace {
@@ -41,7 +42,7 @@ class AsGradientsCome {
 
 bool Session::updates_in_backward() const {
   return reads_at_end_ && options_.clip_norm == 0 && options_.on_nan == OnNan::stop &&
-         batch_.micro.size() == 1 && !decoder().adapter();
+         batch_.micro.size() == 1 && !decoder().adapter() && !ranks_;
 }
 
 void Session::backward_with_updates(const Tensor& total) {

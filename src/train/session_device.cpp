@@ -7,11 +7,12 @@
 
 #include "seawall/device/operators.hpp"
 #include "seawall/train/session.hpp"
+#include "train/ranks.hpp"
 
 namespace seawall::detail {
 
 bool Session::reads_at_end() const {
-  return !facts_.before_step && !facts_.after_step && !batch_.micro.empty() &&
+  return !ranks_ && !facts_.before_step && !facts_.after_step && !batch_.micro.empty() &&
          device::takes(weights_.params()[0].value);
 }
 

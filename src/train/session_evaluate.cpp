@@ -34,6 +34,7 @@ std::string Session::keep_state(const std::function<void(const OpenStateOut&)>& 
 
 void Session::evaluate(const std::function<void(const OpenStateOut&)>& save_policies) {
   at::NoGradGuard no_grad;
+  if (ranks_) return evaluate_on_first(save_policies);
   try {
     context_.evaluate(next_, next_ / source_.steps_per_epoch(), !more());
   } catch (...) {

@@ -6,6 +6,7 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/train/session.hpp"
+#include "train/ranks.hpp"
 
 namespace seawall::detail {
 namespace {
@@ -35,6 +36,7 @@ bool Session::leave_out(const std::string& what) {
 
 bool Session::loss_is_finite() {
   if (reads_at_end_) return true;
+  if (ranks_) return whole_is_finite(sum_ranks());
   double whole = 0;
   loss_ = 0;
   for (const Tensor& loss : losses_) whole += loss.item<double>();
@@ -56,6 +58,11 @@ bool Session::gradients_are_finite() {
     return true;
   }
   norm_ = adam_.gradient_norm();
+  if (ranks_) {
+    norm_ = {0, ranks_->of_all(norm_.squares)};
+    for (const double square : norm_.squares) norm_.norm += square;
+    norm_.norm = std::sqrt(norm_.norm);
+  }
   return norm_is_finite();
 }
 
@@ -63,7 +70,8 @@ bool Session::norm_is_finite() {
   if (std::isfinite(norm_.norm)) return true;
   std::string name;
   for (std::size_t i = 0; i < norm_.squares.size() && name.empty(); ++i)
-    if (!std::isfinite(norm_.squares[i])) name = weights_.params()[i].name;
+    if (!std::isfinite(norm_.squares[i]))
+      name = ranks_ ? std::string_view(ranks_->name(i)) : weights_.params()[i].name;
   return leave_out("gradient of " + name + " is NaN or infinite");
 }
 

@@ -5,10 +5,14 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/train/session.hpp"
+#include "train/ranks.hpp"
 
 namespace seawall::detail {
 
 const Decoder& Session::start() const {
+  if (ranks_)
+    throw UsageError("the start model: is asked for, and among " + std::to_string(ranks_->size()) +
+                     " processes no one has it whole; train with one");
   if (start_) return *start_;
   if (!decoder().adapter()) return start_.emplace(decoder().config(), weights_.start_values());
   start_.emplace(decoder().config(), decoder().parameters());
@@ -71,6 +75,13 @@ void Session::step(const std::function<Tensor()>& loss) {
   weights_.publish();
   stepped_ = true;
   ++result_.policy_steps;
+}
+
+Measures& Session::measures() {
+  if (ranks_)
+    throw UsageError("measure: each of " + std::to_string(ranks_->size()) +
+                     " processes sees a part of the weights and rows; train with one");
+  return in_micro_ ? micro_measures_ : in_step_ ? step_measures_ : run_measures_;
 }
 
 void Session::stop(std::string_view why) {

@@ -19,7 +19,7 @@ COMMENT_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|//.*')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 PLUGIN = {"core", "policy", "text", "dataset", "scenario"}
 MEASURED = PLUGIN | {"model", "store", "remote"}
-RUN = MEASURED | {"pretrained", "train", "eval"}
+RUN = MEASURED | {"pretrained", "parallel", "train", "eval"}
 # A room, and the rooms whose headers it may include besides its own; docs/architecture.md has it as a table.
 MAY_INCLUDE = {
     "core": set(),
@@ -34,7 +34,8 @@ MAY_INCLUDE = {
     "mitigations": PLUGIN,
     "remote": {"core", "policy"},
     "pretrained": {"core", "text", "model", "store"},
-    "train": {"core", "policy", "text", "device", "model", "store"},
+    "parallel": {"core"},
+    "train": {"core", "policy", "text", "device", "model", "store", "parallel"},
     "eval": MEASURED,
     "run": RUN,
     "study": {"core", "policy", "store", "eval", "run"},
@@ -75,7 +76,8 @@ BODIES = {
     "policy": {"catalogue": TEXTS, "context": TEXTS, "joined": TEXTS, "judge": TEXTS, "judge_policy": TEXTS, "needs": TEXTS, "phrases": FILES,
                "scenario": TEXTS},
     "train": {"adam_avx2": NUMBERS, "data_plan": NUMBERS, "handle": TEXTS, "memory": NUMBERS, "optimizer": NUMBERS, "precision": TEXTS,
-              "row_losses": NUMBERS, "schedule": TEXTS, "session": NUMBERS, "session_backward": NUMBERS, "session_adapter": NUMBERS, "session_device": NUMBERS, "session_finite": TEXTS,
+              "ranks": LIBRARY, "row_losses": NUMBERS, "schedule": TEXTS, "session": NUMBERS, "session_adapter": NUMBERS,
+              "session_backward": NUMBERS, "session_device": NUMBERS, "session_finite": TEXTS, "session_ranks": NUMBERS,
               "session_evaluate": TEXTS, "session_policies": TEXTS, "signals": FILES, "still_model": TEXTS,
               "trainer": ONCE, "weight_edit": TEXTS},
     "attacks": {"catalogue": ONCE},

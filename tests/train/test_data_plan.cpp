@@ -155,6 +155,31 @@ TEST(FixedRows, TokensCountWhatTheExamplesHoldWhateverIsShared) {
   EXPECT_EQ(b.batch(0).micro[0]->plan.tokens, held);
 }
 
+TEST(FixedRows, OfSeveralProcessesEachPlansItsOwnAndCountsAll) {
+  // Batches of 10 rows. Four processes: 3, 3, 3 and 1; six: nobody may go without, so 1 each.
+  for (const auto& [ranks, micro] : {std::pair{4, 4u}, {6, 10u}}) {
+    FixedRows alone(marked_rows(10), plain(10, 1), at::kCPU);
+    std::multiset<std::int64_t> seen;
+    for (int rank = 0; rank < ranks; ++rank) {
+      DataOptions options = plain(10, 1);
+      options.rank = rank;
+      options.ranks = ranks;
+      FixedRows source(marked_rows(10), options, at::kCPU);
+      const StepBatch batch = source.batch(0);
+      ASSERT_EQ(batch.micro.size(), micro);
+      EXPECT_EQ(batch.targets, alone.batch(0).targets);
+      EXPECT_EQ(batch.tokens, alone.batch(0).tokens);
+      for (std::size_t i = 0; i < batch.micro.size(); ++i) {
+        const bool planned = !batch.micro[i]->plan.segments.empty();
+        EXPECT_EQ(planned, static_cast<int>(i) % ranks == rank);
+        EXPECT_GT(batch.micro[i]->targets, 0);
+      }
+      seen.merge(marks(batch));
+    }
+    EXPECT_EQ(seen, marks(alone.batch(0)));
+  }
+}
+
 TEST(GeneratedRows, GiveTheSameBatchForTheSameStep) {
   const auto make = [](std::int64_t step) {
     return tiny_rows(4, 100 + static_cast<std::uint64_t>(step));

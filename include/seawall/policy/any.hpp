@@ -45,8 +45,12 @@ struct HeldPolicy : ErasedMitigation {
   Need needs() const final { return M::needs; }
   Taps taps() const final { return taps_of<M>(); }
   PolicyDescription describe() const final {
-    return {std::string(M::name), list_options(policy.options), M::needs, hooks_of(policy),
-            taps_of<M>()};
+    return {std::string(M::name),
+            list_options(policy.options),
+            M::needs,
+            hooks_of(policy),
+            taps_of<M>(),
+            is_elementwise<M>};
   }
   Measured measured() const final {
     if constexpr (requires { policy.measured(); })

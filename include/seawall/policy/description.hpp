@@ -16,6 +16,10 @@ struct PolicyDescription {
   Need needs = Need::none;
   Hook hooks = Hook::none;  // in use; none of an attack
   Taps taps = {};           // where its `edit` is asked
+  /// Its training hooks do with each weight (of LoRA: each product) the same, whatever the others
+  /// are: `static constexpr bool elementwise = true`. Each of several processes then gives it the
+  /// weights that it owns; a penalty is the sum of the processes'.
+  bool elementwise = false;
 };
 
 /// What a policy measured while it worked, for the run file: a name, with `/` where it has parts,

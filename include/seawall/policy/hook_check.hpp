@@ -106,6 +106,15 @@ Hook hooks_of(const M& policy) {
     return M::hooks;
 }
 
+/// What a policy says of itself, see PolicyDescription.
+template <class M>
+inline constexpr bool is_elementwise = [] {
+  if constexpr (requires { M::elementwise; })
+    return M::elementwise;
+  else
+    return false;
+}();
+
 /// Whether a policy has a hook, whatever its type.
 template <class M>
 bool policy_uses(const M& m, Hook hook) {

@@ -81,6 +81,9 @@ consteval bool explain() {
                   "policy taps: say where `edit` is asked, so want the hook edit, a kind of "
                   "TapPoint, and not sink, which can be read and not edited");
   }
+  if constexpr (requires { M::elementwise; })
+    static_assert(std::same_as<std::remove_cvref_t<decltype(M::elementwise)>, bool>,
+                  "policy elementwise: want `static constexpr bool elementwise`");
   if constexpr (detail::NamesConditions<M>)
     static_assert(
         requires(const M& m) {

@@ -19,4 +19,9 @@ void check_needs(const PolicyDescription& policy, const Scenario& scenario);
 /// is no scenario and a policy needs one.
 void check_needs(const std::vector<PolicyDescription>& policies, const Scenario* scenario);
 
+/// Checks that each policy may be given some of the weights and rows, as one of several processes
+/// is: it acts on data and answers alone, or declares `elementwise`. Errors: UsageError naming the
+/// first that may not.
+void check_parts(const std::vector<PolicyDescription>& policies);
+
 }  // namespace seawall

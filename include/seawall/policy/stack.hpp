@@ -48,7 +48,7 @@ class Stack : public detail::Joined<Stack<Ms...>> {
     std::vector<PolicyDescription> all;
     each<Hook::none>([&]<class M>(const M& m, std::size_t) {
       all.push_back({std::string(M::name), list_options(m.options), M::needs, detail::hooks_of(m),
-                     detail::taps_of<M>()});
+                     detail::taps_of<M>(), detail::is_elementwise<M>});
     });
     return all;
   }

@@ -48,6 +48,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
+  /// Whether this process writes what the run records: of several that train one model, rank 0.
+  virtual bool records() const { return true; }
   /// Before anything is read or written: what this backend has no use for. Errors: UsageError.
   virtual void check(const RunSpec&, const std::vector<PolicyDescription>&) const {}
   /// Files next to the run file that hold a run as well, so that one of them forbids a new run.

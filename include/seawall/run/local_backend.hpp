@@ -22,8 +22,12 @@ class LocalBackend final : public Backend {
  public:
   LocalBackend();
   ~LocalBackend() override;
+  /// One of several processes that train the run's model together. `world` outlives this.
+  explicit LocalBackend(World* world);
   const ModelBundle& model() const { return model_; }
 
+  bool records() const override;
+  void check(const RunSpec& spec, const std::vector<PolicyDescription>& stack) const override;
   void load(const RunSpec& spec) override;
   bool is_organism() const override { return model_.is_organism; }
   std::vector<double> row_losses(const RunSpec& spec, const Dataset& rows) override;
@@ -55,6 +59,11 @@ class LocalBackend final : public Backend {
   void tamper(Run& run, const Stage& stage) override;
 
  private:
+  std::int64_t threads(const RunSpec& spec) const;
+  bool keeps_start() const;
+  bool has_spectra() const;  // small enough for them
+  /// Errors: UsageError for stages that several processes do not train.
+  void check_stages(const std::vector<Stage>& stages) const;
   TrainOptions options(const Run& run, const Stage& stage) const;
   TrainContext context(Run& run, const Stage& stage);
   ModelServices services(Run& run, const Stage& stage);
@@ -91,7 +100,8 @@ class LocalBackend final : public Backend {
   bool enter(Run& run, const Stage& stage);
   /// Takes what is kept of a stage. False: nothing is, or its policies would draw other rows now.
   bool take_kept(Run& run, const Stage& stage);
-  /// Keeps theta0 of the attack.
+  /// Keeps theta0 of the attack. Of several processes each has its part in the trainer; whole it is
+  /// kept for spectra alone, which rank 0 computes.
   void begin_attack();
   void leave(Run& run, const Stage& stage, const TrainResult& result);
   void add(const TrainResult& result);
@@ -112,6 +122,7 @@ class LocalBackend final : public Backend {
   void count_rows_used(Run& run, std::int64_t steps) const;
   void save(Run& run, CheckpointState state) const;
 
+  World* world_ = nullptr;  // null: this process is alone
   ModelBundle model_;
   NamedTensors start_;  // theta0 of the attack; empty with a start_adapter_
   std::optional<Adapter> start_adapter_;

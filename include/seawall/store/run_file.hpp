@@ -43,7 +43,7 @@ struct RunData {
 class RunFile : public TraceSink {
  public:
   /// A new run. Truncates `NAME.metrics.csv`; `NAME.h5` stays as it is until publish(). The caller
-  /// holds the RunLock. Errors: IoError.
+  /// holds the RunLock. An empty path: records are kept in memory alone. Errors: IoError.
   RunFile(const std::filesystem::path& path, RunInfo info, RunSwitches switches = {});
   /// Continues the run in `path` after `step` updates: later steps and evaluations are dropped,
   /// from the metrics as well. Errors: DataError where the file ends before `step` or has other

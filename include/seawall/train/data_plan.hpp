@@ -52,7 +52,7 @@ RowOrder row_order_from(std::string_view name);
 
 struct DataOptions {
   std::int64_t batch_size = 10;       // rows a step
-  std::int64_t micro_batch_size = 0;  // rows a forward pass; 0: the whole batch
+  std::int64_t micro_batch_size = 0;  // rows a forward pass; 0: the whole batch, by process
   std::int64_t epochs = 5;
   std::int64_t steps = 0;               // where positive, so many steps whatever `epochs` says
   std::int64_t max_tokens = 0;          // rows are cut to it; 0: never
@@ -60,6 +60,9 @@ struct DataOptions {
   bool share_prefixes = true;
   std::uint64_t seed = 0;
   Tensor embeddings = {};  // [R,C] what ids below 0 read: positions of pictures
+  /// Of `ranks` processes that train together this one takes every `ranks`th micro-batch from
+  /// `rank` on; the others are counted, not planned.
+  std::int64_t rank = 0, ranks = 1;
   /// Errors: UsageError naming the field.
   void check() const;
 };

@@ -24,10 +24,13 @@ struct AdamWOptions {
 
 /// What one step did to the stored weights.
 struct Movement {
-  double moved = 0;            // fraction of trained weights whose stored value changed
-  double drift = 0;            // L2 norm of theta - theta0
-  std::vector<double> params;  // the same a trained parameter
+  double moved = 0;                     // fraction of trained weights whose stored value changed
+  double drift = 0;                     // L2 norm of theta - theta0
+  std::vector<double> params;           // the same a trained parameter
+  std::vector<double> counts, squares;  // that both are made of, a trained parameter each
 };
+/// From how many weights of each parameter moved, its squared drift, and the weights in all.
+Movement movement_of(std::vector<double> counts, std::vector<double> squares, std::int64_t weights);
 
 /// Global gradient norm and its parts.
 struct GradientNorm {

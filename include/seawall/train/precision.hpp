@@ -41,9 +41,12 @@ class TrainedWeights {
  public:
   /// `trains` chooses parameters by name. `hooks_write`: something besides the optimizer writes
   /// `Param::master`, so that under Kahan an fp32 master has to exist. Errors: UsageError where
-  /// nothing trains or a weight is not floating point.
+  /// nothing trains or a weight is not floating point. `owned` (null: all): of the weights that
+  /// train, those that this process moves; the others have a value and a gradient, and are no
+  /// params().
   TrainedWeights(const NamedTensors& start, Precision precision,
-                 const std::function<bool(std::string_view)>& trains, bool hooks_write);
+                 const std::function<bool(std::string_view)>& trains, bool hooks_write,
+                 const std::function<bool(std::string_view)>& owned = nullptr);
   /// Switches gradients off and drops them.
   ~TrainedWeights();
   TrainedWeights(const TrainedWeights&) = delete;
@@ -56,9 +59,11 @@ class TrainedWeights {
     for (std::size_t i = 0; i < size(); ++i) params_[i].scale = scales.at(places_[i]);
   }
   std::size_t size() const { return params_.size(); }
-  std::int64_t count() const { return count_; }  // trained weights
+  std::int64_t count() const { return count_; }  // trained weights, by all processes
   /// Place of params()[i] among values().
   std::size_t place(std::size_t i) const { return places_[i]; }
+  /// Places among values() of all that train, other processes' included.
+  const std::vector<std::size_t>& trained() const { return trained_; }
   const Tensor& term(std::size_t i) const { return terms_[i]; }  // Kahan only
   bool keeps_master() const { return keeps_master_; }
 
@@ -100,7 +105,7 @@ class TrainedWeights {
   NamedTensors values_;
   std::vector<Param> params_;
   std::vector<std::string> names_;  // what Param::name views
-  std::vector<std::size_t> places_;
+  std::vector<std::size_t> places_, trained_;
   std::vector<Tensor> terms_;
   NamedTensors frozen_start_;  // where it is not what values hold
 };

@@ -27,6 +27,8 @@
 
 namespace seawall {
 
+class World;
+
 /// What to do with a step whose loss or gradient is NaN or infinite: stop before the weights are
 /// touched, or leave the step out.
 enum class OnNan { stop, skip };
@@ -70,6 +72,9 @@ struct TrainContext {
   /// theta0 where it is not what the decoder holds: of a run's later stages. Null: that.
   const NamedTensors* start = nullptr;
   ModelServices services = {};  // what policies may ask for
+  /// The processes that train this model together, each of which calls `train` with the same words.
+  /// Rank 0 calls `evaluate`, `checkpoint` and `rescue`; the others wait. Null: this one alone.
+  World* world = nullptr;
 };
 
 struct TrainResult {
@@ -99,6 +104,8 @@ Step whole_step(Step step);
 std::function<bool(std::string_view)> by_weight(
     const std::function<bool(std::string_view)>& trains);
 
+class Ranks;
+
 class Session : public Handle {
  public:
   /// Checks options and needs, and makes the decoder's weights trainable. Errors: UsageError.
@@ -106,8 +113,9 @@ class Session : public Handle {
           const TrainContext& context, StackFacts facts);
   ~Session() override;
 
+  /// Among several processes those that this one owns.
   ParamView params() const override { return weights_.params(); }
-  void publish() { weights_.publish(); }
+  void publish();
   /// Takes weights, moments and the position from `TrainContext::resume`. Errors: UsageError where
   /// it belongs to another run; DataError naming what is missing.
   void restore();
@@ -122,6 +130,9 @@ class Session : public Handle {
   const StepBatch& batch() const { return batch_; }
   /// Where the stack's edits are asked.
   Taps taps() const { return facts_.taps; }
+  /// Whether micro-batch `index` is this process's, and its first, with which penalties are asked.
+  bool takes(std::size_t index) const;
+  bool asks_penalty(std::size_t index) const;
   /// The passes that follow are those of micro-batch `index`.
   void begin_micro(std::size_t index) { micro_ = index, in_micro_ = true; }
   void begin_forward() override;
@@ -167,9 +178,7 @@ class Session : public Handle {
   void count_backward() override { ++result_.backward_passes; }
   void count_forward_of_start() override { ++result_.forward_passes; }
   const Decoder& start() const override;
-  Measures& measures() override {
-    return in_micro_ ? micro_measures_ : in_step_ ? step_measures_ : run_measures_;
-  }
+  Measures& measures() override;
   /// What was measured in a micro-batch is part of the step's mean over targets.
   void fold_measures(std::int64_t targets);
   void passed(const BatchPlan& plan, const Tensor& loss) override;
@@ -185,6 +194,14 @@ class Session : public Handle {
   bool norm_is_finite();
   bool evaluation_due() const;
   void set_up_adapter();
+  // Among several processes (session_ranks.cpp).
+  void check_ranks() const;         // that all do the same run
+  double sum_ranks();               // gradients to their owners; the loss of all
+  Movement of_all(Movement) const;  // trained parameters, from this process's
+  void agree();                     // on signals, requests and counts
+  void evaluate_on_first(const std::function<void(const OpenStateOut&)>& save_policies);
+  int signal() const;
+  int requests() const;
   /// Under LoRA the drift is that of the products, per weight they belong to. Shapes: -> [products]
   /// fp64 on the device, undefined without any.
   Tensor product_squares() const;
@@ -205,6 +222,7 @@ class Session : public Handle {
   TrainOptions options_;
   TrainContext context_;
   StackFacts facts_;
+  std::unique_ptr<Ranks> ranks_;  // null: this process is alone
   TrainedWeights weights_;
   AdamW adam_;
   mutable std::optional<Decoder> start_;  // theta0, made when a policy asks for it

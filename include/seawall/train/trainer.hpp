@@ -88,9 +88,10 @@ TrainResult train(Decoder& decoder, BatchSource& source, S& stack, const TrainOp
     const Step& step = session.begin_step();
     const auto& micro = session.batch().micro;
     for (std::size_t i = 0; i < micro.size(); ++i) {
+      if (!session.takes(i)) continue;
       const LossFn loss = [&] { return detail::micro_loss(decoder, *micro[i], stack, session); };
       Tensor penalty;
-      if (i == 0 && stack.uses(Hook::penalty))
+      if (session.asks_penalty(i) && stack.uses(Hook::penalty))
         penalty = stack.penalty(session, detail::whole_step(step));
       session.begin_micro(i);
       session.backward(i, stack.uses(Hook::around_loss) ? stack.around_loss(session, loss) : loss(),
