@@ -21,8 +21,8 @@ struct MemoryQuestion {
   bool accumulates = false;  // several micro-batches a step
   bool hooks_write = false, after_step = false;
   bool gradients_leave = false;  // a device moves each weight as its gradient comes, full training
-  bool recomputes = false;                         // activation checkpointing
-  bool moments_on_host = false;                    // of a device
+  bool recomputes = false;       // activation checkpointing
+  bool moments_on_host = false;  // of a device
   std::int64_t tokens = 0, rows = 0, targets = 0;  // computed; wanted of the last block; predicted
   // Generation: answers at once, tokens of their prompts together, and of the longest with its
   // answer; no answers: none.
