@@ -1,6 +1,5 @@
 #pragma once
 // Tables that the host makes, on their way to a device.
-#include <algorithm>
 #include <utility>
 #include <vector>
 
