@@ -77,8 +77,8 @@ class SlotRun {
 
   /// Launches the work that is due. Returns whether there was any.
   bool launch() {
-    const auto used = row_in_.size() - free_.size();
-    if (waiting_ < prompts_.size() && (4 * free_.size() >= row_in_.size() || used == 0)) {
+    const auto left = prompts_.size() - waiting_;  // at least a quarter, or all that are left
+    if (left > 0 && (4 * free_.size() >= row_in_.size() || free_.size() >= left)) {
       while (waiting_ < prompts_.size() && !free_.empty()) fill();
       return true;
     }

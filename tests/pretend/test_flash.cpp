@@ -71,6 +71,38 @@ TEST_P(Flash, IsTheMaskedAttentionOfTheSameTree) {
     near(vd.grad(), v64.grad());
   }
 }
+TEST_P(Flash, OneQueryASequenceSeesThePlacesThatAreUsed) {
+  const auto [heads, kv, d] = GetParam();
+  constexpr std::int64_t m = 5, places = 40;
+  const auto values = [](std::int64_t n, std::int64_t h, std::int64_t width) {
+    return at::randn({n, h, width}).to(at::kBFloat16);
+  };
+  const Tensor q = values(m, heads, d), k = values(m * places, kv, d),
+               v = values(m * places, kv, d);
+  const Tensor used = at::tensor({1, 40, 17, 2, 33}, at::kInt);
+  const auto counted = at::arange(m + 1, at::kInt);
+  const Tensor got = device::flash_decode(q.to(there),
+                                          {.k = k.to(there),
+                                           .v = v.to(there),
+                                           .begins = (counted * places).to(there),
+                                           .queries = counted.to(there),
+                                           .used = used.to(there),
+                                           .widest = places},
+                                          0.3)
+                         .to(at::kCPU);
+  for (std::int64_t i = 0; i < m; ++i) {
+    const auto seen = [&](const Tensor& x) {  // [H,n,D]
+      return x.narrow(0, i * places, used[i].item<int>())
+          .to(at::kDouble)
+          .transpose(0, 1)
+          .repeat_interleave(heads / kv, 0);
+    };
+    const Tensor scores = at::matmul(seen(k), q[i].to(at::kDouble).unsqueeze(2)) * 0.3;  // [H,n,1]
+    const Tensor want = (scores.softmax(1) * seen(v)).sum(1);
+    EXPECT_LE((got[i].to(at::kDouble) - want).abs().max().item<double>(),
+              0.004 * want.abs().max().item<double>());  // rounded once
+  }
+}
 INSTANTIATE_TEST_SUITE_P(Heads, Flash,
                          ::testing::Values(Heads{4, 4, 16}, Heads{6, 2, 32}, Heads{8, 1, 64}));
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 #include "attacks/harmful_examples.hpp"
 #include "seawall/eval/classifier.hpp"
@@ -186,6 +187,33 @@ TEST_F(OnDevice, AClassifierJudgesThereAsItDoesHere) {
     EXPECT_NEAR(got[i].probability, want[i].probability, 1e-4);
   }
   EXPECT_NE(want[0].probability, want[1].probability);
+}
+
+TEST_F(OnDevice, AnEvaluationDrawsThereWhatItDrawsHere) {
+  const OrganismScenario scenario;
+  auto probes = scenario.probes(ProbeSet::harmfulness);
+  probes.resize(12);
+  const auto drawn = [&](const char* device) {
+    const ModelBundle model = load_model("organism", device, "auto");
+    pretend::reset();
+    std::vector<std::string> out;
+    const auto record =
+        answer_probes(speaker_of(model), probes, [](const Probe& p) { return p.dialogue; },
+                      {.max_new_tokens = 24,
+                       .max_batch = 10,
+                       .decoding = {.temperature = 2, .top_p = 0.95, .samples = 3},
+                       .seed = 5});
+    for (const auto& result : record.results) out.push_back(result.response);
+    return out;
+  };
+  const auto got = drawn(pretend::device);
+  EXPECT_EQ(pretend::counts().syncs, 0);
+  EXPECT_GT(pretend::counts().replays, 20);
+  const auto want = drawn("cpu");
+  std::size_t same = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) same += got[i] == want[i];
+  EXPECT_GE(same + 1, want.size());  // a draw may fall within rounding of an edge
+  EXPECT_GT(std::set(want.begin(), want.end()).size(), want.size() / 3);
 }
 
 TEST_F(OnDevice, PicturesAreSeenThere) {

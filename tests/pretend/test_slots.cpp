@@ -110,6 +110,25 @@ TEST(Slots, WaitingPromptsDoNotWaitForTheLongestAnswer) {
   EXPECT_EQ(fills, 2);
 }
 
+TEST(Slots, ManyPromptsAreRunInParts) {
+  const Decoder here = small_decoder(untied(), at::kFloat), device = moved(here, at::kFloat);
+  std::mt19937 random(3);
+  Prompts prompts;
+  for (int i = 0; i < 300; ++i) prompts.push_back(random_row(random, {}, 60).ids);
+  GenerateOptions options{.max_new_tokens = 2};
+  const auto want = generate(here, prompts, options);
+  std::vector<std::int64_t> runs;
+  options.edit = [&](const TapPoint& point, const Tensor& x) {
+    if (point.kind == TapPoint::Kind::embed) runs.push_back(x.size(0));
+    return x;
+  };
+  expect_same_answers(generate(device, prompts, options), want);
+  ASSERT_EQ(runs.size(), 3u);  // two parts, and a step of all slots
+  EXPECT_LE(runs[0], 16384);
+  EXPECT_LE(runs[1], 2000);
+  EXPECT_EQ(runs[2], 300);
+}
+
 TEST(Slots, TheDeviceItselfEndsAnAnswerAtAStopId) {
   const Decoder device = moved(small_decoder(untied(), at::kFloat), at::kFloat);
   const std::vector<SlotPrompt> prompts{{.slot = 0, .ids = {3, 4, 5}, .room = 9},
