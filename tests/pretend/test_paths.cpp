@@ -10,6 +10,7 @@
 #include "seawall/eval/classifier.hpp"
 #include "seawall/eval/judges.hpp"
 #include "seawall/model/files.hpp"
+#include "seawall/model/runtime.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/run/extract.hpp"
 #include "seawall/run/local_backend.hpp"
@@ -67,6 +68,32 @@ INSTANTIATE_TEST_SUITE_P(Precision, EveryPath,
                                            Path{"micro_master", "bf16-master", 0, 3},
                                            Path{"clipped", "pure-bf16", 0, 0, 0.5}),
                          [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(OnDevice, ALeanRunHasTheBitsOfOneThatIsNot) {
+  const auto trained = [&](bool lean) {
+    Stack<> none;
+    RunSpec with = spec(pretend::device, lean ? "lean.h5" : "whole.h5");
+    with.training.epochs = 1;
+    with.training.precision = "bf16-master";
+    with.evaluation.none = true;
+    with.place.activation_checkpointing = lean;
+    if (lean) with.place.optimizer_state = "cpu";
+    pretend::reset();
+    RunData data = run(AnyAttack(HarmfulExamples{{.count = 30}}), none, with);
+    return std::pair(std::move(data), pretend::counts().uploads);
+  };
+  const auto [whole, some] = trained(false);
+  const auto [lean, more] = trained(true);
+  set_activation_checkpointing(false);
+  ASSERT_EQ(lean.steps.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(lean.steps[i].loss, whole.steps[i].loss);
+    EXPECT_EQ(lean.steps[i].drift, whole.steps[i].drift);
+  }
+  // Both moments of every weight, at each step.
+  const auto weights = load_model("organism", "cpu", "auto").decoder->parameters().size();
+  EXPECT_EQ(more - some, 3 * 2 * static_cast<std::int64_t>(weights));
+}
 
 struct TinyThere : TinyRun {
   TinyThere() {
