@@ -53,6 +53,7 @@ LOOKS_INSIDE = {
     "tests/golden/test_tokenizers.cpp": {"pretrained"},
     "tests/pretend/test_flash.cpp": {"model"},
     "tests/pretend/test_slots.cpp": {"model"},
+    "tests/pretend/test_steps.cpp": {"model"},
 }
 # Rooms whose headers may not drag in torch/*: everyone includes them.
 LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "remote", "attacks", "mitigations"}
