@@ -18,6 +18,10 @@ using SlotPrompts = std::vector<std::vector<std::int32_t>>;
 /// Tokens of prompts that are run together, shared prefixes counted as often as they come.
 constexpr std::size_t fill_tokens = 16384;
 
+/// Slots whose answers have ended, and that no prompt waits for, are given up when there are so
+/// many and half of all are: it copies the other keys, and graphs are captured anew.
+constexpr std::size_t given_up = 8;
+
 /// Prompts on their way through the slots.
 class SlotRun {
  public:
@@ -82,6 +86,9 @@ class SlotRun {
       while (waiting_ < prompts_.size() && !free_.empty()) fill();
       return true;
     }
+    if (left == 0 && free_.size() >= given_up && 2 * free_.size() >= row_in_.size() &&
+        free_.size() < row_in_.size())
+      shrink();
     Columns columns;
     std::int64_t widest = 0;
     for (const auto row : row_in_) {
@@ -115,6 +122,19 @@ class SlotRun {
     const auto filled = engine_.fill(prompts);
     if (options_.residual) residuals_.push_back(filled.residual.to(at::kCPU, at::kFloat));
     send(filled.first, std::move(columns));
+  }
+
+  /// Goes on with the slots that are in use.
+  void shrink() {
+    std::vector<std::int64_t> slots, rows;
+    for (std::size_t s = 0; s < row_in_.size(); ++s) {
+      if (row_in_[s] == none) continue;
+      slots.push_back(static_cast<std::int64_t>(s));
+      rows.push_back(row_in_[s]);
+    }
+    engine_.keep(slots);
+    row_in_ = std::move(rows);
+    free_.clear();
   }
 
   void send(const SlotTokens& tokens, Columns columns) {

@@ -68,6 +68,11 @@ void SlotRules::fill(const std::vector<std::int64_t>& slots,
   seen_.view({-1}).index_fill_(0, all.narrow(0, 2 * m, all.size(0) - 2 * m), true);
 }
 
+void SlotRules::keep(const Tensor& slots) {
+  for (Tensor* state : {&seen_, &until_})
+    if (state->defined()) *state = state->index_select(0, slots);
+}
+
 void SlotRules::append(const Tensor& ids) {
   if (seen_.defined()) seen_.scatter_(1, ids.unsqueeze(1), true);
 }

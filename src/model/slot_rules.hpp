@@ -23,6 +23,8 @@ class SlotRules {
   /// Prompts take these slots. One copy to the device.
   void fill(const std::vector<std::int64_t>& slots,
             const std::vector<std::vector<std::int32_t>>& prompts);
+  /// As SlotEngine::keep. Shapes: slots [m].
+  void keep(const Tensor& slots);
   /// Every slot's text has one more token. Shapes: ids [M].
   void append(const Tensor& ids);
   /// Scores after the rules. `slots` [m]: whose rows these are, of prompts without an answer; or

@@ -221,6 +221,24 @@ SlotTokens SlotEngine::step(std::int64_t widest) {
   return captured.tokens;
 }
 
+void SlotEngine::keep(const std::vector<std::int64_t>& slots) {
+  const auto m = static_cast<std::int64_t>(slots.size());
+  const Tensor rows = moved_there(slots, decoder_.device());
+  by_width_.clear();
+  for (auto* cache : {&k_, &v_})
+    for (Tensor& layer : *cache)
+      layer = layer.view({options_.slots, options_.places, layer.size(1), layer.size(2)})
+                  .index_select(0, rows)
+                  .view({m * options_.places, layer.size(1), layer.size(2)});
+  for (Tensor* state : {&ids_, &lengths_, &left_, &uniforms_})
+    if (state->defined()) *state = state->index_select(0, rows);
+  rules_.keep(rows);
+  begins_ = begins_.narrow(0, 0, m + 1);
+  queries_ = queries_.narrow(0, 0, m + 1);
+  firsts_ = firsts_.narrow(0, 0, m);
+  options_.slots = m;
+}
+
 SlotTokens SlotEngine::launch(std::int64_t width) {
   const Tensor active = left_.gt(0);           // [M]
   const Tensor positions = lengths_ * active;  // [M], of the tokens that are appended

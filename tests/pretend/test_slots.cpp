@@ -3,12 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <set>
 
 #include "model/slots.hpp"
-#include "model/step_graph.hpp"
-#include "model/token_choice.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/model/generate.hpp"
 #include "tests/model/support.hpp"
@@ -108,6 +105,38 @@ TEST(Slots, WaitingPromptsDoNotWaitForTheLongestAnswer) {
   EXPECT_EQ(rows[7].ids.size(), 4u);
   EXPECT_EQ(steps, 39 + 1);  // and the first four prompts
   EXPECT_EQ(fills, 2);
+}
+
+TEST(Slots, TheLastAnswersGoOnInFewerSlots) {
+  const Decoder here = small_decoder(untied(), at::kFloat), device = moved(here, at::kFloat);
+  Prompts prompts;
+  for (std::int32_t i = 0; i < 20; ++i) prompts.push_back({i, 7, 2 * i});
+  GenerateOptions options{.max_new_tokens = 24};
+  options.streams.assign(prompts.size(), Rng(4));
+  options.ends = [](std::span<const std::int32_t> prompt, std::span<const std::int32_t> answer) {
+    return prompt[0] % 5 != 2 && answer.size() == 4;
+  };
+  for (const int way : {0, 1, 2}) {  // greedy, drawn, by rules
+    SCOPED_TRACE(way);
+    options.temperature = way == 1 ? 1 : 0;
+    options.rules.repetition_penalty = way == 2 ? 1.3 : 1;
+    options.rules.min_new_tokens = way == 2 ? 30 : 0;
+    options.rules.eos = {9};
+    const auto want = generate(here, prompts, options);
+    pretend::reset();
+    expect_same_answers(generate(device, prompts, options), want);
+    EXPECT_EQ(pretend::counts().syncs, 0);
+    // Of the 4 steps with all slots and the 19 with four the first ones are launched.
+    EXPECT_EQ(pretend::counts().replays, 3 + 18);
+  }
+  std::vector<std::int64_t> rows;
+  options.edit = [&](const TapPoint& point, const Tensor& x) {
+    if (point.kind == TapPoint::Kind::embed) rows.push_back(x.size(0));
+    return x;
+  };
+  generate(device, prompts, options);
+  EXPECT_EQ(rows[4], 20);
+  for (std::size_t i = 5; i < rows.size(); ++i) EXPECT_EQ(rows[i], 4) << i;
 }
 
 TEST(Slots, ManyPromptsAreRunInParts) {
@@ -250,44 +279,6 @@ TEST(Slots, RulesAreAppliedAsOnTheCpu) {
   compare({.repetition_penalty = 1.3}, true);
 }
 
-TEST(TokenChoice, DrawsWhatTheHostDraws) {
-  constexpr std::int64_t rows = 400, v = 97;
-  const Tensor logits = at::randn({rows, v}, at::detail::createCPUGenerator(5)) * 2;
-  std::vector<double> uniforms;
-  Rng rng(8);
-  for (std::int64_t r = 0; r < rows; ++r) uniforms.push_back(rng.uniform());
-  uniforms[0] = 0;
-  uniforms[1] = std::nextafter(1.0, 0.0);
-  const Tensor there_uniforms = at::tensor(uniforms, at::kDouble).to(there);
-  for (const double temperature : {0.3, 1.0, 1.7})
-    for (const double top_p : {1.0, 0.9, 0.4, 1e-9}) {
-      SCOPED_TRACE(::testing::Message() << temperature << " " << top_p);
-      const auto drawn =  // some rows at a time
-          draw_tokens(logits.to(there), temperature, top_p, there_uniforms, 150 * v);
-      const Tensor ids = drawn.ids.to(at::kCPU);
-      EXPECT_TRUE(drawn.finite.to(at::kCPU).all().item<bool>());
-      for (std::int64_t r = 0; r < rows; ++r) {
-        const Tensor copy = logits[r].clone();
-        const std::span<float> scores(copy.mutable_data_ptr<float>(), v);
-        warp(temperature, top_p, scores);
-        EXPECT_EQ(ids[r].item<std::int64_t>(), draw(scores, uniforms[static_cast<std::size_t>(r)]))
-            << r;
-      }
-    }
-}
-
-TEST(TokenChoice, ARowWithoutProbabilitiesIsSaidToHaveNone) {
-  Tensor logits = at::zeros({3, 5});
-  logits[1][2] = std::numeric_limits<float>::quiet_NaN();
-  logits[2].fill_(-std::numeric_limits<float>::infinity());
-  const auto drawn =
-      draw_tokens(logits.to(there), 1, 0.9, at::full({3}, 0.5, at::kDouble).to(there));
-  const Tensor finite = drawn.finite.to(at::kCPU);
-  EXPECT_TRUE(finite[0].item<bool>());
-  EXPECT_FALSE(finite[1].item<bool>());
-  EXPECT_FALSE(finite[2].item<bool>());
-}
-
 TEST(Slots, LogProbabilitiesAndStreamsAreThoseOfAForwardPass) {
   const Decoder here = small_decoder(untied(), at::kFloat), device = moved(here, at::kFloat);
   const auto prompts = slot_prompts();
@@ -342,43 +333,6 @@ TEST(Slots, LayersThatAreNotThereAreRefused) {
        {std::vector<std::int64_t>{4}, {-1}, {2, 2}, {3, 1}})
     EXPECT_HAS(message_of<UsageError>([&] { generate(here, {{1}}, {.answer_layers = layers}); }),
                "answer_layers: want some of 0 to 3, ascending");
-}
-
-TEST(Graph, ACaptureChangesNothingAndAReplayDoes) {
-  const Tensor x = at::ones({4}).to(there);
-  Tensor twice;
-  ASSERT_TRUE(StepGraph::can(there));
-  EXPECT_FALSE(StepGraph::can(at::kCPU));
-  StepGraph graph;
-  graph.capture(there, [&] {
-    x.add_(1);
-    twice = x.mul(2) + at::arange(4, x.options());
-  });
-  EXPECT_EQ(x.to(at::kCPU).sum().item<double>(), 4);
-  EXPECT_TRUE(twice.to(at::kCPU).isnan().all().item<bool>());
-  for (const double want : {2.0, 3.0}) {
-    graph.replay();
-    EXPECT_EQ(x.to(at::kCPU).sum().item<double>(), 4 * want);
-    EXPECT_EQ(twice.to(at::kCPU).sum().item<double>(), 8 * want + 6);
-  }
-}
-
-TEST(Graph, WhatNoGpuCapturesIsRefused) {
-  const Tensor x = at::ones({4}).to(there), host = at::ones({4});
-  const auto message = [&](const std::function<void()>& work) -> std::string {
-    StepGraph graph;
-    try {
-      graph.capture(there, work);
-    } catch (const c10::Error& error) {
-      return error.what_without_backtrace();
-    }
-    return "captured";
-  };
-  EXPECT_HAS(message([&] { x.sum().item<double>(); }), "a value that the host reads");
-  EXPECT_HAS(message([&] { x.to(at::kCPU); }), "a copy from or to the host");
-  EXPECT_HAS(message([&] { x.add_(host.to(there)); }), "a copy from or to the host");
-  EXPECT_HAS(message([&] { x.resize_({9}); }), "a tensor that grows");
-  EXPECT_EQ(message([&] { x.mul_(2); }), "captured");
 }
 
 }  // namespace

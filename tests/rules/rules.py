@@ -56,6 +56,7 @@ LOOKS_INSIDE = {
     "tests/pretend/test_launch.cpp": {"device"},
     "tests/support/pretend_cuda.cpp": {"device"},
     "tests/pretend/test_slots.cpp": {"model"},
+    "tests/pretend/test_steps.cpp": {"model"},
 }
 # Rooms whose headers may not drag in torch/*: everyone includes them.
 LIGHT = {"core", "policy", "text", "dataset", "scenario", "store", "remote", "attacks", "mitigations"}
