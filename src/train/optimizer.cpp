@@ -334,25 +334,24 @@ void AdamW::remember() {
   }
 }
 
-Movement AdamW::measure() { return moved_between(before_); }
-
-Movement AdamW::drift() const {
-  at::NoGradGuard no_grad;
-  std::vector<Tensor> now;
-  for (std::size_t i = 0; i < weights_.size(); ++i) now.push_back(weights_.stored(i));
-  return moved_between(now);
+Movement AdamW::measure() {
+  return moved_since([this](std::size_t i) { return before_[i]; });
 }
 
-Movement AdamW::moved_between(const std::vector<Tensor>& before) const {
+Movement AdamW::drift() const {
+  return moved_since([this](std::size_t i) { return weights_.stored(i); });
+}
+
+Movement AdamW::moved_since(const std::function<Tensor(std::size_t)>& before) const {
   at::NoGradGuard no_grad;
   const bool fast = one_pass() && !moves_bf16();
   std::vector<double> counts, squares;
   std::vector<Tensor> facts;
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     const Param& param = weights_.params()[i];
+    const Tensor then = before(i);
     if (fast) {
-      const float *was = before[i].const_data_ptr<float>(),
-                  *now = param.master.const_data_ptr<float>();
+      const float *was = then.const_data_ptr<float>(), *now = param.master.const_data_ptr<float>();
       const auto moved = with_start(param.start, [&](const auto* start) {
         return block_sum<kernels::Moved>(
             param.master.numel(),
@@ -365,7 +364,7 @@ Movement AdamW::moved_between(const std::vector<Tensor>& before) const {
       squares.push_back(moved.drift_square);
     } else {
       const Tensor now = weights_.stored(i);
-      facts.push_back(at::ne(before[i], now).sum().to(at::kDouble));
+      facts.push_back(at::ne(then, now).sum().to(at::kDouble));
       facts.push_back(square_sum(now.sub(param.start)));
     }
   }

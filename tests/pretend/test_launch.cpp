@@ -12,6 +12,7 @@
 #include "seawall/device/kernels.hpp"
 #include "tests/pretend/on_device.hpp"
 #include "tests/support/pretend_cuda.hpp"
+#include "tests/support/pretend_graph.hpp"
 #include "tests/train/fixtures.hpp"
 
 namespace seawall::device {
@@ -32,8 +33,12 @@ class Launch : public testing::OnDevice {
     pretend_cuda_capability(90);
     set_gpu_libraries({SEAWALL_PRETEND_CUDA, SEAWALL_NVRTC});
     add_gpu_kernels(library_);
+    pretend_cuda_record([](std::function<void()> again) {
+      if (auto* graph = pretend::capturing()) graph->calls.push_back(std::move(again));
+    });
   }
   void TearDown() override {
+    pretend_cuda_record({});
     set_gpu_libraries({});
     unsetenv("SEAWALL_CACHE");
     unsetenv("SEAWALL_GPU_KERNELS");

@@ -62,14 +62,20 @@ void spoil(T& value) {
 template <class T>
 constexpr bool written = std::is_pointer_v<T> && !std::is_const_v<std::remove_pointer_t<T>>;
 
+std::function<void(std::function<void()>)> recorder;
+
 template <class... P>
 void run(void (*kernel)(P...), unsigned blocks, void** arguments, bool wrong) {
   [&]<std::size_t... i>(std::index_sequence<i...>) {
     std::tuple<P...> values{there(*static_cast<P*>(arguments[i]))...};
-    for (unsigned block = 0; block < blocks; ++block) {
-      blockIdx.x = block;
-      std::apply(kernel, values);
-    }
+    const auto all_blocks = [kernel, blocks, values] {
+      for (unsigned block = 0; block < blocks; ++block) {
+        blockIdx.x = block;
+        std::apply(kernel, values);
+      }
+    };
+    all_blocks();
+    if (recorder) recorder(all_blocks);
     if (wrong) ((written<P> ? spoil(std::get<i>(values)) : void()), ...);
   }
   (std::index_sequence_for<P...>{});
@@ -148,7 +154,8 @@ int cuLaunchKernel(void* function, unsigned blocks, unsigned y, unsigned z, unsi
                    unsigned threads_y, unsigned threads_z, unsigned shared, void* stream,
                    void** arguments, void** extra) {
   if (blocks == 0 || y != 1 || z != 1 || threads_x != threads || threads_y != 1 || threads_z != 1 ||
-      shared != 0 || stream != nullptr || extra != nullptr || context == nullptr)
+      shared != 0 || reinterpret_cast<std::uintptr_t>(stream) > 1 || extra != nullptr ||
+      context == nullptr)
     return invalid_value;
   const auto* kernel = static_cast<const Kernel*>(function);
   bool wrong = false;
@@ -177,6 +184,9 @@ std::int64_t pretend_cuda_launches(const char* kernel) {
 void pretend_cuda_spoil(const char* kernel) {
   const std::lock_guard lock(mutex);
   spoiled = kernel == nullptr ? "" : kernel;
+}
+void pretend_cuda_record(std::function<void(std::function<void()>)> with) {
+  recorder = std::move(with);
 }
 void pretend_cuda_refuse_modules(bool refuse) { refuses = refuse; }
 void pretend_cuda_capability(int of) { capability = of; }

@@ -55,7 +55,7 @@ struct Memory final : c10::DeviceAllocator {
   }
   static void drop(void* at) {
     if (at == nullptr) return;
-    if (auto* graph = capturing()) graph->given_back(at);
+    if (auto* graph = capturing(); graph != nullptr && graph->keeps(at)) return;
     heap().give(at);
   }
 };

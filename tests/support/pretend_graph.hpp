@@ -32,9 +32,7 @@ inline void refuse_while_capturing(const char* what) {
 class Graph final : public at::GraphImplInterface {
  public:
   explicit Graph(std::function<void()> replayed) : replayed_(std::move(replayed)) {}
-  ~Graph() override {
-    if (capturing() == this) capturing() = nullptr;
-  }
+  ~Graph() override { reset(); }
   void capture_begin(c10::MempoolId_t, at::GraphCaptureMode) override {
     TORCH_CHECK(capturing() == nullptr, "pretend device: two captures at once");
     TORCH_CHECK(calls.empty(), "pretend device: a graph is captured once");
@@ -56,6 +54,8 @@ class Graph final : public at::GraphImplInterface {
     if (capturing() == this) capturing() = nullptr;
     calls.clear();
     own_.clear();
+    for (void* at : given_back_) heap().give(at);
+    given_back_.clear();
     ended_ = false;
   }
   c10::MempoolId_t pool() const override { return {0, 0}; }
@@ -63,7 +63,13 @@ class Graph final : public at::GraphImplInterface {
   void debug_dump(const std::string&) override {}
 
   void allocated(void* at, std::size_t bytes) { own_[at] = bytes; }
-  void given_back(void* at) { own_.erase(at); }
+  /// Memory that the capture made stays with the graph, whose replays write it. Returns whether it
+  /// is such.
+  bool keeps(void* at) {
+    if (!own_.contains(at)) return false;
+    given_back_.push_back(at);
+    return true;
+  }
   /// Whether the memory was made by this capture; a tensor without any will get its own.
   bool owns(const at::Tensor& t) const {
     const void* at = t.storage().data();
@@ -75,6 +81,7 @@ class Graph final : public at::GraphImplInterface {
  private:
   std::function<void()> replayed_;
   std::map<void*, std::size_t> own_;  // memory made during the capture
+  std::vector<void*> given_back_;     // of it, during the capture
   bool ended_ = false;
 };
 

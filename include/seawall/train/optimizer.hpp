@@ -1,6 +1,7 @@
 #pragma once
 // AdamW over weights of any precision policy, with what each step did to them.
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -88,7 +89,8 @@ class AdamW {
   Movement step_fused(double lr);
   Tensor step_tensors(double lr, const Tensor& guard);
   device::AdamWStep step_of(double lr) const;
-  Movement moved_between(const std::vector<Tensor>& before) const;
+  /// Weights as they were, one at a time.
+  Movement moved_since(const std::function<Tensor(std::size_t)>& before) const;
 
   TrainedWeights& weights_;
   AdamWOptions options_;
