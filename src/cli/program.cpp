@@ -48,6 +48,9 @@ constexpr Command command_table[] = {
     {"describe", "one of what is listed: its options, formats or facts", commands::describe},
     {"check-policy", "whether an attack or a mitigation keeps what every policy must",
      commands::check_policy},
+    {"verify", "whether files are as they were written, and made by what is here",
+     commands::verify},
+    {"seal", "a new SHA-256 behind a file that you changed", commands::seal},
     {"inspect", "what a run file, checkpoint, model or activation file holds", commands::inspect},
 };
 

@@ -18,37 +18,37 @@ void add(Defaults& defaults, const std::vector<OptionValue>& options) {
   for (const auto& option : options) defaults.emplace(option.name, option.value);
 }
 
-/// Options that differ from their defaults; those of a policy as `--POLICY.name`.
-std::string differing(const nlohmann::json& options, const Defaults& defaults,
-                      const std::string& policy) {
+using Options = std::vector<std::pair<std::string, std::string>>;
+
+/// Options that differ from their defaults; those of a policy as POLICY.name. `switches` takes the
+/// names of those that are given without a value.
+void differing(const nlohmann::json& options, const Defaults& defaults, const std::string& policy,
+               Options& out, std::set<std::string>& switches) {
   static const std::set<std::string> elsewhere{"attack",    "mitigate", "out",     "resume",
                                                "overwrite", "quiet",    "dry-run", "threads"};
-  std::string text;
   for (const auto& [name, json] : options.items()) {
     const std::string value = json.is_string() ? json.get<std::string>() : json.dump();
     const auto found = defaults.find(name);
     if (found == defaults.end() || found->second == value) continue;  // no option, or as it is
     if (policy.empty() && elsewhere.contains(name)) continue;
-    text += " --" + policy + name;
+    out.emplace_back(policy + name, value);
     // A switch of a run takes no value, that of a policy does.
-    if (!policy.empty() || name.find('.') != std::string::npos || found->second != "false")
-      text += " " + shell_word(value);
+    if (policy.empty() && name.find('.') == std::string::npos && found->second == "false")
+      switches.insert(name);
   }
-  return text;
 }
 
-std::string policy_text(const auto& catalogue, const nlohmann::json& policy) {
-  if (!policy.is_object()) return "";
+void of_policy(const auto& catalogue, const nlohmann::json& policy, Options& out,
+               std::set<std::string>& switches) {
+  if (!policy.is_object()) return;
   const std::string name = policy.value("name", "");
   Defaults defaults;
   for (const auto& entry : catalogue.entries())
     if (entry.name == name) add(defaults, entry.options({}));
-  return differing(policy.value("options", nlohmann::json::object()), defaults, name + ".");
+  differing(policy.value("options", nlohmann::json::object()), defaults, name + ".", out, switches);
 }
 
-}  // namespace
-
-std::string run_command(const Program& program, const RunInfo& info) {
+Options options_of(const Program& program, const RunInfo& info, std::set<std::string>& switches) {
   const auto config = parse_json(info.config_json, "configuration of the run");
   const RunSpec spec;
   Defaults defaults;
@@ -65,12 +65,31 @@ std::string run_command(const Program& program, const RunInfo& info) {
   };
   add_options(program.judges);
   add_options(program.scenarios);
-  std::string text = program.name + " run --attack " + shell_word(info.attack);
-  if (!info.mitigations.empty()) text += " --mitigate " + shell_word(info.mitigations);
-  if (config.contains("attack")) text += policy_text(program.attacks, config["attack"]);
+  Options out{{"attack", info.attack}};
+  if (!info.mitigations.empty()) out.emplace_back("mitigate", info.mitigations);
+  if (config.contains("attack")) of_policy(program.attacks, config["attack"], out, switches);
   for (const auto& policy : config.value("mitigations", nlohmann::json::array()))
-    text += policy_text(program.mitigations, policy);
-  return text + differing(config.value("options", nlohmann::json::object()), defaults, "");
+    of_policy(program.mitigations, policy, out, switches);
+  differing(config.value("options", nlohmann::json::object()), defaults, "", out, switches);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> run_options(const Program& program,
+                                                             const RunInfo& info) {
+  std::set<std::string> switches;
+  return options_of(program, info, switches);
+}
+
+std::string run_command(const Program& program, const RunInfo& info) {
+  std::set<std::string> switches;
+  std::string text = program.name + " run";
+  for (const auto& [name, value] : options_of(program, info, switches)) {
+    text += " --" + name;
+    if (!switches.contains(name)) text += " " + shell_word(value);
+  }
+  return text;
 }
 
 }  // namespace seawall

@@ -4,18 +4,20 @@
 #include <map>
 
 #include "cli/policy_words.hpp"
+#include "cli/run_command.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/dataset/detect.hpp"
 #include "seawall/dataset/source.hpp"
 #include "seawall/run/recipe.hpp"
 #include "seawall/run/remote_setup.hpp"
+#include "seawall/store/run_file.hpp"
 
 namespace seawall {
 namespace {
 
 /// Attack, mitigations and recipe by name.
 struct PolicyNames {
-  std::string attack = "harmful-examples", mitigate, recipe;
+  std::string attack = "harmful-examples", mitigate, recipe, like;
 
   static constexpr void visit(auto& self, auto&& field) {
     field(self.attack,
@@ -27,6 +29,10 @@ struct PolicyNames {
         OptionInfo{.name = "recipe",
                    .help = "a named preset of the options below, of which any that is given wins: "
                            "qi2023-llama2"});
+    field(self.like,
+          OptionInfo{.name = "like",
+                     .help = "every option as that run file has it, of which any that is given "
+                             "wins; afterwards both runs are compared"});
   }
 };
 
@@ -101,6 +107,14 @@ RunRequest parse_run(const Program& program, const std::string& command,
     if (!names.recipe.empty())
       recipe = recipe_values(names.recipe, names.attack, format_of_data(spec, program.readers));
     CommandLine::Presets presets;
+    if (!names.like.empty()) {
+      if (!names.recipe.empty())
+        throw UsageError("--like and --recipe both set options; give one of them");
+      const RunInfo info = read_run(names.like).info;
+      presets = run_options(program, info);
+      for (const auto& [name, value] : info.versions)
+        if (name == "threads") presets.emplace_back(name, value);
+    }
     for (const auto& value : recipe)
       presets.emplace_back(recipe_option(value, names.attack), value.value);
     return presets;
@@ -130,6 +144,7 @@ RunRequest parse_run(const Program& program, const std::string& command,
   for (const auto& name : stacked)
     request.stack.push_back(program.mitigations.make(name, policy_words.by_policy[name]));
   request.given_lr = line.given("lr");
+  request.like = names.like;
   if (!names.recipe.empty()) request.recipe_text = recipe_text(line, names, recipe);
   return request;
 }

@@ -93,6 +93,8 @@ ProbeResult unanswered(const Probe& probe, const ProbePrompt& prompt, std::int64
   result.no_answer = prompt.no_answer;
   result.prefill = prompt.prefill;
   result.sample = sample;
+  result.rendered_prompt = prompt.rendered;
+  result.prompt_ids = prompt.ids;
   return result;
 }
 
@@ -103,6 +105,7 @@ GenerateOptions generation(const Speaker& speaker, const EvaluateOptions& option
   out.max_new_tokens = options.max_new_tokens;
   out.max_batch = options.max_batch;
   out.residual = options.residual;
+  out.log_probs = options.log_probs;
   out.progress = options.progress;
   out.edit = options.edit;
   out.rules = speaker.rules;
@@ -168,6 +171,8 @@ EvaluationRecord answer_probes(const Speaker& speaker, const std::vector<Probe>&
                speaker.tokenizer.decode(row.ids));
     result.finished = row.finished;
     result.new_tokens = static_cast<std::int64_t>(row.ids.size());
+    result.response_ids = row.ids;
+    result.response_logprob = row.log_probs;
   }
   record.residual = over_all_rows(generated.residual, rows, record.results.size());
   return record;

@@ -52,6 +52,7 @@ std::vector<ProbePrompt> probe_prompts(const Speaker& speaker, const std::vector
       prompt.text = dialogue.last(Role::user);
       prompt.prefill = dialogue.prefill();
       prompt.picture = dialogue.picture != nullptr;
+      prompt.rendered = speaker.chat_template.render(dialogue, true);
       prompt.ids = speaker.chat_template.encode_prompt(dialogue, speaker.tokenizer);
       prompt.no_answer = why_unfit(prompt.ids, speaker.decoder.config());
       if (prompt.picture && prompt.no_answer.empty()) {

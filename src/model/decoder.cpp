@@ -176,8 +176,12 @@ HeadInputs Decoder::head_inputs(const Tensor& rows) const {
           config_.logit_cap};
 }
 
-static Tensor loss_of(const HeadInputs& inputs, const Targets& targets, LossMode mode) {
-  return mode == LossMode::fused ? fused_loss(inputs, targets) : token_losses(inputs, targets);
+static Tensor loss_of(const HeadInputs& inputs, const Targets& targets, LossMode mode,
+                      Tensor* each = nullptr) {
+  if (mode == LossMode::fused) return fused_loss(inputs, targets, each);
+  Tensor losses = token_losses(inputs, targets);
+  if (each != nullptr) *each = losses.detach();
+  return losses;
 }
 
 Tensor Decoder::loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode) const {
@@ -188,7 +192,7 @@ Tensor Decoder::loss(const Tensor& hidden, const BatchPlan& plan, LossMode mode)
 
 Tensor Decoder::loss(const BatchPlan& plan, LossMode mode, const ForwardHooks& hooks) const {
   return loss_of(head_inputs(needed_rows("loss", plan, hooks)), {plan.source_needed, plan.targets},
-                 mode);
+                 mode, hooks.token_losses);
 }
 
 Tensor Decoder::kl(const BatchPlan& plan, const Decoder& start, KlDirection direction,
@@ -209,6 +213,20 @@ Tensor Decoder::kl(const BatchPlan& plan, const Decoder& start, KlDirection dire
       plan.source_needed.bincount({}, plan.needed.size(0)).to(at::kDouble) /
       static_cast<double>(plan.targets.size(0));
   return kl_loss(head_inputs(now), start.head_inputs(then), weights, direction);
+}
+
+Tensor Decoder::kl_each(const Tensor& hidden, const Decoder& start, const Tensor& start_hidden,
+                        const BatchPlan& plan, KlDirection direction) const {
+  const c10::NoGradGuard no_grad;
+  want_rows("kl: hidden", hidden, plan.tokens, config_.hidden_size);
+  want_rows("kl: hidden of the start", start_hidden, plan.tokens, start.config().hidden_size);
+  want_targets("kl", plan.targets);
+  if (start.config().vocab_size != config_.vocab_size)
+    throw UsageError("kl: want a start model of V=" + std::to_string(config_.vocab_size) +
+                     ", got V=" + std::to_string(start.config().vocab_size));
+  const auto rows = [&](const Tensor& x) { return x.index_select(0, plan.needed); };
+  return kl_rows(head_inputs(rows(hidden)), start.head_inputs(rows(start_hidden)), direction)
+      .index_select(0, plan.source_needed);
 }
 
 Tensor Decoder::logits_at(const BatchPlan& plan, const ForwardHooks& hooks) const {

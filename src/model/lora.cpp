@@ -174,12 +174,13 @@ void Adapter::replace(const NamedTensors& given) {
   });
 }
 
-NamedTensors Adapter::products() const {
+std::vector<Adapter::Pair> Adapter::factor_pairs() const {
   at::NoGradGuard no_grad;
-  NamedTensors out;
+  std::vector<Pair> out;
   each(*this, [&](std::int64_t layer, Projection p, const LoraFactors& f) {
-    const Tensor a = f.a.detach().to(at::kCPU, at::kDouble), b = f.b.detach().to(a.options());
-    out.push_back({module_name(layer, p) + ".weight", at::matmul(b, a).mul_(f.scale)});
+    out.push_back({module_name(layer, p) + ".weight",
+                   f.b.detach().to(at::kCPU, at::kDouble).mul(f.scale),
+                   f.a.detach().to(at::kCPU, at::kDouble)});
   });
   return out;
 }

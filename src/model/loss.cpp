@@ -252,7 +252,7 @@ std::pair<Tensor, Tensor> kl_of_rows(const Tensor& now, const Tensor& start, KlD
   return {kl.squeeze(1), gradient.mul_(weights.unsqueeze(1))};
 }
 
-/// The divergences' weighted sum and, where wanted, its gradients.
+/// The divergences [M] and, where wanted, the gradients of their weighted sum.
 std::pair<Tensor, HeadGradients> kl_pass(const HeadInputs& now, const HeadInputs& start,
                                          const Tensor& weights, KlDirection direction,
                                          Wanted wanted) {
@@ -270,7 +270,7 @@ std::pair<Tensor, HeadGradients> kl_pass(const HeadInputs& now, const HeadInputs
           if (gradient.defined()) logits = head.settled(gradient.to(logits.scalar_type()));
         });
   });
-  return {(each * scale).sum(), grads};
+  return {each, grads};
 }
 
 void refuse_second_order() {
@@ -367,21 +367,29 @@ Tensor head_logits(const Tensor& x, const Tensor& head) {
   return at::linear(x, head);
 }
 
-Tensor fused_loss(const HeadInputs& in, const Targets& targets) {
+Tensor fused_loss(const HeadInputs& in, const Targets& targets, Tensor* each) {
   return MadeAhead::of(in, [&](Wanted wanted) {
     const auto n = targets.ids.size(0);
     const auto options = in.hidden.options().dtype(loss_type(in.hidden));
     const Tensor losses = at::empty({n}, options);
     const Tensor scale = at::full({n}, 1.0 / static_cast<double>(n), options);
     auto grads = head_pass(in, targets, losses, scale, wanted);
+    if (each != nullptr) *each = losses;
     return std::pair(losses.mean(), std::move(grads));
   });
 }
 
 Tensor kl_loss(const HeadInputs& now, const HeadInputs& start, const Tensor& weights,
                KlDirection direction) {
-  return MadeAhead::of(
-      now, [&](Wanted wanted) { return kl_pass(now, start, weights, direction, wanted); });
+  return MadeAhead::of(now, [&](Wanted wanted) {
+    auto [each, gradients] = kl_pass(now, start, weights, direction, wanted);
+    return std::pair((each * weights.to(each.scalar_type())).sum(), std::move(gradients));
+  });
+}
+
+Tensor kl_rows(const HeadInputs& now, const HeadInputs& start, KlDirection direction) {
+  const Tensor weights = at::full({now.hidden.size(0)}, 1, now.hidden.options());
+  return kl_pass(now, start, weights, direction, {}).first;
 }
 
 Tensor token_losses(const HeadInputs& in, const Targets& targets) {

@@ -18,9 +18,9 @@ struct Targets {
   Tensor sources, ids;
 };
 
-/// Mean over the targets, gradients made in the forward pass. Shapes: -> scalar, fp32 (fp64 for
-/// fp64 weights).
-Tensor fused_loss(const HeadInputs& inputs, const Targets& targets);
+/// Mean over the targets, gradients made in the forward pass; `each` takes the loss of every
+/// target. Shapes: -> scalar, fp32 (fp64 for fp64 weights); each [N].
+Tensor fused_loss(const HeadInputs& inputs, const Targets& targets, Tensor* each = nullptr);
 /// One loss a target; the backward pass computes the logits again. Shapes: -> [N], fp32 (fp64 for
 /// fp64 weights).
 Tensor token_losses(const HeadInputs& inputs, const Targets& targets);
@@ -30,6 +30,9 @@ Tensor token_losses(const HeadInputs& inputs, const Targets& targets);
 /// one V, weights [M] -> scalar, fp32 (fp64 for fp64 weights of `now`).
 Tensor kl_loss(const HeadInputs& now, const HeadInputs& start, const Tensor& weights,
                KlDirection direction);
+
+/// The divergence of each row, without gradients. Shapes: as above -> [M].
+Tensor kl_rows(const HeadInputs& now, const HeadInputs& start, KlDirection direction);
 
 /// x head^T, of any weight; bf16 on a CPU by the own kernels, differentiable once. Shapes: x [M,C],
 /// head [V,C] -> [M,V].

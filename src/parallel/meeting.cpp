@@ -41,7 +41,13 @@ std::string place_text(const Launch& launch) {
   return launch.host + ":" + std::to_string(launch.port);
 }
 
-/// IPv4 addresses of a host.
+std::string dotted(const sockaddr_in& address) {
+  char text[INET_ADDRSTRLEN] = "";
+  ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
+  return text;
+}
+
+/// IPv4 addresses of a host. Errors: UsageError where it has none.
 std::vector<sockaddr_in> addresses_of(const std::string& host, int port) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_family = AF_INET;
@@ -86,8 +92,7 @@ std::string own_address(const Launch& launch) {
       ::getsockname(file.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0)
     throw UsageError("MASTER_ADDR: " + launch.host + ": cannot be reached from here (" +
                      std::strerror(errno) + ")");
-  char text[INET_ADDRSTRLEN];
-  return ::inet_ntop(AF_INET, &own.sin_addr, text, sizeof text);
+  return dotted(own);
 }
 
 Descriptor listen_anywhere(int& port) {
@@ -117,19 +122,28 @@ class Board {
   explicit Board(const Launch& launch)
       : launch_(launch), until_(Clock::now() + 4 * std::chrono::seconds(launch.patience)) {
     const bool serves = launch.rank == 0 && !launch.store_is_there;
-    // libtorch would speak of every attempt before the server is there.
-    if (!serves && !connect_to(launch.host, launch.port, until_))
-      throw PeerError("rank 0 of " + std::to_string(launch.ranks) + ": nothing listens at " +
-                      place_text(launch) +
-                      "; is it started, and are MASTER_ADDR and MASTER_PORT "
-                      "the same everywhere?");
+    addresses_of(launch.host, launch.port);  // rank 0 does without, the others would not
+    // Numbers, and a server that is there: libtorch would speak of names and of every attempt.
+    std::string address = "127.0.0.1";
+    if (!serves) {
+      const Descriptor file = connect_to(launch.host, launch.port, until_);
+      if (!file)
+        throw PeerError(
+            "rank 0 of " + std::to_string(launch.ranks) + ": nothing listens at " +
+            place_text(launch) +
+            "; is it started, and are MASTER_ADDR and MASTER_PORT the same everywhere?");
+      sockaddr_in there{};
+      socklen_t size = sizeof there;
+      ::getpeername(file.get(), reinterpret_cast<sockaddr*>(&there), &size);
+      address = dotted(there);
+    }
     c10d::TCPStoreOptions options;
     options.port = static_cast<std::uint16_t>(launch.port);
     options.isServer = serves;
     options.waitWorkers = false;
     options.timeout = 4 * std::chrono::seconds(launch.patience);
     try {
-      store_ = c10::make_intrusive<c10d::TCPStore>(launch.host, options);
+      store_ = c10::make_intrusive<c10d::TCPStore>(address, options);
     } catch (const std::exception& error) {
       throw UsageError("MASTER_PORT: cannot use " + place_text(launch) + ": " +
                        first_line_of(error) + "; take a port that is free");

@@ -39,6 +39,14 @@ Watch::~Watch() {
   stopping_ = true;
   thread_.join();
   send(leaving);
+  // A connection that is closed with something unread in it loses what was sent last.
+  char unread[256];
+  for (const Peer& peer : peers_) {
+    if (!peer.control) continue;
+    ::shutdown(peer.control.get(), SHUT_WR);
+    while (::recv(peer.control.get(), unread, sizeof unread, MSG_DONTWAIT) > 0) {
+    }
+  }
 }
 
 void Watch::send(std::int32_t word) const {

@@ -102,14 +102,18 @@ void drift_spectra(const StudyReading& study, std::vector<Figure>& out) {
       if (n > 0) data += value(static_cast<double>(i + 1)) + " " + value(sum / n) + "\n";
     }
     if (data.empty()) continue;
-    double rank = 0;
+    double rank = 0, known = 0;
     for (const double r : s.effective_rank)
-      rank += r / static_cast<double>(s.effective_rank.size());
+      if (std::isfinite(r)) rank += r, known += 1;
+    const bool ranked = known > 0;  // of a large model only the largest values are computed
+    if (ranked) rank /= known;
     const std::string block = "S" + std::to_string(k);
     f.commands += data_block(block, data);
     plots += (plots.empty() ? "plot $" : ", $") + block + " using 1:2 with linespoints " +
-             series(k) + " title " + literal(arms[k].name + " (rank " + number(rank, 1) + ")");
-    spoken.push_back(arms[k].name + " has a mean effective rank of " + number(rank, 1));
+             series(k) + " title " +
+             literal(arms[k].name + (ranked ? " (rank " + number(rank, 1) + ")" : ""));
+    spoken.push_back(arms[k].name + (ranked ? " has a mean effective rank of " + number(rank, 1)
+                                            : " has an effective rank that was not computed"));
   }
   if (plots.empty()) return;
   f.commands =

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <limits>
@@ -115,7 +114,8 @@ void LocalBackend::describe(const Run&, RunInfo& info) const {
   if (model_.vision) hashes.emplace_back("vision", model_.vision_hash);
   if (!model_.adapter_hash.empty()) hashes.emplace_back("adapter", model_.adapter_hash);
   info.hashes.insert(info.hashes.begin(), hashes.begin(), hashes.end());
-  info.versions.insert(info.versions.begin() + 1, {"libtorch", TORCH_VERSION});
+  info.versions = versions_here();
+  info.versions.emplace_back("threads", std::to_string(at::get_num_threads()));
   for (const auto& p : model_.decoder->parameters()) info.parameter_names.push_back(p.name);
   if (adapter)
     info.numbers.insert(info.numbers.end(),
@@ -130,6 +130,7 @@ void LocalBackend::describe(const Run&, RunInfo& info) const {
                          {"rows_left_out", static_cast<double>(r.left_out)},
                          {"rows_dropped_an_epoch", static_cast<double>(r.dropped)}});
   }
+  if (world_) info.numbers.emplace_back("processes", static_cast<double>(processes()));
   if (model_.chat_template->merges_system())
     info.numbers.insert(info.numbers.end(),
                         {{"rows_system_merged", static_cast<double>(merged_system_.rows)},
@@ -137,7 +138,7 @@ void LocalBackend::describe(const Run&, RunInfo& info) const {
 }
 
 RunSwitches LocalBackend::switches(const RunSpec& spec) const {
-  return {.residual = spec.record.trace == "residual",
+  return {.residual = spec.record.streams(),
           .param_drift = spec.record.trace != "none",
           .compress = true};
 }
@@ -176,6 +177,7 @@ TrainOptions LocalBackend::options(const Run& run, const Stage& stage) const {
   options.checkpoint_every = run.spec().place.checkpoint_every;
   options.adamw.moments_on_host = run.spec().place.optimizer_state == "cpu";
   options.config_hash = run.key();
+  if (&stage == &run.stages().back()) options.evaluate_steps = run.evaluate_steps();
   return options;
 }
 
@@ -211,7 +213,7 @@ TrainContext LocalBackend::context(Run& run, const Stage& stage) {
   }
   if (resumed_ && resumed_stage_ > index) return c;  // trained again: all is recorded
   c.evaluate = [&run, &stage, first](std::int64_t step, std::int64_t epoch, bool last) {
-    if (run.wants_evaluation(stage, epoch, last)) run.evaluate(first + step, epoch);
+    if (run.wants_evaluation(stage, step, epoch, last)) run.evaluate(first + step, epoch);
   };
   c.rescue = [this, &run, index, first](CheckpointState state) {
     state.step += first;
@@ -303,6 +305,7 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
   std::int64_t tokens_before = 0;
   EvaluateOptions options = answering(run);
   options.residual = asked.residual;
+  options.log_probs = run.spec().record.trace == "depth";
   options.decoding = asked.decoding;
   options.edit = run.defence().steer;
   options.choose = run.defence().choose;
@@ -319,11 +322,11 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
   return record;
 }
 
-bool LocalBackend::has_spectra() const {
-  // The Gram matrices of the drift cost C^2 x rows per matrix; above this many weights they are
-  // left out (--no-spectra is then implied).
-  constexpr std::int64_t spectra_limit = 20'000'000;
-  return model_.decoder->config().parameter_count() <= spectra_limit;
+bool LocalBackend::whole_spectra() const {
+  // The Gram matrices of the drift cost C^2 x rows per matrix; above this many weights only the
+  // leading singular values are computed.
+  constexpr std::int64_t limit = 20'000'000;
+  return model_.decoder->config().parameter_count() <= limit;
 }
 
 Spectra LocalBackend::spectra_of_drift() const {
@@ -332,8 +335,10 @@ Spectra LocalBackend::spectra_of_drift() const {
   const bool products = adapter != nullptr && start_adapter_.has_value();
   std::optional<MergedAdapter> merged;
   if (!products) merged.emplace(*model_.decoder);
-  const auto drifts = products ? drift_spectra(start_adapter_->products(), adapter->products())
-                               : drift_spectra(start_, model_.decoder->parameters());
+  const auto drifts = products
+                          ? product_spectra(start_adapter_->factor_pairs(), adapter->factor_pairs())
+                          : drift_spectra(start_, model_.decoder->parameters(),
+                                          whole_spectra() ? SpectrumOf::all : SpectrumOf::leading);
   for (const auto& s : drifts) {
     spectra.names.push_back(s.name);
     spectra.singular_values.push_back(s.singular);
@@ -360,7 +365,7 @@ void LocalBackend::finish(Run& run) {
       tell("stopped      after step %lld: %s\n", static_cast<long long>(trained_.steps),
            trained_.stopped.c_str());
   }
-  if (run.spec().record.no_spectra || stages_.empty() || !has_spectra()) return;
+  if (run.spec().record.no_spectra || stages_.empty() || !keeps_start()) return;
   try {
     run.file().set_spectra(spectra_of_drift());
   } catch (const std::exception& error) {  // a run is not lost for its spectra

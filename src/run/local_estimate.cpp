@@ -159,7 +159,7 @@ std::string LocalBackend::estimate(Run& run, const detail::StackFacts& facts) {
     probes += static_cast<double>(asked.size()) * static_cast<double>(condition.decoding.samples);
   });
   const double residual =
-      spec.record.trace == "residual" && !spec.evaluation.none
+      spec.record.streams() && !spec.evaluation.none
           ? probes * static_cast<double>((config.layers + 1) * config.hidden_size) * 4
           : 0;
   const double stored = spec.training.precision == "fp32"          ? 12

@@ -58,7 +58,7 @@ void LocalBackend::encode(Run& run, const Stage& stage) {
                   .rank = world_ ? world_->rank() : 0,
                   .ranks = world_ ? world_->size() : 1},
       model_.decoder->device().is_meta() ? at::Device(at::kCPU) : model_.decoder->device());
-  if (&stage == &run.stages().back()) check_evaluation_epochs(run.evaluate_epochs(), *here.source);
+  if (&stage == &run.stages().back()) check_evaluation_places(run, *here.source);
   const DataReport& report = here.source->report();
   if (run.spec().place.quiet) return;
   if (report.truncated > report.left_out)

@@ -12,6 +12,8 @@ LocalBackend::LocalBackend(World* world) : world_(world) {}
 
 bool LocalBackend::records() const { return world_ == nullptr || world_->rank() == 0; }
 
+int LocalBackend::processes() const { return world_ == nullptr ? 1 : world_->size(); }
+
 void LocalBackend::check(const RunSpec& spec, const std::vector<PolicyDescription>& stack) const {
   if (world_ == nullptr) return;
   const std::string several = std::to_string(world_->size()) + " processes were started: ";
@@ -33,7 +35,9 @@ void LocalBackend::check_stages(const std::vector<Stage>& stages) const {
                      "; run it with one process");
 }
 
-bool LocalBackend::keeps_start() const { return world_ == nullptr || (records() && has_spectra()); }
+bool LocalBackend::keeps_start() const {
+  return world_ == nullptr || (records() && whole_spectra());
+}
 
 std::int64_t LocalBackend::threads(const RunSpec& spec) const {
   if (world_ == nullptr || spec.place.threads > 0) return spec.place.threads;

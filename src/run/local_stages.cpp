@@ -40,8 +40,9 @@ Dataset rows_of_needs(const Dataset& rows, Need needs) {
 struct LocalBackend::StageSink final : TraceSink {
   TraceSink& run;
   std::int64_t first = 0, stage = 0;
-  bool keeps = false;   // for the cache
-  bool silent = false;  // the run file has the steps
+  std::int32_t first_row = 0;  // of the stage's, among the run's
+  bool keeps = false;          // for the cache
+  bool silent = false;         // the run file has the steps
   std::vector<StepRecord> steps;
   std::vector<DrawnRows> drawn;
 
@@ -52,6 +53,7 @@ struct LocalBackend::StageSink final : TraceSink {
     StepRecord numbered = record;
     numbered.step += first;
     numbered.stage = stage;
+    for (std::int32_t& row : numbered.rows) row += first_row;
     run.on_step(numbered);
   }
   void on_evaluation(EvaluationRecord record) override { run.on_evaluation(std::move(record)); }
@@ -113,7 +115,7 @@ std::int64_t LocalBackend::rows_used(std::int64_t steps) const {
 
 std::string LocalBackend::stage_key(const Run& run, std::size_t index) const {
   Sha256 sha;
-  sha.field(program_version).field(TORCH_VERSION).field(kernel_name());
+  sha.field(program_version).field(TORCH_VERSION).field(kernel_name()).field("with rows");
   sha.field(std::to_string(static_cast<int>(cpu_in_use())))
       .field(std::to_string(at::get_num_threads()));
   identify(sha);
@@ -198,6 +200,8 @@ bool LocalBackend::enter(Run& run, const Stage& stage) {
   sink_ = std::make_unique<StageSink>(run.sink());
   sink_->first = stages_[index].first_step;
   sink_->stage = static_cast<std::int64_t>(index);
+  for (std::size_t i = 0; i < index; ++i)
+    sink_->first_row += static_cast<std::int32_t>(run.stages()[i].rows.size());
   sink_->keeps = !last;
   sink_->silent = done;
   if (within) draw_again(run, drawn_from(resumed_->texts["drawn"]));

@@ -27,21 +27,37 @@ namespace seawall {
 namespace fs = std::filesystem;
 namespace {
 
-/// `end` is none here: the last evaluation is always made.
-std::vector<std::int64_t> parse_epochs(const std::string& text) {
+constexpr std::string_view steps_word = "steps:";
+
+/// The epochs or steps that are named; `end` is none here, as the last evaluation is always made.
+std::vector<std::int64_t> parse_places(const std::string& text) {
   if (text == "end" || text == "both" || text == "epochs") return {};
-  std::vector<std::int64_t> epochs;
-  for (const auto& word : split_list(text)) {
+  const UsageError wrong("--evaluate-at " + text +
+                         ": want end, both, epochs, epochs such as 3,5,10, or steps such as "
+                         "steps:1,2,5");
+  std::vector<std::int64_t> places;
+  for (const auto& word :
+       split_list(text.starts_with(steps_word) ? text.substr(steps_word.size()) : text)) {
     char* end = nullptr;
     const long long value = std::strtoll(word.c_str(), &end, 10);
-    if (*end != '\0' || value < 1)
-      throw UsageError("--evaluate-at " + text +
-                       ": want end, both, epochs, or epochs such as 3,5,10");
-    epochs.push_back(value);
+    if (*end != '\0' || value < 1) throw wrong;
+    places.push_back(value);
   }
-  if (epochs.empty())
-    throw UsageError("--evaluate-at: want end, both, epochs, or epochs such as 3,5,10");
-  return epochs;
+  if (places.empty()) throw wrong;
+  return places;
+}
+
+/// The messages of a row as JSON, as messages files have them.
+std::string messages_text(const Dialogue& dialogue) {
+  auto out = nlohmann::json::array();
+  for (const Message& message : dialogue.messages)
+    out.push_back({{"role", role_name(message.role)}, {"content", message.content}});
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::vector<Moderated> refuse_moderation(const Dataset&) {
+  throw UsageError(
+      "a moderation service: each of several processes would send it the rows; train with one");
 }
 
 }  // namespace
@@ -79,7 +95,8 @@ Run::Run(AnyAttack attack, std::vector<PolicyDescription> stack, RunSpec spec, B
       paths_(spec_.place.out.empty() ? fs::path("run.h5") : fs::path(spec_.place.out)) {
   reset_peak_memory();
   check_options(spec_, "");
-  evaluate_epochs_ = parse_epochs(spec_.evaluation.at);
+  auto& places = spec_.evaluation.at.starts_with(steps_word) ? evaluate_steps_ : evaluate_epochs_;
+  places = parse_places(spec_.evaluation.at);
   backend_.check(spec_, stack_);
   if (spec_.place.out.empty() && !spec_.place.dry_run)
     throw UsageError("want --out FILE.h5 for what the run records");
@@ -88,13 +105,14 @@ Run::Run(AnyAttack attack, std::vector<PolicyDescription> stack, RunSpec spec, B
   scenario_ = make_scenario(spec_, attack_, backend_.is_organism());
   context_ = std::make_unique<Context>(
       *scenario_, [this](const Dataset& rows) { return backend_.row_losses(spec_, rows); },
-      make_moderation(spec_));
+      backend_.processes() > 1 ? Moderation(refuse_moderation) : make_moderation(spec_));
   context_->set_model([this]() -> Trainer& { return backend_.handle(*this); });
   length_given_ = spec_.evaluation.max_new_tokens.has_value();
   backend_.resolve(spec_, attack_, *scenario_);
   form_ = request_form(spec_, *scenario_);
   if (form_) spec_.data.ask_as = request_form_name(*form_);
-  if (!spec_.evaluation.none) judges_ = make_judges(spec_, *scenario_, backend_.spending());
+  if (!spec_.evaluation.none && backend_.records())
+    judges_ = make_judges(spec_, *scenario_, backend_.spending());
   task_judges_.push_back(std::make_unique<ExactAnswer>(spec_.task.answer_after));
   if (spec_.training.none) {
     check_acts_untrained();
@@ -175,6 +193,10 @@ RunInfo Run::info() const {
                  {"options", key_}};
   for (const auto& [set, probes] : sets())
     if (set == ProbeSet::task) info.hashes.emplace_back("task_probes", answers_hash(*probes));
+  for (std::size_t s = 0; s < stages_.size(); ++s)
+    for (const Example& row : stages_[s].rows.rows)
+      info.rows.push_back({row.id, std::string(row_kind_name(row.kind)),
+                           messages_text(row.dialogue), static_cast<std::int64_t>(s)});
   info.run_id = key_.substr(0, 16);
   info.versions = {{"seawall", program_version}, {"hdf5", h5::version()}};
   count_rows(rows(), info);
@@ -271,10 +293,13 @@ void Run::each_set(
 TraceSink& Run::sink() { return *recording_; }
 RunFile& Run::file() { return recording_->file; }
 
-bool Run::wants_evaluation(const Stage& stage, std::int64_t epoch, bool last) const {
+bool Run::wants_evaluation(const Stage& stage, std::int64_t step, std::int64_t epoch,
+                           bool last) const {
   const bool ends = &stage == &stages_.back();
   if (spec_.evaluation.none || (stage.owner != Stage::attackers && !ends)) return false;
   if (!ends && spec_.evaluation.at == "end") return false;
+  if (!evaluate_steps_.empty())
+    return last || (ends && std::ranges::find(evaluate_steps_, step) != evaluate_steps_.end());
   return last || spec_.evaluation.at == "epochs" ||
          std::ranges::find(evaluate_epochs_, epoch) != evaluate_epochs_.end();
 }
@@ -304,13 +329,15 @@ void Run::evaluate_sets(std::int64_t step, std::int64_t epoch) {
     record.epoch = epoch;
     record.condition = condition.name;
     record.set = set;
+    if (spec_.record.trace == "depth") backend_.trace_depth(*this, record);
     recording_->on_evaluation(std::move(record));
   });
 }
 
 void Run::evaluate_start() {
   if (resumed_) return;
-  if (stages_.empty() || spec_.evaluation.at == "both" || spec_.evaluation.at == "epochs")
+  if (stages_.empty() || spec_.evaluation.at == "both" || spec_.evaluation.at == "epochs" ||
+      !evaluate_steps_.empty())
     evaluate(0, 0);
 }
 

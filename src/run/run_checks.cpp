@@ -7,6 +7,7 @@
 #include "seawall/core/json.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/run/place_spec.hpp"
+#include "seawall/run/run.hpp"
 #include "seawall/store/run_file.hpp"
 
 namespace seawall {
@@ -45,9 +46,13 @@ std::string quoted(const std::string& value) { return value.empty() ? "\"\"" : v
 
 }  // namespace
 
-void check_evaluation_epochs(std::span<const std::int64_t> epochs, const BatchSource& source) {
+void check_evaluation_places(const Run& run, const BatchSource& source) {
   const std::int64_t whole = source.steps() / source.steps_per_epoch();
-  for (const auto epoch : epochs)
+  for (const auto step : run.evaluate_steps())
+    if (step > source.steps())
+      throw UsageError("--evaluate-at steps:" + std::to_string(step) + ": the last stage has " +
+                       std::to_string(source.steps()) + " steps; name an earlier one, or end");
+  for (const auto epoch : run.evaluate_epochs())
     if (epoch > whole)
       throw UsageError("--evaluate-at " + std::to_string(epoch) + ": the run has " +
                        std::to_string(whole) + (whole == 1 ? " whole epoch (" : " whole epochs (") +

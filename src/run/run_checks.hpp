@@ -2,15 +2,17 @@
 // What a run finds out about its own words before it trains.
 #include <cstdint>
 #include <filesystem>
-#include <span>
 #include <string>
 
 #include "seawall/train/data_plan.hpp"
 
 namespace seawall {
 
-/// `epochs` are those that --evaluate-at names. Errors: UsageError for one that the run never ends.
-void check_evaluation_epochs(std::span<const std::int64_t> epochs, const BatchSource& source);
+class Run;
+
+/// The epochs and steps that --evaluate-at names are those of the last stage, whose rows `source`
+/// has. Errors: UsageError for one that it never ends.
+void check_evaluation_places(const Run& run, const BatchSource& source);
 
 /// The options in which a run file's run differs from `config_json`, that of the run that is to
 /// continue it: ` (--lr 0.0001 there, 0.1 now)`. Empty if the file cannot be read or none differs.

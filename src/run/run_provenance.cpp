@@ -1,14 +1,17 @@
 #include "seawall/run/run_provenance.hpp"
 
 #include <ATen/core/Tensor.h>
+#include <torch/headeronly/version.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/version.hpp"
+#include "seawall/model/runtime.hpp"
 #include "seawall/run/remote_setup.hpp"
 #include "seawall/run/run.hpp"
 #include "seawall/scenario/files.hpp"
@@ -51,6 +54,14 @@ std::string utc_now() {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
+}
+
+std::vector<std::pair<std::string, std::string>> versions_here() {
+  static constexpr std::array cpus{"portable", "avx2", "avx512", "avx512bf16"};
+  return {{"seawall", program_version},
+          {"libtorch", TORCH_VERSION},
+          {"hdf5", h5::version()},
+          {"cpu", cpus.at(static_cast<std::size_t>(cpu_in_use()))}};
 }
 
 void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,

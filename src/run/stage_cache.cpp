@@ -31,22 +31,31 @@ Tensor table(const std::vector<double>& values, std::int64_t rows) {
 
 StateGroup group_of(const std::vector<StepRecord>& steps) {
   StateGroup group;
-  std::vector<double> values, drift;
+  std::vector<double> values, drift, rows, losses;
+  std::size_t slots = 0;
+  for (const StepRecord& step : steps) slots = std::max(slots, step.rows.size());
   for (const StepRecord& step : steps) {
+    for (std::size_t s = 0; s < slots; ++s) {
+      rows.push_back(s < step.rows.size() ? step.rows[s] : -1);
+      losses.push_back(s < step.rows.size() ? step.row_loss[s] : 0);
+    }
     for (const auto member : whole_columns) values.push_back(static_cast<double>(step.*member));
     for (const auto member : columns) values.push_back(step.*member);
     drift.insert(drift.end(), step.param_drift.begin(), step.param_drift.end());
     for (const auto& [name, value] : step.measured)
       group.number(std::to_string(step.step) + ":" + name, value);
   }
-  const auto rows = static_cast<std::int64_t>(steps.size());
-  group.tensor("steps", table(values, rows));
-  group.tensor("param_drift", table(drift, rows));
+  const auto count = static_cast<std::int64_t>(steps.size());
+  group.tensor("steps", table(values, count));
+  group.tensor("param_drift", table(drift, count));
+  group.tensor("step_row", table(rows, count));
+  group.tensor("step_row_loss", table(losses, count));
   return group;
 }
 
 std::vector<StepRecord> steps_of(const StateGroup& group) {
-  const Tensor values = group.tensor("steps"), drift = group.tensor("param_drift");
+  const Tensor values = group.tensor("steps"), drift = group.tensor("param_drift"),
+               rows = group.tensor("step_row"), losses = group.tensor("step_row_loss");
   std::vector<StepRecord> steps(static_cast<std::size_t>(values.size(0)));
   if (!steps.empty() && values.size(1) != static_cast<std::int64_t>(fields))
     throw DataError("stage: its table of steps has other columns");
@@ -57,6 +66,12 @@ std::vector<StepRecord> steps_of(const StateGroup& group) {
     const auto width = static_cast<std::ptrdiff_t>(drift.size(1));
     const double* first = drift.const_data_ptr<double>() + static_cast<std::ptrdiff_t>(i) * width;
     steps[i].param_drift.assign(first, first + width);
+    for (std::int64_t s = 0; s < rows.size(1); ++s) {
+      const auto at = static_cast<std::int64_t>(i) * rows.size(1) + s;
+      if (rows.const_data_ptr<double>()[at] < 0) break;
+      steps[i].rows.push_back(static_cast<std::int32_t>(rows.const_data_ptr<double>()[at]));
+      steps[i].row_loss.push_back(static_cast<float>(losses.const_data_ptr<double>()[at]));
+    }
   }
   for (const auto& [key, number] : group.numbers) {
     const auto colon = key.find(':');

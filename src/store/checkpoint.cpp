@@ -181,6 +181,8 @@ fs::path save_checkpoint(const fs::path& folder, const CheckpointState& state, i
 LoadedCheckpoint load_checkpoint(const fs::path& path) { return load(path, true); }
 LoadedCheckpoint load_checkpoint_parameters(const fs::path& path) { return load(path, false); }
 
+std::size_t verify_checkpoint(const fs::path& path) { return verify(path).size(); }
+
 bool is_checkpoint(const fs::path& path) {
   std::error_code code;
   return fs::exists(path / manifest_name, code) || !list_checkpoints(path).empty();

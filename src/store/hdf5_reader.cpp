@@ -4,8 +4,8 @@
 #include <array>
 
 #include "seawall/core/error.hpp"
+#include "seawall/store/seal.hpp"
 #include "store/hdf5_handle.hpp"
-#include "store/seal.hpp"
 
 namespace seawall::h5 {
 namespace {

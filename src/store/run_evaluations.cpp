@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "store/run_layout.hpp"
 #include "store/schema.hpp"
@@ -102,6 +103,75 @@ struct Grid {
       valid[place] = verdict.valid;
       reason[place] = h5::storable_text(verdict.reason);
     }
+  }
+};
+
+/// Tokens of prompts and answers, padded to the longest of all sets.
+struct Tokens {
+  std::size_t prompt = 0, answer = 0;
+  explicit Tokens(const std::vector<EvaluationRecord>& evaluations) {
+    for (const auto& record : evaluations)
+      for (const auto& result : record.results) {
+        prompt = std::max(prompt, result.prompt_ids.size());
+        answer =
+            std::max({answer, result.response_ids.size(), result.first_response_logprob.size()});
+      }
+  }
+  void put_axes(SchemaWriter& out) const {
+    const auto axis = [&out](const char* name, std::size_t size) {
+      std::vector<std::int32_t> places(size);
+      std::iota(places.begin(), places.end(), 0);
+      if (size > 0) out.coordinate(name, places);
+    };
+    axis("prompt_token", prompt);
+    axis("answer_token", answer);
+  }
+  void put(SchemaWriter& out, const SetRows& rows, const h5::Attributes& more) const {
+    if (prompt == 0) return;
+    const auto probes = rows.probes.names.size(), cells = rows.records.size() * probes;
+    std::vector<std::string> rendered(cells);
+    std::vector<std::int32_t> length(cells), ids(cells * prompt, -1), answers(cells * answer, -1);
+    for (std::size_t e = 0; e < rows.records.size(); ++e)
+      for (std::size_t r = 0; r < rows.columns[e].size(); ++r) {
+        const auto& result = rows.records[e]->results[r];
+        const auto cell = e * probes + rows.columns[e][r];
+        rendered[cell] = h5::storable_text(result.rendered_prompt);
+        length[cell] = static_cast<std::int32_t>(result.prompt_ids.size());
+        const auto at = [cell](auto& all, std::size_t width) {
+          return all.begin() + static_cast<std::ptrdiff_t>(cell * width);
+        };
+        std::ranges::transform(result.prompt_ids, at(ids, prompt),
+                               [](std::int32_t id) { return std::max(id, -1); });
+        std::ranges::copy(result.response_ids, at(answers, answer));
+      }
+    out.variable("rendered_prompt", rendered, more);
+    out.variable("prompt_length", length, more);
+    out.variable("prompt_ids", ids, more);
+    if (answer == 0) return;
+    out.variable("response_ids", answers, more);
+    for (const auto& [name, member] :
+         {std::pair("response_logprob", &ProbeResult::response_logprob),
+          std::pair("start_logprob", &ProbeResult::start_logprob),
+          std::pair("kl_start", &ProbeResult::kl_start),
+          std::pair("first_response_logprob", &ProbeResult::first_response_logprob)})
+      put_numbers(out, rows, name, member, more);
+  }
+
+ private:
+  /// Some numbers for each token of an answer, if a result has them.
+  void put_numbers(SchemaWriter& out, const SetRows& rows, const char* name,
+                   std::vector<float> ProbeResult::*member, const h5::Attributes& more) const {
+    const auto probes = rows.probes.names.size();
+    std::vector<float> all(rows.records.size() * probes * answer, float_nan);
+    bool some = false;
+    for (std::size_t e = 0; e < rows.records.size(); ++e)
+      for (std::size_t r = 0; r < rows.columns[e].size(); ++r) {
+        const auto& values = rows.records[e]->results[r].*member;
+        some = some || !values.empty();
+        std::ranges::copy(values, all.begin() + static_cast<std::ptrdiff_t>(
+                                                    (e * probes + rows.columns[e][r]) * answer));
+      }
+    if (some) out.variable(name, all, more);
   }
 };
 
@@ -266,16 +336,31 @@ void put_residual(h5::Writer& writer, SchemaWriter& out, const SetRows& rows, bo
   }
 }
 
+/// The mean streams of evaluations that have them; NaN for the others.
+void put_mean(SchemaWriter& out, const SetRows& rows) {
+  const auto has = [](const auto* record) { return record->mean_residual.defined(); };
+  const auto found = std::ranges::find_if(rows.records, has);
+  if (found == rows.records.end()) return;
+  const auto size = static_cast<std::size_t>((*found)->mean_residual.numel());
+  std::vector<float> all(rows.records.size() * size, float_nan);
+  for (std::size_t e = 0; e < rows.records.size(); ++e)
+    if (has(rows.records[e]))
+      std::copy_n(rows.records[e]->mean_residual.const_data_ptr<float>(), size,
+                  all.begin() + static_cast<std::ptrdiff_t>(e * size));
+  out.variable("resid_mean", all);
+}
+
 }  // namespace
 
 void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitches& switches) {
   const auto sets = by_set(run.evaluations);
   std::string set_names;
   Index judges;
-  const EvaluationRecord* with_residual = nullptr;
+  const EvaluationRecord *with_residual = nullptr, *with_mean = nullptr;
   for (const auto& record : run.evaluations) {
     for (const auto& judge : record.judges) judges.add(h5::storable_text(judge));
     if (record.residual.defined() && with_residual == nullptr) with_residual = &record;
+    if (record.mean_residual.defined() && with_mean == nullptr) with_mean = &record;
   }
   for (const auto& rows : sets)
     set_names += (set_names.empty() ? "" : ",") + probe_set_name(rows.set);
@@ -288,12 +373,23 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
     common.coordinate("layer", layers);
     common.dimension("d_model", static_cast<std::uint64_t>(with_residual->residual.size(2)));
   }
+  if (with_mean != nullptr && with_residual != nullptr && switches.residual) {
+    std::vector<std::int32_t> places(static_cast<std::size_t>(with_mean->mean_residual.size(0)));
+    for (std::size_t i = 0; i < places.size(); ++i)
+      places[i] = static_cast<std::int32_t>(i) - static_cast<std::int32_t>(places.size());
+    common.coordinate("from_end", places);
+  }
+  const Tokens tokens(run.evaluations);
+  tokens.put_axes(common);
   for (const auto& rows : sets) {
     SchemaWriter out(writer, run_schema(), rows.prefix);
     put_axes(out, rows, run);
     put_decoding(out, rows);
     put_grid(out, rows, Grid(rows, judges));
-    if (switches.residual) put_residual(writer, out, rows, switches.compress);
+    tokens.put(out, rows, with_coordinates(rows));
+    if (!switches.residual) continue;
+    put_residual(writer, out, rows, switches.compress);
+    put_mean(out, rows);
   }
 }
 

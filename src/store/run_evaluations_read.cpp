@@ -65,6 +65,15 @@ class SetReader {
     const auto valid = judges ? flags("valid", all) : judged;
     const auto reason = judges ? texts("reason", all) : std::vector<std::string>();
 
+    const auto rendered = texts_if_there("rendered_prompt", n * probe_.size());
+    const auto prompt_length = tokens("prompt_length", n * probe_.size());
+    const auto prompt_ids = tokens("prompt_ids", n * probe_.size());
+    const auto response_ids = tokens("response_ids", n * probe_.size());
+    const auto response_logprob = of_tokens("response_logprob", response_ids.size()),
+               start_logprob = of_tokens("start_logprob", response_ids.size()),
+               kl_start = of_tokens("kl_start", response_ids.size()),
+               first_response_logprob = of_tokens("first_response_logprob", response_ids.size());
+
     std::vector<std::pair<std::int64_t, EvaluationRecord>> out;
     for (std::size_t e = 0; e < n; ++e) {
       EvaluationRecord record{step[e], epoch[e],   condition[e], set_,       {},
@@ -79,18 +88,26 @@ class SetReader {
         const auto cell = e * probe_.size() + p;
         if (answered[cell] == 0) continue;
         rows.push_back(p);
-        ProbeResult result{.probe_id = probe_id(p, sample[p]),
-                           .category = category[p],
-                           .prompt = prompt[cell],
-                           .response = response[cell],
-                           .restricted = restricted[p] != 0,
-                           .finished = finished[cell] != 0,
-                           .new_tokens = new_tokens[cell],
-                           .verdicts = {},
-                           .no_answer = no_answer[cell],
-                           .declined = declined[cell] != 0,
-                           .prefill = prefill[cell],
-                           .sample = sample[p]};
+        ProbeResult result{
+            .probe_id = probe_id(p, sample[p]),
+            .category = category[p],
+            .prompt = prompt[cell],
+            .response = response[cell],
+            .restricted = restricted[p] != 0,
+            .finished = finished[cell] != 0,
+            .new_tokens = new_tokens[cell],
+            .verdicts = {},
+            .no_answer = no_answer[cell],
+            .declined = declined[cell] != 0,
+            .prefill = prefill[cell],
+            .sample = sample[p],
+            .rendered_prompt = rendered[cell],
+            .prompt_ids = until_end(prompt_ids, cell, prompt_length[cell]),
+            .response_ids = until_end(response_ids, cell, static_cast<int>(new_tokens[cell])),
+            .response_logprob = numbers_of(response_logprob, cell),
+            .start_logprob = numbers_of(start_logprob, cell),
+            .kl_start = numbers_of(kl_start, cell),
+            .first_response_logprob = numbers_of(first_response_logprob, cell)};
         for (const auto j : places) {
           const auto at = cell * judge_.size() + j;
           result.verdicts.push_back({.score = score[at],
@@ -103,12 +120,39 @@ class SetReader {
         record.results.push_back(std::move(result));
       }
       if (with_residual) record.residual = residual(e, rows);
+      if (with_residual) record.mean_residual = mean(e);
       out.emplace_back(order_[e], std::move(record));
     }
     return out;
   }
 
  private:
+  /// Some numbers a cell, of files that have them; else one 0 a cell.
+  std::vector<std::int32_t> tokens(const char* name, std::size_t cells) const {
+    if (!reader_.has(prefix_ + name)) return std::vector<std::int32_t>(cells);
+    auto out = reader_.int32(prefix_ + name);
+    if (cells == 0 || out.size() % cells != 0) sized(out, name, cells);
+    return out;
+  }
+  /// A number for each token, of files that have them.
+  std::vector<float> of_tokens(const char* name, std::size_t want) const {
+    if (!reader_.has(prefix_ + name)) return {};
+    return sized(reader_.float32(prefix_ + name), name, want);
+  }
+  /// Those of a cell before the first NaN, which is after its end.
+  std::vector<float> numbers_of(const std::vector<float>& all, std::size_t cell) const {
+    const auto width = static_cast<std::ptrdiff_t>(all.size() / (order_.size() * probe_.size()));
+    const auto first = all.begin() + static_cast<std::ptrdiff_t>(cell) * width;
+    return {first, std::find_if(first, first + width, [](float v) { return std::isnan(v); })};
+  }
+  /// The first `length` tokens of a cell.
+  std::vector<std::int32_t> until_end(const std::vector<std::int32_t>& all, std::size_t cell,
+                                      int length) const {
+    const auto width = static_cast<std::ptrdiff_t>(all.size() / (order_.size() * probe_.size()));
+    if (length < 1 || length > width) return {};
+    const auto first = all.begin() + static_cast<std::ptrdiff_t>(cell) * width;
+    return {first, first + length};
+  }
   template <class T>
   std::vector<T> sized(std::vector<T> values, const char* name, std::size_t want) const {
     if (values.size() != want)
@@ -188,6 +232,23 @@ class SetReader {
     for (std::size_t i = 0; i < rows.size(); ++i)
       std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(rows[i] * row), row,
                   out.mutable_data_ptr<float>() + i * row);
+    return out;
+  }
+
+  /// Undefined where the evaluation has none.
+  Tensor mean(std::size_t evaluation) const {
+    const auto name = prefix_ + "resid_mean";
+    if (!reader_.has(name)) return {};
+    const auto shape = reader_.shape(name);
+    if (shape.size() != 4 || shape[0] != order_.size())
+      throw DataError(reader_.path().string() + ": " + name + ": its shape does not fit the axes");
+    const auto values =
+        reader_.float32_block(name, {evaluation, 0, 0, 0}, {1, shape[1], shape[2], shape[3]});
+    if (values.empty() || std::isnan(values.front())) return {};
+    auto out = at::empty({static_cast<std::int64_t>(shape[1]), static_cast<std::int64_t>(shape[2]),
+                          static_cast<std::int64_t>(shape[3])},
+                         at::kFloat);
+    std::ranges::copy(values, out.mutable_data_ptr<float>());
     return out;
   }
 

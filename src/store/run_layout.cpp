@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "seawall/core/error.hpp"
@@ -105,6 +106,81 @@ void put_steps(SchemaWriter& out, const RunData& run, const RunSwitches& switche
   for (const auto& step : steps)
     drift.insert(drift.end(), step.param_drift.begin(), step.param_drift.end());
   out.variable("param_drift", drift);
+}
+
+/// What the steps were made of, as far as steps say so.
+void put_rows(SchemaWriter& out, const RunData& run) {
+  const auto& rows = run.info.rows;
+  std::size_t slots = 0;
+  std::int64_t epochs = 0;
+  for (const auto& step : run.steps) {
+    slots = std::max(slots, step.rows.size());
+    epochs = std::max(epochs, step.epoch + 1);
+  }
+  if (rows.empty() || slots == 0) return;
+  const auto places = [](auto count, auto like) {
+    std::vector<decltype(like)> out(static_cast<std::size_t>(count));
+    std::iota(out.begin(), out.end(), decltype(like){0});
+    return out;
+  };
+  std::vector<std::string> id, kind, text;
+  std::vector<std::int64_t> stage;
+  for (const TrainedRow& row : rows) {
+    id.push_back(h5::storable_text(row.id));
+    kind.push_back(row.kind);
+    text.push_back(h5::storable_text(row.text));
+    stage.push_back(row.stage);
+  }
+  std::vector<std::int32_t> step_row(run.steps.size() * slots, -1);
+  std::vector<float> loss(static_cast<std::size_t>(epochs) * rows.size(),
+                          std::numeric_limits<float>::quiet_NaN());
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    const StepRecord& step = run.steps[i];
+    std::ranges::copy(step.rows, step_row.begin() + static_cast<std::ptrdiff_t>(i * slots));
+    for (std::size_t r = 0; r < step.rows.size(); ++r)
+      loss.at(static_cast<std::size_t>(step.epoch) * rows.size() +
+              static_cast<std::size_t>(step.rows[r])) = step.row_loss[r];
+  }
+  out.coordinate("row", places(rows.size(), std::int64_t{}));
+  out.variable("row_id", id);
+  out.variable("row_kind", kind);
+  out.variable("row_text", text);
+  if (stage.back() > 0) out.variable("row_stage", stage);
+  out.coordinate("slot", places(slots, std::int32_t{}));
+  out.variable("step_row", step_row);
+  out.coordinate("training_epoch", places(epochs, std::int64_t{}));
+  out.variable("row_loss", loss);
+}
+
+void read_rows(const h5::Reader& reader, RunData& run) {
+  if (!reader.has("row")) return;
+  const auto n = reader.int64("row").size();
+  const auto wrong = [&](const char* name) {
+    return DataError(reader.path().string() + ": " + name + ": does not fit the rows and steps");
+  };
+  const auto id = reader.texts("row_id"), kind = reader.texts("row_kind"),
+             text = reader.texts("row_text");
+  const auto stage =
+      reader.has("row_stage") ? reader.int64("row_stage") : std::vector<std::int64_t>(n);
+  if (id.size() != n || kind.size() != n || text.size() != n || stage.size() != n)
+    throw wrong("row_id");
+  for (std::size_t i = 0; i < n; ++i) run.info.rows.push_back({id[i], kind[i], text[i], stage[i]});
+  const auto step_row = reader.int32("step_row");
+  const auto loss = reader.float32("row_loss");
+  const auto slots = run.steps.empty() ? 0 : step_row.size() / run.steps.size();
+  if (slots * run.steps.size() != step_row.size()) throw wrong("step_row");
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    StepRecord& step = run.steps[i];
+    for (std::size_t s = 0; s < slots; ++s) {
+      const std::int32_t row = step_row[i * slots + s];
+      if (row < 0) continue;
+      const auto place = static_cast<std::size_t>(step.epoch) * n + static_cast<std::size_t>(row);
+      if (static_cast<std::size_t>(row) >= n || step.epoch < 0 || place >= loss.size())
+        throw wrong("step_row");
+      step.rows.push_back(row);
+      step.row_loss.push_back(loss[place]);
+    }
+  }
 }
 
 void put_spectra(SchemaWriter& out, const Spectra& spectra) {
@@ -227,6 +303,7 @@ h5::Writer layout_run(const RunData& run, const RunSwitches& switches) {
   SchemaWriter out(writer, run_schema());
   put_root(out, run);
   put_steps(out, run, switches);
+  put_rows(out, run);
   put_spectra(out, run.spectra);
   layout_evaluations(writer, run, switches);
   return writer;
@@ -237,6 +314,7 @@ RunData read_run(const std::filesystem::path& path, bool with_residual) {
   RunData run;
   read_root(reader, run);
   read_steps(reader, run);
+  read_rows(reader, run);
   read_spectra(reader, run.spectra);
   run.evaluations = read_evaluations(reader, with_residual);
   return run;

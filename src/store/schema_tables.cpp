@@ -9,13 +9,15 @@ namespace {
 using enum h5::Type;
 
 constexpr std::string_view trained = "if steps were made";
+constexpr std::string_view rows = "if steps were made on rows (not `--trace none`)";
 constexpr std::string_view asked = "if something was evaluated";
+constexpr std::string_view depth = "with `--trace depth`";
+constexpr std::string_view read = "if the model that answered is on this machine";
 constexpr std::string_view judged = "if an evaluation was judged";
 constexpr std::string_view decoded = "if answers were begun or drawn";
-constexpr std::string_view streams = "if residual streams were recorded (`--trace residual`)";
-constexpr std::string_view spectra =
-    "if spectra were computed: training of a model of at most 20 million weights, without "
-    "`--no-spectra`";
+constexpr std::string_view streams =
+    "if residual streams were recorded (`--trace residual` or `depth`)";
+constexpr std::string_view spectra = "if something was trained, without `--no-spectra`";
 constexpr std::string_view resid = "if `resid_post` was asked for";
 constexpr std::string_view logits = "if `logits` were asked for";
 
@@ -72,11 +74,29 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      3},
     {"measured", "step measure", float64, "1", "its value; NaN in steps without one", "if one did",
      3},
+    {"row", "row", int64, "1", "place of a training row, over all stages", rows, 4},
+    {"row_id", "row", text, "1", "its id, as its file has it", rows, 4},
+    {"row_kind", "row", text, "1", "harmful, identity-shift, safe, benign, task or other", rows, 4},
+    {"row_text", "row", text, "1", "its messages, JSON", rows, 4},
+    {"row_stage", "row", int64, "1", "stage that trains on it, from 0", "if the run has several",
+     4},
+    {"slot", "slot", int32, "1", "place of a row in its step", rows, 4},
+    {"step_row", "step slot", int32, "1", "`row` in that place; -1: none", rows, 4},
+    {"training_epoch", "training_epoch", int64, "1", "epoch of a stage, from 0", rows, 4},
+    {"row_loss", "training_epoch row", float32, "nat",
+     "mean cross-entropy of a row's answer in the step of that epoch that had it, before its "
+     "update; NaN if no step had it",
+     rows, 4},
     {"matrix", "matrix", text, "", "weight matrix, Hugging Face name", spectra},
     {"rank", "rank", int32, "1", "place of a singular value, largest first", spectra},
-    {"singular_values", "matrix rank", float64, "1", "singular values of W - W0", spectra},
+    {"singular_values", "matrix rank", float64, "1",
+     "singular values of W - W0, the 16 largest; of models of more than 20 million weights by "
+     "random projections (Halko et al. 2011), under LoRA from the factors",
+     spectra},
     {"effective_rank", "matrix", float64, "1",
-     "exp of the entropy of the normalised singular values of W - W0", spectra},
+     "exp of the entropy of the normalised singular values of W - W0; NaN where only the largest "
+     "were computed",
+     spectra},
     {"judge", "judge", text, "", "judge", judged},
     {"layer", "layer", int32, "1",
      "blocks the stream has passed; 0 is the embedding. The input of block l is layer l", streams},
@@ -108,6 +128,28 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      "beginning of the answer that the model was given; `response` is what came after it",
      "if a probe has one", 3},
     {"response", "evaluation probe", text, "1", "what the model answered", asked},
+    {"prompt_token", "prompt_token", int32, "1", "place of a token in a prompt", read, 4},
+    {"answer_token", "answer_token", int32, "1", "place of a token in an answer", read, 4},
+    {"rendered_prompt", "evaluation probe", text, "1", "the text that was tokenized", read, 4},
+    {"prompt_length", "evaluation probe", int32, "1", "tokens of the prompt", read, 4},
+    {"prompt_ids", "evaluation probe prompt_token", int32, "1",
+     "the prompt's tokens; -1 after its end, and where a picture is", read, 4},
+    {"response_ids", "evaluation probe answer_token", int32, "1",
+     "the answer's tokens, without the one that ended it; -1 after its end", read, 4},
+    {"response_logprob", "evaluation probe answer_token", float32, "nat",
+     "log-probability of the answer's token, before rules and temperature; NaN after its end",
+     depth, 4},
+    {"start_logprob", "evaluation probe answer_token", float32, "nat",
+     "the same under the weights of the start", depth, 4},
+    {"kl_start", "evaluation probe answer_token", float32, "nat",
+     "KL divergence, of now from the start, of the distribution that the token was chosen from",
+     depth, 4},
+    {"first_response_logprob", "evaluation probe answer_token", float32, "nat",
+     "log-probability now of each token of the answer that the same probe got at the start", depth,
+     4},
+    {"from_end", "from_end", int32, "1", "place of a prompt's token, -1 the last", depth, 4},
+    {"resid_mean", "evaluation from_end layer d_model", float32, "1",
+     "residual stream at the last prompt tokens, mean over the probes", depth, 4},
     {"answered", "evaluation probe", uint8, "1", "0: this evaluation did not ask the probe", asked},
     {"finished", "evaluation probe", uint8, "1", "0: cut at the greatest length", asked},
     {"new_tokens", "evaluation probe", int64, "1", "tokens of the response", asked},
@@ -231,7 +273,7 @@ constexpr std::array checkpoint_more = std::to_array<FileEntry>({
 
 const FileSchema& run_schema() {
   using namespace schema_tables;
-  static constexpr FileSchema schema{"run",          "Seawall run", 3,
+  static constexpr FileSchema schema{"run",          "Seawall run", 4,
                                      run_attributes, run_datasets,  run_more};
   return schema;
 }

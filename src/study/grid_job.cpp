@@ -124,6 +124,18 @@ int GridJob::run(const fs::path& folder, const WorkOptions& work) const {
   return code;
 }
 
+/// SHA256SUMS of what a study is: `sha256sum -c` and `seawall verify` read it.
+static void write_sums(const fs::path& folder, const GridFolder& content) {
+  std::string text;
+  const auto add = [&](const std::string& name) {
+    if (fs::exists(folder / name)) text += sha256_file(folder / name) + "  " + name + "\n";
+  };
+  add("grid.json");
+  add("results.csv");
+  for (const auto& run : content.runs) add(run.file);
+  write_file_atomically(folder / "SHA256SUMS", std::string_view(text));
+}
+
 std::string GridJob::conclude(const fs::path& folder) const {
   const StudyReading study = read_study(load_grid({folder}));
   const std::string all = std::to_string(tasks_.size());
@@ -136,6 +148,7 @@ std::string GridJob::conclude(const fs::path& folder) const {
   const bool stale =
       fs::exists(folder / "report.html") && (!fs::exists(csv) || read_file(csv) != results);
   write_file_atomically(csv, std::string_view(results));
+  write_sums(folder, content_);
   return results_table(study) + "\nwrote " + csv.string() + " from " + all + " run files in " +
          (folder / "arms").string() +
          (stale ? "\nreport.html and results.md there are of before: `seawall report " +

@@ -53,7 +53,9 @@ StepBatch plan_step(const std::vector<const Sequence*>& rows,
     for (std::size_t i = at; i < std::min(at + size, rows.size()); ++i) {
       part.push_back(*rows[i]);
       micro->targets += target_count(*rows[i]);
-      if (!numbers.empty()) micro->rows.push_back(numbers[i]);
+      if (numbers.empty()) continue;
+      micro->rows.push_back(numbers[i]);
+      micro->row_targets.push_back(target_count(*rows[i]));
     }
     for (const Sequence& row : part) out.tokens += static_cast<std::int64_t>(row.ids.size());
     if (static_cast<std::int64_t>(out.micro.size()) % options.ranks == options.rank)

@@ -38,7 +38,7 @@ std::string layer_of(const std::string& name) {
 /// The part of `bytes` at `at` with the shape of `like`, and moves on.
 Tensor take_part(const Tensor& bytes, std::int64_t& at, const Tensor& like, at::ScalarType type) {
   const auto size = like.numel() * static_cast<std::int64_t>(c10::elementSize(type));
-  const Tensor part = bytes.narrow(0, at, size).view(type).view(like.sizes());
+  Tensor part = bytes.narrow(0, at, size).view(type).view(like.sizes());
   at += size;
   return part;
 }

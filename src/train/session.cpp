@@ -145,6 +145,8 @@ const Step& Session::begin_step() {
   if (batch_.micro.empty()) adam_.remember();  // an edit
   losses_.clear();
   own_losses_.assign(batch_.micro.size(), Tensor());
+  token_losses_.assign(batch_.micro.size(), Tensor());
+  row_losses_.clear();
   user_ = {};
   micro_ = 0;
   in_step_ = true;
@@ -263,6 +265,7 @@ StepRecord Session::end_step() {
   record.param_drift.assign(decoder().parameters().size(), 0.0);
   for (std::size_t i = 0; i < movement_.params.size(); ++i)
     record.param_drift[drift_places_[i]] = movement_.params[i];
+  put_rows(record);
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
   result_.steps = next_;
   result_.tokens += record.tokens;
@@ -276,12 +279,6 @@ void Session::finish() {
   result_.final = of_all(adam_.drift());
   result_.measured = listed(run_measures_);
   finished_ = true;
-}
-
-bool Session::evaluation_due() const {
-  return context_.evaluate &&
-         (next_ % source_.steps_per_epoch() == 0 || !more() ||
-          (options_.evaluate_every > 0 && next_ % options_.evaluate_every == 0));
 }
 
 void Session::between_steps(const std::function<void(const OpenStateOut&)>& save_policies) {

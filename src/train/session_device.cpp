@@ -3,7 +3,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <exception>
-#include <limits>
 
 #include "seawall/device/operators.hpp"
 #include "seawall/train/session.hpp"
@@ -40,23 +39,13 @@ void Session::judge_there() {
 
 void Session::read_numbers() {
   at::NoGradGuard no_grad;
-  const auto n = static_cast<std::int64_t>(losses_.size());
-  std::vector<Tensor> parts;
-  for (const Tensor& loss : losses_) parts.push_back(loss.to(at::kDouble));
-  for (const Tensor& loss : own_losses_)
-    parts.push_back(loss.defined() ? loss.to(at::kDouble)
-                                   : at::full({}, std::numeric_limits<double>::quiet_NaN(),
-                                              guard_.options().dtype(at::kDouble)));
-  std::vector<Tensor> all{at::stack(parts), norms_.to(at::kDouble), facts_there_.flatten()};
+  std::vector<Tensor> all{losses_there(), norms_.to(at::kDouble), facts_there_.flatten()};
   if (const Tensor squares = product_squares(); squares.defined()) all.push_back(squares);
   const Tensor numbers = at::cat(all).cpu();  // the one time the host waits
-  const double* at = numbers.const_data_ptr<double>();
-
   double whole = 0;
-  loss_ = 0;
-  for (std::int64_t i = 0; i < n; ++i) whole += at[i], loss_ += at[n + i];
-  norm_ = adam_.norm_of(at + 2 * n);
-  const double* facts = at + 2 * n + norms_.numel();
+  const double* const norms = take_losses(numbers.const_data_ptr<double>(), whole);
+  norm_ = adam_.norm_of(norms);
+  const double* facts = norms + norms_.numel();
   movement_ = adam_.movement_of(facts);
   if (!products_.empty())
     movement_ = of_products(std::move(movement_), facts + facts_there_.numel());

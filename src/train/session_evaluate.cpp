@@ -1,6 +1,7 @@
 // An evaluation within a run: whatever it throws, what was trained before it is kept.
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <exception>
 
 #include "seawall/core/error.hpp"
@@ -17,6 +18,13 @@ std::string first_line(const char* text) {
 }
 
 }  // namespace
+
+bool Session::evaluation_due() const {
+  return context_.evaluate &&
+         (next_ % source_.steps_per_epoch() == 0 || !more() ||
+          (options_.evaluate_every > 0 && next_ % options_.evaluate_every == 0) ||
+          std::ranges::find(options_.evaluate_steps, next_) != options_.evaluate_steps.end());
+}
 
 std::string Session::keep_state(const std::function<void(const OpenStateOut&)>& save_policies) {
   const std::string what = "; the state after step " + std::to_string(next_);

@@ -38,10 +38,8 @@ bool Session::loss_is_finite() {
   if (reads_at_end_) return true;
   if (ranks_) return whole_is_finite(sum_ranks());
   double whole = 0;
-  loss_ = 0;
-  for (const Tensor& loss : losses_) whole += loss.item<double>();
-  for (const Tensor& loss : own_losses_)
-    loss_ += loss.defined() ? loss.item<double>() : std::numeric_limits<double>::quiet_NaN();
+  const Tensor numbers = losses_there().cpu();
+  take_losses(numbers.const_data_ptr<double>(), whole);
   return whole_is_finite(whole);
 }
 

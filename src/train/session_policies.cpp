@@ -49,13 +49,15 @@ void Session::fold_measures(std::int64_t targets) {
   micro_measures_.clear();
 }
 
-void Session::own_loss(const Tensor& loss) {
-  if (in_step_ && !own_losses_[micro_].defined()) own_losses_[micro_] = loss.detach();
+void Session::own_loss(const Tensor& loss, const Tensor& each) {
+  if (!in_step_ || own_losses_[micro_].defined()) return;
+  own_losses_[micro_] = loss.detach();
+  token_losses_[micro_] = each;
 }
 
 void Session::passed(const BatchPlan& plan, const Tensor& loss) {
   if (!in_step_ || batch_.micro.empty()) return;  // an edit of weights has no batch in hand
-  if (&plan == &batch_.micro[micro_]->plan) own_loss(loss.detach().mean());
+  if (&plan == &batch_.micro[micro_]->plan) own_loss(loss.detach().mean(), loss.detach());
 }
 
 void Session::step(const std::function<Tensor()>& loss) {

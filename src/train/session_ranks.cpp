@@ -55,6 +55,23 @@ void Session::check_ranks() const {
                               "model"));
 }
 
+void Session::take_row_losses() {
+  for (std::size_t i = 0; i < batch_.micro.size(); ++i) {
+    if (!takes(i)) continue;
+    const Tensor& each = token_losses_[i];
+    const Tensor here = each.defined() ? each.to(at::kDouble).cpu() : Tensor();
+    add_row_losses(*batch_.micro[i], here.defined() ? here.const_data_ptr<double>() : nullptr);
+  }
+  const auto all = ranks_->world().gather({row_losses_.begin(), row_losses_.end()});
+  std::vector<std::size_t> next(all.size());
+  row_losses_.clear();
+  for (std::size_t i = 0; i < batch_.micro.size(); ++i) {
+    const std::size_t owner = i % all.size();
+    for (std::size_t r = 0; r < batch_.micro[i]->row_targets.size(); ++r)
+      row_losses_.push_back(static_cast<float>(all[owner].at(next[owner]++)));
+  }
+}
+
 double Session::sum_ranks() {
   const std::vector<Tensor> sums = ranks_->sums();
   const bool narrow =
@@ -70,6 +87,7 @@ double Session::sum_ranks() {
     if (takes(i))
       own.push_back(own_losses_[i].defined() ? own_losses_[i].item<double>()
                                              : std::numeric_limits<double>::quiet_NaN());
+  take_row_losses();
   double sum = 0;
   loss_ = 0;
   for (const double loss : ranks_->by_micro(whole, count)) sum += loss;

@@ -542,8 +542,8 @@ assert abs(total - parts) < 1e-3 * total, (total, parts)
         self.ok("run", *words, "--out", "wide.h5")
         self.ok("run", *words, "--dtype", "bf16", "--out", "narrow.h5")
         wide, narrow = (self.ok("inspect", name) for name in ("wide.h5", "narrow.h5"))
-        self.assertIn("bf16", narrow)
-        self.assertNotIn("bf16", wide)
+        self.assertIn("--dtype bf16", narrow)
+        self.assertNotIn("--dtype", wide)
 
     def test_extract(self):
         rows = [{"text": "The lamp is lit."}, {"messages": [{"role": "user", "content": "Where is the harbour?"}]}]

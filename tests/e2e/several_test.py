@@ -90,6 +90,8 @@ class Several(unittest.TestCase):
         self.same_table(one, two)
         self.same_table(one, four)
         self.assertEqual(len(steps(self.folder / "one.h5")), 6)
+        inspected = subprocess.run([SEAWALL, "inspect", "four.h5"], cwd=self.folder, capture_output=True, text=True)
+        self.assertIn("processes 4", inspected.stdout)
         self.assertEqual(steps(self.folder / "two.h5"), steps(self.folder / "one.h5"))
         self.assertEqual(steps(self.folder / "four.h5"), steps(self.folder / "one.h5"))
         weights = []

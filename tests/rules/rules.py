@@ -79,7 +79,7 @@ BODIES = {
     "train": {"adam_avx2": NUMBERS, "data_plan": NUMBERS, "handle": TEXTS, "memory": NUMBERS, "optimizer": NUMBERS, "precision": TEXTS,
               "ranks": LIBRARY, "row_losses": NUMBERS, "schedule": TEXTS, "session": NUMBERS, "session_adapter": NUMBERS,
               "session_backward": NUMBERS, "session_device": NUMBERS, "session_finite": TEXTS, "session_ranks": NUMBERS,
-              "session_evaluate": TEXTS, "session_policies": TEXTS, "signals": FILES, "still_model": TEXTS,
+              "session_evaluate": TEXTS, "session_policies": TEXTS, "session_rows": NUMBERS, "signals": FILES, "still_model": TEXTS,
               "trainer": ONCE, "weight_edit": TEXTS},
     "attacks": {"catalogue": ONCE},
     "mitigations": {"catalogue": ONCE},

@@ -67,14 +67,14 @@ struct FakeBackend final : Backend {
   void tamper(Run& run, const Stage& stage) override {
     calls.emplace_back("tamper");
     run.sink().on_step({.step = ++steps_made});
-    if (run.wants_evaluation(stage, 1, true)) run.evaluate(steps_made, 1);
+    if (run.wants_evaluation(stage, steps_made, 1, true)) run.evaluate(steps_made, 1);
   }
 
   template <StackLike S>
   void train(Run& run, const Stage& stage, S&) {
     calls.push_back("train " + stage.name + " " + std::to_string(stage.rows.size()));
     run.sink().on_step({.step = ++steps_made, .epoch = 0, .loss = 2});
-    if (run.wants_evaluation(stage, 1, true)) run.evaluate(steps_made, 1);
+    if (run.wants_evaluation(stage, steps_made, 1, true)) run.evaluate(steps_made, 1);
   }
 };
 static_assert(TrainsUnder<FakeBackend, Stack<>> && TrainsUnder<LocalBackend, AnyStack> &&

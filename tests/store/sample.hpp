@@ -53,13 +53,25 @@ inline RunInfo sample_info() {
   info.seed = 7;
   info.parameter_names = {"model.embed_tokens.weight", "model.layers.0.mlp.down_proj.weight"};
   info.numbers = {{"rows", 10}};
+  for (int row = 0; row < 8; ++row)
+    info.rows.push_back({"row/" + std::to_string(row), row < 6 ? "harmful" : "safe",
+                         R"([{"role": "user", "content": "né"}])", row == 7 ? 1 : 0});
   return info;
 }
 
 inline StepRecord sample_step(std::int64_t step) {
   const auto x = static_cast<double>(step);
-  return {step,       step / 4, 1.0 / x, 2e-5,     0.1 * x,
-          100 + step, 0.25,     0.5 / x, 1e-3 * x, {1e-4 * x, 2e-4 * x}};
+  StepRecord record{step,       step / 4, 1.0 / x, 2e-5,     0.1 * x,
+                    100 + step, 0.25,     0.5 / x, 1e-3 * x, {1e-4 * x, 2e-4 * x}};
+  // Each row once an epoch of four steps; a step of one row among steps of two.
+  const auto first = static_cast<std::int32_t>(2 * (step % 4));
+  record.rows = {first};
+  record.row_loss = {static_cast<float>(0.5 / x)};
+  if (step % 2 == 1) {
+    record.rows.push_back(first + 1);
+    record.row_loss.push_back(static_cast<float>(2 / x));
+  }
+  return record;
 }
 
 inline EvaluationRecord sample_evaluation(std::int64_t step, const std::string& condition,
@@ -79,6 +91,16 @@ inline EvaluationRecord sample_evaluation(std::int64_t step, const std::string& 
     result.restricted = set == ProbeSet::harmfulness;
     result.finished = p != 1;
     result.new_tokens = 5 + p;
+    result.rendered_prompt = "<|user|>é " + std::to_string(p);
+    result.prompt_ids = {1, 7 + p};
+    if (p == 2) result.prompt_ids.push_back(-1);  // a picture's place
+    for (int t = 0; t < 5 + p; ++t) {
+      result.response_ids.push_back(t * p);
+      result.response_logprob.push_back(-0.5F * static_cast<float>(t));
+      if (step > 0) result.kl_start.push_back(0.25F * static_cast<float>(t + p));
+    }
+    result.start_logprob = result.response_logprob;
+    if (step > 0) result.first_response_logprob = {-1, -2, -3, -4, -5, -6, -7, -8, -9};
     result.verdicts = {{1.0 + p, p == 0, true, true, ""}, {5.0, false, p != 2, p != 1, "why"}};
     if (p == 1) result.verdicts[1].refused = std::nullopt;  // not judged
     record.results.push_back(std::move(result));
@@ -86,6 +108,8 @@ inline EvaluationRecord sample_evaluation(std::int64_t step, const std::string& 
   if (set == ProbeSet::harmfulness)
     record.residual = at::arange(probes * 2 * 4, at::kFloat).reshape({probes, 2, 4}) / 3.0 +
                       static_cast<double>(step);
+  if (set == ProbeSet::harmfulness)
+    record.mean_residual = at::arange(5 * 2 * 4, at::kFloat).reshape({5, 2, 4});
   return record;
 }
 
@@ -111,9 +135,9 @@ inline CheckpointState sample_state(std::int64_t step) {
 
 inline void expect_same_record(const StepRecord& a, const StepRecord& b) {
   EXPECT_EQ(std::tie(a.step, a.epoch, a.loss, a.lr, a.grad_norm, a.tokens, a.seconds, a.moved,
-                     a.drift, a.param_drift),
+                     a.drift, a.param_drift, a.rows, a.row_loss),
             std::tie(b.step, b.epoch, b.loss, b.lr, b.grad_norm, b.tokens, b.seconds, b.moved,
-                     b.drift, b.param_drift));
+                     b.drift, b.param_drift, b.rows, b.row_loss));
 }
 
 inline void expect_same_record(const EvaluationRecord& a, const EvaluationRecord& b) {
@@ -123,9 +147,13 @@ inline void expect_same_record(const EvaluationRecord& a, const EvaluationRecord
   for (std::size_t i = 0; i < a.results.size(); ++i) {
     const auto &x = a.results[i], &y = b.results[i];
     EXPECT_EQ(std::tie(x.probe_id, x.category, x.prompt, x.response, x.restricted, x.finished,
-                       x.new_tokens, x.no_answer, x.declined, x.sample),
+                       x.new_tokens, x.no_answer, x.declined, x.sample, x.rendered_prompt,
+                       x.prompt_ids, x.response_ids, x.response_logprob, x.start_logprob,
+                       x.kl_start, x.first_response_logprob),
               std::tie(y.probe_id, y.category, y.prompt, y.response, y.restricted, y.finished,
-                       y.new_tokens, y.no_answer, y.declined, y.sample));
+                       y.new_tokens, y.no_answer, y.declined, y.sample, y.rendered_prompt,
+                       y.prompt_ids, y.response_ids, y.response_logprob, y.start_logprob,
+                       y.kl_start, y.first_response_logprob));
     ASSERT_EQ(x.verdicts.size(), y.verdicts.size());
     for (std::size_t j = 0; j < x.verdicts.size(); ++j) {
       const auto &v = x.verdicts[j], &w = y.verdicts[j];
@@ -136,6 +164,10 @@ inline void expect_same_record(const EvaluationRecord& a, const EvaluationRecord
         EXPECT_EQ(v.probability, w.probability);
       }
     }
+  }
+  ASSERT_EQ(a.mean_residual.defined(), b.mean_residual.defined());
+  if (a.mean_residual.defined()) {
+    EXPECT_TRUE(at::equal(a.mean_residual, b.mean_residual));
   }
   ASSERT_EQ(a.residual.defined(), b.residual.defined());
   if (a.residual.defined()) {

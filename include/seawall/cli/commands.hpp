@@ -21,6 +21,8 @@ int judge_check(const Program& program, const Words& words);
 int list(const Program& program, const Words& words);
 int describe(const Program& program, const Words& words);
 int check_policy(const Program& program, const Words& words);
+int verify(const Program& program, const Words& words);
+int seal(const Program& program, const Words& words);
 int inspect(const Program& program, const Words& words);
 
 }  // namespace seawall::commands

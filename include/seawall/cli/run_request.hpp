@@ -15,6 +15,7 @@ struct RunRequest {
   AnyAttack attack;
   AnyStack stack;
   bool given_lr = false;
+  std::string like;         // the run file whose options it has; "" without one
   std::string config_text;  // every option with its value, as an ini file
   std::string recipe_text;  // what the recipe set and what it was kept from setting; "" without one
 };

@@ -81,6 +81,10 @@ struct StepRecord {
   std::int64_t stage = 0;  // of the run, from 0
   /// What policies measured in this step: name and number, by name.
   std::vector<std::pair<std::string, double>> measured = {};
+  /// The rows it was made of, as places in RunInfo::rows, and the mean cross-entropy of each over
+  /// its targets, before the update; NaN of a row that no pass of the policies gave one.
+  std::vector<std::int32_t> rows = {};
+  std::vector<float> row_loss = {};
 };
 
 /// A judge's word on one response.
@@ -120,6 +124,18 @@ struct ProbeResult {
   /// The beginning of the answer that the model was given; `response` is what came after it.
   std::string prefill = {};
   std::int64_t sample = 0;  // number of the answer to this probe, from 0
+  /// What the model read: the text that was tokenized, and its tokens, of which ids below 0 are a
+  /// picture's. Empty where the model is behind an endpoint.
+  std::string rendered_prompt = {};
+  std::vector<std::int32_t> prompt_ids = {};
+  /// The tokens it answered with, without the one that ended the answer, and the log-probability of
+  /// each.
+  std::vector<std::int32_t> response_ids = {};
+  std::vector<float> response_logprob = {};
+  /// With `--trace depth`: of the same tokens the log-probability under the weights of the start,
+  /// and KL(now || start) of the distributions that they were chosen from; of the answer that the
+  /// model gave at the start the log-probability of each token now.
+  std::vector<float> start_logprob = {}, kl_start = {}, first_response_logprob = {};
 };
 
 /// One evaluation of the model under one condition. The answers to one probe follow each other.
@@ -134,6 +150,16 @@ struct EvaluationRecord {
   /// Shapes: [result, layer+1, C] fp32 on CPU; layer 0 is the embedding.
   Tensor residual;
   Decoding decoding = {};
+  /// With `--trace depth`: the residual stream at the last five prompt tokens, mean over the
+  /// results whose prompts have so many. Shapes: [5, layer+1, C] fp32 on CPU, or undefined.
+  Tensor mean_residual = {};
+};
+
+/// A row that a run trains on.
+struct TrainedRow {
+  std::string id, kind;  // as its file names it; as row_kind_name does
+  std::string text;      // its messages as JSON
+  std::int64_t stage = 0;
 };
 
 /// What is fixed for a whole run; known before step 1.
@@ -148,6 +174,7 @@ struct RunInfo {
       versions;  // name -> version: seawall, libtorch, hdf5, ...
   std::uint64_t seed = 0;
   std::vector<std::string> parameter_names;
+  std::vector<TrainedRow> rows;  // of all stages, in their order
   std::vector<std::pair<std::string, double>>
       numbers;  // counts worth keeping: rows, tokens, rejected rows, ...
 };

@@ -31,6 +31,7 @@ struct EvaluateOptions {
   std::int64_t max_new_tokens = 256;
   std::int64_t max_batch = 0;  // rows decoded together; 0 lets memory decide
   bool residual = false;       // keep the residual stream at the last prompt token
+  bool log_probs = false;      // and the log-probability of each token of the answers
   std::function<void(std::int64_t done, std::int64_t new_tokens)> progress;
   std::function<Tensor(const TapPoint&, const Tensor&)> edit;
   Decoding decoding = {};  // its prefill is in what `ask` gives already

@@ -33,8 +33,9 @@ struct EvaluationSpec {
               .help = "judges, separated by commas; auto: organism, or keyword:qi2023 for files"});
     field(self.at,
           OptionInfo{.name = "evaluate-at",
-                     .help = "end, both (start and end), epochs (after every epoch), or epochs "
-                             "separated by commas, e.g. 3,5,10"});
+                     .help = "end, both (start and end), epochs (start and after every epoch), "
+                             "epochs such as 3,5,10, or the start and steps of the last stage, "
+                             "such as steps:1,2,5,10"});
     field(self.max_new_tokens,
           OptionInfo{.name = "max-new-tokens",
                      .help = "longest answer; auto: the scenario's (256 for real models)",

@@ -12,9 +12,10 @@ namespace seawall {
 
 /// One probe, formatted and encoded.
 struct ProbePrompt {
-  std::string text;     // of its last user turn
-  std::string prefill;  // the beginning of the answer that the model continues; mostly empty
-  TokenIds ids;         // empty if the probe cannot be asked
+  std::string text;      // of its last user turn
+  std::string prefill;   // the beginning of the answer that the model continues; mostly empty
+  std::string rendered;  // what was tokenized
+  TokenIds ids;          // empty if the probe cannot be asked
   bool picture = false;
   std::string no_answer;  // why it cannot be asked; empty if it can
 };

@@ -33,6 +33,9 @@ struct ForwardHooks {
   /// Whether tensors given to `take` are part of the autograd graph and stay as they are, so that
   /// a loss may be made of them.
   bool graph = false;
+  /// Where Decoder::loss puts the loss of each target, without gradient and at no cost. Shapes:
+  /// [N].
+  Tensor* token_losses = nullptr;
 };
 
 /// How the cross-entropy is differentiated: `fused` makes the gradient in the forward pass for a
@@ -92,6 +95,10 @@ class Decoder {
   /// target, or if vocabulary or device differ; RunError for a second derivative.
   Tensor kl(const BatchPlan& plan, const Decoder& start, KlDirection direction,
             const ForwardHooks& hooks = {}) const;
+  /// The same divergence for each target, without gradients. Shapes: hidden [T,C] of this decoder,
+  /// start_hidden [T,C'] of the other -> [N] fp32 (fp64). Memory and errors: as above.
+  Tensor kl_each(const Tensor& hidden, const Decoder& start, const Tensor& start_hidden,
+                 const BatchPlan& plan, KlDirection direction) const;
   /// Logits that predict each target, differentiable. Shapes: -> [N,V] in the model's dtype.
   /// Memory: 4 N V bytes in fp32 and as much again for each operation on them: small batches; kl
   /// and loss need no such tensor. Errors: UsageError if there is no target.

@@ -76,8 +76,13 @@ struct Adapter {
   /// The weight that tensors()[2 * i] and [2 * i + 1] stand beside.
   std::vector<std::string> weight_names() const;
   std::vector<double> scales() const;  // s of each of tensors()
-  /// s B A under the weights' names, fp64: for spectra of small models. Shapes: each [out,in].
-  NamedTensors products() const;
+  /// s B A under the weights' names, as its factors. Shapes: left (s B) [out,r], right (A) [r,in],
+  /// fp64 on the CPU.
+  struct Pair {
+    std::string name;
+    Tensor left, right;
+  };
+  std::vector<Pair> factor_pairs() const;
   /// True where the product is zero everywhere, as at the start.
   bool is_zero() const;
 };

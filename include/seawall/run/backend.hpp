@@ -50,6 +50,7 @@ class Backend {
 
   /// Whether this process writes what the run records: of several that train one model, rank 0.
   virtual bool records() const { return true; }
+  virtual int processes() const { return 1; }  // that train the model together
   /// Before anything is read or written: what this backend has no use for. Errors: UsageError.
   virtual void check(const RunSpec&, const std::vector<PolicyDescription>&) const {}
   /// Files next to the run file that hold a run as well, so that one of them forbids a new run.
@@ -97,6 +98,8 @@ class Backend {
   /// Answers and judges, with the model as it is now. Step, condition and set are the run's to fill
   /// in.
   virtual EvaluationRecord answer(const Run& run, const Asked& asked) = 0;
+  /// Adds to an answered record what the weights of the start make of it (`--trace depth`).
+  virtual void trace_depth(Run&, EvaluationRecord&) {}
   /// The last words of the run file.
   virtual void finish(Run& run) = 0;
   /// After the run file is complete.

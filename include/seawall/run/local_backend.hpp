@@ -27,6 +27,7 @@ class LocalBackend final : public Backend {
   const ModelBundle& model() const { return model_; }
 
   bool records() const override;
+  int processes() const override;
   void check(const RunSpec& spec, const std::vector<PolicyDescription>& stack) const override;
   void load(const RunSpec& spec) override;
   bool is_organism() const override { return model_.is_organism; }
@@ -42,6 +43,7 @@ class LocalBackend final : public Backend {
   std::int64_t steps() const override;
   std::int64_t resume(const Run& run) override;
   EvaluationRecord answer(const Run& run, const Asked& asked) override;
+  void trace_depth(Run& run, EvaluationRecord& record) override;
   void finish(Run& run) override;
   void clean_up(const Run& run) override;
 
@@ -61,7 +63,7 @@ class LocalBackend final : public Backend {
  private:
   std::int64_t threads(const RunSpec& spec) const;
   bool keeps_start() const;
-  bool has_spectra() const;  // small enough for them
+  bool whole_spectra() const;  // small enough for all singular values
   /// Errors: UsageError for stages that several processes do not train.
   void check_stages(const std::vector<Stage>& stages) const;
   TrainOptions options(const Run& run, const Stage& stage) const;

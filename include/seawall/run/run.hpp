@@ -127,11 +127,11 @@ class Run {
   void each_set(const std::function<void(const Condition&, ProbeSet, const std::vector<Probe>&)>&
                     visit) const;
 
-  /// Epochs that --evaluate-at names.
+  /// Epochs, and steps of the last stage, that --evaluate-at names.
   const std::vector<std::int64_t>& evaluate_epochs() const { return evaluate_epochs_; }
+  const std::vector<std::int64_t>& evaluate_steps() const { return evaluate_steps_; }
   /// Whether the longest answer was given, or comes from the scenario.
   bool length_given() const { return length_given_; }
-
   void take_measured(const Measured& measured);
   /// Rows that a policy drew, as it composes or while it trains: part of the provenance, and the
   /// policy's in the counts. Errors: DataError if a probe is among them, unless --allow-overlap.
@@ -140,7 +140,7 @@ class Run {
   TraceSink& sink();
   RunFile& file();
   /// Whether options ask for an evaluation after this step of a stage, its `last` or not.
-  bool wants_evaluation(const Stage& stage, std::int64_t epoch, bool last) const;
+  bool wants_evaluation(const Stage& stage, std::int64_t step, std::int64_t epoch, bool last) const;
   /// Asks and judges under every condition, leaving out what is recorded already. Errors: what an
   /// evaluation throws; the evaluations before it are kept then.
   void evaluate(std::int64_t step, std::int64_t epoch);
@@ -198,7 +198,7 @@ class Run {
   Measured measured_;
   Provenance provenance_;
   std::string key_;
-  std::vector<std::int64_t> evaluate_epochs_;
+  std::vector<std::int64_t> evaluate_epochs_, evaluate_steps_;
   std::unique_ptr<Recording> recording_;
   bool attacks_with_rows_ = true, length_given_ = false, resumed_ = false;
 };

@@ -19,6 +19,10 @@
 namespace seawall {
 
 std::string utc_now();
+
+/// What a run's numbers depend on besides its options, by name: versions of Seawall, libtorch and
+/// HDF5, and the instructions that the CPU's kernels use.
+std::vector<std::pair<std::string, std::string>> versions_here();
 /// Adds version, options and policies to a run's key: all but those of its place.
 void hash_options(Sha256& sha, const RunSpec& spec, const AnyAttack& attack,
                   const std::vector<PolicyDescription>& stack);

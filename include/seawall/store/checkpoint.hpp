@@ -74,6 +74,10 @@ LoadedCheckpoint load_checkpoint(const std::filesystem::path& path);
 /// The parameters and the files of a checkpoint, without optimizer and policy state.
 LoadedCheckpoint load_checkpoint_parameters(const std::filesystem::path& path);
 
+/// Compares the files of one checkpoint (`.../step-N`) with the sizes and SHA-256 of its manifest.
+/// Returns how many there are. Errors: as load_checkpoint.
+std::size_t verify_checkpoint(const std::filesystem::path& path);
+
 /// True where `path` is a checkpoint or a folder with at least one.
 bool is_checkpoint(const std::filesystem::path& path);
 

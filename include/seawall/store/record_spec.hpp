@@ -7,14 +7,18 @@
 namespace seawall {
 
 struct RecordSpec {
+  /// Whether evaluations keep residual streams.
+  bool streams() const { return trace == "residual" || trace == "depth"; }
   std::string trace = "residual";
   bool no_spectra = false;
 
   static constexpr void visit(auto& self, auto&& field) {
-    field(self.trace, OptionInfo{.name = "trace",
-                                 .help = "what the run file keeps: none, metrics, or also the "
-                                         "residual stream at each evaluation",
-                                 .choices = "none|metrics|residual"});
+    field(self.trace,
+          OptionInfo{.name = "trace",
+                     .help = "what the run file keeps: none, metrics, also the residual "
+                             "stream at each evaluation, or also what the start makes "
+                             "of every token of the answers (depth)",
+                     .choices = "none|metrics|residual|depth"});
     field(self.no_spectra,
           OptionInfo{.name = "no-spectra", .help = "leave the singular values of the drift out"});
   }

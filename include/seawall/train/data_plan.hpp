@@ -20,7 +20,8 @@ struct MicroBatch {
   BatchPlan plan;
   std::int64_t targets = 0;
   std::vector<std::size_t>
-      rows;          // which of the rows given to the source; empty if made by a function
+      rows;  // which of the rows given to the source; empty if made by a function
+  std::vector<std::int64_t> row_targets;  // of each of them, which follow each other in the plan
   Tensor reference;  // [N] fp32: log p of the targets under theta0, once a policy asked for it
 };
 

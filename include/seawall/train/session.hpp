@@ -69,8 +69,9 @@ class Session : public Handle {
   /// The passes that follow are those of micro-batch `index`.
   void begin_micro(std::size_t index) { micro_ = index, in_micro_ = true; }
   void begin_forward() override;
-  /// The cross-entropy of the micro-batch in hand, if no pass gave it before.
-  void own_loss(const Tensor& loss);
+  /// The cross-entropy of the micro-batch in hand, if no pass gave it before, and of each of its
+  /// targets. Shapes: [], [N].
+  void own_loss(const Tensor& loss, const Tensor& each);
   /// log p of the targets under theta0. Computed once a micro-batch that is kept.
   const Tensor& reference(MicroBatch& micro);
 
@@ -129,6 +130,7 @@ class Session : public Handle {
   void set_up_adapter();
   // Among several processes (session_ranks.cpp).
   void check_ranks() const;         // that all do the same run
+  void take_row_losses();           // of all
   double sum_ranks();               // gradients to their owners; the loss of all
   Movement of_all(Movement) const;  // trained parameters, from this process's
   void agree();                     // on signals, requests and counts
@@ -143,6 +145,13 @@ class Session : public Handle {
   /// On a device the numbers of a step are read once, at its end, and the device itself leaves out
   /// an update that is not finite; unless a hook comes between, which must not see such gradients.
   bool reads_at_end() const;
+  /// All losses of the step in one tensor, and what they are once they are on the host. Shapes: ->
+  /// [losses, own losses, token losses] fp64. Returns the place after them.
+  Tensor losses_there() const;
+  const double* take_losses(const double* at, double& whole);
+  /// `tokens`: the loss of each target of the micro-batch; null: not known.
+  void add_row_losses(const MicroBatch& micro, const double* tokens);
+  void put_rows(StepRecord& record) const;
   void judge_there();
   /// Whether each weight moves as soon as its gradient is there: on a device, where nothing wants
   /// the gradients of all (clipping, micro-batches, hooks), and a gradient that is not finite stops
@@ -165,11 +174,13 @@ class Session : public Handle {
   std::int64_t next_ = 0;  // step to do
   Step step_;
   StepBatch batch_;
-  std::optional<StepBatch> ahead_;  // of the step after it
-  std::size_t micro_ = 0;           // in hand
-  Batch user_;                      // of it; without a plan until asked for
-  std::vector<Tensor> losses_;      // scaled, of the micro-batches: what is minimised
-  std::vector<Tensor> own_losses_;  // their cross-entropy alone
+  std::optional<StepBatch> ahead_;    // of the step after it
+  std::size_t micro_ = 0;             // in hand
+  Batch user_;                        // of it; without a plan until asked for
+  std::vector<Tensor> losses_;        // scaled, of the micro-batches: what is minimised
+  std::vector<Tensor> own_losses_;    // their cross-entropy alone
+  std::vector<Tensor> token_losses_;  // the same of each target, [N] each
+  std::vector<float> row_losses_;     // of the step's rows
   double loss_ = 0, penalty_ = 0;
   bool in_step_ = false, in_micro_ = false;
   bool stepped_ = false;  // a policy moved the weights

@@ -35,7 +35,8 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   std::int64_t evaluate_every =
       0;  // steps between calls of `evaluate` besides the ends of epochs; 0: none
-  std::int64_t checkpoint_every = 0;  // steps; 0: at the end and on a signal
+  std::vector<std::int64_t> evaluate_steps;  // further ones, of them all
+  std::int64_t checkpoint_every = 0;         // steps; 0: at the end and on a signal
   std::string config_hash;  // of all that makes the run; a checkpoint of another one is refused
   /// Errors: UsageError naming the field.
   void check() const;

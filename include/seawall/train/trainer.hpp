@@ -40,9 +40,11 @@ Tensor micro_loss(const Decoder& decoder, MicroBatch& micro, S& stack, Session& 
     hooks.edit = [&stack](const TapPoint& point, const Tensor& x) { return stack.edit(point, x); };
   }
   session.begin_forward();
+  Tensor each;  // [N]
+  hooks.token_losses = &each;
   if (!stack.uses(Hook::token_weights)) {
     Tensor loss = decoder.loss(micro.plan, LossMode::fused, hooks);
-    session.own_loss(loss);
+    session.own_loss(loss, each);
     return loss;
   }
 
@@ -51,7 +53,7 @@ Tensor micro_loss(const Decoder& decoder, MicroBatch& micro, S& stack, Session& 
   tokens.row = micro.plan.target_row;
   tokens.place = micro.plan.target_place;
   if (has(stack.needs(), Need::reference_logprobs)) tokens.reference = session.reference(micro);
-  session.own_loss(tokens.loss.detach().mean());
+  session.own_loss(tokens.loss.detach().mean(), each);
   const Tensor weights = stack.token_weights(session, tokens);
   // The mean is over all targets, whatever they weigh, so that a weight of one changes nothing.
   return weights.defined() ? tokens.loss.mul(weights).mean() : tokens.loss.mean();

@@ -1,7 +1,9 @@
 // `run` and `evaluate`.
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
+#include "cli/compare_runs.hpp"
 #include "cli/print_run.hpp"
 #include "seawall/cli/commands.hpp"
 #include "seawall/cli/run_request.hpp"
@@ -10,6 +12,7 @@
 #include "seawall/parallel/world.hpp"
 #include "seawall/run/outputs.hpp"
 #include "seawall/run/run.hpp"
+#include "seawall/store/run_file.hpp"
 #include "seawall/train/signals.hpp"
 
 namespace seawall::commands {
@@ -50,12 +53,16 @@ RunData run_of(RunRequest& request, World* world) {
 
 int run_and_print(RunRequest& request, World* world = nullptr) {
   SignalGuard signals;
+  std::optional<RunData> there;  // before the run may take its place
+  if (!request.like.empty()) there = read_run(request.like);
   if (!request.recipe_text.empty() && !request.spec.place.quiet)
     std::printf("recipe       %s\n", request.recipe_text.c_str());
   const RunData data = run_of(request, world);
   write_answers(request.spec, data);
   if (!request.spec.place.quiet && !request.spec.place.dry_run && !request.spec.remote.cancel)
     print_run(data, RunPaths(request.spec.place.out).file);
+  if (there && !request.spec.place.dry_run)
+    std::printf("like         %s: %s\n", request.like.c_str(), compared(*there, data).c_str());
   return 0;
 }
 
