@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The figures of a GPU in one table, beside what was predicted.
+# The figures of a GPU in one table, each with its prediction.
 #
 #   bench/gpu/figures.sh pack BUILD FOLDER   what another machine needs, less libtorch, under 50 MB: FOLDER/figures.sh runs there
 #   figures.sh run [OPTION...] [PART...]     runs the parts and writes OUT/figures.md; all parts if none is named

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The parts that figures.sh ran, as one Markdown table beside what was predicted: table.py FOLDER.
+"""The parts that figures.sh ran, as one Markdown table, each with its prediction: table.py FOLDER.
 
 Exits with 1 if a part failed, a test was skipped, runs differ or losses are further from the CPU's than they may be.
 """

@@ -12,7 +12,7 @@ struct GpuLibraries {
 
 /// The machine code of our kernels (src/device/kernels.cu) for one architecture, "sm_90a": from
 /// the cache (cache_folder("kernels"), by a hash of the source, the architecture and the compiler's
-/// version), or compiled in about two seconds and put there. `anew` does not look into the cache.
+/// version), or compiled in about two seconds and put there. With `anew` the cache is not read.
 /// Errors: RunError with the compiler's words.
 std::string compiled_kernels(const GpuLibraries& libraries, const std::string& architecture,
                              bool anew);

@@ -14,7 +14,7 @@
 namespace seawall::device {
 namespace {
 
-using rows::Bf16, rows::Count, rows::Team;
+using rows::Bf16, rows::Count, rows::packs_a_block, rows::Team;
 
 template <class T>
 T* data(const Tensor& t) {
@@ -42,7 +42,6 @@ auto by_type(const Tensor& x, const F& f) {
   return f(Bf16{});
 }
 
-constexpr Count packs_a_block = 1024;
 /// f(begin, end, block) over `packs`, as the blocks of a launch divide them.
 template <class F>
 void each_block(Count packs, const F& f) {

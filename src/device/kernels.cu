@@ -8,7 +8,6 @@ using namespace seawall::rows;
 
 namespace {
 constexpr int threads = 256;
-constexpr Count packs_a_block = 1024;
 
 __device__ Count begin_of(Count block) { return block * packs_a_block; }
 __device__ Count end_of(Count block, Count packs) {

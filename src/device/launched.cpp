@@ -9,8 +9,7 @@
 namespace seawall::device::launched {
 namespace {
 
-using rows::Count;
-constexpr Count packs_a_launched_block = 1024;  // as kernels.cu has it
+using rows::Count, rows::packs_a_block;
 
 Count over(Count n, Count a_block) { return (n + a_block - 1) / a_block; }
 
@@ -32,6 +31,12 @@ bool of_type(at::ScalarType type, std::initializer_list<const Tensor*> tensors) 
 std::string word_of(const Tensor& t) {
   return t.scalar_type() == at::kFloat ? "f32" : t.scalar_type() == at::kBFloat16 ? "bf16" : "";
 }
+/// The kernel of RMSNorm for these types; empty where there is none.
+std::string norm_kernel(const Tensor& x, const Tensor& w) {
+  const std::string type = word_of(x), of_weight = word_of(w);
+  if (type.empty() || of_weight.empty() || (type == "f32" && of_weight != "f32")) return "";
+  return "rms_norm_" + type + (type == of_weight ? "" : "_" + of_weight);
+}
 
 }  // namespace
 
@@ -46,7 +51,7 @@ std::optional<Tensor> adamw(KernelSet& set, const AdamWStep& step, const AdamWTe
   const Count n = t.weight.numel();
   const bool wide =
       n % 8 == 0 && in_packs({&t.weight, &t.gradient, &t.m, &t.v, &t.start, &t.term, &t.master});
-  const Count packs = wide ? n / 8 : n, blocks = over(packs, packs_a_launched_block);
+  const Count packs = wide ? n / 8 : n, blocks = over(packs, packs_a_block);
   const rows::AdamWTensors<void, void> all{address(t.weight),
                                            address(t.gradient),
                                            address(t.m),
@@ -64,13 +69,12 @@ std::optional<Tensor> adamw(KernelSet& set, const AdamWStep& step, const AdamWTe
 std::optional<std::tuple<Tensor, Tensor>> rms_norm(KernelSet& set, const Tensor& x, const Tensor& w,
                                                    double eps) {
   const Count n = x.size(-1);
-  const std::string type = word_of(x), of_weight = word_of(w);
-  if (type.empty() || of_weight.empty() || (type == "f32" && of_weight != "f32")) return {};
-  if (n % 8 != 0 || !contiguous({&x, &w}) || !in_packs({&x, &w})) return {};
+  const std::string kernel = norm_kernel(x, w);
+  if (kernel.empty() || n % 8 != 0 || !contiguous({&x, &w}) || !in_packs({&x, &w})) return {};
   Tensor y = at::empty_like(x);
   Tensor inverse = at::empty({x.numel() / n}, x.options().dtype(at::kFloat));
-  set.launch("rms_norm_" + type + (type == of_weight ? "" : "_" + of_weight), inverse.numel(),
-             address(x), address(w), address(y), address(inverse), n, static_cast<float>(eps));
+  set.launch(kernel, inverse.numel(), address(x), address(w), address(y), address(inverse), n,
+             static_cast<float>(eps));
   return std::tuple(y, inverse);
 }
 
@@ -78,19 +82,18 @@ std::optional<std::tuple<Tensor, Tensor>> rms_norm_backward(KernelSet& set, cons
                                                             const Tensor& x, const Tensor& w,
                                                             const Tensor& inverse, bool of_weight) {
   const Count n = x.size(-1), rows_in = x.numel() / n;
-  const std::string type = word_of(x), of_w = word_of(w);
-  if (type.empty() || of_w.empty() || (type == "f32" && of_w != "f32")) return {};
-  if (n % 8 != 0 || !of_type(x.scalar_type(), {&dy}) || !contiguous({&x, &w, &dy}) ||
-      !in_packs({&x, &w, &dy}))
+  const std::string kernel = norm_kernel(x, w);
+  if (kernel.empty() || n % 8 != 0 || !of_type(x.scalar_type(), {&dy}) ||
+      !contiguous({&x, &w, &dy}) || !in_packs({&x, &w, &dy}))
     return {};
   Tensor dx = at::empty_like(x), dw;
-  set.launch("rms_norm_" + type + (type == of_w ? "" : "_" + of_w) + "_back", rows_in, address(x),
-             address(w), address(dy), address(inverse), address(dx), n);
+  set.launch(kernel + "_back", rows_in, address(x), address(w), address(dy), address(inverse),
+             address(dx), n);
   if (!of_weight) return std::tuple(dx, dw);
   constexpr Count rows_a_block = 16;
   const Tensor parts = at::empty({over(rows_in, rows_a_block), n}, x.options().dtype(at::kFloat));
-  set.launch("rms_norm_weight_" + type, parts.size(0), address(x), address(dy), address(inverse),
-             address(parts), rows_in, rows_a_block, n);
+  set.launch("rms_norm_weight_" + word_of(x), parts.size(0), address(x), address(dy),
+             address(inverse), address(parts), rows_in, rows_a_block, n);
   return std::tuple(dx, parts.sum(0).to(w.scalar_type()));
 }
 
@@ -114,8 +117,8 @@ std::optional<Tensor> gated(KernelSet& set, const Tensor& gate, const Tensor& up
     return {};
   Tensor y = at::empty_like(gate);
   const Count packs = gate.numel() / 8;
-  set.launch("gate_" + type, over(packs, packs_a_launched_block), address(gate), address(up),
-             address(y), packs, gelu);
+  set.launch("gate_" + type, over(packs, packs_a_block), address(gate), address(up), address(y),
+             packs, gelu);
   return y;
 }
 
@@ -128,7 +131,7 @@ std::optional<std::tuple<Tensor, Tensor>> gated_backward(KernelSet& set, const T
     return {};
   Tensor d_gate = at::empty_like(gate), d_up = at::empty_like(up);
   const Count packs = gate.numel() / 8;
-  set.launch("gate_back_" + type, over(packs, packs_a_launched_block), address(gate), address(up),
+  set.launch("gate_back_" + type, over(packs, packs_a_block), address(gate), address(up),
              address(dy), address(d_gate), address(d_up), packs, gelu);
   return std::tuple(d_gate, d_up);
 }

@@ -1,4 +1,5 @@
-// The operators in plain ATen: what a GPU's kernels are compared with, and what stands in for them.
+// The operators in plain ATen. A GPU's kernels are compared with them, and where a kernel is not
+// used they run in its place.
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <optional>

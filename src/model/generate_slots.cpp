@@ -18,8 +18,8 @@ using SlotPrompts = std::vector<std::vector<std::int32_t>>;
 /// Tokens of prompts that are run together, shared prefixes counted as often as they come.
 constexpr std::size_t fill_tokens = 16384;
 
-/// Slots whose answers have ended, and that no prompt waits for, are given up when there are so
-/// many and half of all are: it copies the other keys, and graphs are captured anew.
+/// Slots that no prompt waits for are given up once there are at least so many, and they are half
+/// of all. Giving up copies the keys of the others, and graphs are captured again.
 constexpr std::size_t given_up = 8;
 
 /// Prompts on their way through the slots.

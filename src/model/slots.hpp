@@ -64,7 +64,7 @@ class SlotEngine {
   /// uses with it, as the host counts them. Launches only; from the second step of a width on the
   /// replay of a graph, where the device has them.
   SlotTokens step(std::int64_t widest);
-  /// Goes on with these slots alone, numbered anew in their order. One copy to the device; memory:
+  /// Goes on with these slots alone, renumbered in their order. One copy to the device; memory:
   /// one layer's keys twice.
   void keep(const std::vector<std::int64_t>& slots);
 

@@ -6,9 +6,8 @@
 #include <cmath>
 
 #include "seawall/core/error.hpp"
+#include "tests/pretend/tiny_there.hpp"
 #include "tests/support/files.hpp"
-#include "tests/support/pretend_device.hpp"
-#include "tests/train/fixtures.hpp"
 
 namespace seawall {
 namespace {
@@ -77,30 +76,14 @@ TEST(BackwardUpdates, HoldFewGradients) {
   EXPECT_GT(saved, 2 * count * 7 / 10);
 }
 
-/// A loss whose value is a number and whose gradient is none.
-struct NoGradientAt {
-  static constexpr std::string_view name = "no-gradient-at", summary = "Spoils one step.";
-  static constexpr Hook hooks = Hook::around_loss;
-  static constexpr Need needs = Need::none;
-  struct Options {
-    std::int64_t call = -1;
-    static constexpr void visit(auto&, auto&&) {}
-  } options{};
-  std::int64_t calls = 0;
-  Tensor around_loss(Trainer&, const LossFn& loss) {
-    const Tensor out = loss();
-    if (calls++ != options.call) return out;
-    return out + (out - out.detach()).sqrt();  // sqrt(0): the slope is infinite
-  }
-};
-
 TEST(BackwardUpdates, AGradientThatIsNoNumberStopsTheRunAndSaysWhatIsLost) {
-  NamedTensors weights = random_weights(tiny_config(), 1);
-  for (auto& [name, tensor] : weights) tensor = tensor.to(there);
-  Decoder decoder(tiny_config(), weights);
+  Decoder decoder = on_device(tiny_config(), at::kFloat);
   FixedRows source(tiny_rows(4), {.batch_size = 4, .epochs = 6}, there);
   MemorySink sink;
-  Stack stack{NoGradientAt{{.call = 3}}};
+  // A loss whose value is a number and whose gradient is none: the slope of sqrt at 0 is infinite.
+  Stack stack{LostAt{.options = {.call = 3}, .spoiled = [](const Tensor& loss) {
+                       return loss + (loss - loss.detach()).sqrt();
+                     }}};
   const std::string what =
       message_of<RunError>([&] { train(decoder, source, stack, TrainOptions{}, sink); });
   EXPECT_HAS(what, "step 4: gradient of ");

@@ -163,22 +163,6 @@ TEST(Budget, OnlyThePicturesOfAPlanGoThere) {
               here.loss(plan_batch(rows, at::kCPU, options), LossMode::fused).item<double>(), 1e-5);
 }
 
-/// A loss that is NaN at one step.
-struct LostAt {
-  static constexpr std::string_view name = "lost-at", summary = "Loses one step.";
-  static constexpr Hook hooks = Hook::around_loss;
-  static constexpr Need needs = Need::none;
-  struct Options {
-    std::int64_t call = -1;
-    static constexpr void visit(auto&, auto&&) {}
-  } options{};
-  std::int64_t calls = 0;
-  Tensor around_loss(Trainer&, const LossFn& loss) {
-    const Tensor out = loss();
-    return calls++ == options.call ? out.mul(std::nan("")) : out;
-  }
-};
-
 struct DeviceRun : TinyRun {
   DeviceRun() { decoder = on_device(tiny_config(), at::kFloat); }
   std::string stopped(std::int64_t at) {

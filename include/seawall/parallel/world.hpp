@@ -17,8 +17,8 @@ struct PeerError : Error {
 };
 
 /// The processes of one run, each connected with each. Every call but `check` is made by all of
-/// them in the same order. Nothing is summed here: whoever needs a sum gets its terms, and adds
-/// them in the order of the ranks. One collective of c10d (all-to-all) carries it all.
+/// them in the same order. Nothing is summed here: a process that needs a sum receives its terms
+/// and adds them in the order of the ranks. One collective of c10d (all-to-all) carries it all.
 class World {
  public:
   /// Meets the other processes. Errors: PeerError naming those that do not come; UsageError where

@@ -12,6 +12,9 @@ namespace seawall::rows {
 
 using Count = long long;
 
+/// Of a tensor that is not divided into rows one block does so many packs.
+constexpr Count packs_a_block = 1024;
+
 /// A bfloat16 by its bits.
 struct Bf16 {
   unsigned short bits;
