@@ -18,6 +18,7 @@
 #include "seawall/eval/exact_answer.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/policy/needs.hpp"
+#include "seawall/remote/chat.hpp"
 #include "seawall/run/outputs.hpp"
 #include "seawall/run/remote_setup.hpp"
 #include "seawall/run/set_up.hpp"
@@ -47,12 +48,10 @@ std::vector<std::int64_t> parse_places(const std::string& text) {
   return places;
 }
 
-/// The messages of a row as JSON, as messages files have them.
-std::string messages_text(const Dialogue& dialogue) {
-  auto out = nlohmann::json::array();
-  for (const Message& message : dialogue.messages)
-    out.push_back({{"role", role_name(message.role)}, {"content", message.content}});
-  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+/// The messages of a row as messages files have them; a picture stays out.
+std::string messages_text(Dialogue dialogue) {
+  dialogue.picture = nullptr;
+  return json_text(messages_json(dialogue));
 }
 
 std::vector<Moderated> refuse_moderation(const Dataset&) {

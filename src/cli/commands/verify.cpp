@@ -99,8 +99,7 @@ int verify(const Program& program, const Words& words) {
     std::vector<fs::path> files, checkpoints;
     for (const auto& entry : fs::recursive_directory_iterator(path)) {
       const fs::path& here = entry.path();
-      if (here.filename() == "manifest.json" && here.parent_path().filename() != "latest")
-        checkpoints.push_back(here.parent_path());
+      if (here.filename() == "manifest.json") checkpoints.push_back(here.parent_path());
       if (here.extension() == ".h5" && !fs::exists(here.parent_path() / "manifest.json"))
         files.push_back(here);
     }
