@@ -46,8 +46,7 @@ inline Table drift(const Arms& arms) {
                                                             {"harmful-examples", arms.shots(100)}};
   for (const auto& [attack, arm] : attacks) {
     const std::string name = attack + "/weight-drift";
-    Arm pulled = under(WeightDrift{{.lambda = 1e-2}}, arm, name);
-    pulled.traced = true;
+    const Arm pulled = traced(under(WeightDrift{{.lambda = 1e-2}}, arm, name));
     t.add({.cell = attack, .group = attack}, arm);
     t.add({.cell = name, .group = attack}, pulled);
   }

@@ -13,6 +13,7 @@
 #include "model/block_weights.hpp"
 #include "model/blocks.hpp"
 #include "model/decode_engine.hpp"
+#include "model/token_choice.hpp"
 
 namespace seawall {
 namespace {
@@ -102,8 +103,13 @@ class AtenEngine : public DecodeEngine {
     return x;
   }
 
-  std::vector<std::int64_t> choose(const Tensor& x) override {
-    const Tensor best = decoder_.logits(x).argmax(1).to(at::kCPU);  // [M]
+  std::vector<std::int64_t> choose(const Tensor& x, float* log_probs) override {
+    const Tensor logits = decoder_.logits(x), best_here = logits.argmax(1);
+    const Tensor best = best_here.to(at::kCPU);  // [M]
+    if (log_probs != nullptr) {
+      const Tensor values = log_probs_of(logits, best_here).to(at::kCPU);
+      std::copy_n(values.const_data_ptr<float>(), values.numel(), log_probs);
+    }
     const auto* ids = best.const_data_ptr<std::int64_t>();
     return {ids, ids + best.numel()};
   }

@@ -103,14 +103,14 @@ class CpuEngine : public DecodeEngine {
     return x.to(decoder_.dtype());
   }
 
-  std::vector<std::int64_t> choose(const Tensor& stream) override {
+  std::vector<std::int64_t> choose(const Tensor& stream, float* log_probs) override {
     if (!head_)
       head_ = std::make_unique<cpu::PackedLinear<Real, Weight>>(
           std::vector<Tensor>{decoder_.head()}, copy());
     const Tensor x = wide(stream);
     const Tensor normed = fresh(x.numel());
     norm(at(normed), at(x), stored(decoder_.final_norm()), x.size(0));
-    return head_->argmax(at(normed), x.size(0));
+    return head_->argmax(at(normed), x.size(0), log_probs);
   }
 
  private:

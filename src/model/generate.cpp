@@ -119,8 +119,12 @@ class Batch {
     done_before_ = done_before;
     while (!active.empty()) {
       check_finite(active, first_row_not_finite(x));
-      const auto chosen = plain_ ? engine_->choose(x) : choose_by_rules(active, x);
-      const auto next = take_tokens(active, chosen, facts_of(x, chosen));
+      Facts facts;
+      if (options_.log_probs) facts.log_probs.resize(active.size());
+      float* room = options_.log_probs ? facts.log_probs.data() : nullptr;
+      const auto chosen = plain_ ? engine_->choose(x, room) : choose_by_rules(active, x, room);
+      facts.streams = streams_of_taps();
+      const auto next = take_tokens(active, chosen, facts);
       taps_.clear();
       if (!active.empty()) x = engine_->step(active, next);
     }
@@ -135,19 +139,14 @@ class Batch {
  private:
   /// What is wanted of chosen tokens besides their ids.
   struct Facts {
-    Tensor log_probs;  // [M] fp32 on the CPU, or undefined
-    Tensor streams;    // [M,K,C] fp32 on the CPU, or undefined
+    std::vector<float> log_probs;  // [M], or empty
+    Tensor streams;                // [M,K,C] fp32 on the CPU, or undefined
   };
-  Facts facts_of(const Tensor& x, const std::vector<std::int64_t>& chosen) const {
-    Facts out;
-    if (options_.log_probs)
-      out.log_probs = log_probs_of(decoder_.logits(x), at::tensor(chosen, at::kLong).to(x.device()))
-                          .to(at::kCPU);
+  Tensor streams_of_taps() const {
     std::vector<Tensor> wanted;
     for (const auto layer : options_.answer_layers)
       wanted.push_back(taps_[static_cast<std::size_t>(layer)]);
-    if (!wanted.empty()) out.streams = at::stack(wanted, 1).to(at::kCPU);
-    return out;
+    return wanted.empty() ? Tensor() : at::stack(wanted, 1).to(at::kCPU);
   }
 
   /// Every active row takes its token; finished ones leave `active`. Returns the ids of the rest.
@@ -162,8 +161,7 @@ class Batch {
       const bool over = take_token(options_, prompts_[r], room_[r], rows_[r],
                                    static_cast<std::int32_t>(chosen[i]));
       if (rows_[r].ids.size() > before) {
-        if (facts.log_probs.defined())
-          rows_[r].log_probs.push_back(facts.log_probs.const_data_ptr<float>()[i]);
+        if (!facts.log_probs.empty()) rows_[r].log_probs.push_back(facts.log_probs[i]);
         if (facts.streams.defined()) kept_[r].push_back(facts.streams.select(0, place));
       }
       if (over) continue;
@@ -186,9 +184,10 @@ class Batch {
                      "prompt " + std::to_string(begin_ + static_cast<std::int64_t>(row)));
   }
 
-  /// The logits of the active rows, as `choose` leaves them. Shapes: x [M,C] -> [M,V] fp32 on CPU.
-  Tensor scores_of(const std::vector<std::int64_t>& active, const Tensor& x) const {
-    Tensor scores = decoder_.logits(x.view({-1, decoder_.config().hidden_size})).to(at::kFloat);
+  /// The logits of the active rows, as `choose` leaves them. Shapes: logits, -> [M,V] fp32 (on
+  /// CPU).
+  Tensor scores_of(const std::vector<std::int64_t>& active, const Tensor& logits) const {
+    Tensor scores = logits;
     if (options_.choose) {
       std::vector<std::int64_t> rows;
       for (const auto slot : active) rows.push_back(begin_ + slot);
@@ -223,8 +222,11 @@ class Batch {
   }
 
   std::vector<std::int64_t> choose_by_rules(const std::vector<std::int64_t>& active,
-                                            const Tensor& x) {
-    const Tensor scores = scores_of(active, x);
+                                            const Tensor& x, float* log_probs) {
+    const Tensor logits =
+        decoder_.logits(x.view({-1, decoder_.config().hidden_size})).to(at::kFloat);
+    // Rules, `choose` and the draw write into their logits.
+    const Tensor scores = scores_of(active, log_probs == nullptr ? logits : logits.clone());
     const auto width = static_cast<std::size_t>(scores.size(1));
     auto* values = scores.mutable_data_ptr<float>();  // [M,V]
     std::vector<std::int64_t> chosen;
@@ -242,6 +244,11 @@ class Batch {
       } else {
         chosen.push_back(std::ranges::max_element(mine) - mine.begin());
       }
+    }
+    if (log_probs != nullptr) {
+      const Tensor ids = at::tensor(chosen, at::kLong).to(logits.device());
+      const Tensor values = log_probs_of(logits, ids).to(at::kCPU);  // [M]
+      std::copy_n(values.const_data_ptr<float>(), chosen.size(), log_probs);
     }
     return chosen;
   }

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "model/gemm.hpp"
@@ -88,12 +89,14 @@ void PackedLinear<Real, Weight>::part(const Real* x, std::int64_t m, std::int64_
 }
 
 template <class Real, class Weight>
-std::vector<std::int64_t> PackedLinear<Real, Weight>::argmax(const Real* x, std::int64_t m) const {
+std::vector<std::int64_t> PackedLinear<Real, Weight>::argmax(const Real* x, std::int64_t m,
+                                                             float* log_probs) const {
   const auto& kernel = kernels::table<Real>();
   const auto width = 8 * kernel.panel, blocks = (n_ + width - 1) / width;
   struct Best {
     Real value = -std::numeric_limits<Real>::infinity();
     std::int64_t index = 0;
+    double sum = 0;  // of exp(value - that one), of the block
   };
   std::vector<Best> found(blocks * m);
   at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -104,7 +107,10 @@ std::vector<std::int64_t> PackedLinear<Real, Weight>::argmax(const Real* x, std:
       settle<Weight>(logits.data(), m * width);
       for (std::int64_t r = 0; r < m; ++r) {
         const auto at = kernel.argmax(logits.data() + r * width, columns);
-        found[b * m + r] = {logits[r * width + at], first + at};
+        const Real* row = logits.data() + r * width;
+        found[b * m + r] = {row[at], first + at};
+        if (log_probs != nullptr)
+          found[b * m + r].sum = std::exp(kernel.log_sum_exp(row, columns) - row[at]);
       }
     }
   });
@@ -114,6 +120,15 @@ std::vector<std::int64_t> PackedLinear<Real, Weight>::argmax(const Real* x, std:
       if (found[b * m + r].value > best[r].value) best[r] = found[b * m + r];
   std::vector<std::int64_t> out;
   for (const auto& one : best) out.push_back(one.index);
+  if (log_probs == nullptr) return out;
+  for (std::int64_t r = 0; r < m; ++r) {
+    double sum = 0;
+    for (std::int64_t b = 0; b < blocks; ++b) {
+      const Best& of_block = found[b * m + r];
+      sum += of_block.sum * std::exp(static_cast<double>(of_block.value) - best[r].value);
+    }
+    log_probs[r] = static_cast<float>(-std::log(sum));
+  }
   return out;
 }
 

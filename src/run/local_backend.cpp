@@ -305,7 +305,7 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
   std::int64_t tokens_before = 0;
   EvaluateOptions options = answering(run);
   options.residual = asked.residual;
-  options.log_probs = run.spec().record.trace == "depth";
+  options.log_probs = run.spec().record.streams();
   options.decoding = asked.decoding;
   options.edit = run.defence().steer;
   options.choose = run.defence().choose;

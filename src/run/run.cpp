@@ -336,7 +336,7 @@ void Run::evaluate_sets(std::int64_t step, std::int64_t epoch) {
 void Run::evaluate_start() {
   if (resumed_) return;
   if (stages_.empty() || spec_.evaluation.at == "both" || spec_.evaluation.at == "epochs" ||
-      !evaluate_steps_.empty())
+      !evaluate_steps_.empty() || spec_.record.trace == "depth")
     evaluate(0, 0);
 }
 

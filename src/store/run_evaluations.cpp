@@ -1,40 +1,17 @@
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <numeric>
 
 #include "store/run_layout.hpp"
 #include "store/schema.hpp"
+#include "store/set_rows.hpp"
 
 namespace seawall {
 namespace {
 
 constexpr float float_nan = std::numeric_limits<float>::quiet_NaN();
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-/// Names in order of first appearance, and the place of each.
-struct Index {
-  std::vector<std::string> names;
-  std::map<std::string, std::size_t> places;
-  std::size_t add(const std::string& name) {
-    const auto [found, fresh] = places.emplace(name, names.size());
-    if (fresh) names.push_back(name);
-    return found->second;
-  }
-};
-
-/// The evaluations of one set of probes, with the column of each of their results.
-struct SetRows {
-  ProbeSet set;
-  std::string prefix;
-  std::vector<const EvaluationRecord*> records;
-  std::vector<std::int64_t> order;
-  Index probes;
-  std::vector<std::vector<std::size_t>> columns;  // [evaluation][result] -> probe
-  std::string name(const char* variable) const { return prefix + variable; }
-};
 
 std::vector<SetRows> by_set(const std::vector<EvaluationRecord>& evaluations) {
   std::vector<SetRows> sets;
@@ -175,15 +152,6 @@ struct Tokens {
   }
 };
 
-/// The word by which CF readers make these variables coordinates.
-h5::Attributes with_coordinates(const SetRows& rows) {
-  std::string names;
-  for (const char* name :
-       {"eval_step", "eval_epoch", "phase", "condition", "set", "category", "restricted"})
-    names += (names.empty() ? "" : " ") + rows.name(name);
-  return {{"coordinates", names}};
-}
-
 /// Where an evaluation is in its run. Which one is the last is known when the run is complete.
 std::string phase_of(const EvaluationRecord& record, const RunData& run) {
   if (record.step == 0) return "start";
@@ -277,79 +245,6 @@ void put_grid(SchemaWriter& out, const SetRows& rows, const Grid& grid) {
   out.variable("judged", grid.judged);
 }
 
-/// bf16-valued floats shrink to a third under gzip; full float32 mantissas do not shrink and would
-/// only cost time.
-bool is_narrow(const Tensor& residual) {
-  const auto* values = residual.const_data_ptr<float>();
-  const auto count = std::min<std::int64_t>(residual.numel(), 4096);
-  return std::all_of(values, values + count,
-                     [](float v) { return (std::bit_cast<std::uint32_t>(v) & 0xFFFFu) == 0; });
-}
-
-/// Rows of residual streams that hold values.
-std::int64_t streams_in(const SetRows& rows) {
-  std::int64_t count = 0;
-  for (const auto* record : rows.records) {
-    if (!record->residual.defined()) continue;
-    const auto row = record->residual.size(1) * record->residual.size(2);
-    const auto* values = record->residual.const_data_ptr<float>();
-    for (std::int64_t r = 0; r < record->residual.size(0); ++r)
-      count += !std::all_of(values + r * row, values + (r + 1) * row,
-                            [](float v) { return std::isnan(v); });
-  }
-  return count;
-}
-
-void put_residual(h5::Writer& writer, SchemaWriter& out, const SetRows& rows, bool compress) {
-  const auto has = [](const auto* record) { return record->residual.defined(); };
-  const auto found = std::find_if(rows.records.begin(), rows.records.end(), has);
-  if (found == rows.records.end()) return;
-  const auto probes = rows.probes.names.size();
-  const auto layers = static_cast<std::size_t>((*found)->residual.size(1));
-  const auto width = static_cast<std::size_t>((*found)->residual.size(2));
-  if (probes == 0 || layers == 0 || width == 0) return;
-  const auto block = std::clamp<std::size_t>((std::size_t{1} << 20) / (4 * width), 1, probes);
-  h5::Layout layout{.chunk = {1, block, 1, width},
-                    .compress = compress && is_narrow((*found)->residual),
-                    .attributes = with_coordinates(rows)};
-  layout.attributes.emplace_back("dim_order", std::string("C"));
-  layout.attributes.emplace_back("module_name",
-                                 std::string("model.embed_tokens (layer 0), output of "
-                                             "model.layers.{layer-1}"));
-  layout.attributes.emplace_back("hook_name", std::string("hook_embed (layer 0), "
-                                                          "blocks.{layer-1}.hook_resid_post"));
-  // Probes that got no answer, or were not asked, have no stream: NaN, and not counted here.
-  layout.attributes.emplace_back("n_valid", streams_in(rows));
-  const auto name = rows.name("resid_post");
-  out.variable("resid_post", layout);
-  std::vector<float> plane(probes * width);
-  for (std::size_t e = 0; e < rows.records.size(); ++e) {
-    if (!has(rows.records[e])) continue;
-    const auto* values = rows.records[e]->residual.template const_data_ptr<float>();
-    for (std::size_t layer = 0; layer < layers; ++layer) {
-      std::fill(plane.begin(), plane.end(), float_nan);
-      for (std::size_t r = 0; r < rows.columns[e].size(); ++r)
-        std::copy_n(values + (r * layers + layer) * width, width,
-                    plane.begin() + static_cast<std::ptrdiff_t>(rows.columns[e][r] * width));
-      writer.write(name, {e, 0, layer, 0}, {1, probes, 1, width}, plane);
-    }
-  }
-}
-
-/// The mean streams of evaluations that have them; NaN for the others.
-void put_mean(SchemaWriter& out, const SetRows& rows) {
-  const auto has = [](const auto* record) { return record->mean_residual.defined(); };
-  const auto found = std::ranges::find_if(rows.records, has);
-  if (found == rows.records.end()) return;
-  const auto size = static_cast<std::size_t>((*found)->mean_residual.numel());
-  std::vector<float> all(rows.records.size() * size, float_nan);
-  for (std::size_t e = 0; e < rows.records.size(); ++e)
-    if (has(rows.records[e]))
-      std::copy_n(rows.records[e]->mean_residual.const_data_ptr<float>(), size,
-                  all.begin() + static_cast<std::ptrdiff_t>(e * size));
-  out.variable("resid_mean", all);
-}
-
 }  // namespace
 
 void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitches& switches) {
@@ -388,8 +283,8 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
     put_grid(out, rows, Grid(rows, judges));
     tokens.put(out, rows, with_coordinates(rows));
     if (!switches.residual) continue;
-    put_residual(writer, out, rows, switches.compress);
-    put_mean(out, rows);
+    put_streams(writer, out, rows, switches.compress);
+    put_means(out, rows, run.evaluations);
   }
 }
 

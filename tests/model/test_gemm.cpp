@@ -87,8 +87,13 @@ TEST(PackedLinear, EqualsTheProductAndItsArgmax) {
   packed.apply(x.const_data_ptr<float>(), 17, y.data_ptr<float>(), true);
   const Tensor want = at::matmul(x, at::cat({w1, w2}).t());
   EXPECT_LT(testing::largest_difference(y, want + 1), 1e-5);
-  const auto best = packed.argmax(x.const_data_ptr<float>(), 17);
-  for (std::int64_t r = 0; r < 17; ++r) EXPECT_EQ(best[r], want[r].argmax().item<std::int64_t>());
+  std::vector<float> log_probs(17);
+  const auto best = packed.argmax(x.const_data_ptr<float>(), 17, log_probs.data());
+  const Tensor log_softmax = want.log_softmax(1);
+  for (std::int64_t r = 0; r < 17; ++r) {
+    EXPECT_EQ(best[r], want[r].argmax().item<std::int64_t>());
+    EXPECT_NEAR(log_probs[r], log_softmax[r][best[r]].item<double>(), 1e-5);
+  }
 }
 
 TEST(PackedLinear, WithoutACopyGivesTheSame) {
@@ -219,7 +224,10 @@ TEST(Bf16, ArgmaxIsTheFirstOfLogitsThatRoundToTheSame) {
   w[9][1] = 0.0009765625;  // 1.0009765625 rounds to 1
   const cpu::PackedLinear<float, cpu::Bf16> packed({w.to(at::kBFloat16)});
   const Tensor x = at::ones({1, 2});
-  EXPECT_EQ(packed.argmax(x.const_data_ptr<float>(), 1), std::vector<std::int64_t>{7});
+  float log_prob = 0;
+  EXPECT_EQ(packed.argmax(x.const_data_ptr<float>(), 1, &log_prob), std::vector<std::int64_t>{7});
+  const Tensor logits = at::matmul(x, w.to(at::kBFloat16).to(at::kFloat).t()).to(at::kBFloat16);
+  EXPECT_NEAR(log_prob, logits.log_softmax(1, at::kFloat)[0][7].item<double>(), 1e-6);
 }
 
 TEST(Kernels, ExponentialThroughSoftmaxIsExact) {

@@ -108,8 +108,9 @@ inline EvaluationRecord sample_evaluation(std::int64_t step, const std::string& 
   if (set == ProbeSet::harmfulness)
     record.residual = at::arange(probes * 2 * 4, at::kFloat).reshape({probes, 2, 4}) / 3.0 +
                       static_cast<double>(step);
-  if (set == ProbeSet::harmfulness)
-    record.mean_residual = at::arange(5 * 2 * 4, at::kFloat).reshape({5, 2, 4});
+  const double apart = set == ProbeSet::harmfulness ? static_cast<double>(step + 1) : 0.0;
+  record.mean_residual = at::arange(5 * 2 * 4, at::kFloat).reshape({5, 2, 4});
+  record.mean_residual.select(2, step == 0 ? 0 : 1).add_(apart);
   return record;
 }
 

@@ -47,8 +47,7 @@ struct GenerateOptions {
   Tensor embeddings = {};
   /// Asks for the residual stream at each prompt's last token.
   bool residual = false;
-  /// Asks for the log-probability of each token of the answers, before rules and temperature. On a
-  /// CPU the logits are computed once more for it.
+  /// Asks for the log-probability of each token of the answers, before rules and temperature.
   bool log_probs = false;
   /// Layers, ascending, whose residual stream is wanted where each token of the answers was chosen
   /// from; 0 is the embedding, l the output of block l.

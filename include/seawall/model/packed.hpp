@@ -26,8 +26,9 @@ class PackedLinear {
   /// y = x w^T (+ y where `add`). Shapes: x [m,k], y [m,n].
   void apply(const Real* x, std::int64_t m, Real* y, bool add) const;
   /// First column of the largest value of each row of x w^T, which never exists as a whole; of
-  /// equals after rounding where weights are bf16. Shapes: x [m,k] -> [m].
-  std::vector<std::int64_t> argmax(const Real* x, std::int64_t m) const;
+  /// equals after rounding where weights are bf16. `log_probs`: room for its log-softmax there,
+  /// or null. Shapes: x [m,k] -> [m]; log_probs [m].
+  std::vector<std::int64_t> argmax(const Real* x, std::int64_t m, float* log_probs = nullptr) const;
 
  private:
   std::int64_t n_ = 0, k_ = 0;
