@@ -150,14 +150,16 @@ EvaluationRecord answer_probes(const Speaker& speaker, const std::vector<Probe>&
     throw DataError("evaluation: " + unfit_probes(probes, prompts, "probes") +
                     "; give probes that the model can read");
   record.decoding = options.decoding;
-  std::vector<TokenIds> asked;
-  std::vector<std::size_t> rows;  // of those asked, among the results
+  std::vector<TokenIds> asked, begun;  // the prompts, with what answers begin with; that
+  std::vector<std::size_t> rows;       // of those asked, among the results
   for (std::size_t i = 0; i < probes.size(); ++i)
     for (std::int64_t sample = 0; sample < options.decoding.samples; ++sample) {
       record.results.push_back(unanswered(probes[i], prompts[i], sample));
       if (!prompts[i].no_answer.empty()) continue;
       asked.push_back(prompts[i].ids);
       rows.push_back(record.results.size() - 1);
+      begun.push_back(options.begin ? options.begin(record.results.back()) : TokenIds());
+      std::ranges::copy(begun.back(), std::back_inserter(asked.back()));
     }
 
   GenerateOptions generate_options = generation(speaker, options, record, rows);
@@ -167,12 +169,13 @@ EvaluationRecord answer_probes(const Speaker& speaker, const std::vector<Probe>&
   for (std::size_t i = 0; i < rows.size(); ++i) {
     ProbeResult& result = record.results[rows[i]];
     const Generation& row = generated.rows[i];
-    put_answer(result, end_of_prompt(speaker.tokenizer, asked[i]),
-               speaker.tokenizer.decode(row.ids));
+    result.response_ids = std::move(begun[i]);
+    std::ranges::copy(row.ids, std::back_inserter(result.response_ids));
+    put_answer(result, end_of_prompt(speaker.tokenizer, result.prompt_ids),
+               speaker.tokenizer.decode(result.response_ids));
     result.finished = row.finished;
-    result.new_tokens = static_cast<std::int64_t>(row.ids.size());
-    result.response_ids = row.ids;
-    result.response_logprob = row.log_probs;
+    result.new_tokens = static_cast<std::int64_t>(result.response_ids.size());
+    if (!options.begin) result.response_logprob = row.log_probs;
   }
   record.residual = over_all_rows(generated.residual, rows, record.results.size());
   return record;

@@ -5,6 +5,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/one_hot.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/zeros.h>
 
@@ -17,6 +18,7 @@
 
 #include "model/gemm.hpp"
 #include "model/upload.hpp"
+#include "seawall/core/error.hpp"
 #include "seawall/model/kernels.hpp"
 #include "seawall/model/runtime.hpp"
 
@@ -211,8 +213,11 @@ Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const B
   return at::cat(parts).index_select(0, buckets.order);  // [T,H*D]
 }
 
-Tensor attention_sink(const Tensor& q, const Tensor& k, const BatchPlan& plan,
-                      const AttentionShape& shape) {
+/// What `of` makes of the attention of each bucket of rows, token by token. Shapes: q and k as in
+/// tree_attention; of(bucket, [S,H,n,m]) -> [S,H,n,X]; -> [T,H,X].
+template <class F>
+static Tensor of_shares(const Tensor& q, const Tensor& k, const BatchPlan& plan,
+                        const AttentionShape& shape, const F& of) {
   const auto wide = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const Tensor queries = q.to(wide), keys = k.to(wide);
   const auto& buckets = plan.attention->buckets(q.device(), shape.window);
@@ -221,11 +226,38 @@ Tensor attention_sink(const Tensor& q, const Tensor& k, const BatchPlan& plan,
     const Tensor shares =
         attention_shares(bucket_rows(bucket, queries, bucket.queries),
                          bucket_rows(bucket, keys, bucket.keys), bucket.mask, shape);  // [S,H,n,m]
-    const Tensor first = shares.select(3, 0).transpose(1, 2);  // a context begins with its row
-    parts.push_back(first.reshape({bucket.segments * bucket.n, q.size(1)})
-                        .index_select(0, bucket.taken));  // [t,H]
+    const Tensor out = of(bucket, shares).transpose(1, 2);                             // [S,n,H,X]
+    parts.push_back(out.reshape({bucket.segments * bucket.n, q.size(1), out.size(3)})
+                        .index_select(0, bucket.taken));  // [t,H,X]
   }
-  return at::cat(parts).index_select(0, buckets.order);  // [T,H]
+  return at::cat(parts).index_select(0, buckets.order);
+}
+
+Tensor attention_sink(const Tensor& q, const Tensor& k, const BatchPlan& plan,
+                      const AttentionShape& shape) {
+  return of_shares(q, k, plan, shape,
+                   [](const Bucket&, const Tensor& shares) {
+                     return shares.narrow(3, 0, 1);  // a context begins with its row
+                   })
+      .squeeze(2);
+}
+
+Tensor attention_groups(const Tensor& q, const Tensor& k, const BatchPlan& plan,
+                        const AttentionShape& shape) {
+  if (!plan.token_groups.defined())
+    throw UsageError("attention by groups: want token_groups in the plan");
+  return of_shares(q, k, plan, shape, [&](const Bucket& bucket, const Tensor& shares) {
+    const Tensor one_hot = at::one_hot(plan.token_groups, plan.groups)
+                               .to(shares.scalar_type())
+                               .unsqueeze(1);  // [T,1,G]
+    const Tensor by_group = at::matmul(shares, bucket_rows(bucket, one_hot, bucket.keys));
+    const Tensor places = plan.positions.index_select(0, bucket.queries)
+                              .view({bucket.segments, 1, bucket.n, 1})
+                              .clamp_max(shares.size(3) - 1)  // of padding
+                              .expand({-1, shares.size(1), -1, -1});
+    const Tensor own = shares.gather(3, places);  // [S,H,n,1]
+    return at::cat({by_group - own * bucket_rows(bucket, one_hot, bucket.queries), own}, 3);
+  });
 }
 
 namespace cpu {

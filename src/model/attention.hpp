@@ -80,6 +80,10 @@ Tensor tree_attention(const Tensor& q, const Tensor& k, const Tensor& v, const B
 /// gradient is wanted.
 Tensor attention_sink(const Tensor& q, const Tensor& k, const BatchPlan& plan,
                       const AttentionShape& shape);
+/// The share of its attention that each token gives to each group of plan.token_groups, and last to
+/// itself. Shapes: q and k as above -> [T,H,groups+1], fp32 for narrower types. Memory: as above.
+Tensor attention_groups(const Tensor& q, const Tensor& k, const BatchPlan& plan,
+                        const AttentionShape& shape);
 /// The attention of padded rows. Shapes: q [B,H,n,D], k and v [B,KV,m,D], mask bool that fits
 /// [B,H,n,m], true = visible -> [B,H,n,D].
 Tensor masked_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,

@@ -191,6 +191,8 @@ Tensor composite_blocks(const BlocksCall& call, const Tensor& input, at::TensorL
         [&](const Tensor& q, const Tensor& k, const Tensor& v) {
           if (call.inside.kinds.has(Kind::sink))
             call.inside.pass({Kind::sink, layer}, attention_sink(q, k, call.plan, shape));
+          if (call.inside.kinds.has(Kind::attention))
+            call.inside.pass({Kind::attention, layer}, attention_groups(q, k, call.plan, shape));
           return tree_attention(q, k, v, call.plan, shape);
         },
         {call.adapter, layer, &call.inside, narrow && l + 1 == layers ? call.rows : Tensor()});

@@ -13,12 +13,12 @@ using Kind = TapPoint::Kind;
 
 constexpr std::array kinds_of_a_block = {Kind::resid_post, Kind::attn_out, Kind::mlp_out,
                                          Kind::qkv_in,     Kind::o_in,     Kind::gate_up_in,
-                                         Kind::down_in,    Kind::sink};
+                                         Kind::down_in,    Kind::sink,     Kind::attention};
 
 std::string_view kind_text(Kind kind) {
-  constexpr std::array<std::string_view, 11> names = {
+  constexpr std::array<std::string_view, 12> names = {
       "embed",  "resid_post", "final_norm", "logits",  "attn_out", "mlp_out",
-      "qkv_in", "o_in",       "gate_up_in", "down_in", "sink"};
+      "qkv_in", "o_in",       "gate_up_in", "down_in", "sink", "attention"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -42,11 +42,10 @@ Watch::Watch(const ForwardHooks& hooks) : hooks_(hooks) {
     if (hooks_.taps.has(kind))
       throw UsageError("hooks: a forward pass does not stop at " + std::string(kind_text(kind)) +
                        "; compute it from the hidden states with Decoder::logits");
-  if (hooks_.edit && hooks_.taps.has(Kind::sink))
+  if (hooks_.edit && (hooks_.taps & (Kind::sink | Kind::attention)).any())
     throw UsageError(
-        "hooks: attention probabilities (sink) can be taken, not edited; leave sink out of taps, "
-        "or "
-        "take it in a pass without edit");
+        "hooks: attention probabilities (sink, attention) can be taken, not edited; leave them out "
+        "of taps, or take them in a pass without edit");
 }
 
 Taps Watch::of(std::int64_t layer) const {

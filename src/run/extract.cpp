@@ -2,11 +2,14 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -17,6 +20,7 @@
 #include "seawall/core/file.hpp"
 #include "seawall/core/hash.hpp"
 #include "seawall/core/json.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/core/progress.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/core/version.hpp"
@@ -26,6 +30,7 @@
 #include "seawall/pretrained/adapter.hpp"
 #include "seawall/pretrained/bundle.hpp"
 #include "seawall/store/activations.hpp"
+#include "seawall/text/prompt_spans.hpp"
 
 namespace seawall {
 namespace {
@@ -33,10 +38,11 @@ namespace {
 struct Prompt {
   std::string id, category, text;
   TokenIds ids;
+  std::vector<std::int64_t> spans = {};  // of the tokens, if asked for; empty: they cannot be told
 };
 
 /// Rows {"text": …} or {"messages": […]}, with optional `id` and `category`.
-std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& model) {
+std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& model, bool spans) {
   const std::string bytes = read_file(path);
   std::vector<Prompt> prompts;
   std::map<std::string, std::size_t> lines;  // of ids
@@ -57,6 +63,7 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
     if (row.is_object() && row.contains("text") && row["text"].is_string()) {
       p.text = row["text"].get<std::string>();
       p.ids = model.tokenizer->encode(p.text, true);
+      if (spans) p.spans = plain_spans(p.ids.size());
     } else if (row.is_object() && row.contains("messages") && row["messages"].is_array()) {
       Dialogue d;
       for (const auto& m : row["messages"]) {
@@ -70,6 +77,7 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
         d.messages.pop_back();  // the place of the answer
       p.text = model.chat_template->render(d, true);
       p.ids = model.chat_template->encode_prompt(d, *model.tokenizer);
+      if (spans) p.spans = prompt_spans(*model.chat_template, d, p.ids, *model.tokenizer);
     } else {
       throw DataError(where + ": want an object with `text` (a string) or `messages` (an array)");
     }
@@ -137,7 +145,8 @@ class Outbox {
   static constexpr std::int64_t most = std::int64_t{1} << 24;  // 64 MiB in fp32
   static std::vector<Tensor*> tensors(PromptActivations& prompt) {
     std::vector<Tensor*> out;
-    for (Tensor* tensor : {&prompt.resid_post, &prompt.logits})
+    for (Tensor* tensor :
+         {&prompt.resid_post, &prompt.attn_out, &prompt.mlp_out, &prompt.attention, &prompt.logits})
       if (tensor->defined()) out.push_back(tensor);
     return out;
   }
@@ -147,21 +156,49 @@ class Outbox {
   std::int64_t values_ = 0;
 };
 
+using Kind = TapPoint::Kind;
+
+/// The places of a forward pass that `info` asks for.
+Taps taps_of(const ActivationInfo& info) {
+  Taps taps;
+  if (info.layers > 0) taps = taps | (Kind::embed | Kind::resid_post);
+  if (info.attn_out) taps = taps | Kind::attn_out;
+  if (info.mlp_out) taps = taps | Kind::mlp_out;
+  if (info.heads > 0) taps = taps | Kind::attention;
+  return taps;
+}
+
+/// The part of each flat token of a plan without shared prefixes; `template` where it cannot be
+/// told.
+void put_groups(BatchPlan& plan, const std::vector<Prompt>& prompts, std::size_t begin) {
+  std::vector<std::int64_t> groups(static_cast<std::size_t>(plan.tokens), token_spans - 1);
+  const Tensor last = plan.last_token.to(at::kCPU);
+  for (std::int64_t row = 0; row < plan.rows; ++row) {
+    const auto& spans = prompts[begin + static_cast<std::size_t>(row)].spans;
+    const auto tokens = row_tokens(plan, row, last.const_data_ptr<std::int64_t>()[row]);
+    for (std::size_t t = 0; t < spans.size(); ++t)
+      groups[static_cast<std::size_t>(tokens[t])] = spans[t];
+  }
+  plan.token_groups = at::tensor(groups, at::kLong).to(plan.ids.device());
+  plan.groups = token_spans;
+}
+
 /// What was asked for, of one batch of prompts.
 void extract_batch(const ModelBundle& model, const std::vector<Prompt>& prompts, std::size_t begin,
-                   std::size_t end, bool logits, bool resid, bool all, ActivationWriter& writer) {
+                   std::size_t end, const ActivationInfo& info, ActivationWriter& writer) {
   std::vector<Sequence> rows;
   for (std::size_t i = begin; i < end; ++i) rows.push_back({prompts[i].ids, {}});
   const Decoder& decoder = *model.decoder;
-  const BatchPlan plan = plan_batch(rows, decoder.device());
-  std::vector<Tensor> layers;
+  const bool all = info.all_positions, attention = info.heads > 0;
+  BatchPlan plan = plan_batch(rows, decoder.device(), {.share_prefixes = !attention});
+  if (attention) put_groups(plan, prompts, begin);
+  std::map<Kind, std::vector<Tensor>> taken;  // of each block; the embedding is the first stream
   ForwardHooks hooks;
-  if (resid) {
-    hooks.wants = [](const TapPoint& p) {
-      return p.kind == TapPoint::Kind::embed || p.kind == TapPoint::Kind::resid_post;
+  hooks.taps = taps_of(info);
+  if (hooks.taps.any())
+    hooks.take = [&](const TapPoint& p, const Tensor& x) {
+      taken[p.kind == Kind::embed ? Kind::resid_post : p.kind].push_back(x.clone());
     };
-    hooks.take = [&](const TapPoint&, const Tensor& x) { layers.push_back(x.clone()); };
-  }
   const Tensor hidden = decoder.hidden(plan, hooks);
   const Tensor last = plan.last_token.to(at::kCPU);
   std::vector<std::int64_t> tokens, ends{0};  // of all rows
@@ -187,12 +224,20 @@ void extract_batch(const ModelBundle& model, const std::vector<Prompt>& prompts,
     out.category = prompts[i].category;
     out.text = prompts[i].text;
     out.input_ids = prompts[i].ids;
-    if (resid) {
+    for (const auto& [kind, values] : {std::pair(Kind::resid_post, &PromptActivations::resid_post),
+                                       std::pair(Kind::attn_out, &PromptActivations::attn_out),
+                                       std::pair(Kind::mlp_out, &PromptActivations::mlp_out),
+                                       std::pair(Kind::attention, &PromptActivations::attention)}) {
       std::vector<Tensor> picked;
-      for (const auto& layer : layers) picked.push_back(at::index_select(layer, 0, index));
-      out.resid_post = at::stack(picked);  // [L+1,P,C]
+      for (const auto& layer : taken[kind]) picked.push_back(at::index_select(layer, 0, index));
+      if (!picked.empty()) out.*values = at::stack(picked);  // [L,P,C]; attention [L,P,H,spans]
     }
-    if (logits) out.logits = decoder.logits(at::index_select(hidden, 0, index));  // [P,V]
+    if (attention) {
+      out.attention = out.attention.transpose(1, 2);  // [L,H,P,spans]
+      if (prompts[i].spans.empty()) out.attention = at::full_like(out.attention, NAN);
+    }
+    if (info.vocabulary > 0)
+      out.logits = decoder.logits(at::index_select(hidden, 0, index));  // [P,V]
     outbox.add(std::move(out), decoder.device());
   }
   outbox.flush();
@@ -203,23 +248,41 @@ void extract_batch(const ModelBundle& model, const std::vector<Prompt>& prompts,
 std::vector<std::filesystem::path> extract_activations(const ExtractSpec& options,
                                                        const std::string& config_text) {
   const auto points = split_list(options.points);
+  constexpr std::array<std::string_view, 5> known = {"resid_post", "attn_out", "mlp_out",
+                                                     "attention", "logits"};
   for (const auto& p : points)
-    if (p != "logits" && p != "resid_post")
-      throw UsageError("--points " + p + ": want logits, resid_post or both");
-  const bool logits = std::find(points.begin(), points.end(), "logits") != points.end();
-  const bool resid = std::find(points.begin(), points.end(), "resid_post") != points.end();
+    if (std::ranges::find(known, p) == known.end())
+      throw UsageError("--points " + p +
+                       ": want some of resid_post, attn_out, mlp_out, attention and logits");
+  const auto asked = [&](std::string_view p) {
+    return std::ranges::find(points, p) != points.end();
+  };
   set_threads(options.threads);
   at::NoGradGuard no_grad;
   ModelBundle model = load_pretrained(options.model);
   model.decoder->merge();
   set_threads(options.threads, model);
-  const auto prompts = read_prompts(options.prompts, model);
+  const auto prompts = read_prompts(options.prompts, model, asked("attention"));
   const LlamaConfig& config = model.decoder->config();
 
   ActivationInfo info;
-  info.layers = resid ? config.layers + 1 : 0;
+  info.layers = asked("resid_post") ? config.layers + 1 : 0;
   info.d_model = config.hidden_size;
-  info.vocabulary = logits ? config.vocab_size : 0;
+  info.vocabulary = asked("logits") ? config.vocab_size : 0;
+  info.blocks = config.layers;
+  info.attn_out = asked("attn_out");
+  info.mlp_out = asked("mlp_out");
+  if (asked("attention")) {
+    info.heads = config.heads;
+    info.spans = {attention_spans.begin(), attention_spans.end()};
+    const auto untold =
+        std::ranges::count_if(prompts, [](const Prompt& p) { return p.spans.empty(); });
+    if (untold > 0)
+      warn(
+          "seawall: attention of %lld of %zu prompts is NaN: the chat template changes a message's "
+          "words, so that its parts cannot be told\n",
+          static_cast<long long>(untold), prompts.size());
+  }
   info.all_positions = options.positions == "all";
   for (const auto& p : prompts)
     info.max_length = std::max(info.max_length, static_cast<std::int64_t>(p.ids.size()));
@@ -239,7 +302,7 @@ std::vector<std::filesystem::path> extract_activations(const ExtractSpec& option
   const auto batch = static_cast<std::size_t>(options.batch_size);
   for (std::size_t begin = 0; begin < prompts.size(); begin += batch) {
     const std::size_t end = std::min(begin + batch, prompts.size());
-    extract_batch(model, prompts, begin, end, logits, resid, info.all_positions, writer);
+    extract_batch(model, prompts, begin, end, info, writer);
     std::int64_t tokens = 0;
     for (std::size_t i = begin; i < end; ++i)
       tokens += static_cast<std::int64_t>(prompts[i].ids.size());

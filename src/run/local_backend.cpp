@@ -95,11 +95,12 @@ void LocalBackend::identify(Sha256& sha) const {
   if (!model_.adapter_hash.empty()) sha.field(model_.adapter_hash);
 }
 
-void LocalBackend::describe(const Run&, RunInfo& info) const {
+void LocalBackend::describe(const Run& run, RunInfo& info) const {
   const Adapter* adapter = model_.decoder->adapter();
   auto config = nlohmann::json::parse(info.config_json);
   config["answers"] = model_.rules.text();  // which rules the model's files gave
-  if (adapter) {                            // one that was read has a shape that no option tells
+  config["resolved"] = resolved_json(run, *model_.chat_template, *model_.tokenizer);
+  if (adapter) {  // one that was read has a shape that no option tells
     config["lora"] = {{"rank", adapter->options.rank},
                       {"alpha", adapter->options.alpha},
                       {"targets", targets_text(adapter->options.targets)},
@@ -213,7 +214,8 @@ TrainContext LocalBackend::context(Run& run, const Stage& stage) {
   }
   if (resumed_ && resumed_stage_ > index) return c;  // trained again: all is recorded
   c.evaluate = [&run, &stage, first](std::int64_t step, std::int64_t epoch, bool last) {
-    if (run.wants_evaluation(stage, step, epoch, last)) run.evaluate(first + step, epoch);
+    if (!run.wants_evaluation(stage, step, epoch, last)) return;
+    run.evaluate(first + step, epoch, last && &stage == &run.stages().back());
   };
   c.rescue = [this, &run, index, first](CheckpointState state) {
     state.step += first;
@@ -305,7 +307,8 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
   std::int64_t tokens_before = 0;
   EvaluateOptions options = answering(run);
   options.residual = asked.residual;
-  options.log_probs = run.spec().record.streams();
+  options.log_probs = run.spec().record.streams() && !asked.begin;
+  options.begin = asked.begin;
   options.decoding = asked.decoding;
   options.edit = run.defence().steer;
   options.choose = run.defence().choose;

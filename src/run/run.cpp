@@ -28,26 +28,6 @@ namespace seawall {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view steps_word = "steps:";
-
-/// The epochs or steps that are named; `end` is none here, as the last evaluation is always made.
-std::vector<std::int64_t> parse_places(const std::string& text) {
-  if (text == "end" || text == "both" || text == "epochs") return {};
-  const UsageError wrong("--evaluate-at " + text +
-                         ": want end, both, epochs, epochs such as 3,5,10, or steps such as "
-                         "steps:1,2,5");
-  std::vector<std::int64_t> places;
-  for (const auto& word :
-       split_list(text.starts_with(steps_word) ? text.substr(steps_word.size()) : text)) {
-    char* end = nullptr;
-    const long long value = std::strtoll(word.c_str(), &end, 10);
-    if (*end != '\0' || value < 1) throw wrong;
-    places.push_back(value);
-  }
-  if (places.empty()) throw wrong;
-  return places;
-}
-
 /// The messages of a row as messages files have them; a picture stays out.
 std::string messages_text(Dialogue dialogue) {
   dialogue.picture = nullptr;
@@ -94,8 +74,9 @@ Run::Run(AnyAttack attack, std::vector<PolicyDescription> stack, RunSpec spec, B
       paths_(spec_.place.out.empty() ? fs::path("run.h5") : fs::path(spec_.place.out)) {
   reset_peak_memory();
   check_options(spec_, "");
-  auto& places = spec_.evaluation.at.starts_with(steps_word) ? evaluate_steps_ : evaluate_epochs_;
-  places = parse_places(spec_.evaluation.at);
+  auto places = evaluation_places(spec_);
+  evaluate_epochs_ = std::move(places.epochs);
+  evaluate_steps_ = std::move(places.steps);
   backend_.check(spec_, stack_);
   if (spec_.place.out.empty() && !spec_.place.dry_run)
     throw UsageError("want --out FILE.h5 for what the run records");
@@ -291,54 +272,6 @@ void Run::each_set(
 
 TraceSink& Run::sink() { return *recording_; }
 RunFile& Run::file() { return recording_->file; }
-
-bool Run::wants_evaluation(const Stage& stage, std::int64_t step, std::int64_t epoch,
-                           bool last) const {
-  const bool ends = &stage == &stages_.back();
-  if (spec_.evaluation.none || (stage.owner != Stage::attackers && !ends)) return false;
-  if (!ends && spec_.evaluation.at == "end") return false;
-  if (!evaluate_steps_.empty())
-    return last || (ends && std::ranges::find(evaluate_steps_, step) != evaluate_steps_.end());
-  return last || spec_.evaluation.at == "epochs" ||
-         std::ranges::find(evaluate_epochs_, epoch) != evaluate_epochs_.end();
-}
-
-void Run::evaluate(std::int64_t step, std::int64_t epoch) {
-  if (spec_.evaluation.none || !backend_.records()) return;
-  try {
-    evaluate_sets(step, epoch);
-  } catch (...) {
-    rethrow_evaluation(keep_answers(spec_, recording_->file));
-  }
-}
-
-void Run::evaluate_sets(std::int64_t step, std::int64_t epoch) {
-  at::NoGradGuard no_grad;
-  each_set([&](const Condition& condition, ProbeSet set, const std::vector<Probe>& probes) {
-    if (recording_->file.has_evaluation(step, condition.name, set)) return;
-    EvaluationRecord record =
-        backend_.answer(*this, {.probes = probes,
-                                .prompt = [&](const Probe& p) { return prompt(p, condition); },
-                                .label = probe_set_name(set) + " " + condition.name,
-                                .residual = recording_->wants_residual(),
-                                .decoding = condition.decoding,
-                                .set = set});
-    record.decoding = condition.decoding;
-    record.step = step;
-    record.epoch = epoch;
-    record.condition = condition.name;
-    record.set = set;
-    if (spec_.record.trace == "depth") backend_.trace_depth(*this, record);
-    recording_->on_evaluation(std::move(record));
-  });
-}
-
-void Run::evaluate_start() {
-  if (resumed_) return;
-  if (stages_.empty() || spec_.evaluation.at == "both" || spec_.evaluation.at == "epochs" ||
-      !evaluate_steps_.empty() || spec_.record.trace == "depth")
-    evaluate(0, 0);
-}
 
 RunData Run::finish() {
   recording_->progress.finish();

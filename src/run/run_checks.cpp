@@ -2,6 +2,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/json.hpp"
@@ -77,6 +78,42 @@ std::string differing_options(const std::filesystem::path& run_file,
   }
   if (count > most) text += "; and " + std::to_string(count - most) + " more";
   return text.empty() ? "" : text + ")";
+}
+
+/// The different texts, or the only one.
+static nlohmann::json one_or_list(const std::set<std::string>& texts) {
+  constexpr std::size_t most = 10;
+  if (texts.size() == 1) return *texts.begin();
+  auto list = nlohmann::json::array();
+  for (const auto& text : texts)
+    if (list.size() < most) list.push_back(text);
+  return list;
+}
+
+nlohmann::json resolved_json(const Run& run, const ChatTemplate& chat, const Tokenizer& tokenizer) {
+  const auto system = [](const Dialogue& d) { return d.first(Role::system); };
+  nlohmann::json out{{"judges", nlohmann::json::array()},
+                     {"conditions", nlohmann::json::object()},
+                     {"chat_template", chat.name()},
+                     {"chat_template_source", chat.source()},
+                     {"stop_ids", chat.stop_ids(tokenizer)}};
+  for (const auto& judge : run.judges()) out["judges"].push_back(judge->name());
+  std::set<std::string> of_rows;
+  for (const Example& row : run.rows().rows) of_rows.insert(std::string(system(row.dialogue)));
+  if (!of_rows.empty()) out["system_of_rows"] = one_or_list(of_rows);
+  for (const Condition& condition : run.conditions()) {
+    std::set<std::string> systems;
+    for (const auto& [set, probes] : run.sets())
+      for (const Probe& probe : *probes)
+        systems.insert(std::string(system(run.prompt(probe, condition))));
+    const Decoding& d = condition.decoding;
+    out["conditions"][condition.name] = {{"system", one_or_list(systems)},
+                                         {"prefill", d.prefill},
+                                         {"temperature", d.temperature},
+                                         {"top_p", d.top_p},
+                                         {"samples", d.samples}};
+  }
+  return out;
 }
 
 bool is_run_file(const std::filesystem::path& path) {

@@ -41,16 +41,19 @@ std::vector<fs::path> existing_shards(const fs::path& first) {
 
 std::uint64_t bytes_of(const PromptActivations& prompt) {
   std::uint64_t bytes = prompt.text.size() + prompt.input_ids.size() * 4;
-  for (const auto* tensor : {&prompt.resid_post, &prompt.logits})
+  for (const auto* tensor :
+       {&prompt.resid_post, &prompt.attn_out, &prompt.mlp_out, &prompt.attention, &prompt.logits})
     bytes += tensor->defined() ? static_cast<std::uint64_t>(tensor->numel()) * 4 : 0;
   return bytes;
 }
 
 void check_info(const ActivationInfo& info) {
-  if (info.layers < 0 || info.d_model < 0 || info.vocabulary < 0 || info.max_length < 1 ||
-      (info.layers == 0 && info.vocabulary == 0) || (info.layers > 0 && info.d_model == 0))
-    throw UsageError(
-        "activations: want residual streams or logits, and prompts of at least one token");
+  const auto variables = activation_variables(info);
+  const bool sized = std::ranges::all_of(
+      variables, [](const auto& variable) { return variable.values_a_position() > 0; });
+  if (info.layers < 0 || info.vocabulary < 0 || info.heads < 0 || info.max_length < 1 ||
+      variables.empty() || !sized)
+    throw UsageError("activations: want some values, and prompts of at least one token");
 }
 
 }  // namespace
@@ -130,9 +133,11 @@ struct ActivationWriter::Impl {
       throw RunError(where + ": want 1 to " + std::to_string(info.max_length) + " tokens, got " +
                      std::to_string(length));
     const auto positions = info.all_positions ? length : 1;
-    if (info.layers > 0)
-      check_shape(prompt.resid_post, {info.layers, positions, info.d_model}, where);
-    if (info.vocabulary > 0) check_shape(prompt.logits, {positions, info.vocabulary}, where);
+    for (const auto& variable : activation_variables(info)) {
+      std::vector<std::int64_t> shape = variable.lead;
+      shape.insert(shape.end(), {positions, variable.width});
+      check_shape(prompt.*variable.values, shape, where);
+    }
   }
 };
 
@@ -164,8 +169,9 @@ ActivationWriter::~ActivationWriter() {
 void ActivationWriter::add(PromptActivations prompt) {
   impl_->check(prompt);
   // Copied off the device here: the caller may reuse its buffers.
-  for (auto* tensor : {&prompt.resid_post, &prompt.logits}) {
-    if (tensor->defined()) *tensor = tensor->detach().to(at::kCPU).to(at::kFloat).contiguous();
+  for (const auto& variable : activation_variables(impl_->info)) {
+    Tensor& values = prompt.*variable.values;
+    values = values.detach().to(at::kCPU).to(at::kFloat).contiguous();
   }
   const auto bytes = bytes_of(prompt);
   std::unique_lock guard(impl_->mutex);

@@ -206,17 +206,20 @@ void put_decoding(SchemaWriter& out, const SetRows& rows) {
   if (std::ranges::all_of(rows.records, usual)) return;
   std::vector<std::string> begun_with;
   std::vector<double> temperature, top_p;
-  std::vector<std::int64_t> samples;
+  std::vector<std::int64_t> samples, fixed_tokens;
   for (const auto* record : rows.records) {
     begun_with.push_back(h5::storable_text(record->decoding.prefill));
     temperature.push_back(record->decoding.temperature);
     top_p.push_back(record->decoding.top_p);
     samples.push_back(record->decoding.samples);
+    fixed_tokens.push_back(record->decoding.fixed_tokens);
   }
   out.variable("begun_with", begun_with);
   out.variable("temperature", temperature);
   out.variable("top_p", top_p);
   out.variable("samples", samples);
+  if (std::ranges::any_of(fixed_tokens, [](std::int64_t count) { return count > 0; }))
+    out.variable("fixed_tokens", fixed_tokens);
 }
 
 void put_grid(SchemaWriter& out, const SetRows& rows, const Grid& grid) {

@@ -195,12 +195,12 @@ class SetReader {
     const auto begun_with = texts("begun_with", n);
     const auto temperature = sized(reader_.float64(prefix_ + "temperature"), "temperature", n);
     const auto top_p = sized(reader_.float64(prefix_ + "top_p"), "top_p", n);
-    const auto samples = numbers("samples", n);
+    const auto samples = numbers("samples", n), fixed = numbers_if_there("fixed_tokens", n);
     for (std::size_t e = 0; e < n; ++e) {
       if (samples[e] < 1)
         throw DataError(reader_.path().string() + ": " + prefix_ + "samples: want 1 or more, " +
                         "found " + std::to_string(samples[e]));
-      out[e] = {begun_with[e], temperature[e], top_p[e], samples[e]};
+      out[e] = {begun_with[e], temperature[e], top_p[e], samples[e], fixed[e]};
     }
     return out;
   }

@@ -118,6 +118,7 @@ RunFile RunFile::resume(const std::filesystem::path& path, RunInfo info, std::in
   for (const auto& record : data.steps) metrics += metrics_line(record);
   RunFile run(path, std::move(info), switches);
   run.data_.info.started_utc = data.info.started_utc;
+  run.data_.info.row_agreement = std::move(data.info.row_agreement);
   run.data_.steps = std::move(data.steps);
   run.data_.evaluations = std::move(data.evaluations);
   ::close(run.metrics_);

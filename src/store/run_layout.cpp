@@ -150,6 +150,8 @@ void put_rows(SchemaWriter& out, const RunData& run) {
   out.variable("step_row", step_row);
   out.coordinate("training_epoch", places(epochs, std::int64_t{}));
   out.variable("row_loss", loss);
+  if (run.info.row_agreement.size() == rows.size())
+    out.variable("row_agreement", run.info.row_agreement);
 }
 
 void read_rows(const h5::Reader& reader, RunData& run) {
@@ -165,6 +167,9 @@ void read_rows(const h5::Reader& reader, RunData& run) {
   if (id.size() != n || kind.size() != n || text.size() != n || stage.size() != n)
     throw wrong("row_id");
   for (std::size_t i = 0; i < n; ++i) run.info.rows.push_back({id[i], kind[i], text[i], stage[i]});
+  if (reader.has("row_agreement")) run.info.row_agreement = reader.float32("row_agreement");
+  if (!run.info.row_agreement.empty() && run.info.row_agreement.size() != n)
+    throw wrong("row_agreement");
   const auto step_row = reader.int32("step_row");
   const auto loss = reader.float32("row_loss");
   const auto slots = run.steps.empty() ? 0 : step_row.size() / run.steps.size();

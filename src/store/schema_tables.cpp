@@ -20,6 +20,8 @@ constexpr std::string_view streams =
 constexpr std::string_view spectra = "if something was trained, without `--no-spectra`";
 constexpr std::string_view resid = "if `resid_post` was asked for";
 constexpr std::string_view logits = "if `logits` were asked for";
+constexpr std::string_view attention = "if `attention` was asked for";
+constexpr std::string_view extracted = "`resid_post`, `attn_out`, `mlp_out`, `attention`, `logits`";
 
 constexpr std::array run_attributes = std::to_array<FileEntry>({
     {"Conventions", "", text, "", "`CF-1.10`", ""},
@@ -87,6 +89,10 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      "mean cross-entropy of a row's answer in the step of that epoch that had it, before its "
      "update; NaN if no step had it",
      rows, 4},
+    {"row_agreement", "row", float32, "1",
+     "cosine of the descent of the row's loss with the direction in which the refusals before step "
+     "1 become less likely, under the weights of then; NaN if the row has no gradient",
+     "with `--row-agreement`", 4},
     {"matrix", "matrix", text, "", "weight matrix, Hugging Face name", spectra},
     {"rank", "rank", int32, "1", "place of a singular value, largest first", spectra},
     {"singular_values", "matrix rank", float64, "1",
@@ -123,6 +129,10 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
     {"top_p", "evaluation", float64, "1",
      "probability of the likeliest tokens that one was drawn of", decoded, 3},
     {"samples", "evaluation", int64, "1", "answers per probe", decoded, 3},
+    {"fixed_tokens", "evaluation", int64, "1",
+     "first tokens of each answer that are those of the probe's answer before step 1, and part of "
+     "`response`",
+     "with `--fix-tokens`", 4},
     {"prompt", "evaluation probe", text, "1", "user turn under the evaluation's condition", asked},
     {"prefill", "evaluation probe", text, "1",
      "beginning of the answer that the model was given; `response` is what came after it",
@@ -151,8 +161,8 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
     {"resid_mean", "evaluation from_end layer d_model", float32, "1",
      "residual stream at the last prompt tokens, mean over the probes", depth, 4},
     {"refusal_cosine", "evaluation from_end layer", float32, "1",
-     "cosine of `resid_mean` less `utility_resid_mean` with that before step 1; NaN where one of "
-     "the two evaluations is missing",
+     "cosine of `resid_mean` less `utility_resid_mean` with that before step 1; NaN where they are "
+     "equal or an evaluation is missing",
      depth, 4},
     {"answered", "evaluation probe", uint8, "1", "0: this evaluation did not ask the probe", asked},
     {"finished", "evaluation probe", uint8, "1", "0: cut at the greatest length", asked},
@@ -214,7 +224,25 @@ constexpr std::array activation_datasets = std::to_array<FileEntry>({
     {"position", "position", int32, "1", "token of the prompt, from 0", ""},
     {"layer", "layer", int32, "1",
      "blocks the stream has passed; 0 is the embedding. The input of block l is layer l", resid},
-    {"d_model", "d_model", float32, "", "width of the stream: a dimension without values", resid},
+    {"d_model", "d_model", float32, "", "width of the stream: a dimension without values",
+     "if something of that width was asked for"},
+    {"block", "block", int32, "1", "block of the model, from 0",
+     "if `attn_out`, `mlp_out` or `attention` was asked for", 4},
+    {"head", "head", int32, "1", "attention head, from 0", attention, 4},
+    {"span", "span", text, "1",
+     "part of a prompt: `sink` is its first token, `self` the token that attends, `template` what "
+     "the chat template writes",
+     attention, 4},
+    {"attn_out", "probe block [position] d_model", float32, "1",
+     "what attention adds to the stream, before a norm that the family has after it",
+     "if `attn_out` was asked for", 4},
+    {"mlp_out", "probe block [position] d_model", float32, "1",
+     "what the MLP adds to the stream, before a norm that the family has after it",
+     "if `mlp_out` was asked for", 4},
+    {"attention", "probe block head [position] span", float32, "1",
+     "share of its attention that a token gives to each part; NaN where the template changes a "
+     "message's words, so that its parts cannot be told",
+     attention, 4},
     {"resid_post", "probe layer [position] d_model", float32, "1",
      "residual stream; without `position` at the last token of the prompt, as in a run file",
      resid},
@@ -233,13 +261,12 @@ constexpr std::array activation_datasets = std::to_array<FileEntry>({
 });
 
 constexpr std::array activation_more = std::to_array<FileEntry>({
-    {"source_dtype", "", text, "", "type that the model computed in", "`resid_post`, `logits`"},
-    {"dim_order", "", text, "", "`C`: the last dimension varies fastest", "`resid_post`, `logits`"},
-    {"coordinates", "", text, "", "the variables that CF readers make coordinates",
-     "`resid_post`, `logits`"},
+    {"source_dtype", "", text, "", "type that the model computed in", extracted},
+    {"dim_order", "", text, "", "`C`: the last dimension varies fastest", extracted},
+    {"coordinates", "", text, "", "the variables that CF readers make coordinates", extracted},
     {"module_name", "", text, "", "where the values come from, in transformers' names",
-     "`resid_post`"},
-    {"hook_name", "", text, "", "the same in TransformerLens's names", "`resid_post`"},
+     "the same but `logits`"},
+    {"hook_name", "", text, "", "the same in TransformerLens's names", "the same but `logits`"},
 });
 
 constexpr std::array checkpoint_attributes = std::to_array<FileEntry>({
@@ -283,7 +310,7 @@ const FileSchema& run_schema() {
 }
 const FileSchema& activation_schema() {
   using namespace schema_tables;
-  static constexpr FileSchema schema{"activations",         "Seawall activations", 3,
+  static constexpr FileSchema schema{"activations",         "Seawall activations", 4,
                                      activation_attributes, activation_datasets,   activation_more};
   return schema;
 }

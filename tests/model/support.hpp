@@ -173,7 +173,8 @@ inline Tensor reference_hidden(const Decoder& decoder, const std::vector<std::in
     Tensor scores = at::matmul(q, k.transpose(1, 2)) / std::sqrt(scalar);
     if (c.attention_cap > 0) scores = at::tanh(scores / c.attention_cap) * c.attention_cap;
     scores = scores.masked_fill(mask, -INFINITY);
-    keep(Kind::sink, scores.softmax(-1).select(2, 0).t());  // [T,H]
+    keep(Kind::sink, scores.softmax(-1).select(2, 0).t());      // [T,H]
+    keep(Kind::attention, scores.softmax(-1).transpose(0, 1));  // [T,H,T]
     const Tensor mixed =
         keep(Kind::o_in,
              at::matmul(scores.softmax(-1), v).transpose(0, 1).reshape({t, c.heads * c.head_dim}));

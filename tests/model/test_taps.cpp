@@ -73,6 +73,7 @@ void expect_places_of_rows_alone(const LlamaConfig& config, bool lora) {
     testing::reference_hidden(merged, rows[r].ids, &want);
     const Tensor tokens = tokens_of(plan, r, rows[r].ids.size());
     for (const auto& [place, tensor] : want) {
+      if (place.first == Kind::attention) continue;
       ASSERT_TRUE(got.contains(place));
       EXPECT_LT(largest_difference(got.at(place).index_select(0, tokens), tensor), double_tolerance)
           << "kind " << static_cast<int>(place.first) << " of block " << place.second;
@@ -88,6 +89,43 @@ TEST(Taps, EveryPlaceOfEveryFamilyIsAsInRowsAlone) {
       SCOPED_TRACE(std::string(config.family->type) + (lora ? " with LoRA" : ""));
       expect_places_of_rows_alone(config, lora);
     }
+}
+
+TEST(Taps, AttentionIsThatOnEachGroupAndOnTheTokenItself) {
+  auto configs = testing::family_configs();
+  configs.push_back(small_config());
+  for (const auto& config : configs) {
+    SCOPED_TRACE(std::string(config.family->type));
+    const Decoder decoder = small_decoder(config);
+    const auto rows = prefix_rows();
+    BatchPlan plan = plan_batch(rows, at::kCPU, {.share_prefixes = false});
+    plan.groups = 3;
+    plan.token_groups = at::arange(plan.tokens, at::kLong).mul(7).remainder(5).clamp_max(2);
+    const auto got = seen(decoder, plan, Kind::attention);
+    ASSERT_EQ(got.size(), 3u);
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      PlaceTensors want;
+      testing::reference_hidden(decoder, rows[r].ids, &want);
+      const Tensor tokens = tokens_of(plan, r, rows[r].ids.size());
+      const Tensor group = plan.token_groups.index_select(0, tokens);  // [t]
+      for (std::int64_t layer = 0; layer < 3; ++layer) {
+        const Tensor pattern = want.at({Kind::attention, layer});  // [t,H,t]
+        const Tensor own = pattern.diagonal(0, 0, 2).t();          // [t,H]
+        const Tensor others =
+            pattern - at::diag_embed(own.t(), 0, 0, 2);  // without the token itself
+        std::vector<Tensor> parts;
+        for (std::int64_t g = 0; g < 3; ++g)
+          parts.push_back((others * group.eq(g).to(pattern.scalar_type())).sum(2));
+        parts.push_back(own);
+        EXPECT_LT(largest_difference(got.at({Kind::attention, layer}).index_select(0, tokens),
+                                     at::stack(parts, 2)),
+                  double_tolerance);
+      }
+    }
+  }
+  const Decoder decoder = small_decoder(small_config());
+  const auto plan = plan_batch(prefix_rows(), at::kCPU);
+  EXPECT_THROW(seen(decoder, plan, Kind::attention), UsageError);
 }
 
 // transformers' own modules, seen through forward hooks: data/golden/make_taps.py.

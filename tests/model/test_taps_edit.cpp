@@ -119,8 +119,8 @@ TEST(TapEdits, ErrorsSayWhatToDo) {
     return std::string("accepted");
   };
   EXPECT_EQ(refusal(editing(Kind::sink, [](auto& x) { return x; })),
-            "hooks: attention probabilities (sink) can be taken, not edited; leave sink out of "
-            "taps, or take it in a pass without edit");
+            "hooks: attention probabilities (sink, attention) can be taken, not edited; leave them "
+            "out of taps, or take them in a pass without edit");
   PlaceTensors places;
   EXPECT_EQ(refusal(keeping(places, all_taps | Kind::logits)),
             "hooks: a forward pass does not stop at logits; compute it from the hidden states with "

@@ -163,7 +163,7 @@ TEST_F(OnDevice, ActivationsAreThoseOfTheCpu) {
     spec.model.device = device;
     spec.prompts = folder / prompts;
     spec.out = folder / (std::string(device) + prompts + ".h5");
-    spec.points = "logits,resid_post";
+    spec.points = "logits,resid_post,attn_out,mlp_out,attention";
     spec.overwrite = true;
     spec.quiet = true;
     spec.threads = 1;
@@ -172,7 +172,8 @@ TEST_F(OnDevice, ActivationsAreThoseOfTheCpu) {
     syncs = pretend::counts().syncs;
     const h5::Reader file(files.at(0));
     std::vector<std::vector<float>> out;
-    for (const char* name : {"resid_post", "logits"}) out.push_back(file.float32(name));
+    for (const char* name : {"resid_post", "logits", "attn_out", "mlp_out", "attention"})
+      out.push_back(file.float32(name));
     return out;
   };
   const auto got = extracted(pretend::device, "prompts.jsonl"),

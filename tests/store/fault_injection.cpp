@@ -56,6 +56,20 @@ bool fails(bool may_be_short, bool* cut) {
   return true;
 }
 
+std::atomic<std::vector<Operation>*> record = nullptr;
+
+/// The path of an open file.
+std::string path_of(int file) {
+  char path[4096];
+  const auto link = "/proc/self/fd/" + std::to_string(file);
+  const auto size = readlink(link.c_str(), path, sizeof path);
+  return size < 0 ? "" : std::string(path, static_cast<std::size_t>(size));
+}
+
+void note(const char* what, const std::string& path, const std::string& to = "") {
+  if (auto* list = record.load()) list->push_back({what, path, to});
+}
+
 template <class Function>
 Function next(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
@@ -71,16 +85,28 @@ void arm(long call, Kind how, bool always) {
 }
 long count() { return calls; }
 
+std::vector<Operation> recorded(const std::function<void()>& work) {
+  std::vector<Operation> list;
+  record = &list;
+  work();
+  record = nullptr;
+  return list;
+}
+
 }  // namespace seawall::faults
 
 using seawall::faults::fails;
 using seawall::faults::next;
+using seawall::faults::note;
+using seawall::faults::path_of;
+using seawall::faults::record;
 
 extern "C" {
 
 ssize_t write(int file, const void* data, size_t size) {
   bool cut = false;
   if (file > 2 && fails(true, &cut)) return -1;
+  if (record.load() != nullptr) note("write", path_of(file));
   static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
   return real(file, data, cut && size > 1 ? size / 2 : size);
 }
@@ -93,12 +119,14 @@ ssize_t pwrite(int file, const void* data, size_t size, off_t place) {
 
 int fsync(int file) {
   if (fails(false, nullptr)) return -1;
+  if (record.load() != nullptr) note("fsync", path_of(file));
   static const auto real = next<int (*)(int)>("fsync");
   return real(file);
 }
 
 int rename(const char* from, const char* to) {
   if (fails(false, nullptr)) return -1;
+  note("rename", from, to);
   static const auto real = next<int (*)(const char*, const char*)>("rename");
   return real(from, to);
 }
@@ -106,6 +134,7 @@ int rename(const char* from, const char* to) {
 int renameat2(int from_folder, const char* from, int to_folder, const char* to,
               unsigned flags) noexcept {
   if (fails(false, nullptr)) return -1;
+  note("rename", from, to);
   static const auto real = next<int (*)(int, const char*, int, const char*, unsigned)>("renameat2");
   return real(from_folder, from, to_folder, to, flags);
 }

@@ -56,6 +56,7 @@ inline RunInfo sample_info() {
   for (int row = 0; row < 8; ++row)
     info.rows.push_back({"row/" + std::to_string(row), row < 6 ? "harmful" : "safe",
                          R"([{"role": "user", "content": "né"}])", row == 7 ? 1 : 0});
+  info.row_agreement = {0.5F, -0.25F, 0, 1, -1, 0.125F, 0.75F, 0.0625F};
   return info;
 }
 

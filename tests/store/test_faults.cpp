@@ -5,11 +5,15 @@
 
 #include <sched.h>
 
+#include <functional>
+#include <optional>
 #include <thread>
 
 #include "fault_injection.hpp"
 #include "sample.hpp"
 #include "seawall/core/error.hpp"
+#include "seawall/core/file.hpp"
+#include "seawall/store/seal.hpp"
 
 namespace seawall {
 namespace {
@@ -156,6 +160,141 @@ INSTANTIATE_TEST_SUITE_P(
                       std::pair(faults::Kind::enospc, true), std::pair(faults::Kind::eintr, false),
                       std::pair(faults::Kind::short_write, true)),
     name_of_fault);
+
+/// The files that are published next to a run, other than its checkpoints: each written whole by
+/// `write` into a folder that `prepare` made.
+struct Publication {
+  const char* name;
+  std::function<void(const fs::path&)> prepare, write;
+  const char* file;
+};
+
+void note_in(const fs::path& file) {  // as another program would
+  std::string image = bytes_of(file);
+  image.erase(image.rfind("\n", image.size() - 2) + 1);
+  spit(file, image);
+}
+
+const std::vector<Publication>& publications() {
+  static const std::vector<Publication> all = {
+      {"seal",
+       [](const fs::path& folder) {
+         RunFile run(folder / "f.h5", sample_info());
+         run.publish(true);
+         note_in(folder / "f.h5");
+       },
+       [](const fs::path& folder) { h5::seal_again(folder / "f.h5"); }, "f.h5"},
+      {"activations", [](const fs::path&) {},
+       [](const fs::path& folder) {
+         ActivationInfo info;
+         info.layers = 2;
+         info.d_model = 4;
+         info.max_length = 2;
+         info.prompts = 1;
+         info.overwrite = true;
+         ActivationWriter writer(folder / "f.h5", info);
+         writer.add({"a", "c", "text", {1, 2}, at::zeros({2, 1, 4}), {}});
+         writer.close();
+       },
+       "f.h5"},
+      {"text", [](const fs::path&) {},
+       [](const fs::path& folder) { write_file_atomically(folder / "f", "whole"); }, "f"}};
+  return all;
+}
+
+class OtherFiles : public ::testing::TestWithParam<std::size_t> {};
+
+/// A file that fails to be written is as it was: whole, or not there.
+TEST_P(OtherFiles, AtEveryCallAreWholeOrAsTheyWere) {
+  const Publication& publication = publications()[GetParam()];
+  const auto content = [&](const fs::path& folder) {
+    const auto file = folder / publication.file;
+    return fs::exists(file) ? std::optional(bytes_of(file)) : std::nullopt;
+  };
+  std::optional<std::string> before, after;
+  long calls = 0;
+  {
+    const Folder folder(fast_folder());
+    publication.prepare(folder.path());
+    before = content(folder.path());
+    faults::arm(0, faults::Kind::eio, false);
+    publication.write(folder.path());
+    calls = faults::count();
+    after = content(folder.path());
+  }
+  ASSERT_TRUE(after.has_value());
+  ASSERT_GE(calls, 4) << publication.name;
+  for (const auto kind : {faults::Kind::kill, faults::Kind::eio, faults::Kind::enospc})
+    for (long k = 1; k <= calls; ++k) {
+      SCOPED_TRACE(std::string(publication.name) + ", call " + std::to_string(k));
+      const Folder folder(fast_folder());
+      publication.prepare(folder.path());
+      const auto here = content(folder.path());
+      const auto ending = in_process([&] {
+        faults::arm(k, kind, false);
+        publication.write(folder.path());
+      });
+      EXPECT_EQ(kind == faults::Kind::kill ? ending.signal : ending.code,
+                kind == faults::Kind::kill ? SIGKILL : 4)
+          << ending.message;
+      const auto now = content(folder.path());
+      const bool whole = now.has_value() && now->size() == after->size();
+      EXPECT_TRUE(now == here || whole);
+      publication.write(folder.path());  // goes on as if nothing had happened
+      EXPECT_EQ(content(folder.path())->size(), after->size());
+      EXPECT_TRUE(leftovers(folder.path()).empty());
+      if (HasFailure()) return;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OtherFiles, ::testing::Values(0, 1, 2), [](const auto& info) {
+  return std::string(publications()[info.param].name);
+});
+
+/// What a loss of power leaves is what was synced before it: a file before its new name, the
+/// folder after it, the manifest last, and nothing older removed before that.
+TEST(Durability, FilesAreSyncedBeforeTheyHaveTheirNames) {
+  const Folder folder;
+  begin(folder / "r.h5");
+  const auto done = faults::recorded([&] { go_on(folder / "r.h5"); });
+  const auto at = [&](std::size_t from, const auto& wanted) {
+    for (std::size_t i = from; i < done.size(); ++i)
+      if (wanted(done[i])) return i;
+    return done.size();
+  };
+  std::size_t renames = 0;
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    const auto& now = done[i];
+    if (now.what != "rename" || now.to.ends_with("latest")) continue;
+    if (now.to.find(".tmp-") != std::string::npos) continue;  // on its way to be removed
+    ++renames;
+    SCOPED_TRACE(now.path + " -> " + now.to);
+    const auto last_write = [&] {  // of the file, or of a file in the folder
+      std::size_t last = 0;
+      for (std::size_t w = 0; w < i; ++w)
+        if (done[w].what == "write" && done[w].path.starts_with(now.path)) last = w + 1;
+      return last;
+    }();
+    const auto synced = at(last_write, [&](const auto& one) {
+      return one.what == "fsync" && one.path.starts_with(now.path);
+    });
+    EXPECT_LT(synced, i) << "named before its content is on the disk";
+    const auto parent = fs::path(now.to).parent_path().string();
+    EXPECT_LT(at(i, [&](const auto& one) { return one.what == "fsync" && one.path == parent; }),
+              done.size())
+        << "the folder is not synced after it";
+  }
+  EXPECT_GE(renames, 3u);
+  std::size_t manifest = 0, last_state = 0, named = 0;
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    if (done[i].what == "write" && done[i].path.find("/manifest.json") != std::string::npos)
+      manifest = i;
+    if (done[i].what == "write" && done[i].path.find("/state") != std::string::npos) last_state = i;
+    if (done[i].what == "rename" && done[i].to.ends_with("step-10")) named = i;
+  }
+  EXPECT_LT(last_state, manifest);
+  EXPECT_LT(manifest, named);
+}
 
 TEST(FullDisk, NamesPathNeedAndFreeSpace) {
   const Folder folder;

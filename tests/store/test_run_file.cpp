@@ -53,6 +53,7 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   EXPECT_EQ(data.info.rows[7].kind, "safe");
   EXPECT_EQ(data.info.rows[7].stage, 1);
   EXPECT_EQ(data.info.rows[0].text, sample_info().rows[0].text);
+  EXPECT_EQ(data.info.row_agreement, sample_info().row_agreement);
   EXPECT_EQ(data.info.numbers.at(1), (std::pair<std::string, double>{"rejected", 2}));
   EXPECT_EQ(data.spectra.singular_values, (std::vector<std::vector<double>>{{3, 2, 1}}));
   EXPECT_EQ(data.spectra.effective_rank, std::vector<double>{2.5});

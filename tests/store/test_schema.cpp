@@ -36,7 +36,7 @@ std::vector<fs::path> run_files(const Folder& folder) {
     if (step == 2) record.measured = {{"policy/name", 0.5}};
     run.on_step(record);
   }
-  harm.decoding = {.prefill = "Sure,", .temperature = 0.5, .samples = 3};
+  harm.decoding = {.prefill = "Sure,", .temperature = 0.5, .samples = 3, .fixed_tokens = 2};
   for (std::size_t i = 0; i < harm.results.size(); ++i) {
     harm.results[i].probe_id = harm.results[0].probe_id;
     harm.results[i].sample = static_cast<std::int64_t>(i);
@@ -59,10 +59,23 @@ std::vector<fs::path> activation_files(const Folder& folder) {
   info.prompts = 1;
   info.attributes = {
       {"version_seawall", "0"}, {"hash_model", "a"}, {"model", "m"}, {"chat_template", "plain"}};
+  info.blocks = 1;
+  info.heads = 2;
+  info.spans = {"sink", "self"};
+  info.attn_out = info.mlp_out = true;
   ActivationWriter writer(folder / "acts.h5", info);
-  writer.add({"a", "c", "text", {1, 2, 3}, at::zeros({2, 3, 4}), at::zeros({3, 3})});
+  writer.add({"a",
+              "c",
+              "text",
+              {1, 2, 3},
+              at::zeros({2, 3, 4}),
+              at::zeros({3, 3}),
+              at::zeros({1, 3, 4}),
+              at::zeros({1, 3, 4}),
+              at::zeros({1, 2, 3, 2})});
   auto paths = writer.close();
-  info.layers = 0;
+  info.layers = info.heads = 0;
+  info.attn_out = info.mlp_out = false;
   info.attributes.clear();
   ActivationWriter logits(folder / "logits.h5", info);
   logits.add({"a", "c", "text", {1}, {}, at::zeros({1, 3})});

@@ -17,7 +17,9 @@ namespace seawall {
 /// l = 0. Inside a block: the inputs of its products, `qkv_in` [T,C], `o_in` [T,H*D], `gate_up_in`
 /// [T,C] and `down_in` [T,I]; what o_proj and down_proj give, before a norm that the family has
 /// after them, `attn_out` and `mlp_out` [T,C]; and `sink` [T,H], the attention probability of each
-/// token on the first token of its row, head by head (0 if a window hides that token).
+/// token on the first token of its row, head by head (0 if a window hides that token). `attention`
+/// [T,H,G+1] is that on each of the groups of BatchPlan::token_groups, then on the token itself,
+/// which no group has; who wants it asks for it by name, as inside_taps leaves it out.
 struct TapPoint {
   enum class Kind {
     embed,
@@ -30,7 +32,8 @@ struct TapPoint {
     o_in,
     gate_up_in,
     down_in,
-    sink
+    sink,
+    attention
   } kind = Kind::resid_post;
   std::int64_t layer = -1;
   bool operator==(const TapPoint&) const = default;
@@ -105,6 +108,7 @@ struct Decoding {
   double temperature = 0;    // 0: the most likely token, always
   double top_p = 1;          // of the likeliest tokens that hold so much probability one is drawn
   std::int64_t samples = 1;  // answers per probe
+  std::int64_t fixed_tokens = 0;  // first ones that are those of the answer before training
   bool operator==(const Decoding&) const = default;
 };
 
@@ -175,6 +179,9 @@ struct RunInfo {
   std::uint64_t seed = 0;
   std::vector<std::string> parameter_names;
   std::vector<TrainedRow> rows;  // of all stages, in their order
+  /// With `--row-agreement`, of each row: the cosine of the descent of its loss with the direction
+  /// in which refusals become less likely, before step 1; NaN where the row has no gradient.
+  std::vector<float> row_agreement = {};
   std::vector<std::pair<std::string, double>>
       numbers;  // counts worth keeping: rows, tokens, rejected rows, ...
 };

@@ -36,6 +36,9 @@ struct EvaluateOptions {
   std::function<Tensor(const TapPoint&, const Tensor&)> edit;
   Decoding decoding = {};  // its prefill is in what `ask` gives already
   std::uint64_t seed = 0;  // of the answers that are drawn
+  /// The first tokens of the answer to a result that has its prompt: part of what it answers and of
+  /// what is judged.
+  std::function<std::vector<std::int32_t>(const ProbeResult&)> begin = {};
   /// Changes the logits before a token is chosen; the rows of the step are places among the
   /// results. Shapes: [B,V] fp32 -> the same.
   std::function<Tensor(const AnswerStep&, Tensor)> choose = {};

@@ -18,6 +18,7 @@ struct EvaluationSpec {
   std::optional<double> temperature = {}, top_p = {};
   std::optional<std::int64_t> samples = {};
   std::string prefill_with = {};
+  std::string fix_tokens = {};  // counts separated by commas
 
   Decoding decoding() const {
     return {.prefill = prefill_with,
@@ -65,6 +66,11 @@ struct EvaluationSpec {
     field(self.prefill_with,
           OptionInfo{.name = "prefill-with",
                      .help = "words that every answer begins with; judged with the answer",
+                     .in_key_if_set = true});
+    field(self.fix_tokens,
+          OptionInfo{.name = "fix-tokens",
+                     .help = "also ask after training with the first tokens of each answer fixed "
+                             "to those before training, as many as each of such as 1,3,5",
                      .in_key_if_set = true});
   }
 };

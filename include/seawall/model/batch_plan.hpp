@@ -45,6 +45,10 @@ struct BatchPlan {
   Tensor embeddings;      // [R,C] as in PlanOptions
   Tensor picture_tokens;  // [P] flat tokens whose embedding is a row of `embeddings`
   Tensor picture_rows;    // [P] which row
+  /// Groups of tokens for TapPoint::Kind::attention, 0 to `groups` - 1, put here by who asks for it
+  /// in a plan without shared prefixes; undefined in other plans. Shapes: [T] int64.
+  Tensor token_groups;
+  std::int64_t groups = 0;
   // What attention needs, made once a plan: see plan_batch.
   struct Attention;
   std::shared_ptr<const Attention> attention;

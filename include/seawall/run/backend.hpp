@@ -41,6 +41,8 @@ struct Asked {
   bool residual = false;  // keep the residual stream at the last prompt token
   Decoding decoding = {};
   ProbeSet set = ProbeSet::harmfulness;  // whose judges grade the answers
+  /// As EvaluateOptions::begin.
+  std::function<std::vector<std::int32_t>(const ProbeResult&)> begin = {};
 };
 
 /// What a run asks of its model, in the order in which it asks. `run` is the one that asks.

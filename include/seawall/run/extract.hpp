@@ -24,8 +24,11 @@ struct ExtractSpec : NewOutputSpec, ThreadsSpec {
                                    .help = "JSONL: {\"text\": …} taken as it is, or {\"messages\": "
                                            "[…]} through the chat template; a last "
                                            "assistant turn is the beginning of an answer"});
-    field(self.points,
-          OptionInfo{.name = "points", .help = "logits, resid_post or both, separated by commas"});
+    field(
+        self.points,
+        OptionInfo{.name = "points",
+                   .help = "resid_post, attn_out, mlp_out, attention (on parts of the prompt) and "
+                           "logits, separated by commas"});
     field(self.positions, OptionInfo{.name = "positions",
                                      .help = "every prompt token, or the last",
                                      .choices = "all|last"});

@@ -141,9 +141,9 @@ class Run {
   RunFile& file();
   /// Whether options ask for an evaluation after this step of a stage, its `last` or not.
   bool wants_evaluation(const Stage& stage, std::int64_t step, std::int64_t epoch, bool last) const;
-  /// Asks and judges under every condition, leaving out what is recorded already. Errors: what an
-  /// evaluation throws; the evaluations before it are kept then.
-  void evaluate(std::int64_t step, std::int64_t epoch);
+  /// Asks and judges under every condition, leaving out what is recorded already; the `last` time
+  /// also as --fix-tokens says. Errors: what evaluation throws; what was recorded is kept then.
+  void evaluate(std::int64_t step, std::int64_t epoch, bool last = false);
   /// The evaluations that no training step brings: before step 1, or all of them without stages.
   void evaluate_start();
   /// Costs, the final state of the run file, and what it holds.
@@ -168,7 +168,7 @@ class Run {
   void take_output();
   /// Errors: UsageError for a mitigation that would do nothing without training.
   void check_acts_untrained() const;
-  void evaluate_sets(std::int64_t step, std::int64_t epoch);
+  void evaluate_sets(std::int64_t step, std::int64_t epoch, bool last);
   void find_key();
   /// Whether --resume finds a run file of this very run, whose evaluations of step 0 count.
   bool holds_this_run() const;

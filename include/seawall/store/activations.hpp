@@ -17,7 +17,11 @@ struct ActivationInfo {
   std::int64_t layers =
       0;  // rows of resid_post: blocks + 1, row 0 is the embedding; 0 where it is not stored
   std::int64_t d_model = 0;
-  std::int64_t vocabulary = 0;           // 0 where logits are not stored
+  std::int64_t vocabulary = 0;  // 0 where logits are not stored
+  std::int64_t blocks = 0;      // of the model
+  bool attn_out = false, mlp_out = false;
+  std::int64_t heads = 0;                // of `attention`; 0 where it is not stored
+  std::vector<std::string> spans = {};   // that attention is counted on
   bool all_positions = false;            // every prompt token, or the last one
   std::int64_t max_length = 0;           // tokens of the longest prompt
   std::int64_t prompts = 0;              // how many will be added
@@ -37,13 +41,17 @@ struct PromptActivations {
   std::vector<std::int32_t> input_ids;
   Tensor resid_post;  // [layers, P, d_model] float on any device, or undefined where not stored
   Tensor logits;      // [P, vocabulary], or undefined where not stored
+  Tensor attn_out = {}, mlp_out = {};  // [blocks, P, d_model] each, or undefined
+  Tensor attention = {};               // [blocks, heads, P, spans], or undefined
 };
 
 /// Writes `NAME.h5`, then `NAME-0001.h5`, `NAME-0002.h5` ... where a shard is full.
-/// Variables: resid_post(probe, layer, position, d_model), logits(probe, position, vocabulary),
-/// both without `position` if only the last token is kept; input_ids and attention_mask(probe,
-/// position); length, number, rendered_prompt and category(probe). Ids of prompts label `probe`.
-/// Padding is NaN, never 0. Memory: one shard's image, and at most 64 MiB of prompts that wait.
+/// Variables: resid_post(probe, layer, position, d_model), attn_out and mlp_out(probe, block,
+/// position, d_model), attention(probe, block, head, position, span), logits(probe, position,
+/// vocabulary), all without `position` if only the last token is kept; input_ids and
+/// attention_mask(probe, position); length, number, rendered_prompt and category(probe). Ids of
+/// prompts label `probe`. Padding is NaN, never 0. Memory: one shard's image, and at most 64 MiB of
+/// prompts that wait.
 class ActivationWriter {
  public:
   /// Errors: UsageError where files are there and `overwrite` is not set, or sizes do not fit;

@@ -11,6 +11,7 @@ struct RecordSpec {
   bool streams() const { return trace == "residual" || trace == "depth"; }
   std::string trace = "residual";
   bool no_spectra = false;
+  bool row_agreement = false;
 
   static constexpr void visit(auto& self, auto&& field) {
     field(self.trace,
@@ -21,6 +22,11 @@ struct RecordSpec {
                      .choices = "none|metrics|residual|depth"});
     field(self.no_spectra,
           OptionInfo{.name = "no-spectra", .help = "leave the singular values of the drift out"});
+    field(self.row_agreement,
+          OptionInfo{.name = "row-agreement",
+                     .help = "before step 1, for each training row: whether its gradient makes the "
+                             "model's refusals less likely; a backward pass a row",
+                     .in_key_if_set = true});
   }
 };
 
