@@ -1,5 +1,5 @@
 """How alike the residual streams of two evaluations are: linear CKA (Kornblith et al. 2019) over the probes that both have, by layer.
-One row and one column per evaluation, named by its step; `-`: every probe has the same stream, or fewer than two probes are in both."""
+Rows and columns are evaluations, in one order; `-`: every probe has the same stream, or fewer than two probes are in both."""
 
 import sys
 
@@ -22,8 +22,8 @@ for path in sys.argv[1:]:
     there = np.isfinite(streams).all((2, 3))
     both = there[:, None] & there[None]  # (evaluation, evaluation, probe)
     for layer in range(run.sizes["layer"]):
-        print(path, "layer", run.layer.values[layer], "\n       ", *(f"{step:7}" for step in run.eval_step.values))
-        for i, step in enumerate(run.eval_step.values):
+        print(path, "layer", run.layer.values[layer], "\n step condition", *(f"{step:7}" for step in run.eval_step.values))
+        for i, (step, condition) in enumerate(zip(run.eval_step.values, run.condition.values)):
             row = [cka(a[use, layer], streams[i][use, layer]) if use.sum() > 1 else np.nan for a, use in zip(streams, both[i])]
-            print(f"{step:7}", *(f"{value:7.4f}" if np.isfinite(value) else "      -" for value in row))
+            print(f"{step:5} {condition:9}", *(f"{value:7.4f}" if np.isfinite(value) else "      -" for value in row))
     print("probes in both: at least", both.sum(-1).min(), "of", run.sizes["probe"])

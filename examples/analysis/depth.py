@@ -15,7 +15,7 @@ for path in sys.argv[1:]:
     print(path, "\n" + 16 * " ", *(f"token {token:<3}" for token in run.answer_token.values))
     for name, what in NAMES.items():
         if name not in run:
-            print(what + ": not recorded; make the run with --trace depth")
+            print(what + ": not in this file; a run with --trace depth has it")
             continue
         print(what)
         for step, condition, values in zip(run.eval_step.values, run.condition.values, run[name].values):

@@ -1,5 +1,5 @@
 """Which training rows are hard, and which were learned: the loss of each row before the update of the step that had it, by epoch.
-Prints the rows with the largest loss in the last epoch that has them, and those that changed most between their first and last."""
+Prints the rows with the largest loss in their last epoch, and of those in several epochs the ones that changed most."""
 
 import sys
 
@@ -17,8 +17,9 @@ for path in sys.argv[1:]:
     last = loss[len(loss) - 1 - seen[::-1].argmax(0), np.arange(loss.shape[1])]
     print(path, "\nepoch", *(f"{epoch:8}" for epoch in run.training_epoch.values))
     print("mean ", *(f"{e[s].mean():8.4f}" if s.any() else "       -" for e, s in zip(loss, seen)))
-    for what, order in {"hardest": -last[rows], "changed most": -abs(last - first)[rows]}.items():
+    twice = np.flatnonzero(seen.sum(0) > 1)
+    for what, some, order in (("hardest", rows, -last), ("changed most", twice, -abs(last - first))):
         print(what)
-        for row in rows[np.argsort(order, kind="stable")][:5]:
+        for row in some[np.argsort(order[some], kind="stable")][:5]:
             print(f"{first[row]:9.4f} -> {last[row]:7.4f}  {run.row_kind.values[row]:14} {run.row_id.values[row]}")
     print("rows:", loss.shape[1], " never in a step:", loss.shape[1] - len(rows), " in one epoch only:", (seen.sum(0) == 1).sum())
