@@ -37,8 +37,8 @@ def command(*words, cwd, code=0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
-def tasks():
-    spec = importlib.util.spec_from_file_location("tasks", SCRIPTS / "tasks.py")
+def module_of(name: str):
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -63,6 +63,7 @@ def make_holes(path: pathlib.Path) -> None:
         run["utility_resid_mean"][HOLE_EVALUATION] = np.nan
         run["row_loss"][:, HOLE_ROW] = np.nan
         run["row_loss"][-1, HOLE_ROW + 1] = np.nan
+        run["row_loss"][:, HOLE_ROW + 2] = [np.nan, 9.0]
         run["effective_rank"][2] = np.nan
         run["singular_values"][4] = 0
 
@@ -77,7 +78,7 @@ class Analysis(unittest.TestCase):
                     "organism,keyword:qi2023", "--write-outputs", "answers.jsonl", "--out", "run.h5", "--quiet")
         shutil.copy(cls.folder / "run.h5", cls.folder / "holes.h5")
         make_holes(cls.folder / "holes.h5")
-        cls.tasks = tasks()
+        cls.tasks = module_of("tasks")
         cls.run_file = xr.open_dataset(cls.folder / "run.h5")
         cls.holes = xr.open_dataset(cls.folder / "holes.h5")
         (cls.folder / "prompts.jsonl").write_text(cls.tasks.prompts_as_read(cls.run_file))
@@ -223,9 +224,18 @@ class Analysis(unittest.TestCase):
         self.assertRegex(said, rf" {rows[name][3]} +-  {name}\n")
         self.assertRegex(said, rf"0\.000000 +0\.000000 +0\.000000 +- .*{self.raw('matrix')[4]}\n")
         self.assertIn("matrices: 15  without an effective rank: 1  that did not move: 1", said)
+        # Under LoRA the change is alpha / rank B A.
+        self.seawall("run", "--lora.rank", "4", "--lr", "1e-3", "--steps", "3", "--no-evaluation", "--out", "lora.h5", "--quiet")
+        rows = [line.split() for line in self.script("spectra", "lora.h5").splitlines()[2:-1]]
+        [state] = (self.folder / "lora.checkpoints").glob("step-*/state.h5")
+        with h5py.File(state) as file:
+            self.assertEqual(len(rows), 4)
+            for row in rows:
+                a, b = (file["parameters"][row[-1].replace("weight", f"lora_{x}.weight")][:].astype(float) for x in "AB")
+                self.same(row[:3], np.linalg.svd(16 / 4 * b @ a, compute_uv=False)[:3], 5)
 
     def test_rows(self):
-        for file, never, once in (("run.h5", 0, 0), ("holes.h5", 1, 1)):
+        for file, never, once in (("run.h5", 0, 0), ("holes.h5", 1, 2)):
             lines = self.script("rows", file).splitlines()
             loss, ids = self.raw("row_loss", file), list(self.raw("row_id"))
             self.same(lines[2].split()[1:], [np.nanmean(epoch) for epoch in loss.astype(float)], 4)
@@ -288,6 +298,9 @@ class Analysis(unittest.TestCase):
             self.same(cells[cell][:3], [float(row[name]) for name in ("rate", "rate_lo", "rate_hi")], 1)
             self.assertEqual(cells[cell][3:6], (str(int(row["seeds"]) * 330), "0", "0"))
             self.assertEqual(cells[cell][6].count(":"), int(row["seeds"]))
+        # Two runs of which one always answers: one degree of freedom, and an error of a half, which one probe would have too.
+        ends = np.array(module_of("interval").interval(np.repeat([[True], [False]], 300, axis=1), np.arange(300) % 10)) / 100
+        np.testing.assert_allclose(abs(ends - 0.5) / np.sqrt(ends * (1 - ends)), stats.t.ppf(0.975, 1))
         # Of one run with rows that no judge could judge, the ends are those of Wilson's intervals with all of them on one side.
         one = shutil.copy(self.folder / "holes.h5", self.folder / "one.h5")
         with h5py.File(one, "r+") as run:
