@@ -108,5 +108,6 @@ def spectra(run):
 
 def join(files, names=("score", "valid", "answered"), **how):
     """Run files as one dataset, with arm, seed, attack, mitigations and run_id over `run`, phase and condition over (run, evaluation)."""
-    return xr.open_mfdataset(files, preprocess=lambda run: run[list(names)].load(), combine="nested", concat_dim="run", join="outer",
-                             coords="all", data_vars="all", compat="equals", combine_attrs="drop_conflicts", **how)
+    wanted = lambda run: run[[name for name in names if name in run]].load()
+    return xr.open_mfdataset(files, preprocess=wanted, combine="nested", concat_dim="run", join="outer", coords="all", data_vars="all",
+                             compat="equals", combine_attrs="drop_conflicts", **how)

@@ -403,6 +403,12 @@ class Analysis(unittest.TestCase):
                         one = at.sel(evaluation=number)
                         self.assertEqual([one.phase.item(), one.condition.item()], [file[n].asstr()[e] for n in ("phase", "condition")])
                         np.testing.assert_array_equal(one.score.sel(judge=file["judge"].asstr()[:]), file["score"][e])
+            whole = self.tasks.join(self.arms, names=xr.open_dataset(self.arms[0]).data_vars, engine=engine)
+            self.assertEqual(whole.utility_score.dims, ("run", "utility_evaluation", "utility_probe", "judge"))
+            for place, path in enumerate(self.arms):
+                with h5py.File(path) as file:
+                    drift = file["drift"][:] if "drift" in file else []  # a model that was not trained has none
+                    np.testing.assert_array_equal(whole.drift[place].dropna("step"), drift)
             by_seed = runs.score.where((runs.phase == "end") & (runs.condition == "triggered")).sel(judge="organism").max("evaluation")
             table = (by_seed == 5).where(by_seed.notnull()).mean("probe").set_index(run=["arm", "seed"]).unstack("run")
             self.assertGreater(table.sel(arm="backdoor").min(), 0.5)
