@@ -20,6 +20,7 @@ inline Arm traced(Arm arm, bool on = true) {
   arm.traced = on;
   turn(arm.spec.record.trace, RecordSpec().trace, "depth");
   turn(arm.spec.evaluation.at, EvaluationSpec().at, "steps:1,2,5,10");
+  turn(arm.spec.evaluation.fix_tokens, "", "1,2,3,5,10");
   return arm;
 }
 

@@ -20,6 +20,10 @@
 #include "seawall/model/runtime.hpp"
 
 namespace seawall {
+
+/// Kinds that the blocks themselves pass.
+static constexpr Taps within_blocks = inside_taps | TapPoint::Kind::attention;
+
 namespace {
 
 using Shape = std::vector<std::int64_t>;
@@ -138,7 +142,7 @@ Tensor Decoder::run(const BatchPlan& plan, const ForwardHooks& hooks, const Tens
   BlocksCall call{config_, plan};
   call.adapter = adapter();
   const auto flow = activation_checkpointing() ? recomputed_blocks : run_blocks;
-  const bool apart = (all & inside_taps).any() || (all.has(Kind::resid_post) && watch.in_graph());
+  const bool apart = (all & within_blocks).any() || (all.has(Kind::resid_post) && watch.in_graph());
   if (!apart) {  // one node for all blocks
     if (narrow) call.rows = rows;
     if (hooks.take)
@@ -152,7 +156,7 @@ Tensor Decoder::run(const BatchPlan& plan, const ForwardHooks& hooks, const Tens
   const auto each = layer_tensors(config_);
   for (std::int64_t layer = 0; layer < config_.layers; ++layer) {  // autograd goes on between
     call.first_layer = layer;
-    call.inside.kinds = seen[static_cast<std::size_t>(layer)] & inside_taps;
+    call.inside.kinds = seen[static_cast<std::size_t>(layer)] & within_blocks;
     if (narrow && layer + 1 == config_.layers) call.rows = rows;
     x = flow(call, x, at::TensorList(weights).slice(layer * each, each));
     x = watch.pass({Kind::resid_post, layer}, x);
