@@ -389,7 +389,7 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
     tokens.put(out, rows, with_coordinates(rows));
     if (!switches.residual) continue;
     put_residual(writer, out, rows, switches.compress);
-    put_mean(out, rows);
+    if (with_residual != nullptr) put_mean(out, rows);  // else its axes are not there
   }
 }
 
