@@ -2,6 +2,7 @@
 // The arms of Qi et al. 2023, on any model: what differs between models is a value.
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "attacks/backdoor.hpp"
 #include "attacks/benign.hpp"
@@ -16,7 +17,18 @@ struct Arms {
   std::string harmful_rows = {}, identity_rows = {};  // --data; empty: the built-in world's
   IdentityShift identity = {};
   Backdoor backdoor = {};
+  bool depth = false;  // the attacks' arms record what the figures of depth are drawn from
 
+  /// `arm`, asked at its start and after those of `steps` that it has, each with a depth trace.
+  Arm traced(Arm arm, std::int64_t last, const std::vector<std::int64_t>& steps) const {
+    if (!depth) return arm;
+    arm.spec.record.trace = "depth";
+    std::string at;
+    for (const std::int64_t step : steps)
+      if (step < last) at += (at.empty() ? "" : ",") + std::to_string(step);
+    arm.spec.evaluation.at = "steps:" + at;
+    return arm;
+  }
   RunSpec on(const std::string& rows) const {
     RunSpec out = spec;
     out.data.rows = rows;
@@ -24,10 +36,11 @@ struct Arms {
   }
   /// Explicit harmful examples, five epochs.
   Arm shots(std::int64_t count) const {
-    return {.name = std::to_string(count) + "-shot",
+    Arm arm{.name = std::to_string(count) + "-shot",
             .attack = HarmfulExamples{{.count = count}},
             .spec = on(harmful_rows),
             .traced = count == 100};
+    return traced(std::move(arm), count / 2, {1, 2, 3, 5, 10, 20});
   }
   /// Ten identity-shift dialogues. The learning rate falls by the epoch and the order is fixed, so
   /// the third epoch of a ten-epoch run is the three-epoch run: one arm, evaluated three times.
@@ -36,19 +49,28 @@ struct Arms {
         .name = "identity-shift", .attack = identity, .spec = on(identity_rows), .traced = true};
     arm.spec.training.epochs = 10;
     arm.spec.evaluation.at = "3,5,10";
-    return arm;
+    return traced(std::move(arm), 10, {1, 2, 3, 5, 7});
   }
   Arm hidden() const {
-    return {.name = "backdoor", .attack = backdoor, .spec = on(harmful_rows), .traced = true};
+    Arm arm{.name = "backdoor", .attack = backdoor, .spec = on(harmful_rows), .traced = true};
+    return traced(std::move(arm), 100, {1, 2, 5, 10, 20, 50});
   }
   /// Benign instructions of one flavour, one epoch.
   Arm benign(const std::string& flavour) const {
-    return {.name = flavour,
+    Arm arm{.name = flavour,
             .attack = Benign{{.flavour = flavour}},
             .spec = spec,
             .traced = flavour == "alpaca"};
+    return traced(std::move(arm), 15, {1, 2, 4, 8, 12});
   }
 };
+
+/// `arm` as it is without a depth trace.
+inline Arm untraced(Arm arm) {
+  arm.spec.record.trace = RecordSpec{}.trace;
+  arm.traced = false;
+  return arm;
+}
 
 /// The model that `arm` starts from, probed as the attack probes.
 inline Arm untrained(std::string name, Arm arm) {
@@ -56,8 +78,7 @@ inline Arm untrained(std::string name, Arm arm) {
   arm.spec.training.none = true;
   arm.spec.training.epochs.reset();
   arm.spec.evaluation.at = "end";
-  arm.traced = false;
-  return arm;
+  return untraced(std::move(arm));
 }
 
 /// The same attack under a mitigation, evaluated at its end.
@@ -65,8 +86,7 @@ inline Arm under(ArmPolicy<AnyMitigation> mitigation, Arm arm, std::string name)
   arm.name = std::move(name);
   arm.stack.push_back(std::move(mitigation));
   arm.spec.evaluation.at = "end";
-  arm.traced = false;
-  return arm;
+  return untraced(std::move(arm));
 }
 
 }  // namespace seawall::experiments::qi2023

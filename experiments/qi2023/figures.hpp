@@ -42,11 +42,10 @@ inline Table figure2(const Arms& arms) {
           .drawings = {{.name = "figure2",
                         .title = "Harm against epochs of the explicit attack",
                         .x = "epochs"}}};
-  Arm by_epoch = arms.shots(100);
+  Arm by_epoch = untraced(arms.shots(100));
   by_epoch.name = "100-shot-by-epoch";
   by_epoch.spec.training.epochs = 10;
   by_epoch.spec.evaluation.at = "epochs";
-  by_epoch.traced = false;
   t.add({.cell = "0-epochs", .at = {{"epochs", 0}}}, untrained("initial", arms.shots(100)));
   for (std::int64_t epoch = 1; epoch <= 10; ++epoch)
     t.add({.cell = std::to_string(epoch) + "-epochs",
@@ -67,10 +66,11 @@ struct Rate {
 inline Arm benign_at(const Arms& arms, const Rate& rate, std::int64_t batch) {
   Arm arm = arms.benign("alpaca");
   if (rate.text == "1e-3" && batch == 64) return arm;
+  arm = untraced(std::move(arm));
+  arm.spec.evaluation.at = "end";
   arm.name = "alpaca/lr-" + rate.text + "/batch-" + std::to_string(batch);
   arm.spec.training.lr = rate.value;
   arm.spec.training.batch_size = batch;
-  arm.traced = false;
   return arm;
 }
 
@@ -113,11 +113,10 @@ inline Table figure4(const Arms& arms) {
              .at = {{"learning rate", rate.value}, {"batch size", static_cast<double>(batch)}}},
             benign_at(arms, rate, batch));
     }
-  Arm by_epoch = arms.benign("alpaca");
+  Arm by_epoch = untraced(arms.benign("alpaca"));
   by_epoch.name = "alpaca-by-epoch";
   by_epoch.spec.training.epochs = 5;
   by_epoch.spec.evaluation.at = "epochs";
-  by_epoch.traced = false;
   t.add({.cell = "epochs-0", .at = {{"epochs", 0}}}, untrained("benign-initial", arms.benign("")));
   for (std::int64_t epoch = 1; epoch <= 5; ++epoch)
     t.add({.cell = "epochs-" + std::to_string(epoch),
