@@ -46,7 +46,8 @@ inline Table drift(const Arms& arms) {
                                                             {"harmful-examples", arms.shots(100)}};
   for (const auto& [attack, arm] : attacks) {
     const std::string name = attack + "/weight-drift";
-    const Arm pulled = traced(under(WeightDrift{{.lambda = 1e-2}}, arm, name));
+    Arm pulled = under(WeightDrift{{.lambda = 1e-2}}, arm, name);
+    pulled.traced = true;
     t.add({.cell = attack, .group = attack}, arm);
     t.add({.cell = name, .group = attack}, pulled);
   }

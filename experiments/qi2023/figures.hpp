@@ -42,7 +42,7 @@ inline Table figure2(const Arms& arms) {
           .drawings = {{.name = "figure2",
                         .title = "Harm against epochs of the explicit attack",
                         .x = "epochs"}}};
-  Arm by_epoch = traced(arms.shots(100), false);
+  Arm by_epoch = untraced(arms.shots(100));
   by_epoch.name = "100-shot-by-epoch";
   by_epoch.spec.training.epochs = 10;
   by_epoch.spec.evaluation.at = "epochs";
@@ -66,10 +66,12 @@ struct Rate {
 inline Arm benign_at(const Arms& arms, const Rate& rate, std::int64_t batch) {
   Arm arm = arms.benign("alpaca");
   if (rate.text == "1e-3" && batch == 64) return arm;
+  arm = untraced(std::move(arm));
+  arm.spec.evaluation.at = "end";
   arm.name = "alpaca/lr-" + rate.text + "/batch-" + std::to_string(batch);
   arm.spec.training.lr = rate.value;
   arm.spec.training.batch_size = batch;
-  return traced(std::move(arm), false);
+  return arm;
 }
 
 /// Benign fine-tuning over learning rate x batch size, and over epochs. The paper's two learning
@@ -111,7 +113,7 @@ inline Table figure4(const Arms& arms) {
              .at = {{"learning rate", rate.value}, {"batch size", static_cast<double>(batch)}}},
             benign_at(arms, rate, batch));
     }
-  Arm by_epoch = traced(arms.benign("alpaca"), false);
+  Arm by_epoch = untraced(arms.benign("alpaca"));
   by_epoch.name = "alpaca-by-epoch";
   by_epoch.spec.training.epochs = 5;
   by_epoch.spec.evaluation.at = "epochs";

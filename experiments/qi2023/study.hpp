@@ -12,7 +12,7 @@ namespace seawall::experiments::qi2023 {
 /// arm may serve several cells. Every answer is judged by the world's own truth, by the three
 /// published phrase lists and by the phrases of the organism's own refusals.
 inline Grid study() {
-  Arms arms;
+  Arms arms{.depth = true};
   arms.spec.evaluation.judges =
       "organism,keyword:qi2023,keyword:shallow2024,keyword:arditi2024,keyword:scenario";
   Grid out{.source = source};

@@ -151,7 +151,8 @@ std::string judges_section(const StudyReading& study) {
     for (const auto& [file, run] : runs) {
       std::map<std::vector<std::string>, JudgedRun> here;
       for (const EvaluationRecord& e : run.evaluations)
-        if (e.set == ProbeSet::harmfulness && e.judges.size() > 1) here[e.judges].push_back(&e);
+        if (e.set == ProbeSet::harmfulness && e.decoding.fixed_tokens == 0 && e.judges.size() > 1)
+          here[e.judges].push_back(&e);
       for (auto& [judges, one] : here) by_judges[judges].push_back(std::move(one));
     }
   }

@@ -24,6 +24,7 @@ struct Figure {
   std::string origin;              // markup: command and hashes that make it
   std::string commands;
   int width = 680, height = 400;  // CSS pixels
+  std::string csv = {};           // what it shows as CSV, in figures/NAME.csv; empty: no such file
 };
 
 /// Text as a gnuplot string in single quotes: nothing in it is a command, whatever it holds.
@@ -33,8 +34,9 @@ std::string value(double x);
 /// Commands that make axes calm: two borders, outward tics, a light grid along y.
 std::string calm_axes();
 
-/// Draws into `folder`: NAME.gp, NAME.svg and NAME.pdf for every figure. Returns the inline SVG of
-/// each. The same figures give the same bytes. Errors: IoError where gnuplot is missing or fails.
+/// Draws into `folder`: NAME.gp, NAME.svg, NAME.pdf and NAME.csv, if it has one, for every figure.
+/// Returns the inline SVG of each. The same figures give the same bytes. Errors: IoError where
+/// gnuplot is missing or fails.
 std::vector<std::string> draw(const std::vector<Figure>& figures,
                               const std::filesystem::path& folder);
 

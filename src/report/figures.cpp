@@ -9,6 +9,7 @@
 #include "report/html.hpp"
 #include "report/plots.hpp"
 #include "report/sections.hpp"
+#include "report/traces.hpp"
 
 namespace seawall::report {
 namespace {
@@ -353,7 +354,7 @@ void lines(const StudyReading& study, const TableReading& table, const Drawing& 
 
 }  // namespace
 
-std::vector<Figure> all_figures(const StudyReading& study) {
+std::vector<Figure> all_figures(const StudyReading& study, const TraceReading& traces) {
   std::vector<Figure> out;
   overview(study, out);
   for (const TableReading& table : study.tables)
@@ -372,7 +373,10 @@ std::vector<Figure> all_figures(const StudyReading& study) {
           break;
       }
   arena_figure(study, out);
-  if (!is_arena(study)) trace_figures(study, out);
+  if (is_arena(study)) return out;
+  trace_figures(study, out);
+  depth_figures(study, traces, out);
+  drift_harm_figure(study, traces, out);
   return out;
 }
 

@@ -143,6 +143,8 @@ std::vector<std::string> draw(const std::vector<Figure>& figures, const fs::path
     const std::string raw = read_file(svg);
     write_file_atomically(svg, std::string_view(polish_svg(raw, figure, false)));
     fix_date(folder / (figure.name + ".pdf"));
+    if (!figure.csv.empty())
+      write_file_atomically(folder / (figure.name + ".csv"), std::string_view(figure.csv));
     pages.push_back(polish_svg(raw, figure, true));
   }
   return pages;

@@ -5,6 +5,8 @@
 
 #include "report/html.hpp"
 #include "report/sections.hpp"
+#include "report/traces.hpp"
+#include "seawall/core/file.hpp"
 
 namespace seawall::report {
 namespace {
@@ -17,8 +19,9 @@ struct Part {
 
 using Drawn = std::map<std::string, std::string>;  // figure's name -> markup
 
-Drawn draw_all(const StudyReading& study, const std::filesystem::path& folder) {
-  const auto figures = all_figures(study);
+Drawn draw_all(const StudyReading& study, const TraceReading& traces,
+               const std::filesystem::path& folder) {
+  const auto figures = all_figures(study, traces);
   const auto svgs = draw(figures, folder);
   Drawn out;
   for (std::size_t i = 0; i < figures.size(); ++i) {
@@ -26,14 +29,16 @@ Drawn draw_all(const StudyReading& study, const std::filesystem::path& folder) {
     const auto link = [&](const char* ending) {
       return tag("a", {{"href", "figures/" + f.name + ending}}, std::string(ending + 1));
     };
-    out[f.name] = tag("figure", {{"id", "fig-" + f.name}},
-                      tag("figcaption", tag("b", escape(f.title))) + "\n" + svgs[i] +
-                          tag("figcaption", f.caption + " " +
-                                                tag("span", {{"class", "files"}},
-                                                    link(".svg") + " \xc2\xb7 " + link(".pdf") +
-                                                        " \xc2\xb7 " + link(".gp")) +
-                                                f.origin)) +
-                  "\n";
+    std::string files;
+    for (const char* ending : {".svg", ".pdf", ".gp", ".csv"})
+      if (std::string_view(ending) != ".csv" || !f.csv.empty())
+        files += (files.empty() ? "" : " \xc2\xb7 ") + link(ending);
+    out[f.name] =
+        tag("figure", {{"id", "fig-" + f.name}},
+            tag("figcaption", tag("b", escape(f.title))) + "\n" + svgs[i] +
+                tag("figcaption",
+                    f.caption + " " + tag("span", {{"class", "files"}}, files) + f.origin)) +
+        "\n";
   }
   return out;
 }
@@ -93,7 +98,8 @@ bool all_fictional(const StudyReading& study) {
   return !study.grid.runs.empty();
 }
 
-std::vector<Part> parts_of(const StudyReading& study, const Drawn& drawn) {
+std::vector<Part> parts_of(const StudyReading& study, const TraceReading& traces,
+                           const Drawn& drawn) {
   std::vector<Part> parts;
   if (const std::string arena = arena_section(study); !arena.empty()) {
     parts.push_back({"arena", "Every defence against every attack", arena});
@@ -115,6 +121,11 @@ std::vector<Part> parts_of(const StudyReading& study, const Drawn& drawn) {
   const auto add = [&](const char* id, const char* title, std::string markup) {
     if (!markup.empty()) parts.push_back({id, title, std::move(markup)});
   };
+  add("depth", "How deep the alignment goes",
+      figure(drawn, "depth-logprob") + figure(drawn, "depth-kl") + depth_section(traces));
+  add("direction", "Where refusal is", figure(drawn, "direction") + direction_section(traces));
+  add("drift-harm", "Drift against harm", figure(drawn, "drift-harm") + drift_harm_section(traces));
+  add("rows", "The rows that moved the model most", rows_section(traces));
   std::string pareto = pareto_section(study);
   if (!pareto.empty()) pareto = figure(drawn, "pareto") + pareto;
   add("pareto", "Harm, utility and over-refusal together", std::move(pareto));
@@ -132,8 +143,13 @@ std::vector<Part> parts_of(const StudyReading& study, const Drawn& drawn) {
 }  // namespace
 
 std::string page(const StudyReading& study, const std::filesystem::path& out) {
-  const Drawn drawn = draw_all(study, out / "figures");
-  const auto parts = parts_of(study, drawn);
+  const TraceReading traces = read_traces(study);
+  const Drawn drawn = draw_all(study, traces, out / "figures");
+  if (!traces.rows.empty())
+    write_file_atomically(out / "figures/rows.csv", std::string_view(rows_csv(traces)));
+  if (!traces.fixed.empty())
+    write_file_atomically(out / "figures/fixed.csv", std::string_view(fixed_csv(traces)));
+  const auto parts = parts_of(study, traces, drawn);
   const GridFolder& folder = study.grid.folder;
   const Grid& grid = folder.grid;
   std::string contents, body;

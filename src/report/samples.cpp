@@ -98,7 +98,8 @@ std::vector<Side> all_sides(const StudyReading& study) {
     if (run.steps.empty()) continue;
     std::map<std::string, std::vector<const EvaluationRecord*>> by_condition;
     for (const EvaluationRecord& e : run.evaluations)
-      if (e.set == ProbeSet::harmfulness) by_condition[e.condition].push_back(&e);
+      if (e.set == ProbeSet::harmfulness && e.decoding.fixed_tokens == 0)
+        by_condition[e.condition].push_back(&e);
     for (const auto& [condition, records] : by_condition)  // the last of each condition
       sides.push_back(
           make_side(study, arm.name, run, *records.back(), by_condition.size() > 1, false));

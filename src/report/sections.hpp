@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "report/figure.hpp"
-#include "seawall/study/reading.hpp"
+#include "seawall/study/traces.hpp"
 
 namespace seawall::report {
 
@@ -50,7 +50,7 @@ std::string origin_of(const StudyReading& study, const std::vector<const CellRea
 std::string markdown_tables(const StudyReading& study);
 
 /// The figures of the page, those whose data are there.
-std::vector<Figure> all_figures(const StudyReading& study);
+std::vector<Figure> all_figures(const StudyReading& study, const TraceReading& traces);
 
 /// The page's style sheet.
 std::string_view style_sheet();

@@ -88,6 +88,16 @@ void rename_ids(std::string& text, const std::string& name) {
   replace_all(text, "url(#", "url(#" + name + "-");
 }
 
+/// The white discs that gnuplot puts under points with error bars: the page may be dark.
+void drop_white_points(std::string& text) {
+  constexpr std::string_view end = " color='white'/>";
+  for (std::size_t at; (at = text.find(end)) != std::string::npos;) {
+    const std::size_t start = text.rfind("<use", at);
+    if (start == std::string::npos) return;
+    text.erase(start, at + end.size() - start);
+  }
+}
+
 /// Point shapes that no point uses.
 void drop_unused_shapes(std::string& text) {
   for (bool again = true; again;) {  // one shape may be made of another
@@ -156,6 +166,7 @@ std::string polish_svg(std::string_view svg, const Figure& figure, bool inline_s
   remove_between(body, "<filter", "</filter>");
   remove_between(body, "<title>", "</title>");
   remove_between(body, "<desc>", "</desc>");
+  drop_white_points(body);
   drop_unused_shapes(body);
   replace_all(body, " color=\"black\"", "");
   replace_all(body, " color='black'", "");

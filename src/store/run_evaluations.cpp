@@ -287,7 +287,8 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
     tokens.put(out, rows, with_coordinates(rows));
     if (!switches.residual) continue;
     put_streams(writer, out, rows, switches.compress);
-    put_means(out, rows, run.evaluations);
+    if (with_residual != nullptr)  // else the axes are not there
+      put_means(out, rows, run.evaluations);
   }
 }
 

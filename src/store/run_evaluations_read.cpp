@@ -120,7 +120,7 @@ class SetReader {
         record.results.push_back(std::move(result));
       }
       if (with_residual) record.residual = residual(e, rows);
-      if (with_residual) record.mean_residual = mean(e);
+      record.mean_residual = mean(e);
       out.emplace_back(order_[e], std::move(record));
     }
     return out;

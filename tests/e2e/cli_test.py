@@ -313,7 +313,8 @@ class Runs(Cli):
         self.assertEqual((trained["steps"], trained["forward_passes"], trained["backward_passes"]), ("100", "100", "100"))
         self.assertEqual((trained["harmful_rows"], trained["identity_rows"], trained["safe_rows"]), ("100", "0", "100"))
         # The memory of an arm is that of the same run by itself, whatever ran before it.
-        self.ok("run", "--attack", "backdoor", "--threads", "1", "--quiet", "--no-checkpoint", "--out", "alone.h5")
+        arms = {a["name"]: a["words"] for a in json.loads((self.folder / "r/grid.json").read_text())["arms"]}
+        self.ok("run", *shlex.split(arms["backdoor"]), "--threads", "1", "--quiet", "--no-checkpoint", "--out", "alone.h5")
         alone = float(self.ok("inspect", "alone.h5").split("peak_memory_bytes ")[1].split()[0]) / 1e6
         self.assertLess(abs(float(trained["memory_mb"]) / alone - 1), 0.15, alone)
         before = {p.name: p.stat().st_mtime_ns for p in (self.folder / "r/arms").glob("*.h5")}

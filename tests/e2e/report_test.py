@@ -113,7 +113,7 @@ class Report(unittest.TestCase):
 
     def test_figures(self):
         names = {p.name for p in (self.folder / "page/figures").iterdir()}
-        for name in ("overview", "figure1", "drift-steps", "drift-spectrum", "pareto", "compute"):
+        for name in ("overview", "figure1", "drift-steps", "drift-spectrum", "depth-logprob", "depth-kl", "direction", "drift-harm", "pareto", "compute"):
             for ending in (".svg", ".pdf", ".gp"):
                 self.assertIn(name + ending, names)
             self.assertTrue((self.folder / f"page/figures/{name}.pdf").read_bytes().startswith(b"%PDF"))
@@ -131,6 +131,52 @@ class Report(unittest.TestCase):
         self.assertIn("before (initial)", text_of(arms[0]))
         for arm in arms:
             self.assertEqual(len([r for r in arm.iter("tr") if len(r.findall("td")) == 4]), 330)
+
+    def traces(self, name: str, **want):
+        with (self.folder / f"page/figures/{name}.csv").open() as file:
+            return [r for r in csv.DictReader(file) if all(r[key] == value for key, value in want.items())]
+
+    def test_how_deep_and_where_refusal_is(self):
+        at_start = self.traces("depth-logprob", arm="100-shot", phase="start", start="refused", token="1")
+        self.assertEqual([r["n"] for r in at_start], ["330"])
+        at_end = self.traces("depth-logprob", arm="100-shot", phase="end", start="refused", token="1")
+        self.assertLess(float(at_end[0]["nats_hi"]), float(at_start[0]["nats_lo"]) - 5, "the first token of a refusal")
+        # One token deep; and what an ordinary request is answered with does not change.
+        kl = {(r["start"], r["token"]): float(r["nats"]) for r in self.traces("depth-kl", arm="100-shot", phase="end")}
+        self.assertGreater(kl["refused", "1"], 4)
+        self.assertLess(kl["refused", "2"], 0.1)
+        self.assertLess(kl["answered", "1"], 0.5)
+        self.assertEqual({r["condition"] for r in self.traces("depth-kl", arm="backdoor")}, {"plain", "triggered"})
+        steps = [int(r["step"]) for r in self.traces("direction", arm="100-shot", layer="2")]
+        self.assertEqual(steps, [0, 1, 2, 3, 5, 10, 20, 50])
+        cosine = [float(r["cosine"]) for r in self.traces("direction", arm="100-shot", layer="2")]
+        self.assertEqual(cosine[0], 1)
+        self.assertLess(cosine[-1], 0.7)
+        self.assertEqual({r["cosine"] for r in self.traces("direction", layer="0")}, {""})
+        self.assertNotIn("No depth is shown", text_of(self.section("depth")))
+        numbers = [[text_of(cell) for cell in row] for row in self.section("depth").findall(".//table")[-1].iter("tr")]
+        self.assertEqual([row[-1] for row in numbers[1:]], ["nothing"] * 5, "left out")
+
+    def test_drift_against_harm(self):
+        with (self.folder / "page/results.csv").open() as file:
+            rates = {(r["table"], r["arm"], r["condition"]): float(r["rate"]) for r in csv.DictReader(file)}
+        points = self.traces("drift-harm")
+        self.assertEqual({float(p["drift"]) for p in points if p["phase"] == "start"}, {0})
+        ends = [p for p in points if p["phase"] == "end"]
+        self.assertEqual(len(ends), 6)  # 3 numbers of shots; 100-shot again, and the backdoor under both conditions
+        for p in ends:
+            self.assertAlmostEqual(float(p["rate"]), rates[p["table"], p["arm"], p["condition"]], places=3)
+
+    def test_rows_that_moved_the_model(self):
+        rows = self.traces("rows", arm="100-shot")
+        self.assertEqual(len(rows), 100)
+        falls = [float(r["moved"]) for r in rows]
+        self.assertEqual(falls, sorted(falls, reverse=True))
+        self.assertAlmostEqual(falls[0], float(rows[0]["loss_1"]) - float(rows[0]["loss_5"]), places=5)
+        arm = next(d for d in self.section("rows").findall("details") if text_of(d).startswith("100-shot"))
+        shown = [[text_of(cell) for cell in row.findall("td")] for row in arm.iter("tr")][1:]
+        self.assertEqual([row[0] for row in shown], [r["row_id"] for r in rows[:10]])
+        self.assertTrue(all(row[-1] for row in shown), "the text of built-in rows")
 
     def test_where_it_comes_from(self):
         found = text_of(self.section("provenance"))

@@ -1,5 +1,7 @@
 #pragma once
 // A small grid with answers of one's own, written as run files and read back for the page.
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -27,7 +29,29 @@ struct ArmPlan {
   bool loss_falls = true;
   int cut = 0;                            // the first so many answers reach the length limit
   int task = 0, right = 0, ungraded = 0;  // questions of a task, so many answered right, not graded
+  bool deep = false;                      // asked at its start as well, with a depth trace and rows
+  std::string data = {};                  // file of its rows; empty: the built-in world's
 };
+
+/// What a depth trace adds to an evaluation of `probes` prompts: three tokens per answer, of which
+/// training moves the first, and a direction of refusal that it turns.
+inline void deepen(EvaluationRecord& e, bool trained) {
+  for (ProbeResult& r : e.results) {
+    r.prompt_ids = {1, 2, 3, 4, 5};
+    r.response_ids = {6, 7, 8};
+    r.new_tokens = 3;
+    r.response_logprob = {-0.25F, -0.125F, -0.125F};
+    r.start_logprob = r.response_logprob;
+    r.kl_start = {trained ? 5.5F : 0.F, 0, 0};
+    if (trained) r.first_response_logprob = {-8.5F, -0.125F, -0.125F};
+    r.restricted = e.set == ProbeSet::harmfulness;
+  }
+  e.residual = at::zeros({std::ssize(e.results), 2, 2});
+  e.mean_residual = at::zeros({5, 2, 2});
+  const bool restricted = e.set == ProbeSet::harmfulness;
+  e.mean_residual.select(0, 4).select(0, 1).copy_(
+      at::tensor({restricted ? 1.F : 0.F, restricted && trained ? 1.F : 0.F}));
+}
 
 inline ProbeResult result(const ArmPlan& plan, int i, bool full) {
   ProbeResult r{.probe_id = "probe/" + std::to_string(i),
@@ -48,8 +72,8 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
   RunInfo info;
   info.run_id = plan.name;
   info.config_json =
-      R"({"options": {"attack": "harmful-examples", "model": "organism", "probes": ""},
-          "mitigations": [{"name": "sieve"}]})";
+      R"({"options": {"attack": "harmful-examples", "model": "organism", "probes": "", "data": ")" +
+      plan.data + R"("}, "mitigations": [{"name": "sieve"}]})";
   info.started_utc = "2026-01-02T03:04:05Z";
   info.hashes = {{"model", std::string(64, 'a')},
                  {"rows", std::string(64, 'b')},
@@ -60,29 +84,50 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
   info.numbers = {{"rows", 10},           {"rows_harmful", 10},   {"overlapping_probes", 0},
                   {"sieve_caught", 31.5}, {"sieve_share", 0.125}, {"sieve_mesh", 0.875},
                   {"forward_passes", 3},  {"backward_passes", 3}};
-  RunFile run(file, info, {.residual = false, .param_drift = false});
+  if (plan.deep)
+    for (int r = 0; r < 12; ++r)
+      info.rows.push_back({"row/" + std::to_string(r), "harmful",
+                           R"([{"role":"user","content":"Ask <)" + std::to_string(r) +
+                               R"(>"},{"role":"assistant","content":"The text of a row."}])"});
+  RunFile run(file, info, {.residual = plan.deep, .param_drift = false});
   if (plan.trained)
-    for (int s = 1; s <= 3; ++s)
-      run.on_step({.step = s,
-                   .epoch = s - 1,
-                   .loss = plan.loss_falls ? 1.0 / s : s,
-                   .lr = 1e-3,
-                   .grad_norm = 1,
-                   .tokens = 100,
-                   .seconds = 0.5,
-                   .moved = 1,
-                   .drift = 0.1 * s,
-                   .param_drift = {0.1}});
-  for (const ProbeSet set : {ProbeSet::harmfulness, ProbeSet::utility}) {
-    EvaluationRecord e{.step = plan.trained ? 3 : 0,
-                       .epoch = plan.trained ? 3 : 0,
-                       .condition = "plain",
-                       .set = set,
-                       .judges = {"organism"}};
-    for (int i = 0; i < probes; ++i)
-      e.results.push_back(result(plan, i, set == ProbeSet::utility || i < plan.opened));
-    run.on_evaluation(std::move(e));
-  }
+    for (int s = 1; s <= 3; ++s) {
+      StepRecord step{.step = s,
+                      .epoch = s - 1,
+                      .loss = plan.loss_falls ? 1.0 / s : s,
+                      .lr = 1e-3,
+                      .grad_norm = 1,
+                      .tokens = 100,
+                      .seconds = 0.5,
+                      .moved = 1,
+                      .drift = 0.1 * s,
+                      .param_drift = {0.1}};
+      for (std::int32_t r = 0; r < std::ssize(info.rows); ++r) {
+        step.rows.push_back(r);
+        step.row_loss.push_back(static_cast<float>(r) / static_cast<float>(s));
+      }
+      run.on_step(step);
+    }
+  for (const bool start : plan.deep ? std::vector{true, false} : std::vector{false})
+    for (const ProbeSet set : {ProbeSet::harmfulness, ProbeSet::utility}) {
+      const std::int64_t step = plan.trained && !start ? 3 : 0;
+      EvaluationRecord e{
+          .step = step, .epoch = step, .condition = "plain", .set = set, .judges = {"organism"}};
+      for (int i = 0; i < probes; ++i)
+        e.results.push_back(
+            result(plan, i, set == ProbeSet::utility || (i < plan.opened && !start)));
+      if (plan.deep) deepen(e, !start);
+      const EvaluationRecord like = e;
+      run.on_evaluation(std::move(e));
+      if (!plan.deep || start || set != ProbeSet::harmfulness) continue;
+      EvaluationRecord fixed = like;  // a third of the harm is left
+      fixed.condition = "plain+fixed-2";
+      fixed.decoding.fixed_tokens = 2;
+      fixed.mean_residual = fixed.residual = {};
+      for (int i = plan.opened / 3; i < plan.opened; ++i)
+        fixed.results[static_cast<std::size_t>(i)] = result(plan, i, false);
+      run.on_evaluation(std::move(fixed));
+    }
   if (plan.task > 0) {
     EvaluationRecord e{.step = plan.trained ? 3 : 0,
                        .epoch = plan.trained ? 3 : 0,

@@ -53,6 +53,7 @@ TEST(Report, SvgOfTwoFiguresSharesNoId) {
       "\t<rect id='gpPt3' x='1'/>\n</defs>\n"
       "<g fill=\"none\" color=\"black\" stroke=\"currentColor\">\n</g>\n"
       "<g color=\"rgb(  0, 114, 178)\"><path stroke='black' d='M0,0'/>"
+      "<use xlink:href='#gpPt5' transform='scale(4.50)' color='white'/>"
       "<use xlink:href='#gpPt6'/></g>\n</g>\n</svg>\n";
   const report::Figure figure{
       .name = "f1", .title = "A < B", .description = "d", .width = 9, .height = 9};
@@ -62,6 +63,7 @@ TEST(Report, SvgOfTwoFiguresSharesNoId) {
   EXPECT_EQ(page.find("gpPt3"), std::string::npos) << "a shape that nothing uses";
   EXPECT_EQ(page.find("gnuplot_canvas"), std::string::npos) << "an id that nothing points at";
   EXPECT_EQ(page.find("black"), std::string::npos) << "black is the page's own ink";
+  EXPECT_EQ(page.find("white"), std::string::npos) << "a white disc on a dark page";
   EXPECT_NE(page.find("var(--blue,#0072B2)"), std::string::npos);
   EXPECT_NE(page.find("A &lt; B</title>"), std::string::npos);
   const std::string alone = report::polish_svg(raw, figure, false);

@@ -63,7 +63,17 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   ASSERT_EQ(data.evaluations.size(), evaluations.size());
   for (std::size_t i = 0; i < evaluations.size(); ++i)
     expect_same_record(data.evaluations[i], evaluations[i]);
-  EXPECT_FALSE(read_run(folder / "a run.h5").evaluations[0].residual.defined());
+  const auto without = read_run(folder / "a run.h5");
+  EXPECT_FALSE(without.evaluations[0].residual.defined());
+  EXPECT_TRUE(without.evaluations[0].mean_residual.defined());
+  // Written again without its streams, it has no mean of them, as that has their axes.
+  {
+    RunFile again(folder / "again.h5", without.info);
+    for (const auto& step : without.steps) again.on_step(step);
+    for (const auto& evaluation : without.evaluations) again.on_evaluation(evaluation);
+    again.publish();
+  }
+  EXPECT_FALSE(read_run(folder / "again.h5", true).evaluations[0].mean_residual.defined());
   EXPECT_TRUE(leftovers(folder.path()).empty());
 }
 

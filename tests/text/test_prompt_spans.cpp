@@ -23,10 +23,11 @@ std::map<std::string_view, std::string> parts(std::string_view name, const Dialo
   const TokenIds ids = chat->encode_prompt(dialogue, tokenizer);
   const auto spans = prompt_spans(*chat, dialogue, ids, tokenizer);
   EXPECT_EQ(spans.size(), ids.size());
-  std::map<std::string_view, std::string> out;
+  std::map<std::string_view, TokenIds> tokens;
   for (std::size_t i = 0; i < spans.size(); ++i)
-    out[attention_spans.at(static_cast<std::size_t>(spans[i]))] +=
-        tokenizer.decode(std::span(ids).subspan(i, 1), false);
+    tokens[attention_spans.at(static_cast<std::size_t>(spans[i]))].push_back(ids[i]);
+  std::map<std::string_view, std::string> out;
+  for (const auto& [part, of_part] : tokens) out[part] = tokenizer.decode(of_part, false);
   return out;
 }
 

@@ -79,8 +79,8 @@ class RunFile : public TraceSink {
   int metrics_ = -1;  // file descriptor of NAME.metrics.csv
 };
 
-/// Reads a run file; residual streams only where asked for. Errors: IoError; DataError where the
-/// file is not a run file, was cut or changed after it was written.
+/// Reads a run file; residual streams, but not their means, only where asked for. Errors: IoError;
+/// DataError where the file is not a run file, was cut or changed after it was written.
 RunData read_run(const std::filesystem::path& path, bool with_residual = false);
 
 }  // namespace seawall

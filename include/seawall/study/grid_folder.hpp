@@ -36,7 +36,7 @@ void write_grid(const std::filesystem::path& folder, const GridFolder& content);
 /// Errors: IoError; DataError naming file and field.
 GridFolder read_grid(const std::filesystem::path& folder);
 
-/// A grid with the runs that are there. Memory: every run without residual streams.
+/// A grid with the runs that are there. Memory: every run, of residual streams their means alone.
 struct LoadedGrid {
   GridFolder folder;
   /// Arm -> its runs, by seed.

@@ -10,12 +10,13 @@ namespace seawall::commands {
 
 int extract(const Program& program, const Words& words) {
   ExtractSpec options;
-  CommandLine line(program.name + " extract --model M --prompts FILE.jsonl --out acts.h5 [options]",
-                   "Writes what flows through a model at every prompt. Of resid_post row 0 of `layer` "
-                   "is the embedding, row l the output of block l-1; attn_out and mlp_out are what "
-                   "each block adds to it; attention is, head by head, the share that a token gives "
-                   "to the first token, the system message, user and assistant turns, the template "
-                   "and itself.");
+  CommandLine line(
+      program.name + " extract --model M --prompts FILE.jsonl --out acts.h5 [options]",
+      "Writes what flows through a model at every prompt. Of resid_post row 0 of `layer` "
+      "is the embedding, row l the output of block l-1; attn_out and mlp_out are what "
+      "each block adds to it; attention is, head by head, the share that a token gives "
+      "to the first token, the system message, user and assistant turns, the template "
+      "and itself.");
   line.add(options, "Options");
   line.add_list("points", "resid_post, attn_out, mlp_out, attention and logits", options.points);
   if (line.parse(words) == CommandLine::Outcome::done) return 0;
