@@ -39,6 +39,9 @@ struct PromptActivations {
   Tensor logits;      // [P, vocabulary], or undefined where not stored
 };
 
+/// The files of an extraction that are there: `first`, NAME.h5, and NAME-0001.h5 onwards.
+std::vector<std::filesystem::path> activation_files(const std::filesystem::path& first);
+
 /// Writes `NAME.h5`, then `NAME-0001.h5`, `NAME-0002.h5` ... where a shard is full.
 /// Variables: resid_post(probe, layer, position, d_model), logits(probe, position, vocabulary),
 /// both without `position` if only the last token is kept; input_ids and attention_mask(probe,
