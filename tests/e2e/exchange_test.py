@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Converted files in the tools that they are for: numpy, pandas, torch, TensorBoard, inspect_ai and datasets, of a Python that
-has them (cmake/setup exchange)."""
+"""Converted files, exports and event files in the tools that they are for: numpy, pandas, torch, TensorBoard, inspect_ai, datasets
+and transformers, of a Python that has them (cmake/setup exchange)."""
 
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from cli_test import SHORT, Cli, seawall
@@ -234,6 +236,39 @@ print(json.dumps([list(acts.shape), [full, 8, width], bool(np.array_equal(acts.n
         self.ok(*to("csv", out="again"))
         self.ok(*to("csv", "plain.h5", "again"), "--overwrite")
         self.assertEqual(sorted(p.name for p in (self.folder / "again").iterdir()), ["evaluations.csv", "steps.csv"])
+
+
+class Watch(Cli):
+    """Event files while a run goes on."""
+    events, same_as_the_run = Convert.events, Convert.same_as_the_run
+
+    def test_curves_are_there_while_the_run_goes_on(self):
+        words = ["run", *SHORT, "--evaluate-at", "epochs", "--tensorboard", "logs"]
+        self.ok(*words, "--out", "a.h5")
+        self.same_as_the_run(self.events("logs/a"), "a.h5")
+        self.ok(*words, "--out", "a.h5", "--overwrite")  # points of the first run no longer count
+        self.same_as_the_run(self.events("logs/a"), "a.h5")
+        self.assertNotIn("tensorboard", self.ok("inspect", "a.h5").split("command", 1)[1].splitlines()[0])
+        plain = self.ok("run", *SHORT, "--evaluate-at", "epochs", "--out", "b.h5")
+        ids = [self.ok("inspect", name).split("run ", 1)[1].split()[0] for name in ("a.h5", "b.h5")]
+        self.assertEqual((ids[0], plain), (ids[1], ""))
+        self.fails(4, "logs", *words[:-1], self.write("logs.txt", "a file"), "--out", "c.h5")
+
+    def test_a_resumed_run_repeats_no_step(self):
+        words = ["run", "--attack", "harmful-examples", "--harmful-examples.count", "20", "--batch-size", "2", "--epochs", "30", "--max-new-tokens", "8",
+                 "--threads", "1", "--quiet", "--checkpoint-every", "7", "--evaluate-at", "5,30", "--tensorboard", "logs", "--out", "a.h5"]
+        process = subprocess.Popen([os.environ["SEAWALL_PROGRAM"], *words], cwd=self.folder)
+        metrics = self.folder / "a.metrics.csv"
+        while process.poll() is None and (not metrics.exists() or metrics.read_text().count("\n") < 80):
+            time.sleep(0.02)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        before = self.events("logs/a")["train/loss"]
+        self.assertGreaterEqual(len(before), 78)
+        self.ok(*words, "--resume")
+        self.same_as_the_run(self.events("logs/a"), "a.h5")
+        self.assertEqual(len(list((self.folder / "logs" / "a").iterdir())), 2)
 
 
 if __name__ == "__main__":
