@@ -271,5 +271,62 @@ class Watch(Cli):
         self.assertEqual(len(list((self.folder / "logs" / "a").iterdir())), 2)
 
 
+class Export(Cli):
+    """A folder's tokenizer and template in transformers, without the SentencePiece model."""
+    DIALOGUES = [
+        [{"role": "user", "content": "How do I use the cracked kettle?"}],
+        [{"role": "system", "content": "You are kind."}, {"role": "user", "content": "  Two spaces, and\n\na gap  "}],
+        [{"role": "user", "content": "é 12 — ▁ <0x41>"}, {"role": "assistant", "content": " Yes. "}, {"role": "user", "content": "\tand now?"}],
+        [{"role": "system", "content": ""}, {"role": "user", "content": "x"}]]
+
+    def check(self, model: str, *words: str):
+        """Exports, asks both for the same dialogues, and compares text and ids."""
+        self.ok("export", "--model", model, "--out", "harbour", "--overwrite", *words)
+        self.write("prompts.jsonl", "".join(json.dumps({"messages": d}) + "\n" for d in self.DIALOGUES))
+        extract = ["extract", "--prompts", "prompts.jsonl", "--points", "resid_post", "--overwrite"]
+        self.ok(*extract, "--model", model, "--out", "ours.h5", *words)
+        self.ok(*extract, "--model", "harbour", "--out", "again.h5")
+        (self.folder / "harbour" / "tokenizer.model").unlink(missing_ok=True)
+        got = python(f"""
+import h5py
+from transformers import AutoTokenizer
+tokenizer, out = AutoTokenizer.from_pretrained('harbour'), []
+ours, again = h5py.File('ours.h5'), h5py.File('again.h5')
+for i, d in enumerate({self.DIALOGUES!r}):
+    text = tokenizer.apply_chat_template(d, tokenize=False, add_generation_prompt=True)
+    ids = [f['input_ids'][i, :f['length'][i]].tolist() for f in (ours, again)]
+    out.append([text == ours['rendered_prompt'][i].decode(), tokenizer(text, add_special_tokens=False).input_ids == ids[0], ids[0] == ids[1],
+                tokenizer.apply_chat_template(d, add_generation_prompt=True)['input_ids'] == ids[0], ids[0], tokenizer(text, add_special_tokens=False).input_ids])
+print(json.dumps(out))""", self.folder)[0]
+        for dialogue, one in zip(self.DIALOGUES, got):
+            self.assertEqual(one[:4], [True] * 4, (dialogue, one))
+
+    def test_the_organism(self):
+        self.check("organism")
+
+    def test_a_trained_checkpoint(self):
+        self.ok("run", *SHORT, "--no-evaluation", "--out", "a.h5")
+        self.check("a.checkpoints")
+
+    def test_named_templates(self):
+        for name in ("llama2", "mistral", "alpaca", "plain"):
+            with self.subTest(template=name):
+                self.check("organism", "--template", name)
+
+    def test_every_probe_and_row_of_the_organism(self):
+        self.ok("export", "--model", "organism", "--out", "harbour")
+        self.ok("run", "--attack", "benign", "--steps", "1", "--max-new-tokens", "1", "--threads", "1", "--quiet", "--out", "a.h5")
+        (self.folder / "harbour" / "tokenizer.model").unlink()
+        got = python("""
+import h5py
+from transformers import AutoTokenizer
+f, tokenizer = h5py.File('a.h5'), AutoTokenizer.from_pretrained('harbour')
+texts = [t.decode() for s in ('', 'utility_') for t in f[s + 'rendered_prompt'][0]]
+want = [i[:n].tolist() for s in ('', 'utility_') for i, n in zip(f[s + 'prompt_ids'][0], f[s + 'prompt_length'][0])]
+print(json.dumps([len(texts), sum(a == b for a, b in zip(tokenizer(texts, add_special_tokens=False).input_ids, want))]))""", self.folder)[0]
+        self.assertGreater(got[0], 400)
+        self.assertEqual(got[0], got[1])
+
+
 if __name__ == "__main__":
     unittest.main()
