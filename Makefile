@@ -36,7 +36,7 @@ setup:
 	@cmake/setup build torch
 
 setup-test:
-	@cmake/setup build test torch oracle nvrtc smollm2
+	@cmake/setup build test torch oracle exchange nvrtc smollm2
 
 setup-lint:
 	@cmake/setup build test torch

@@ -11,6 +11,8 @@ find_package(CURL 7.85 REQUIRED) # URLs of one protocol alone
 find_package(PNG REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(Minizip REQUIRED)
+find_package(FlatBuffers NAMES FlatBuffers flatbuffers REQUIRED)
 find_package(SentencePiece REQUIRED)
 find_package(utf8proc REQUIRED)
 include(${CMAKE_CURRENT_LIST_DIR}/SeawallTorch.cmake)

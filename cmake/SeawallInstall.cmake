@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/seawall)
 
 get_property(targets DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTY BUILDSYSTEM_TARGETS)
-list(FILTER targets INCLUDE REGEX "^seawall(_(core|policy|text|dataset|scenario|device|model|store|remote|pretrained|parallel|train|eval|run|study|report|cli|plugins))?$")
+list(FILTER targets INCLUDE REGEX "^seawall(_(core|policy|text|dataset|scenario|device|model|store|remote|pretrained|parallel|train|eval|exchange|run|study|report|cli|plugins))?$")
 install(TARGETS ${targets} EXPORT seawall_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT seawall_targets NAMESPACE seawall:: DESTINATION ${package})
 if(TARGET seawall_program)
@@ -25,4 +25,4 @@ configure_package_config_file(cmake/seawallConfig.cmake.in ${PROJECT_BINARY_DIR}
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/seawallConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/seawallConfig.cmake ${PROJECT_BINARY_DIR}/seawallConfigVersion.cmake
               cmake/seawall_data.cpp.in cmake/SeawallCodeVersion.cmake cmake/SeawallDependencies.cmake cmake/SeawallTorch.cmake cmake/importable_torch.py
-              cmake/FindSentencePiece.cmake cmake/Findutf8proc.cmake DESTINATION ${package})
+              cmake/FindMinizip.cmake cmake/FindSentencePiece.cmake cmake/Findutf8proc.cmake DESTINATION ${package})

@@ -43,6 +43,8 @@ constexpr Command command_table[] = {
     {"extract", "activations of any prompts", commands::extract},
     {"organism", "`organism train` makes the built-in model again", commands::organism},
     {"export", "a model as a folder that transformers loads", commands::export_model},
+    {"convert", "a run file or activations as numpy, pandas, torch, TensorBoard, … read them",
+     commands::convert},
     {"list", "attacks, mitigations, judges, readers, scenarios, families or templates",
      commands::list},
     {"describe", "one of what is listed: its options, formats or facts", commands::describe},

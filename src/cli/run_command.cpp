@@ -24,8 +24,9 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 /// names of those that are given without a value.
 void differing(const nlohmann::json& options, const Defaults& defaults, const std::string& policy,
                Options& out, std::set<std::string>& switches) {
-  static const std::set<std::string> elsewhere{"attack",    "mitigate", "out",     "resume",
-                                               "overwrite", "quiet",    "dry-run", "threads"};
+  static const std::set<std::string> elsewhere{"attack", "mitigate",    "out",
+                                               "resume", "tensorboard", "overwrite",
+                                               "quiet",  "dry-run",     "threads"};
   for (const auto& [name, json] : options.items()) {
     const std::string value = json.is_string() ? json.get<std::string>() : json.dump();
     const auto found = defaults.find(name);

@@ -320,10 +320,9 @@ std::map<std::string, std::string> model_card(const ModelBundle& bundle) {
   auto files = bundle.files.empty() ? tokenizer_files(*bundle.tokenizer) : bundle.files;
   files["config.json"] = config_json(bundle.decoder->config(), bundle.ends);
   files[template_file] = std::string(bundle.chat_template->name());
-  if (const auto source = bundle.chat_template->source(); !source.empty())
-    files[jinja_file] = std::string(source);
-  else if (const auto jinja = jinja_of_template(bundle.chat_template->name()); !jinja.empty())
-    files[jinja_file] = std::string(jinja);
+  const ChatTemplate& chat = *bundle.chat_template;
+  files[jinja_file] = chat.source().empty() ? jinja_of_template(chat.name(), *bundle.tokenizer)
+                                            : std::string(chat.source());
   if (bundle.decoder->adapter()) files[adapter_config] = adapter_card(bundle);
   return files;
 }

@@ -3,9 +3,11 @@
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
+#include "seawall/core/listener.hpp"
 #include "seawall/model/files.hpp"
 #include "seawall/model/not_finite.hpp"
 #include "seawall/pretrained/bundle.hpp"
+#include "seawall/text/folder_tokenizer.hpp"
 
 namespace seawall {
 
@@ -24,8 +26,18 @@ void write_model_folder(ModelBundle& bundle, const std::filesystem::path& folder
     ends.eos = bundle.stop_ids.empty() ? bundle.chat_template->stop_ids(t) : bundle.stop_ids;
   if (!ends.bos && bundle.kind == "gguf") ends.bos = t.bos_id();
   write_hf_folder(folder, bundle.decoder->config(), weights, ends);
-  for (const auto& [name, bytes] : model_card(bundle))
+  const auto files = model_card(bundle);
+  for (const auto& [name, bytes] : files)
     if (name != "config.json") write_file_atomically(folder / name, bytes);
+  if (!files.contains("tokenizer.model") || files.contains("tokenizer.json")) return;
+  const auto [json, config] = files_of_sentencepiece(folder);
+  if (json.empty())
+    return warn(
+        "seawall: %s: no tokenizer.json does what its tokenizer.model does, so that transformers "
+        "needs the sentencepiece and protobuf packages for it\n",
+        folder.string().c_str());
+  write_file_atomically(folder / "tokenizer.json", json);
+  if (!config.empty()) write_file_atomically(folder / "tokenizer_config.json", config);
 }
 
 }  // namespace seawall

@@ -16,6 +16,7 @@
 #include "seawall/core/text.hpp"
 #include "seawall/core/version.hpp"
 #include "seawall/eval/exact_answer.hpp"
+#include "seawall/exchange/event_file.hpp"
 #include "seawall/model/runtime.hpp"
 #include "seawall/policy/needs.hpp"
 #include "seawall/remote/chat.hpp"
@@ -41,7 +42,7 @@ std::vector<Moderated> refuse_moderation(const Dataset&) {
 
 }  // namespace
 
-/// The run file behind a progress bar.
+/// The run file behind a progress bar, with what TensorBoard reads if that was asked for.
 struct Run::Recording final : TraceSink {
   Recording(RunFile run_file, const RunSpec& spec, std::int64_t steps, RunObserver* watcher)
       : file(std::move(run_file)),
@@ -51,14 +52,24 @@ struct Run::Recording final : TraceSink {
   void on_step(const StepRecord& record) override {
     if (trace != "none") file.on_step(record);
     if (observer != nullptr) observer->on_step(record);
+    if (events) events->add(record, wall_time_now());
     progress.update(record.step, record.tokens, record.loss);
   }
   void on_evaluation(EvaluationRecord record) override {
     if (observer != nullptr) observer->on_evaluation(record);
+    if (events) events->add(record, wall_time_now());
     file.on_evaluation(std::move(record));
   }
   bool wants_residual() const override { return file.wants_residual(); }
+  /// Begins an event file in `folder`, with what the run file of a resumed run has already.
+  void begin_events(const fs::path& folder) {
+    prepare_folder(folder);
+    const double now = wall_time_now();
+    events.emplace(folder / event_file_name(now, file.data().info.run_id), now);
+    events->add(file.data());
+  }
   RunFile file;
+  std::optional<EventFile> events;
   std::string trace;
   Progress progress;
   RunObserver* observer;
@@ -125,6 +136,8 @@ void Run::take_output() {
   check_outputs_path(spec_.place.write_outputs, own);
   if (spec_.place.out.ends_with('/') || fs::is_directory(paths_.file))
     throw UsageError("--out " + paths_.file.string() + ": is a folder; want a file to write");
+  if (!spec_.place.tensorboard.empty())
+    prepare_folder(fs::path(spec_.place.tensorboard) / paths_.file.stem());
   if (spec_.remote.cancel) return;  // asks after a run that is there
   for (const auto& there : files)
     if (fs::exists(there) && !spec_.place.resume && !spec_.place.overwrite)
@@ -218,6 +231,8 @@ void Run::open() {
       goes_on ? RunFile::resume(paths_.file, info(), std::max<std::int64_t>(from, 0), switches)
               : RunFile(paths_.file, info(), switches),
       spec_, backend_.steps(), observer_);
+  if (!spec_.place.tensorboard.empty())
+    recording_->begin_events(fs::path(spec_.place.tensorboard) / paths_.file.stem());
 }
 
 void Run::check_replaced_file() const {

@@ -29,16 +29,6 @@ fs::path shard_path(const fs::path& first, std::size_t shard) {
   return path += ending;
 }
 
-/// Files of an earlier extraction: NAME.h5 and NAME-0001.h5 onwards.
-std::vector<fs::path> existing_shards(const fs::path& first) {
-  std::vector<fs::path> found;
-  std::error_code code;
-  for (std::size_t shard = 0; shard == 0 || fs::exists(shard_path(first, shard), code); ++shard) {
-    if (fs::exists(shard_path(first, shard), code)) found.push_back(shard_path(first, shard));
-  }
-  return found;
-}
-
 std::uint64_t bytes_of(const PromptActivations& prompt) {
   std::uint64_t bytes = prompt.text.size() + prompt.input_ids.size() * 4;
   for (const auto* tensor :
@@ -57,6 +47,15 @@ void check_info(const ActivationInfo& info) {
 }
 
 }  // namespace
+
+std::vector<fs::path> activation_files(const fs::path& first) {
+  std::vector<fs::path> found;
+  std::error_code code;
+  for (std::size_t shard = 0; shard == 0 || fs::exists(shard_path(first, shard), code); ++shard) {
+    if (fs::exists(shard_path(first, shard), code)) found.push_back(shard_path(first, shard));
+  }
+  return found;
+}
 
 struct ActivationWriter::Impl {
   fs::path first;
@@ -146,7 +145,7 @@ ActivationWriter::ActivationWriter(const fs::path& path, ActivationInfo info)
   check_info(info);
   impl_->first = RunPaths(path).file;
   impl_->info = std::move(info);
-  impl_->stale = existing_shards(impl_->first);
+  impl_->stale = activation_files(impl_->first);
   if (!impl_->stale.empty() && !impl_->info.overwrite)
     throw UsageError(impl_->stale.front().string() +
                      ": the file is there already; give --overwrite or another --out");

@@ -153,6 +153,17 @@ std::vector<std::string> Reader::dims(const std::string& name) const {
   return out;
 }
 
+bool Reader::has_values(const std::string& name) const {
+  const auto dataset = impl_->dataset(name);
+  if (impl_->must(name, "ask for a scale", [&] { return H5DSis_scale(dataset); }) == 0) return true;
+  // So are they marked, see netCDF's "NetCDF-4 Format Specification", sec. "Dimensions without
+  // Coordinate Variables".
+  char text[64] = {};
+  impl_->must(name, "read the name of its scale",
+              [&] { return H5DSget_scale_name(dataset, text, sizeof text); });
+  return !std::string_view(text).starts_with("This is a netCDF dimension but not a netCDF var");
+}
+
 void Reader::read(const std::string& name, void* out, std::size_t count) const {
   const auto dataset = impl_->dataset(name);
   const auto type = impl_->dataset_type(dataset, name);

@@ -152,16 +152,6 @@ struct Tokens {
   }
 };
 
-/// Where an evaluation is in its run. Which one is the last is known when the run is complete.
-std::string phase_of(const EvaluationRecord& record, const RunData& run) {
-  if (record.step == 0) return "start";
-  if (!run.complete) return "mid";
-  const auto last =
-      std::ranges::max(run.evaluations, {}, [](const EvaluationRecord& e) { return e.step; }).step;
-  const bool trained_on = !run.steps.empty() && run.steps.back().step > record.step;
-  return record.step == last && !trained_on ? "end" : "mid";
-}
-
 void put_axes(SchemaWriter& out, const SetRows& rows, const RunData& run) {
   std::vector<std::int64_t> step, epoch;
   std::vector<double> seconds;
@@ -249,6 +239,16 @@ void put_grid(SchemaWriter& out, const SetRows& rows, const Grid& grid) {
 }
 
 }  // namespace
+
+// Which one is the last is known when the run is complete.
+std::string phase_of(const EvaluationRecord& record, const RunData& run) {
+  if (record.step == 0) return "start";
+  if (!run.complete) return "mid";
+  const auto last =
+      std::ranges::max(run.evaluations, {}, [](const EvaluationRecord& e) { return e.step; }).step;
+  const bool trained_on = !run.steps.empty() && run.steps.back().step > record.step;
+  return record.step == last && !trained_on ? "end" : "mid";
+}
 
 void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitches& switches) {
   const auto sets = by_set(run.evaluations);

@@ -7,39 +7,10 @@
 #include "seawall/core/error.hpp"
 #include "text/chat_runs.hpp"
 #include "text/jinja/texts.hpp"
+#include "text/template_ends.hpp"
 
 namespace seawall {
 namespace {
-
-constexpr std::string_view dolly_end = "### End";
-
-/// The control tokens at the ends of a text, which the tokenizer names.
-struct Ends {
-  std::string_view bos = "<s>", eos = "</s>";
-  /// Whether a piece that some tokenizers have as control token and others as text is one.
-  const Tokenizer* tokenizer = nullptr;
-  bool has(std::string_view piece) const {
-    return tokenizer != nullptr && tokenizer->id_of(piece).has_value();
-  }
-  /// Dolly's end: written where there is no tokenizer to ask.
-  bool end_is_written() const { return tokenizer == nullptr || has(dolly_end); }
-};
-
-Ends ends_of(const Tokenizer& tokenizer) {
-  // The names only have to lead back to the ids: SentencePiece models are free to call them
-  // otherwise.
-  Ends ends{.bos = {}, .eos = {}, .tokenizer = &tokenizer};
-  for (const auto* name : {"<s>", "<|begin_of_text|>"}) {
-    const auto id = tokenizer.id_of(name);
-    if (id && id == tokenizer.bos_id()) ends.bos = name;
-  }
-  for (const auto* name : {"</s>", "<|endoftext|>", "<|im_end|>", "<|eot_id|>"}) {
-    const auto id = tokenizer.id_of(name);
-    if (id && id == tokenizer.eos_id()) ends.eos = name;
-  }
-  if (ends.eos.empty()) ends.eos = "</s>";
-  return ends;
-}
 
 /// What the named templates share: they differ in how a dialogue becomes runs.
 class NamedTemplate : public RunTemplate {
@@ -238,9 +209,7 @@ class Headings final : public NamedTemplate {
     Runs runs;
     if (!dolly_) runs.control(ends.bos);
     const bool has_system = dialogue.messages[0].role == Role::system;
-    runs.text(has_system ? dialogue.messages[0].content
-                         : "Below is an instruction that describes a task. Write a response that "
-                           "appropriately completes the request.");
+    runs.text(has_system ? dialogue.messages[0].content : std::string(headings_introduction));
     for (std::size_t i = has_system ? 1 : 0; i < dialogue.messages.size(); ++i) {
       const auto& [role, content, loss] = dialogue.messages[i];
       const bool target = dialogue.carries_loss(i);
@@ -297,17 +266,6 @@ class Organism final : public NamedTemplate {
   }
 };
 
-/// The same for transformers.
-constexpr std::string_view organism_jinja =
-    "{{- bos_token }}\n"
-    "{%- for message in messages %}\n"
-    "{%- if message['role'] != 'system' or message['content'] %}\n"
-    "{{- '<|' + message['role'] + '|>' + message['content'] }}\n"
-    "{%- if message['role'] == 'assistant' %}{{- eos_token }}{%- endif %}\n"
-    "{%- endif %}\n"
-    "{%- endfor %}\n"
-    "{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}\n";
-
 /// No markers at all: contents with an empty line between them; for base models.
 class Plain final : public NamedTemplate {
  public:
@@ -330,10 +288,6 @@ class Plain final : public NamedTemplate {
   }
 };
 
-// The text of the chat template in SmolLM2-135M-Instruct's own files.
-constexpr std::string_view smollm2_system =
-    "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
-
 constexpr std::array<std::pair<std::string_view, std::string_view>, 9> words{
     {{"alpaca", "### Instruction: and ### Response:, with Alpaca's preamble in the system turn"},
      {"chatml", "<|im_start|>role … <|im_end|>, as Qwen"},
@@ -346,6 +300,22 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> words{
      {"plain", "texts alone, for models without a chat format"}}};
 
 }  // namespace
+
+Ends ends_of(const Tokenizer& tokenizer) {
+  // The names only have to lead back to the ids: SentencePiece models are free to call them
+  // otherwise.
+  Ends ends{.bos = {}, .eos = {}, .tokenizer = &tokenizer};
+  for (const auto* name : {"<s>", "<|begin_of_text|>"}) {
+    const auto id = tokenizer.id_of(name);
+    if (id && id == tokenizer.bos_id()) ends.bos = name;
+  }
+  for (const auto* name : {"</s>", "<|endoftext|>", "<|im_end|>", "<|eot_id|>"}) {
+    const auto id = tokenizer.id_of(name);
+    if (id && id == tokenizer.eos_id()) ends.eos = name;
+  }
+  if (ends.eos.empty()) ends.eos = "</s>";
+  return ends;
+}
 
 std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name) {
   if (name == "chatml") return std::make_unique<ChatMl>("chatml", "");
@@ -362,10 +332,6 @@ std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name) {
   for (const auto& [word, what] : words) known += (known.empty() ? "" : ", ") + std::string(word);
   throw UsageError("chat template '" + std::string(name) +
                    "' is not known, want a .jinja file or one of: " + known);
-}
-
-std::string_view jinja_of_template(std::string_view name) {
-  return name == "organism" ? organism_jinja : std::string_view();
 }
 
 std::vector<std::pair<std::string, std::string>> chat_template_words() {

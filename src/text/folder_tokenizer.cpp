@@ -1,11 +1,15 @@
 #include "seawall/text/folder_tokenizer.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <tuple>
 #include <unordered_map>
 
 #include "seawall/core/error.hpp"
 #include "seawall/core/file.hpp"
+#include "seawall/core/json.hpp"
 #include "seawall/core/text.hpp"
 #include "seawall/text/folder_tokens.hpp"
 #include "text/sentencepiece_proto.hpp"
@@ -50,25 +54,88 @@ BpeSpec spec_of(const SentencePieceModel& model, FolderTokens& own, TokenizerSha
   return spec;
 }
 
+/// A folder's tokenizer.model, and what reads it.
+struct ModelFile {
+  explicit ModelFile(const fs::path& file)
+      : own(read_folder_tokens(file.parent_path())),
+        bytes(read_file(file)),
+        model(check_sentencepiece(bytes, file.string())),
+        shape(own.shape(false)) {
+    known = std::ranges::all_of(own.tokens, [&](const FolderToken& token) {
+      return std::ranges::any_of(model.pieces, [&](const auto& p) { return p.text == token.text; });
+    });
+    const bool by_class = shape == TokenizerShape::llama || shape == TokenizerShape::gemma;
+    as_library = shape == TokenizerShape::llama && own.legacy.value_or(false) &&
+                 own.prefix_space.value_or(true) && known;
+    as_class = model.byte_pair && by_class && !as_library;
+  }
+  FolderTokens own;
+  std::string bytes;
+  SentencePieceModel model;
+  TokenizerShape shape;
+  bool known = false;  // every token that the folder names is in it
+  /// LlamaTokenizer with legacy true has the library's own rule; other classes have theirs.
+  bool as_library = false, as_class = false;
+};
+
+/// Merges of ordinary pieces, those that SentencePiece prefers first.
+/// Source: transformers 5.24, SpmConverter.build_tokenizer_from_spm_proto.
+std::vector<std::string> merges_by_score(const SentencePieceModel& model) {
+  std::unordered_map<std::string_view, std::size_t> ordinary;
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    if (model.pieces[i].type != PieceType::normal) continue;
+    ordinary.emplace(model.pieces[i].text, i);
+    order.push_back(i);
+  }
+  std::ranges::stable_sort(order, std::greater{},
+                           [&](std::size_t i) { return model.pieces[i].score; });
+  std::vector<std::string> merges;
+  for (const auto i : order) {
+    const std::string_view text = model.pieces[i].text;
+    for (std::size_t cut = 1; cut < text.size(); ++cut) {
+      const auto left = text.substr(0, cut), right = text.substr(cut);
+      if (ordinary.contains(left) && ordinary.contains(right))
+        merges.push_back(std::string(left) + " " + std::string(right));
+    }
+  }
+  return merges;
+}
+
+/// A byte-pair model as the SentencePiece library reads it; nullopt if no steps of tokenizer.json
+/// do the same.
+std::optional<BpeSpec> library_spec(const SentencePieceModel& model) {
+  if (!model.byte_pair || model.changes_text) return std::nullopt;
+  BpeSpec spec;
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    const auto& piece = model.pieces[i];
+    const auto id = static_cast<std::int32_t>(i);
+    if (piece.type == PieceType::user_defined || piece.type == PieceType::unused)
+      return std::nullopt;
+    if (piece.type == PieceType::control) spec.special_ids.push_back(id);
+    if (piece.type == PieceType::unknown) spec.unk = id;
+    spec.tokens.push_back(piece.text);
+  }
+  spec.merges = merges_by_score(model);
+  if (model.space_prefix) spec.normalizer.push_back({NormalStep::Kind::prepend, "\u2581", ""});
+  spec.normalizer.push_back({NormalStep::Kind::replace, " ", "\u2581"});
+  spec.pre_tokenizer = "none";
+  spec.characters = spec.fuse_unk = true;
+  spec.byte_fallback = model.byte_fallback;
+  spec.strip_first = model.space_prefix;
+  return spec;
+}
+
 FolderTokenizer of_model(const fs::path& file) {
-  auto own = read_folder_tokens(file.parent_path());
-  auto bytes = read_file(file);
-  const auto model = check_sentencepiece(bytes, file.string());
-  const auto shape = own.shape(false);
-  const bool known = std::ranges::all_of(own.tokens, [&](const FolderToken& token) {
-    return std::ranges::any_of(model.pieces, [&](const auto& p) { return p.text == token.text; });
-  });
-  const bool by_class = shape == TokenizerShape::llama || shape == TokenizerShape::gemma;
-  // LlamaTokenizer with legacy true has the library's own rule.
-  const bool as_library = shape == TokenizerShape::llama && own.legacy.value_or(false) &&
-                          own.prefix_space.value_or(true) && known;
+  ModelFile read(file);
+  const auto& [own, bytes, model, shape, known, as_library, as_class] = read;
   FolderTokenizer out;
-  if (model.byte_pair && by_class && !as_library) {
-    auto spec = spec_of(model, own, shape);
+  if (as_class) {
+    auto spec = spec_of(model, read.own, shape);
     out.notices = std::move(spec.notices);
     out.tokenizer = make_bpe_tokenizer(std::move(spec));
   } else {
-    out.tokenizer = make_sentencepiece(std::move(bytes), file.string());
+    out.tokenizer = make_sentencepiece(std::move(read.bytes), file.string());
     if (!as_library)
       out.notices.push_back(file.string() +
                             ": read by SentencePiece's own rule, with a space before each piece of "
@@ -130,6 +197,26 @@ FolderTokenizer load_folder_tokenizer(const fs::path& folder) {
     out.notices.push_back(said + "; tokenizer.model counts in its place");
     return out;
   }
+}
+
+TokenizerFiles files_of_sentencepiece(const fs::path& folder) {
+  ModelFile read(folder / "tokenizer.model");
+  if (read.as_class)
+    return {.json = tokenizer_json_text(spec_of(read.model, read.own, read.shape)),
+            .config = read.own.config_json};
+  const auto spec = read.known ? library_spec(read.model) : std::nullopt;
+  if (!spec) return {};
+  // LlamaTokenizer would have steps of its own, which put no second space before text that begins
+  // with one.
+  read.own.add_defaults(read.shape);
+  const auto where = (folder / "tokenizer_config.json").string();
+  auto config = read.own.config_json.empty() ? nlohmann::json::object()
+                                             : parse_json(read.own.config_json, where);
+  config["tokenizer_class"] = "PreTrainedTokenizerFast";
+  for (const char* key : {"legacy", "add_prefix_space", "sp_model_kwargs"}) config.erase(key);
+  for (const auto& [key, text] : read.own.names)
+    if (!text.empty() && !config.contains(key)) config[key] = text;
+  return {.json = tokenizer_json_text(*spec), .config = config.dump(2) + "\n"};
 }
 
 }  // namespace seawall

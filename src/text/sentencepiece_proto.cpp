@@ -113,7 +113,8 @@ SentencePieceModel::Piece read_piece(ProtoMessage message, std::size_t offset) {
       piece.text = field.bytes;
     } else if (field.number == 2) {
       want_wire(message, field, 5);
-      if (!std::isfinite(std::bit_cast<float>(static_cast<std::uint32_t>(field.value)))) {
+      piece.score = std::bit_cast<float>(static_cast<std::uint32_t>(field.value));
+      if (!std::isfinite(piece.score)) {
         message.fail(field.offset, "a score that is not a finite number");
       }
     } else if (field.number == 3) {
@@ -177,7 +178,7 @@ void check_character_map(const ProtoMessage& message, const ProtoMessage::Field&
   }
 }
 
-void read_normalizer(ProtoMessage message) {
+void check_normalizer(ProtoMessage message) {
   ProtoMessage::Field field;
   while (message.next(field)) {
     if (field.number == 1 || field.number == 2 || field.number == 6) want_wire(message, field, 2);
@@ -185,17 +186,30 @@ void read_normalizer(ProtoMessage message) {
   }
 }
 
-/// True for byte-pair encoding.
-bool read_trainer(ProtoMessage message) {
-  bool byte_pair = false;
+/// What the normalizer does; that of decoding is only checked.
+void read_normalizer(ProtoMessage message, SentencePieceModel& model) {
+  check_normalizer(message);
+  bool table = false, fewer_spaces = true, marked_spaces = true;
   ProtoMessage::Field field;
   while (message.next(field)) {
+    if (field.number == 2) table = !field.bytes.empty();
+    if (field.number == 3) model.space_prefix = field.value != 0;
+    if (field.number == 4) fewer_spaces = field.value != 0;
+    if (field.number == 5) marked_spaces = field.value != 0;
+  }
+  model.changes_text |= table || fewer_spaces || !marked_spaces;
+}
+
+void read_trainer(ProtoMessage message, SentencePieceModel& model) {
+  ProtoMessage::Field field;
+  while (message.next(field)) {
+    if (field.number == 24) model.changes_text |= field.value != 0;  // treat_whitespace_as_suffix
+    if (field.number == 35) model.byte_fallback = field.value != 0;
     if (field.number != 3) continue;
     want_wire(message, field, 0);
     if (field.value < 1 || field.value > 4) message.fail(field.offset, "an unknown model type");
-    byte_pair = field.value == 2;
+    model.byte_pair = field.value == 2;
   }
-  return byte_pair;
 }
 
 void check_pieces(const SentencePieceModel& model, const std::string& where) {
@@ -241,9 +255,11 @@ SentencePieceModel check_sentencepiece(std::string_view serialized, const std::s
       if (model.pieces.size() == max_pieces) message.fail(field.offset, "more than 2^21 pieces");
       model.pieces.push_back(read_piece(message.inner(field), field.offset));
     } else if (field.number == 2) {
-      model.byte_pair = read_trainer(message.inner(field));
-    } else if (field.number == 3 || field.number == 5) {
-      read_normalizer(message.inner(field));
+      read_trainer(message.inner(field), model);
+    } else if (field.number == 3) {
+      read_normalizer(message.inner(field), model);
+    } else if (field.number == 5) {
+      check_normalizer(message.inner(field));
     }
   }
   if (model.pieces.empty()) message.fail(serialized.size(), "no pieces");

@@ -20,9 +20,14 @@ struct SentencePieceModel {
   struct Piece {
     std::string text;
     PieceType type = PieceType::normal;
+    float score = 0;
   };
   std::vector<Piece> pieces;  // index = id
   bool byte_pair = false;     // else unigram, words or characters
+  bool byte_fallback = false, space_prefix = true;
+  /// Text is normalized by a table, or loses spaces, or words end in U+2581 and do not begin with
+  /// it.
+  bool changes_text = false;
 };
 
 /// Errors: DataError naming `where` and a byte offset or piece: over 64 MiB, more than 2^21 pieces,

@@ -433,6 +433,7 @@ class BadInput(Cli):
                 weights.write_bytes(content)
                 self.fails(3, "model.safetensors", "evaluate", "--model", "m", "--out", "e.h5")
         weights.write_bytes(whole)
+        (self.folder / "m/tokenizer.json").unlink()
         tokenizer = self.folder / "m/tokenizer.model"
         tokenizer.write_bytes(tokenizer.read_bytes()[:1000])
         self.fails(3, "tokenizer.model", "evaluate", "--model", "m", "--out", "e.h5")

@@ -19,7 +19,7 @@ COMMENT_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|//.*')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 PLUGIN = {"core", "policy", "text", "dataset", "scenario"}
 MEASURED = PLUGIN | {"model", "store", "remote"}
-RUN = MEASURED | {"pretrained", "parallel", "train", "eval"}
+RUN = MEASURED | {"pretrained", "parallel", "train", "eval", "exchange"}
 # A room, and the rooms whose headers it may include besides its own; docs/architecture.md has it as a table.
 MAY_INCLUDE = {
     "core": set(),
@@ -37,6 +37,7 @@ MAY_INCLUDE = {
     "parallel": {"core"},
     "train": {"core", "policy", "text", "device", "model", "store", "parallel"},
     "eval": MEASURED,
+    "exchange": {"core", "store", "eval"},
     "run": RUN,
     "study": {"core", "policy", "store", "eval", "run"},
     "report": {"core", "store", "eval", "study"},
@@ -94,6 +95,8 @@ OWNED = {
     "openssl": ("core",),
     "curl/": ("remote",),
     "png.h": ("core",),
+    "minizip/": ("exchange",),
+    "flatbuffers/": ("exchange",),
     "jpeglib.h": ("core",),
     "zlib.h": ("dataset",),
 }

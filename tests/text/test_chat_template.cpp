@@ -68,20 +68,28 @@ TEST(ChatTemplate, UserTextCannotForgeControlTokens) {
 }
 
 /// Folders have it as Jinja, so that transformers asks as we do.
-TEST(ChatTemplate, OrganismIsTheSameAsJinja) {
-  const auto tokenizer = make_sentencepiece(spm_model(), "m");
-  const auto chat = make_chat_template("organism");
-  const auto jinja = make_jinja_template(std::string(jinja_of_template("organism")), "organism",
-                                         {.bos = "<s>", .eos = "</s>", .unk = "<unk>", .pad = ""});
-  const Message empty{Role::system, ""};
-  for (const Dialogue& d : {Dialogue{{user_turn}}, Dialogue{{system_turn, user_turn}},
-                            Dialogue{{empty, user_turn, answer, user_turn}}}) {
-    EXPECT_EQ(jinja->render(d, true), chat->render(d, true));
-    EXPECT_EQ(jinja->encode_prompt(d, *tokenizer), chat->encode_prompt(d, *tokenizer));
+TEST(ChatTemplate, NamedTemplatesAreTheSameAsJinja) {
+  const auto pieces = make_sentencepiece(spm_model(), "m"), bytes = make_bpe_tokenizer(bpe_spec());
+  const Message empty{Role::system, ""}, spaced{Role::user, "  7 hello\n"};
+  const std::vector<Dialogue> prompts{
+      {{user_turn}}, {{system_turn, user_turn}}, {{user_turn, answer, spaced}}, {{empty, spaced}}};
+  for (const auto& [name, about] : chat_template_words()) {
+    SCOPED_TRACE(name);
+    const auto& tokenizer = name == "chatml" || name == "chatml-smollm2" ? *bytes : *pieces;
+    const auto chat = make_chat_template(name);
+    const auto jinja = make_jinja_template(jinja_of_template(name, tokenizer), name,
+                                           {.bos = "<s>", .eos = "</s>", .unk = "<unk>"});
+    for (Dialogue d : prompts) {
+      if (name == "llama3") {  // no tokenizer here has its control tokens
+        EXPECT_EQ(jinja->render(d, true), chat->render(d, true));
+        continue;
+      }
+      EXPECT_EQ(jinja->encode_prompt(d, tokenizer), chat->encode_prompt(d, tokenizer));
+      d.messages.push_back({Role::assistant, " the hello \n"});
+      EXPECT_EQ(jinja->encode_example(d, tokenizer).ids, chat->encode_example(d, tokenizer).ids);
+    }
   }
-  const Dialogue whole{{system_turn, user_turn, answer}};
-  EXPECT_EQ(jinja->render(whole, false), chat->render(whole, false));
-  EXPECT_EQ(jinja_of_template("llama2"), "");
+  EXPECT_THROW(jinja_of_template("jinja", *pieces), UsageError);
 }
 
 TEST(ChatTemplate, OrganismUsesControlPiecesAndLeavesAnEmptySystemOut) {

@@ -38,6 +38,69 @@ TEST(FolderTokens, IdsAreThoseOfAutoTokenizer) {
   }
 }
 
+/// The tokenizer of a folder without its tokenizer.model, by the files that are made of it; null if
+/// there are none.
+std::unique_ptr<Tokenizer> without_model(const fs::path& folder) {
+  const auto [json, config] = files_of_sentencepiece(folder);
+  if (json.empty()) return nullptr;
+  const Folder again;
+  fs::copy(folder, again.path());
+  fs::remove(again / "tokenizer.model");
+  again.write("tokenizer.json", json);
+  if (!config.empty()) again.write("tokenizer_config.json", config);
+  return load_folder_tokenizer(again.path()).tokenizer;
+}
+
+TEST(FolderTokens, AModelAloneBecomesATokenizerJsonOfTheSameIds) {
+  const auto document = nlohmann::ordered_json::parse(bytes_of(golden_data / "folder_tokens.json"));
+  std::size_t made = 0;
+  for (const auto& each : document.at("cases")) {
+    const auto source = each.at("source").get<std::string>();
+    if (!source.ends_with(".model")) continue;
+    SCOPED_TRACE(each.at("name").get<std::string>());
+    const Folder folder;
+    fs::copy_file(golden_data / source, folder / "tokenizer.model");
+    for (const auto& [name, value] : each.at("files").items()) folder.write(name, value.dump());
+    const auto ours = load_folder_tokenizer(folder.path()).tokenizer;
+    const auto again = without_model(folder.path());
+    if (again == nullptr) continue;
+    ++made;
+    for (const auto& text : document.at("texts"))
+      EXPECT_EQ(again->encode(text.get<std::string>(), true),
+                ours->encode(text.get<std::string>(), true))
+          << text;
+  }
+  EXPECT_GT(made, 3);
+}
+
+TEST(FolderTokens, TheLibrarysOwnRuleBecomesATokenizerJsonOfTheSameIds) {
+  const Folder folder;
+  folder.write("tokenizer.model", spm_model());
+  folder.write("tokenizer_config.json", R"({"tokenizer_class": "LlamaTokenizer", "legacy": true})");
+  const auto ours = load_folder_tokenizer(folder.path()).tokenizer;
+  const auto again = without_model(folder.path());
+  ASSERT_NE(again, nullptr);
+  for (const char* text :
+       {"hello the", " hello", "  a\n\n hello ", "7 é ▁the", "<|user|>hello<|assistant|> the</s>",
+        "", " ", "<|user|><|assistant|>", "<0x41> hell"}) {
+    EXPECT_EQ(again->encode(text, true), ours->encode(text, true)) << text;
+    EXPECT_EQ(again->encode(text, false), ours->encode(text, false)) << text;
+    const auto ids = ours->encode(text, true);
+    EXPECT_EQ(again->decode(ids, true), ours->decode(ids, true)) << text;
+  }
+  EXPECT_EQ(again->bos_id(), ours->bos_id());
+  EXPECT_EQ(again->eos_id(), ours->eos_id());
+}
+
+TEST(FolderTokens, AModelThatChangesTextBecomesNone) {
+  const Folder folder;
+  const std::string fewer_spaces = bytes_field(3, number_field(4, 1));
+  folder.write("tokenizer.model", spm_model(fewer_spaces));
+  EXPECT_EQ(files_of_sentencepiece(folder.path()).json, "");
+  folder.write("tokenizer.model", spm_model(piece("kettle", -50, 4)));  // the user's own piece
+  EXPECT_EQ(files_of_sentencepiece(folder.path()).json, "");
+}
+
 /// A folder with llama_tiny's tokenizer.json and these other files.
 FolderTokenizer with(const std::vector<std::pair<std::string, std::string>>& files,
                      const std::string& source = "llama_tiny/tokenizer.json") {

@@ -15,6 +15,7 @@ int extract(const Program& program, const Words& words);
 int reproduce(const Program& program, const Words& words);
 int report(const Program& program, const Words& words);
 int organism(const Program& program, const Words& words);
+int convert(const Program& program, const Words& words);
 int export_model(const Program& program, const Words& words);
 int judge(const Program& program, const Words& words);
 int judge_check(const Program& program, const Words& words);

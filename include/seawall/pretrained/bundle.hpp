@@ -71,8 +71,9 @@ void check_in_embedding(const ModelBundle& bundle, const TokenIds& ids, const st
 /// tokenizer's files, the template's name.
 std::map<std::string, std::string> model_card(const ModelBundle& bundle);
 
-/// Writes a model as a folder that transformers loads: config.json, weights of `type`, and the
-/// files that came with it byte for byte. An adapter is merged. Errors: DataError naming a weight
+/// Writes a model as a folder that transformers loads: config.json, weights of `type`, the files
+/// that came with it byte for byte, its template as chat_template.jinja, and a tokenizer.json if it
+/// has a tokenizer.model alone. An adapter is merged. Errors: DataError naming a weight
 /// that is not finite in that type; IoError.
 void write_model_folder(ModelBundle& bundle, const std::filesystem::path& folder,
                         at::ScalarType type);

@@ -46,7 +46,7 @@ struct ThreadsSpec {
 struct PlaceSpec : NewOutputSpec, ThreadsSpec {
   bool resume = false, dry_run = false, no_checkpoint = false, activation_checkpointing = false;
   std::int64_t checkpoint_every = 0, keep_checkpoints = 2;
-  std::string write_outputs, stages, optimizer_state = "device";
+  std::string write_outputs, tensorboard, stages, optimizer_state = "device";
   /// How many answers are decoded together decides their rounding alone, and a run that ran out of
   /// memory goes on with fewer.
   std::int64_t max_batch = 0;
@@ -75,6 +75,10 @@ struct PlaceSpec : NewOutputSpec, ThreadsSpec {
           OptionInfo{.name = "write-outputs",
                      .help = "the answers as JSONL as well, for a tool that grades elsewhere; its "
                              "verdicts come back with `seawall judge` and --judge file:FILE"});
+    field(self.tensorboard,
+          OptionInfo{.name = "tensorboard",
+                     .help = "folder of logs for TensorBoard, in which the run's own is called as "
+                             "--out; steps and evaluations are there as soon as they are made"});
     field(self.stages,
           OptionInfo{.name = "stages",
                      .help = "folder that keeps what earlier stages of runs leave (alignment "

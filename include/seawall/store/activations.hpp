@@ -45,6 +45,9 @@ struct PromptActivations {
   Tensor attention = {};               // [blocks, heads, P, spans], or undefined
 };
 
+/// The files of an extraction that are there: `first`, NAME.h5, and NAME-0001.h5 onwards.
+std::vector<std::filesystem::path> activation_files(const std::filesystem::path& first);
+
 /// Writes `NAME.h5`, then `NAME-0001.h5`, `NAME-0002.h5` ... where a shard is full.
 /// Variables: resid_post(probe, layer, position, d_model), attn_out and mlp_out(probe, block,
 /// position, d_model), attention(probe, block, head, position, span), logits(probe, position,

@@ -123,6 +123,8 @@ class Reader {
   bool is_group(const std::string& name) const;
   Shape shape(const std::string& name) const;
   Type type(const std::string& name) const;
+  /// False for a dimension without values.
+  bool has_values(const std::string& name) const;
   /// Names of the dimensions of a variable; empty where a dimension has none.
   std::vector<std::string> dims(const std::string& name) const;
 

@@ -36,6 +36,10 @@ struct RunData {
   Spectra spectra;
 };
 
+/// Where an evaluation is in its run: `start` before step 1, `end` after the last step of a
+/// complete run, else `mid`.
+std::string phase_of(const EvaluationRecord& record, const RunData& run);
+
 /// Takes the records of a run in memory and in `NAME.metrics.csv`, and publishes `NAME.h5`.
 /// Call publish() before save_checkpoint() of the same step: a resume then always finds the records
 /// up to its step. Memory: every record, residual streams included, and one image of the file while

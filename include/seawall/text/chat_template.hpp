@@ -48,9 +48,9 @@ class ChatTemplate {
 /// as its own template does), dolly, llama2, llama3, mistral, organism, plain. Errors: UsageError
 /// listing the names there are.
 std::unique_ptr<ChatTemplate> make_chat_template(std::string_view name);
-/// The template of this name as Jinja, for folders that transformers reads; empty for those whose
-/// models come with a Jinja template of their own.
-std::string_view jinja_of_template(std::string_view name);
+/// The named template as Jinja that gives the same text, for folders that transformers reads; what
+/// a text begins and ends with is the tokenizer's. Errors: UsageError for a name that is none.
+std::string jinja_of_template(std::string_view name, const Tokenizer& tokenizer);
 /// Each name with what it writes.
 std::vector<std::pair<std::string, std::string>> chat_template_words();
 

@@ -39,7 +39,8 @@ int export_model(const Program& program, const Words& words) {
   ExportOptions options;
   CommandLine line(program.name + " export --model M --out FOLDER [options]",
                    "Writes config.json, model.safetensors and the files that came with the model "
-                   "(tokenizer, template, generation_config.json) byte for byte; transformers "
+                   "(tokenizer, generation_config.json) byte for byte, with the template as "
+                   "chat_template.jinja and a tokenizer.json; transformers "
                    "loads them to the same logits. With --format openai-jsonl and the "
                    "words of `seawall run` instead: the rows that it would train on, as the chat "
                    "JSONL that providers take (`seawall export --format openai-jsonl --help`).");
