@@ -103,7 +103,10 @@ class AtenEngine : public DecodeEngine {
   }
 
   std::vector<std::int64_t> choose(const Tensor& x) override {
-    const Tensor best = decoder_.logits(x).argmax(1).to(at::kCPU);  // [M]
+    const Tensor logits = decoder_.logits(x);
+    Tensor best = logits.argmax(1);  // [M]
+    const Tensor value = logits.gather(1, best.unsqueeze(1)).squeeze(1);
+    best = best.masked_fill(value.isfinite().logical_not(), -1).to(at::kCPU);
     const auto* ids = best.const_data_ptr<std::int64_t>();
     return {ids, ids + best.numel()};
   }

@@ -21,7 +21,8 @@ class DecodeEngine {
   /// Appends one token to each row of `slots` (distinct). Shapes: ids [M] -> residual stream [M,C].
   virtual Tensor step(const std::vector<std::int64_t>& slots,
                       const std::vector<std::int64_t>& ids) = 0;
-  /// The most likely next token of each row, the first one of equals. Shapes: x [M,C] -> [M].
+  /// The most likely next token of each row, the first one of equals; -1 if its logit is not
+  /// finite. Shapes: x [M,C] -> [M].
   virtual std::vector<std::int64_t> choose(const Tensor& x) = 0;
 };
 

@@ -120,6 +120,8 @@ class Batch {
     while (!active.empty()) {
       check_finite(active, first_row_not_finite(x));
       const auto chosen = plain_ ? engine_->choose(x) : choose_by_rules(active, x);
+      for (std::size_t i = 0; i < chosen.size(); ++i)
+        if (chosen[i] < 0) check_finite(active, static_cast<std::int64_t>(i));
       const auto next = take_tokens(active, chosen, facts_of(x, chosen));
       taps_.clear();
       if (!active.empty()) x = engine_->step(active, next);
@@ -177,7 +179,7 @@ class Batch {
     return ids;
   }
 
-  /// Nothing can be chosen where the residual stream is not finite.
+  /// Nothing can be chosen where the residual stream or the logits are not finite.
   void check_finite(const std::vector<std::int64_t>& active,
                     std::optional<std::int64_t> bad) const {
     if (!bad) return;
@@ -240,7 +242,8 @@ class Batch {
         warp(options_.temperature, options_.top_p, mine);
         chosen.push_back(draw(mine, streams_[row].uniform()));
       } else {
-        chosen.push_back(std::ranges::max_element(mine) - mine.begin());
+        const auto best = std::ranges::max_element(mine);
+        chosen.push_back(std::isnan(*best) ? -1 : best - mine.begin());
       }
     }
     return chosen;

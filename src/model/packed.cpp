@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "model/gemm.hpp"
@@ -113,7 +114,7 @@ std::vector<std::int64_t> PackedLinear<Real, Weight>::argmax(const Real* x, std:
     for (std::int64_t r = 0; r < m; ++r)
       if (found[b * m + r].value > best[r].value) best[r] = found[b * m + r];
   std::vector<std::int64_t> out;
-  for (const auto& one : best) out.push_back(one.index);
+  for (const auto& one : best) out.push_back(std::isfinite(one.value) ? one.index : -1);
   return out;
 }
 

@@ -142,16 +142,28 @@ TEST(TokenBudget, RowsThatEndLeaveTheDeviceAndTheOthersGoOn) {
 }
 
 TEST(TokenBudget, WhatIsNotFiniteIsSaidOfATokenToo) {
-  NamedTensors weights = random_weights(tiny_config(), 1);
-  weights[3].tensor.view(-1)[0].fill_(std::nan(""));
-  for (auto& [name, tensor] : weights) tensor = tensor.to(there);
-  const Decoder decoder(tiny_config(), weights);
-  try {
-    answers(decoder, {.max_new_tokens = 4});
-    FAIL() << "want an error";
-  } catch (const RunError& error) {
-    EXPECT_NE(std::string(error.what()).find(weights[3].name), std::string::npos) << error.what();
-  }
+  LlamaConfig config = tiny_config();
+  config.tie_word_embeddings = false;
+  const auto count = random_weights(config, 1).size();
+  // In a block, in the last norm and in one row of the head.
+  for (const std::size_t bad : {std::size_t{3}, count - 2, count - 1})
+    for (const double temperature : {0.0, 0.8}) {
+      NamedTensors weights = random_weights(config, 1);
+      SCOPED_TRACE(weights[bad].name);
+      weights[bad].tensor.view(-1)[0].fill_(std::nan(""));
+      for (auto& [name, tensor] : weights) tensor = tensor.to(there);
+      const Decoder decoder(config, weights);
+      GenerateOptions options{.max_new_tokens = 4};
+      options.temperature = temperature;
+      options.streams.assign(4, Rng(1));
+      try {
+        answers(decoder, options);
+        FAIL() << "want an error";
+      } catch (const RunError& error) {
+        EXPECT_NE(std::string(error.what()).find(weights[bad].name), std::string::npos)
+            << error.what();
+      }
+    }
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ class PackedLinear {
   /// y = x w^T (+ y where `add`). Shapes: x [m,k], y [m,n].
   void apply(const Real* x, std::int64_t m, Real* y, bool add) const;
   /// First column of the largest value of each row of x w^T, which never exists as a whole; of
-  /// equals after rounding where weights are bf16. Shapes: x [m,k] -> [m].
+  /// equals after rounding where weights are bf16; -1 if it is not finite. Shapes: x [m,k] -> [m].
   std::vector<std::int64_t> argmax(const Real* x, std::int64_t m) const;
 
  private:
