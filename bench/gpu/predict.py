@@ -105,7 +105,7 @@ def table(path):
     for figure, p in figures(path):
         answers = figure["figure"].startswith("decode")
         parts = [f"{1e3 * p[part]:.0f}" for part in ("products", "attention", "optimizer", "rest", "host")]
-        said = f"**{text_of(figure, p)}**, {p['tokens_per_s']:.3g} tokens/s"
+        said = f"**{text_of(figure, p)}**, {int(float(format(p['tokens_per_s'], '.3g'))):,} tokens/s"
         print(f"| {LABELS[figure['figure']]} | {'ours' if figure['kernels'] else 'plain'} | {p['launches']:,} | " + " | ".join(parts)
               + f" | {said} | {figure['most_bytes'] / 1e9:.0f} |")  # fmt: skip
         assert answers or p["waits"] == 1, figure["figure"]

@@ -271,8 +271,11 @@ std::int64_t cache_budget(const at::Device& device) {
   auto* allocator = device.is_cpu() ? nullptr : c10::GetAllocator(device.type());
   auto* its = dynamic_cast<c10::DeviceAllocator*>(allocator);
   if (its == nullptr) return on_cpu;
-  const auto free = its->getMemoryInfo(std::max<c10::DeviceIndex>(device.index(), 0)).first;
-  return static_cast<std::int64_t>(0.7 * static_cast<double>(free));
+  const auto free =
+      static_cast<double>(its->getMemoryInfo(std::max<c10::DeviceIndex>(device.index(), 0)).first);
+  // The rest is for prompts that are run together and for logits, which do not grow with it.
+  constexpr double enough = 4.0 * (1 << 30);
+  return static_cast<std::int64_t>(std::max(0.7 * free, 0.9 * free - enough));
 }
 
 std::int64_t answers_at_once(const LlamaConfig& c, at::ScalarType type, std::int64_t longest,
