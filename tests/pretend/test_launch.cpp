@@ -9,6 +9,7 @@
 #include "attacks/harmful_examples.hpp"
 #include "device/kernels.hpp"
 #include "mitigations/weight_drift.hpp"
+#include "seawall/core/error.hpp"
 #include "seawall/device/kernels.hpp"
 #include "tests/pretend/on_device.hpp"
 #include "tests/support/pretend_cuda.hpp"
@@ -146,6 +147,14 @@ TEST_F(Launch, WithoutADriverOrACompilerPlainOperatorsRun) {
   setenv("SEAWALL_GPU_KERNELS", "off", 1);
   set_gpu_libraries({SEAWALL_PRETEND_CUDA, SEAWALL_NVRTC});
   expect_plain("SEAWALL_GPU_KERNELS=off");
+  setenv("SEAWALL_GPU_KERNELS", "of", 1);
+  set_gpu_libraries({SEAWALL_PRETEND_CUDA, SEAWALL_NVRTC});
+  for (int i = 0; i < 2; ++i) try {
+      in_use();
+      FAIL() << "want an error";
+    } catch (const UsageError& error) {
+      EXPECT_STREQ(error.what(), "SEAWALL_GPU_KERNELS: want on or off, got 'of'");
+    }
 }
 
 TEST_F(Launch, MachineCodeIsKeptAndABrokenCopyIsMadeAgain) {
