@@ -71,9 +71,9 @@ class Call {
     if (sizes_only_)
       call_for_sizes(op_, name_, stack);
     else if (name_ == "aten::_flash_attention_forward")
-      flash_forward(stack);
+      flash_forward(stack, count);
     else if (name_ == "aten::_flash_attention_backward")
-      flash_backward(stack);
+      flash_backward(stack, count);
     else
       op_.callBoxed(stack);
     for (const auto& [original, its] : fresh_)  // an output that had no size yet
