@@ -216,6 +216,23 @@ TEST_F(Launch, LaunchesABlock) {
             84);  // of them 27 the optimizer's: nine weights, a norm, a kernel and a sum each
 }
 
+TEST_F(Launch, AWholeArmRunsByPlainOperators) {
+  setenv("SEAWALL_GPU_KERNELS", "off", 1);
+  for (const char* precision : {"fp32", "pure-bf16"}) {
+    SCOPED_TRACE(precision);
+    testing::expect_runs_alike(
+        [&](const std::string& device, const char* name) {
+          RunSpec with = spec(device, (std::string(precision) + name).c_str());
+          with.training.precision = precision;
+          with.training.clip_norm = 0.5;  // a factor that is not one
+          Stack<> none;
+          return run(AnyAttack(HarmfulExamples{{.count = 20}}), none, with);
+        },
+        precision == std::string("fp32") ? testing::Near{} : testing::near_in_bf16);
+    EXPECT_EQ(words(), "");
+  }
+}
+
 TEST_F(Launch, AWholeArmRunsByLaunches) {
   ASSERT_EQ(words(), all_words);
   for (const char* precision : {"pure-bf16", "kahan", "bf16-master"}) {

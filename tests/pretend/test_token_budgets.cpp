@@ -106,6 +106,16 @@ TEST(TokenBudget, ATokenTakesNoMemory) {
   for (std::size_t t = 4; t + 2 < held.size(); ++t) EXPECT_EQ(held[t], held[3]) << t;
 }
 
+TEST(TokenBudget, KeysOfAnswersTakeMostOfALargeCard) {
+  const double gib = 1 << 30;
+  for (const auto& [size, share] : {std::pair(16.0, 0.7), {20.0, 0.7}, {140.0, 0.9 - 4 / 140.0}}) {
+    const auto memory = static_cast<std::int64_t>(size * gib) + pretend::bytes_held();
+    pretend::count_only(static_cast<std::size_t>(memory));
+    EXPECT_NEAR(static_cast<double>(cache_budget(there)), share * size * gib, 2);
+  }
+  pretend::compute_all();
+}
+
 TEST(TokenBudget, ScaledRotaryPositionsAreMadeOnce) {
   LlamaConfig config = tiny_config();
   config.rope_scaling = {.type = RopeScaling::Type::llama3, .factor = 8};
