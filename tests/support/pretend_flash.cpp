@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "tests/support/pretend_graph.hpp"
+
 namespace seawall::pretend {
 namespace {
 
@@ -109,8 +111,8 @@ void flash_forward(torch::jit::Stack& stack, std::size_t arguments) {
 
 void flash_backward(torch::jit::Stack& stack, std::size_t arguments) {
   // With only a warning, or without, CUDA adds the gradients of queries in any order.
-  TORCH_CHECK(at::globalContext().deterministicAlgorithms() &&
-                  !at::globalContext().deterministicAlgorithmsWarnOnly(),
+  TORCH_CHECK(replaying || (at::globalContext().deterministicAlgorithms() &&
+                            !at::globalContext().deterministicAlgorithmsWarnOnly()),
               "the backward pass of attention must be told to keep its order");
   const auto a = taken(stack, arguments);
   const Arguments call{a[1].toTensor(), a[2].toTensor(), a[3].toTensor(),

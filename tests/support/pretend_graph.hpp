@@ -45,6 +45,9 @@ inline Recording*& capturing() {
   static Recording* one = nullptr;
   return one;
 }
+/// Whether what runs now was chosen at a capture, by what held then.
+inline bool replaying = false;
+
 inline void refuse_while_capturing(const char* what) {
   TORCH_CHECK(capturing() == nullptr, "pretend device: ", what,
               " is not permitted while a graph is captured");
@@ -73,7 +76,9 @@ class Graph final : public at::GraphImplInterface {
   void replay() override {
     TORCH_CHECK(ended_, "pretend device: a replay before the end of its capture");
     refuse_while_capturing("a replay");
+    replaying = true;
     for (const auto& call : recorded_.calls) call();
+    replaying = false;
     replayed_();
   }
   void reset() override {
