@@ -43,7 +43,7 @@ pack() {
     cp -L "$library" "$out.part/lib/"
     strip --strip-unneeded "$out.part/lib/${library##*/}"
   done
-  cp "$here"/{figures.sh,table.py,hf_gpu.py} "$out.part/"
+  cp "$here"/{figures.sh,table.py,predict.py,counts.jsonl,hf_gpu.py} "$out.part/"
   cp "$here"/../peers/{hf_train,hf_generate,peer_env}.py "$out.part/peers/"
   cp -r "$here/../../data/organism" "$out.part/data/"
   torch=$(ldd "$build/bench/bench_gpu" | sed -n 's/.* => \(.*\)\/lib\/libtorch_cpu.so .*/\1/p')

@@ -4,6 +4,7 @@
 figures_test.py BUILD; SEAWALL_PEER_PYTHON may name an interpreter that has transformers.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -70,6 +71,32 @@ class Figures(unittest.TestCase):
         code, out, _ = self.dry("full", "--peak", "none", build=broken)
         self.assertEqual(code, 1)
         self.assertIn("failed with exit status 2 (bench_gpu: --peak: want TFLOP/s, got none)", out)
+
+    def test_predictions_are_of_what_is_counted_today(self):
+        counts = self.out / "counts.jsonl"
+        with counts.open("w") as to:
+            subprocess.run([BUILD / "bench" / "count_gpu"], stdout=to, check=True, timeout=600)
+        done = subprocess.run([HERE / "predict.py", "--check", counts], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        lines = counts.read_text().splitlines()
+        first = json.loads(lines[0])
+        first["phases"]["forward"]["products"][0][3] += 200
+        counts.write_text("\n".join([json.dumps(first), *lines[1:]]))
+        done = subprocess.run([HERE / "predict.py", "--check", counts], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"full: [\d.]+ ms there, [\d.]+ now")
+        shown = subprocess.run([HERE / "predict.py"], capture_output=True, text=True, check=True).stdout
+        for row in shown.splitlines()[2:]:
+            self.assertIn(row, (HERE.parents[1] / "docs" / "gpu.md").read_text())
+
+    def test_a_card_has_its_predictions_next_to_its_figures(self):
+        facts = "device=cuda\nsmall=0\ncard=a card\ndriver=1\ndate=today\ntorch=2\ncommit=c\npeak=\n"
+        (self.out / "facts").write_text(facts)
+        (self.out / "lora.state").write_text("1 5")
+        (self.out / "lora.jsonl").write_text("")
+        (self.out / "lora.log").write_text("")
+        done = subprocess.run([sys.executable, HERE / "table.py", self.out], capture_output=True, text=True)
+        self.assertRegex(done.stdout, r"exit status 1 \| \d+ ms, MFU \d+ % \| \d+ ms, MFU \d+ % \|")
 
     def test_a_wrong_word_is_one_line(self):
         code, _, error = figures(HERE / "figures.sh", "run", "--devise")

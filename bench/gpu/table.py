@@ -9,13 +9,10 @@ import pathlib
 import re
 import sys
 
-# For one H200, counted before any of it had run: arithmetic, give or take 20 %. With kernels of our own, and with the plain
-# operators of ATen, which a GPU runs today.
-PREDICTED = {
-    "full": ("145 ms, MFU 47 %", "195 ms, 35 %"),
-    "full-packed": ("280 ms, MFU 59 %", "350 ms, 47 %"),
-    "lora": ("81 ms, MFU 56 %", "100 ms, 45 %"),
-    "decode-3": ("11 to 13 s", "25 s"),
+import predict
+
+# With kernels of our own, and with the plain operators of ATen. Times: see predict.py.
+PREDICTED = predict.texts() | {
     "equal": ("the same bits", "the same bits"),
     "cpu-fp32": ("at most 2e-3", "at most 2e-3"),
 }
@@ -133,7 +130,7 @@ def main():
     real = facts["device"] != "cpu" and facts["small"] == "0"
     print(f"{facts['card']}, driver {facts['driver']}, libtorch {facts['torch']}, {facts['date']}, tree {facts['commit']}.")
     if real:
-        print("Llama-2-7B's sizes, random weights. Predictions are for one H200, give or take 20 %."
+        print("Llama-2-7B's sizes, random weights. Predictions are for one H200, from counts (predict.py)."
               + ("" if facts["peak"] else " The card's peak is not known: no MFU."))  # fmt: skip
     else:
         print("A dry run: sizes or device are not those that figures are of.")

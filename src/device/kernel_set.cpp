@@ -27,8 +27,11 @@ std::map<c10::Device, std::unique_ptr<Known>, decltype([](const auto& a, const a
 GpuLibraries libraries_in_use;
 
 void compile_and_try(const c10::Device& device, Known& out) {
-  const char* wish = std::getenv("SEAWALL_GPU_KERNELS");
-  if (wish != nullptr && std::string(wish) == "off") {
+  const char* set = std::getenv("SEAWALL_GPU_KERNELS");
+  const std::string wish = set == nullptr ? "" : set;
+  if (!wish.empty() && wish != "on" && wish != "off")
+    throw UsageError("SEAWALL_GPU_KERNELS: want on or off, got '" + wish + "'");
+  if (wish == "off") {
     out.in_use.why_not_all = "SEAWALL_GPU_KERNELS=off";
     return;
   }
@@ -55,8 +58,9 @@ const Known& known_of(const c10::Device& device) {
   const std::lock_guard lock(known_mutex);
   auto& mine = known[device];
   if (!mine) {
-    mine = std::make_unique<Known>();
-    compile_and_try(device, *mine);
+    auto made = std::make_unique<Known>();
+    compile_and_try(device, *made);
+    mine = std::move(made);
   }
   return *mine;
 }

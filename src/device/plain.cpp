@@ -20,16 +20,21 @@ Tensor plain_adamw(const AdamWStep& step, const AdamWTensors& t, const Tensor& g
   const Tensor m = kahan ? wide(t.m) : t.m, v = kahan ? wide(t.v) : t.v;
   const auto type = moving.scalar_type();
   Tensor gradient = t.gradient.to(type);
-  std::optional<Tensor> stays;
-  if (guard.defined()) {  // CUDA would round a factor to bf16 before it multiplies
-    gradient = t.gradient.to(guard.scalar_type()).mul(guard[0]).to(type);
+  std::optional<Tensor> divisor, stays;
+  if (guard.defined()) {
     stays = guard[1].eq(0).to(at::kFloat);
+    if (t.weight.is_cpu()) {
+      gradient = t.gradient.to(guard.scalar_type()).mul(guard[0]).to(type);
+    } else {  // by the operator itself, in fp32; it writes the quotient to the gradient
+      divisor = guard[0].to(at::kFloat).reciprocal();
+      if (gradient.is_same(t.gradient)) gradient = gradient.clone();
+    }
   }
   const Tensor updates =
       at::full({}, static_cast<double>(step.updates), moving.options().dtype(at::kFloat));
   const std::vector<Tensor> w{moving}, g{gradient}, ms{m}, vs{v}, none, steps{updates};
   at::_fused_adamw_(w, g, ms, vs, none, steps, step.lr, step.beta1, step.beta2, step.weight_decay,
-                    step.eps, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{},
+                    step.eps, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/divisor,
                     /*found_inf=*/stays);
   if (kahan) {
     t.m.copy_(m);

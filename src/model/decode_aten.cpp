@@ -104,12 +104,14 @@ class AtenEngine : public DecodeEngine {
   }
 
   std::vector<std::int64_t> choose(const Tensor& x, float* log_probs) override {
-    const Tensor logits = decoder_.logits(x), best_here = logits.argmax(1);
-    const Tensor best = best_here.to(at::kCPU);  // [M]
+    const Tensor logits = decoder_.logits(x);
+    Tensor best = logits.argmax(1);  // [M]
     if (log_probs != nullptr) {
-      const Tensor values = log_probs_of(logits, best_here).to(at::kCPU);
+      const Tensor values = log_probs_of(logits, best).to(at::kCPU);
       std::copy_n(values.const_data_ptr<float>(), values.numel(), log_probs);
     }
+    const Tensor value = logits.gather(1, best.unsqueeze(1)).squeeze(1);
+    best = best.masked_fill(value.isfinite().logical_not(), -1).to(at::kCPU);
     const auto* ids = best.const_data_ptr<std::int64_t>();
     return {ids, ids + best.numel()};
   }

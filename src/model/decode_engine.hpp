@@ -21,8 +21,9 @@ class DecodeEngine {
   /// Appends one token to each row of `slots` (distinct). Shapes: ids [M] -> residual stream [M,C].
   virtual Tensor step(const std::vector<std::int64_t>& slots,
                       const std::vector<std::int64_t>& ids) = 0;
-  /// The most likely next token of each row, the first one of equals. `log_probs`: room for the
-  /// log-softmax of its logit, or null. Shapes: x [M,C] -> [M]; log_probs [M].
+  /// The most likely next token of each row, the first one of equals; -1 if its logit is not
+  /// finite. `log_probs`: room for the log-softmax of its logit, or null. Shapes: x [M,C] -> [M];
+  /// log_probs [M].
   virtual std::vector<std::int64_t> choose(const Tensor& x, float* log_probs) = 0;
 };
 

@@ -123,6 +123,8 @@ class Batch {
       if (options_.log_probs) facts.log_probs.resize(active.size());
       float* room = options_.log_probs ? facts.log_probs.data() : nullptr;
       const auto chosen = plain_ ? engine_->choose(x, room) : choose_by_rules(active, x, room);
+      for (std::size_t i = 0; i < chosen.size(); ++i)
+        if (chosen[i] < 0) check_finite(active, static_cast<std::int64_t>(i));
       facts.streams = streams_of_taps();
       const auto next = take_tokens(active, chosen, facts);
       taps_.clear();
@@ -175,7 +177,7 @@ class Batch {
     return ids;
   }
 
-  /// Nothing can be chosen where the residual stream is not finite.
+  /// Nothing can be chosen where the residual stream or the logits are not finite.
   void check_finite(const std::vector<std::int64_t>& active,
                     std::optional<std::int64_t> bad) const {
     if (!bad) return;
@@ -242,11 +244,12 @@ class Batch {
         warp(options_.temperature, options_.top_p, mine);
         chosen.push_back(draw(mine, streams_[row].uniform()));
       } else {
-        chosen.push_back(std::ranges::max_element(mine) - mine.begin());
+        const auto best = std::ranges::max_element(mine);
+        chosen.push_back(std::isnan(*best) ? -1 : best - mine.begin());
       }
     }
     if (log_probs != nullptr) {
-      const Tensor ids = at::tensor(chosen, at::kLong).to(logits.device());
+      const Tensor ids = at::tensor(chosen, at::kLong).clamp_min(0).to(logits.device());
       const Tensor values = log_probs_of(logits, ids).to(at::kCPU);  // [M]
       std::copy_n(values.const_data_ptr<float>(), chosen.size(), log_probs);
     }
@@ -275,8 +278,11 @@ std::int64_t cache_budget(const at::Device& device) {
   auto* allocator = device.is_cpu() ? nullptr : c10::GetAllocator(device.type());
   auto* its = dynamic_cast<c10::DeviceAllocator*>(allocator);
   if (its == nullptr) return on_cpu;
-  const auto free = its->getMemoryInfo(std::max<c10::DeviceIndex>(device.index(), 0)).first;
-  return static_cast<std::int64_t>(0.7 * static_cast<double>(free));
+  const auto free =
+      static_cast<double>(its->getMemoryInfo(std::max<c10::DeviceIndex>(device.index(), 0)).first);
+  // The rest is for prompts that are run together and for logits, which do not grow with it.
+  constexpr double enough = 4.0 * (1 << 30);
+  return static_cast<std::int64_t>(std::max(0.7 * free, 0.9 * free - enough));
 }
 
 std::int64_t answers_at_once(const LlamaConfig& c, at::ScalarType type, std::int64_t longest,

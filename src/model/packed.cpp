@@ -119,7 +119,7 @@ std::vector<std::int64_t> PackedLinear<Real, Weight>::argmax(const Real* x, std:
     for (std::int64_t r = 0; r < m; ++r)
       if (found[b * m + r].value > best[r].value) best[r] = found[b * m + r];
   std::vector<std::int64_t> out;
-  for (const auto& one : best) out.push_back(one.index);
+  for (const auto& one : best) out.push_back(std::isfinite(one.value) ? one.index : -1);
   if (log_probs == nullptr) return out;
   for (std::int64_t r = 0; r < m; ++r) {
     double sum = 0;

@@ -274,17 +274,19 @@ SlotEngine::Chosen SlotEngine::choose(const Tensor& x, const Rows& rows,
                                       const std::vector<Tensor>& streams) const {
   const Tensor logits = decoder_.logits(x);  // [m,V]
   const Tensor scores = rules_.any() ? rules_.applied(logits, rows.lengths, rows.slots) : logits;
-  Tensor finite = at::isfinite(x).all(1);  // [m]
   Chosen out;
+  Tensor finite;  // [m]
   if (options_.temperature > 0) {
     const auto n = options_.max_new_tokens;
     const Tensor column = (n - rows.left).clamp_max(n - 1).unsqueeze(1);  // [m,1]
     const auto drawn = draw_tokens(scores, options_.temperature, options_.top_p,
                                    rows.uniforms.gather(1, column).squeeze(1));
     out.ids = drawn.ids;
-    finite = finite & drawn.finite;
+    finite = drawn.finite;
   } else {
+    // A NaN on the way is one in all logits, or in the one of its row of the head, and the largest.
     out.ids = scores.argmax(1);
+    finite = logits.gather(1, out.ids.unsqueeze(1)).squeeze(1).isfinite();
   }
   out.left = (rows.left - 1).clamp_min(0);
   if (stops_.defined()) out.left.masked_fill_(out.ids.unsqueeze(1).eq(stops_).any(1), 0);

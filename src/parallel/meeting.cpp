@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <future>
+#include <memory>
 #include <random>
 #include <sstream>
 #include <thread>
@@ -143,7 +145,9 @@ class Board {
     options.waitWorkers = false;
     options.timeout = 4 * std::chrono::seconds(launch.patience);
     try {
-      store_ = c10::make_intrusive<c10d::TCPStore>(address, options);
+      store_ = in_time([=] { return c10::make_intrusive<c10d::TCPStore>(address, options); });
+    } catch (const PeerError&) {
+      throw;
     } catch (const std::exception& error) {
       throw UsageError("MASTER_PORT: cannot use " + place_text(launch) + ": " +
                        first_line_of(error) + "; take a port that is free");
@@ -152,15 +156,16 @@ class Board {
   Clock::time_point until() const { return until_; }
 
   void put(const std::string& key, const std::string& text) {
-    store_->set(name_of(key), bytes_of(text));
+    in_time([store = store_, name = name_of(key), text] { store->set(name, bytes_of(text)); });
   }
   /// Errors: PeerError where rank `rank`, who writes it, does not.
   std::string get(const std::string& key, int rank) {
-    while (!store_->check({name_of(key)})) {
+    const std::string name = name_of(key);
+    while (!in_time([store = store_, name] { return store->check({name}); })) {
       if (Clock::now() > until_) throw missing(rank);
       std::this_thread::sleep_for(20ms);
     }
-    const auto bytes = store_->get(name_of(key));
+    const auto bytes = in_time([store = store_, name] { return store->get(name); });
     return {bytes.begin(), bytes.end()};
   }
   PeerError missing(int rank) const {
@@ -173,6 +178,20 @@ class Board {
  private:
   std::string name_of(const std::string& key) const {
     return "seawall/" + launch_.name + "/" + key;
+  }
+  /// What `work` gives. libtorch waits for ever where something listens and does not answer: then
+  /// its thread is left behind. Errors: PeerError; what `work` throws.
+  template <class Work>
+  std::invoke_result_t<Work> in_time(Work work) const {
+    auto task = std::make_shared<std::packaged_task<std::invoke_result_t<Work>()>>(std::move(work));
+    auto done = task->get_future();
+    std::thread([task] { (*task)(); }).detach();
+    // What is asked for when the time is over may still be there.
+    if (done.wait_until(std::max(until_, Clock::now() + 1s)) != std::future_status::ready)
+      throw PeerError("rank 0 of " + std::to_string(launch_.ranks) + ": " + place_text(launch_) +
+                      " does not answer; is another program listening there, or was rank 0 "
+                      "stopped? Start all processes again, with a MASTER_PORT that is free");
+    return done.get();
   }
   const Launch& launch_;
   Clock::time_point until_;

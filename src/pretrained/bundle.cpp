@@ -163,23 +163,25 @@ void set_threads(std::int64_t threads, const ModelBundle& model) {
 
 at::Device parse_device(const std::string& word) {
   if (word == "cpu") return at::kCPU;
+  std::optional<at::Device> device;
   if (word == "cuda" || word.starts_with("cuda:")) {
-    std::string why;
-    if (!load_cuda(why))
-      throw UsageError("--device " + word + ": " + why + "; or use --device cpu");
-    std::optional<at::Device> device;
     try {
       device = at::Device(word);
     } catch (const std::exception&) {
       // falls through to the one message
     }
+  }
+  if (device) {
+    std::string why;
+    if (!load_cuda(why))
+      throw UsageError("--device " + word + ": " + why + "; or use --device cpu");
     const auto there = at::detail::getCUDAHooks().deviceCount();
-    if (device && device->index() >= there)
+    if (device->index() >= there)
       throw UsageError("--device " + word + ": there " +
                        (there == 1
                             ? "is one CUDA device, cuda:0"
                             : "are " + std::to_string(there) + " CUDA devices, counted from 0"));
-    if (device) return *device;
+    return *device;
   }
   // A backend outside libtorch, where the program has registered one (the tests' own does).
   if (c10::is_privateuse1_backend_registered() && word == c10::get_privateuse1_backend())

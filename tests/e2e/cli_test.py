@@ -90,6 +90,7 @@ class Words(Cli):
         self.fails(2, "lr", "run", "--lr", "fast", "--out", "a.h5")
         self.fails(2, "--out", "run")
         self.fails(2, "cuda", "run", "--device", "tpu", "--out", "a.h5")
+        self.fails(2, "cuda:x: want cpu, cuda or cuda:N", "run", "--device", "cuda:x", "--out", "a.h5")
         self.fails(2, "want cpu or cuda; CUDA_VISIBLE_DEVICES=N", "reproduce", "--device", "cuda:1", "--out", "grid")
         self.fails(2, "--precision", "run", "--attack", "harmful-examples", "--dtype", "bf16", "--out", "a.h5")
         self.fails(2, "fp16", "run", "--attack", "harmful-examples", "--dtype", "fp16", "--out", "a.h5")

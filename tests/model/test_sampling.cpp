@@ -5,11 +5,13 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "seawall/core/error.hpp"
 #include "seawall/model/generate.hpp"
+#include "seawall/model/runtime.hpp"
 #include "support.hpp"
 #include "tests/support/files.hpp"
 
@@ -71,6 +73,26 @@ TEST(Sampling, DrawMeetsEachTokenInProportion) {
                draw(std::vector<float>{0, std::nanf("")}, 0.5);
              }),
              "the logits of an answer are not finite");
+}
+
+TEST(Sampling, NothingIsChosenFromLogitsThatAreNotFinite) {
+  const Decoder decoder = small_decoder(small_config(4, 2, false), at::kFloat);
+  NamedTensors weights = decoder.parameters();
+  const auto norm = std::ranges::find(weights, "model.norm.weight", &NamedTensor::name);
+  ASSERT_NE(norm, weights.end());
+  norm->tensor = at::full_like(norm->tensor, std::nan(""));
+  const Decoder broken(decoder.config(), weights);
+  for (const auto path : {ComputePath::fused, ComputePath::composite})
+    for (const double penalty : {1.0, 1.2}) {
+      set_compute_path(path);
+      GenerateOptions options{.max_new_tokens = 3};
+      options.rules.repetition_penalty = penalty;
+      EXPECT_HAS(message_of<RunError>([&] {
+                   generate(broken, {{3, 4, 5}, {6}}, options);
+                 }),
+                 "tensor model.norm.weight has ");
+    }
+  set_compute_path(ComputePath::fused);
 }
 
 TEST(Sampling, AnAnswerDependsOnItsStreamAloneAndNotOnItsBatch) {

@@ -363,5 +363,25 @@ TEST_F(Worlds, OneThatDoesNotComeIsNamed) {
   }
 }
 
+TEST_F(Worlds, WhatListensAndDoesNotAnswerIsSaid) {
+  const int silent = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof own;
+  ASSERT_EQ(::bind(silent, reinterpret_cast<sockaddr*>(&own), size), 0);
+  ASSERT_EQ(::listen(silent, 8), 0);
+  ::getsockname(silent, reinterpret_cast<sockaddr*>(&own), &size);
+  Processes processes(2, "Rank.DISABLED_Comes", folder,
+                      {{"TORCHELASTIC_USE_AGENT_STORE", "True"},
+                       {"MASTER_PORT", std::to_string(ntohs(own.sin_port))},
+                       {"SEAWALL_PEER_SECONDS", "1"}});
+  for (int r = 0; r < 2; ++r) {
+    EXPECT_EQ(processes.wait(r), 6) << processes.said(r);
+    EXPECT_NE(processes.said(r).find("does not answer"), std::string::npos) << processes.said(r);
+  }
+  ::close(silent);
+}
+
 }  // namespace
 }  // namespace seawall

@@ -151,6 +151,26 @@ TEST(Budget, LaunchesABlock) {
   EXPECT_LE(block, 60);
 }
 
+TEST(Budget, WhatIsNotComputedIsCountedAlike) {
+  // The predictions of bench/gpu are of such counts.
+  for (const bool lora : {false, true}) {
+    const Counts computed = a_step({.lora = lora}, Stack<>{});
+    pretend::count_only(std::size_t{1} << 30, 1024);
+    const Counts counted = a_step({.lora = lora}, Stack<>{});
+    pretend::compute_all();
+    EXPECT_EQ(counted.products, computed.products);
+    ASSERT_EQ(counted.operators.size(), computed.operators.size());
+    for (const auto& [name, want] : computed.operators) {
+      SCOPED_TRACE(name);
+      const auto& got = counted.operators.at(name);
+      EXPECT_EQ(got.launches, want.launches);
+      EXPECT_EQ(got.bytes, want.bytes);
+      EXPECT_EQ(got.pairs, want.pairs);
+    }
+    EXPECT_EQ(counted.syncs, 1);
+  }
+}
+
 TEST(Budget, OnlyThePicturesOfAPlanGoThere) {
   const Decoder there_too = on_device(tiny_config(), at::kFloat), here = tiny_decoder();
   const Tensor table = at::randn({1000, 32});

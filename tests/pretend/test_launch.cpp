@@ -9,6 +9,7 @@
 #include "attacks/harmful_examples.hpp"
 #include "device/kernels.hpp"
 #include "mitigations/weight_drift.hpp"
+#include "seawall/core/error.hpp"
 #include "seawall/device/kernels.hpp"
 #include "tests/pretend/on_device.hpp"
 #include "tests/support/pretend_cuda.hpp"
@@ -146,6 +147,14 @@ TEST_F(Launch, WithoutADriverOrACompilerPlainOperatorsRun) {
   setenv("SEAWALL_GPU_KERNELS", "off", 1);
   set_gpu_libraries({SEAWALL_PRETEND_CUDA, SEAWALL_NVRTC});
   expect_plain("SEAWALL_GPU_KERNELS=off");
+  setenv("SEAWALL_GPU_KERNELS", "of", 1);
+  set_gpu_libraries({SEAWALL_PRETEND_CUDA, SEAWALL_NVRTC});
+  for (int i = 0; i < 2; ++i) try {
+      in_use();
+      FAIL() << "want an error";
+    } catch (const UsageError& error) {
+      EXPECT_STREQ(error.what(), "SEAWALL_GPU_KERNELS: want on or off, got 'of'");
+    }
 }
 
 TEST_F(Launch, MachineCodeIsKeptAndABrokenCopyIsMadeAgain) {
@@ -205,6 +214,23 @@ TEST_F(Launch, LaunchesABlock) {
   RecordProperty("launches_a_block", static_cast<int>(block));
   EXPECT_LE(block,
             84);  // of them 27 the optimizer's: nine weights, a norm, a kernel and a sum each
+}
+
+TEST_F(Launch, AWholeArmRunsByPlainOperators) {
+  setenv("SEAWALL_GPU_KERNELS", "off", 1);
+  for (const char* precision : {"fp32", "pure-bf16"}) {
+    SCOPED_TRACE(precision);
+    testing::expect_runs_alike(
+        [&](const std::string& device, const char* name) {
+          RunSpec with = spec(device, (std::string(precision) + name).c_str());
+          with.training.precision = precision;
+          with.training.clip_norm = 0.5;  // a factor that is not one
+          Stack<> none;
+          return run(AnyAttack(HarmfulExamples{{.count = 20}}), none, with);
+        },
+        precision == std::string("fp32") ? testing::Near{} : testing::near_in_bf16);
+    EXPECT_EQ(words(), "");
+  }
 }
 
 TEST_F(Launch, AWholeArmRunsByLaunches) {

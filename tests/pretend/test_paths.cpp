@@ -236,7 +236,7 @@ TEST_F(OnDevice, AnEvaluationDrawsThereWhatItDrawsHere) {
   };
   const auto got = drawn(pretend::device);
   EXPECT_EQ(pretend::counts().syncs, 0);
-  EXPECT_GT(pretend::counts().replays, 20);
+  EXPECT_EQ(pretend::counts().replays > 20, pretend::has_graphs);
   const auto want = drawn("cpu");
   std::size_t same = 0;
   for (std::size_t i = 0; i < want.size(); ++i) same += got[i] == want[i];

@@ -38,6 +38,7 @@ std::array<Counts, 2> counted_answers(double temperature, bool graphs) {
 TEST(TokenBudget, NothingWaitsForAToken) {
   for (const double temperature : {0.0, 0.8})
     for (const bool graphs : {false, true}) {
+      if (graphs && !pretend::has_graphs) continue;
       SCOPED_TRACE(::testing::Message() << temperature << (graphs ? " captured" : " launched"));
       const auto [ten, twenty] = counted_answers(temperature, graphs);
       EXPECT_EQ(twenty.syncs, 0);
@@ -105,6 +106,16 @@ TEST(TokenBudget, ATokenTakesNoMemory) {
   for (std::size_t t = 4; t + 2 < held.size(); ++t) EXPECT_EQ(held[t], held[3]) << t;
 }
 
+TEST(TokenBudget, KeysOfAnswersTakeMostOfALargeCard) {
+  const double gib = 1 << 30;
+  for (const auto& [size, share] : {std::pair(16.0, 0.7), {20.0, 0.7}, {140.0, 0.9 - 4 / 140.0}}) {
+    const auto memory = static_cast<std::int64_t>(size * gib) + pretend::bytes_held();
+    pretend::count_only(static_cast<std::size_t>(memory));
+    EXPECT_NEAR(static_cast<double>(cache_budget(there)), share * size * gib, 2);
+  }
+  pretend::compute_all();
+}
+
 TEST(TokenBudget, ScaledRotaryPositionsAreMadeOnce) {
   LlamaConfig config = tiny_config();
   config.rope_scaling = {.type = RopeScaling::Type::llama3, .factor = 8};
@@ -141,16 +152,28 @@ TEST(TokenBudget, RowsThatEndLeaveTheDeviceAndTheOthersGoOn) {
 }
 
 TEST(TokenBudget, WhatIsNotFiniteIsSaidOfATokenToo) {
-  NamedTensors weights = random_weights(tiny_config(), 1);
-  weights[3].tensor.view(-1)[0].fill_(std::nan(""));
-  for (auto& [name, tensor] : weights) tensor = tensor.to(there);
-  const Decoder decoder(tiny_config(), weights);
-  try {
-    answers(decoder, {.max_new_tokens = 4});
-    FAIL() << "want an error";
-  } catch (const RunError& error) {
-    EXPECT_NE(std::string(error.what()).find(weights[3].name), std::string::npos) << error.what();
-  }
+  LlamaConfig config = tiny_config();
+  config.tie_word_embeddings = false;
+  const auto count = random_weights(config, 1).size();
+  // In a block, in the last norm and in one row of the head.
+  for (const std::size_t bad : {std::size_t{3}, count - 2, count - 1})
+    for (const double temperature : {0.0, 0.8}) {
+      NamedTensors weights = random_weights(config, 1);
+      SCOPED_TRACE(weights[bad].name);
+      weights[bad].tensor.view(-1)[0].fill_(std::nan(""));
+      for (auto& [name, tensor] : weights) tensor = tensor.to(there);
+      const Decoder decoder(config, weights);
+      GenerateOptions options{.max_new_tokens = 4};
+      options.temperature = temperature;
+      options.streams.assign(4, Rng(1));
+      try {
+        answers(decoder, options);
+        FAIL() << "want an error";
+      } catch (const RunError& error) {
+        EXPECT_NE(std::string(error.what()).find(weights[bad].name), std::string::npos)
+            << error.what();
+      }
+    }
 }
 
 }  // namespace

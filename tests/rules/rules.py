@@ -49,6 +49,7 @@ SEES_FILES_ONLY = ("report",)
 LOOKS_INSIDE = {
     "bench/attention.cpp": {"model"},
     "bench/decoder.cpp": {"model"},
+    "bench/gpu/count_gpu.cpp": {"device"},
     "bench/loading.cpp": {"pretrained"},
     "bench/models.hpp": {"run"},
     "bench/train_step.cpp": {"run"},

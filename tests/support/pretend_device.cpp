@@ -1,12 +1,10 @@
 #include "tests/support/pretend_device.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/EmptyTensor.h>
 #include <ATen/native/CPUFallback.h>
 #include <ATen/ops/_reshape_alias_native.h>
 #include <ATen/ops/as_strided_native.h>
 #include <ATen/ops/view_native.h>
-#include <c10/core/CachingDeviceAllocator.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -18,76 +16,20 @@
 
 #include "tests/support/pretend_copies.hpp"
 #include "tests/support/pretend_flash.hpp"
-#include "tests/support/pretend_graph.hpp"
-#include "tests/support/pretend_heap.hpp"
 #include "tests/support/pretend_hooks.hpp"
+#include "tests/support/pretend_memory.hpp"
+#include "tests/support/pretend_sizes.hpp"
 
 namespace seawall::pretend {
 namespace {
 
-using at::Tensor;
 using c10::IValue;
-constexpr auto key = c10::DispatchKey::PrivateUse1;
-
-// --- Memory -------------------------------------------------------------------------------------
-
-struct Memory final : c10::DeviceAllocator {
-  c10::DataPtr allocate(std::size_t bytes) override {
-    const c10::Device where(c10::kPrivateUse1, 0);
-    if (bytes == 0) return {nullptr, nullptr, &drop, where};
-    void* at = heap().take(bytes);
-    if (auto* graph = capturing()) graph->allocated(at, bytes);
-    std::memset(shadow(at), 0xff, bytes);  // NaN in every floating type, -1 in integers
-    return {at, at, &drop, where};
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return &drop; }
-  void copy_data(void* to, const void* from, std::size_t bytes) const override {
-    std::memcpy(shadow(to), shadow(from), bytes);
-  }
-  bool initialized() override { return true; }
-  void emptyCache(c10::MempoolId_t) override {}
-  void recordStream(const c10::DataPtr&, c10::Stream) override {}
-  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override { return {}; }
-  void resetAccumulatedStats(c10::DeviceIndex) override {}
-  void resetPeakStats(c10::DeviceIndex) override {}
-  std::pair<std::size_t, std::size_t> getMemoryInfo(c10::DeviceIndex) override {
-    return {span - heap().held, span};
-  }
-  static void drop(void* at) {
-    if (at == nullptr) return;
-    if (auto* graph = capturing(); graph != nullptr && graph->keeps(at)) return;
-    heap().give(at);
-  }
-};
-Memory memory;
 
 // --- Operators ----------------------------------------------------------------------------------
 
 std::mutex meter_mutex;
 Counts meter;
 std::set<std::string> ever;
-
-bool on_device(const Tensor& t) { return t.defined() && t.device().type() == c10::kPrivateUse1; }
-std::int64_t bytes_of(const Tensor& t) {
-  return t.defined() ? t.numel() * static_cast<std::int64_t>(t.element_size()) : 0;
-}
-
-/// The same values as a tensor of the CPU.
-Tensor values_of(const Tensor& t) {
-  const auto options = t.options().device(at::kCPU).requires_grad(false);
-  if (t.numel() == 0) return at::empty_strided(t.sizes(), t.strides(), options);
-  return at::from_blob(shadow(t.const_data_ptr()), t.sizes(), t.strides(), options);
-}
-
-Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride, at::ScalarType type) {
-  return at::detail::empty_strided_generic(size, stride, &memory, c10::DispatchKeySet(key), type);
-}
-
-Tensor to_device(const Tensor& t) {
-  Tensor out = empty_strided(t.sizes(), t.strides(), t.scalar_type());
-  if (t.numel() > 0) values_of(out).copy_(t);
-  return out;
-}
 
 /// Puts what a call gave at a replay where its results were at the capture.
 void write_again(const IValue& before, const IValue& now) {
@@ -115,8 +57,10 @@ class Call {
     const std::size_t count = schema.arguments().size();
     std::vector<IValue> args(stack.end() - static_cast<std::ptrdiff_t>(count), stack.end());
     torch::jit::drop(stack, count);
+    sizes_only_ = counting && most_of(args) > small;
     for (std::size_t i = 0; i < count; ++i) {
       const auto* info = schema.arguments()[i].alias_info();
+      argument_ = schema.arguments()[i].name();
       writes_ = info != nullptr && info->isWrite();
       reads_ = !writes_ || (name_.find("out") == std::string::npos &&
                             !name_.starts_with("aten::fill_") && !name_.starts_with("aten::zero_"));
@@ -124,10 +68,12 @@ class Call {
     }
     TORCH_CHECK(host_.empty() || device_.empty() || takes_host_indices(), "pretend device: ", name_,
                 " was given a tensor of the host, of sizes ", host_, ", beside one of the device");
-    if (name_ == "aten::_flash_attention_forward")
-      flash_forward(stack);
+    if (sizes_only_)
+      call_for_sizes(op_, name_, stack);
+    else if (name_ == "aten::_flash_attention_forward")
+      flash_forward(stack, count);
     else if (name_ == "aten::_flash_attention_backward")
-      flash_backward(stack);
+      flash_backward(stack, count);
     else
       op_.callBoxed(stack);
     for (const auto& [original, its] : fresh_)  // an output that had no size yet
@@ -136,15 +82,57 @@ class Call {
                                 stack.end());
     torch::jit::drop(stack, results.size());
     for (const IValue& result : results) stack.push_back(back(result));
+    if (counted_) touched(args, results);
     const std::lock_guard lock(meter_mutex);
-    ever.insert(name_);
+    ever.insert(name_ + types_);
     if (!counted_) return;
     Counted& counted = meter.operators[name_];
     counted.launches += 1;
     counted.bytes += bytes_;
+    counted.pairs += pairs_;
+    if (const Product p = product_of(name_, args); p.times * p.k > 0)
+      meter.products[{p.m, p.n, p.k}] += p.times;
   }
 
  private:
+  /// Bytes of the largest tensor.
+  static std::size_t most_of(const std::vector<IValue>& args) {
+    std::size_t most = 0;
+    for (const IValue& arg : args) {
+      if (arg.isTensor() && arg.toTensor().defined())
+        most = std::max(most, arg.toTensor().nbytes());
+      if (arg.isTensorList())
+        for (const Tensor& t : arg.toTensorVector()) most = std::max(most, t.nbytes());
+    }
+    return most;
+  }
+
+  /// Where not all of a tensor is read or written.
+  void touched(const std::vector<IValue>& args, const std::vector<IValue>& results) {
+    const auto bytes = [&](std::size_t i) { return bytes_of(args[i].toTensor()); };
+    if (name_.starts_with("aten::_flash_attention")) {
+      const bool backward = name_.ends_with("backward");
+      const auto pairs =
+          pairs_of(backward, args, [](const Tensor& t) { return on_device(t) ? values_of(t) : t; });
+      const Tensor k = args[backward ? 2 : 1].toTensor();
+      pairs_ = pairs.seen;
+      // Of slots the keys in use; a gradient is as large as what it is of.
+      bytes_ -= 2 * (bytes_of(k) - pairs.keys * bytes_of(k) / std::max<std::int64_t>(k.size(0), 1));
+    } else if (name_ == "aten::index_select" || name_.starts_with("aten::gather")) {
+      bytes_ = 2 * bytes_of(results[0].toTensor()) + bytes(2);
+    } else if (name_.starts_with("aten::index_copy")) {
+      bytes_ = 2 * bytes(3) + bytes(2);
+    } else if (name_.starts_with("aten::index_add") || name_.starts_with("aten::scatter_add")) {
+      bytes_ = 3 * bytes(3) + bytes(2);
+    } else {
+      return;
+    }
+    // Not in place: the whole of it is copied first.
+    if (name_.ends_with(".out") && !args[0].toTensor().is_same(args.back().toTensor()) &&
+        !name_.starts_with("aten::gather"))
+      bytes_ += 2 * bytes(0);
+  }
+
   bool takes_host_indices() const {
     return name_.starts_with("aten::index.") || name_.starts_with("aten::index_put") ||
            name_.starts_with("aten::_index_put");
@@ -163,7 +151,7 @@ class Call {
         out.push_back(t.isTensor() ? std::optional<Tensor>(tensor(t.toTensor())) : std::nullopt);
       return out;
     }
-    if (value.isDevice()) return c10::Device(c10::kCPU);
+    if (value.isDevice()) return c10::Device(sizes_only_ ? c10::kMeta : c10::kCPU);
     if (value.isGenerator()) {
       at::Generator generator = value.toGenerator();
       if (generator.defined() && generator.device().type() == c10::kPrivateUse1)
@@ -178,10 +166,16 @@ class Call {
       if (t.dim() > 0) host_ = t.sizes().vec();
       return t;
     }
-    Tensor its = values_of(t);
+    if (const auto type = " " + argument_ + "=" + c10::toString(t.scalar_type());
+        !types_.ends_with(type))  // one of a list
+      types_ += type;
+    Tensor its = sizes_only_ ? at::empty_strided(t.sizes(), t.strides(),
+                                                 t.options().device(at::kMeta).requires_grad(false))
+                             : values_of(t);
     // Nothing from before a capture is written by it.
     if (writes_ && capturing() && !capturing()->owns(t)) its = its.clone();
     if (writes_ && t.numel() == 0) fresh_.emplace_back(t, its);
+    if (writes_ && sizes_only_ && t.numel() > 0 && t.nbytes() <= small) values_of(t).fill_(1);
     bytes_ += ((reads_ ? 1 : 0) + (writes_ ? 1 : 0)) * bytes_of(t);
     device_.emplace_back(t, its);
     return its;
@@ -189,7 +183,10 @@ class Call {
 
   static void grow(const Tensor& original, const Tensor& result) {
     original.resize_(result.sizes());
-    values_of(original).copy_(result);
+    if (!result.is_meta())
+      values_of(original).copy_(result);
+    else if (original.nbytes() <= small)
+      values_of(original).fill_(1);
   }
 
   IValue back(const IValue& value) {
@@ -220,7 +217,9 @@ class Call {
   bool writes_ = false, reads_ = true;                     // the argument in hand
   std::vector<std::pair<Tensor, Tensor>> device_, fresh_;  // of the device, of the CPU
   std::vector<std::int64_t> host_;                         // sizes of one that is no number
-  std::int64_t bytes_ = 0;
+  std::int64_t bytes_ = 0, pairs_ = 0;
+  bool sizes_only_ = false;
+  std::string argument_, types_;  // the one in hand; of all on the device
 };
 
 void fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
@@ -289,7 +288,8 @@ Tensor copy_from(const Tensor& self, const Tensor& to, bool non_blocking) {
     std::memset(to.data_ptr(), 0xff, static_cast<std::size_t>(bytes_of(to)));
   } else {
     if (!on_device(to)) arrive();  // what came before on the stream
-    (on_device(to) ? values_of(to) : to).copy_(from);
+    if (!counting || !on_device(self) || to.nbytes() <= small)
+      (on_device(to) ? values_of(to) : to).copy_(from);
   }
   const std::lock_guard lock(meter_mutex);
   if (!on_device(to)) {
@@ -368,10 +368,24 @@ std::int64_t most_held() {
   return static_cast<std::int64_t>(heap().most);
 }
 
+void count_only(std::size_t memory, std::size_t small_bytes) {
+  counting = true;
+  small = small_bytes;
+  heap().memory = memory;
+}
+void compute_all() {
+  counting = false;
+  heap().memory = usual_memory;
+}
+
 void reset() {
   const std::scoped_lock lock(meter_mutex, heap().mutex);
   meter = {};
   heap().most = heap().wanted;
+}
+void reset_meter() {
+  const std::lock_guard lock(meter_mutex);
+  meter = {};
 }
 Counts counts() {
   const std::lock_guard lock(meter_mutex);

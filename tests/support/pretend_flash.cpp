@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "tests/support/pretend_graph.hpp"
+
 namespace seawall::pretend {
 namespace {
 
@@ -75,25 +77,23 @@ struct Arguments {
   }
 };
 
-/// Both operators have so many arguments.
-constexpr std::size_t count = 17;
-std::vector<c10::IValue> taken(torch::jit::Stack& stack) {
-  std::vector<c10::IValue> out(stack.end() - count, stack.end());
+std::vector<c10::IValue> taken(torch::jit::Stack& stack, std::size_t count) {
+  std::vector<c10::IValue> out(stack.end() - static_cast<std::ptrdiff_t>(count), stack.end());
   torch::jit::drop(stack, count);
   return out;
 }
 
 }  // namespace
 
-void flash_forward(torch::jit::Stack& stack) {
-  const auto a = taken(stack);
+void flash_forward(torch::jit::Stack& stack, std::size_t arguments) {
+  const auto a = taken(stack, arguments);
   const Arguments call{a[0].toTensor(),  a[1].toTensor(),
                        a[2].toTensor(),  a[3].toTensor(),
                        a[4].toTensor(),  a[5].toInt(),
                        a[6].toInt(),     a[8].toBool(),
                        a[10].toDouble(), a[13].isNone() ? Tensor() : a[13].toTensor()};
   call.check(a[7].toDouble());
-  for (std::size_t i = 11; i < count; ++i)
+  for (std::size_t i = 11; i < arguments; ++i)
     TORCH_CHECK(i == 13 || a[i].isNone(), "the reference has no windows, pages or slopes");
   Tensor out = at::zeros_like(call.q);
   Tensor lse = at::full({call.q.size(1), call.q.size(0)}, std::numeric_limits<float>::infinity());
@@ -109,12 +109,12 @@ void flash_forward(torch::jit::Stack& stack) {
   for (const Tensor& t : {out, lse, state, none, none}) stack.emplace_back(t);
 }
 
-void flash_backward(torch::jit::Stack& stack) {
+void flash_backward(torch::jit::Stack& stack, std::size_t arguments) {
   // With only a warning, or without, CUDA adds the gradients of queries in any order.
-  TORCH_CHECK(at::globalContext().deterministicAlgorithms() &&
-                  !at::globalContext().deterministicAlgorithmsWarnOnly(),
+  TORCH_CHECK(replaying || (at::globalContext().deterministicAlgorithms() &&
+                            !at::globalContext().deterministicAlgorithmsWarnOnly()),
               "the backward pass of attention must be told to keep its order");
-  const auto a = taken(stack);
+  const auto a = taken(stack, arguments);
   const Arguments call{a[1].toTensor(), a[2].toTensor(), a[3].toTensor(),
                        a[6].toTensor(), a[7].toTensor(), a[8].toInt(),
                        a[9].toInt(),    a[11].toBool(),  a[14].toDouble()};

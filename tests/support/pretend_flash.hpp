@@ -3,11 +3,14 @@
 // Read in PyTorch's flash_api.cpp.
 #include <ATen/core/stack.h>
 
+#include <cstddef>
+
 namespace seawall::pretend {
 
 /// The arguments of aten::_flash_attention_forward as tensors of the host, replaced by its results.
-void flash_forward(torch::jit::Stack& stack);
+/// libtorch 2.15 has two more of them than 2.11.
+void flash_forward(torch::jit::Stack& stack, std::size_t arguments);
 /// The same of aten::_flash_attention_backward.
-void flash_backward(torch::jit::Stack& stack);
+void flash_backward(torch::jit::Stack& stack, std::size_t arguments);
 
 }  // namespace seawall::pretend

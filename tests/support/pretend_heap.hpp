@@ -14,14 +14,16 @@
 
 namespace seawall::pretend {
 
-inline constexpr std::size_t span = std::size_t{32}
+inline constexpr std::size_t span = std::size_t{1024}
                                     << 30;  // of addresses; pages are taken when written
+inline constexpr std::size_t usual_memory = std::size_t{32} << 30;
 
 struct Heap {
   std::mutex mutex;
   char* base = nullptr;
   std::size_t used = 0, held = 0;                  // held: in whole blocks
   std::size_t wanted = 0, most = 0;                // the same as it was asked for; its highest
+  std::size_t memory = usual_memory;               // more is not there
   std::map<std::size_t, std::vector<void*>> free;  // by size
   struct Block {
     std::size_t size, wanted;
@@ -39,13 +41,14 @@ struct Heap {
   void* take(std::size_t bytes) {
     const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, 256));
     const std::lock_guard lock(mutex);
+    TORCH_CHECK_WITH(OutOfMemoryError, wanted + bytes <= memory, "pretend device: out of memory");
     auto& spare = free[size];
     void* out = nullptr;
     if (!spare.empty()) {
       out = spare.back();
       spare.pop_back();
     } else {
-      TORCH_CHECK_WITH(OutOfMemoryError, used + size <= span, "pretend device: out of memory");
+      TORCH_CHECK_WITH(OutOfMemoryError, used + size <= span, "pretend device: out of addresses");
       out = base + used;
       used += size;
     }

@@ -16,7 +16,7 @@ struct KernelsInUse {
 /// At the first call for a device the kernels are compiled for it (two seconds, or from the cache)
 /// and each is compared on it with plain ATen; one that differs, or cannot be had, is not used: a
 /// wrong kernel costs speed and no result. With SEAWALL_GPU_KERNELS=off none is. On the CPU there
-/// are none. Thread-safe.
+/// are none. Thread-safe. Errors: UsageError if that variable is neither on nor off.
 const KernelsInUse& kernels_in_use(const c10::Device& device);
 
 }  // namespace seawall::device

@@ -79,7 +79,7 @@ GenerateResult generate(const Decoder& decoder,
                         const GenerateOptions& options);
 
 /// Bytes that keys and values may take where max_batch is 0: 4 GiB on a CPU, on another device
-/// seven tenths of what it has free now.
+/// seven tenths of what it has free now, or nine tenths less 4 GiB if that is more.
 std::int64_t cache_budget(const at::Device& device);
 /// Prompts whose keys and values fit into that. `longest` counts the longest prompt and its answer;
 /// `type` is the cache's.

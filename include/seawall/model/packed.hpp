@@ -26,8 +26,8 @@ class PackedLinear {
   /// y = x w^T (+ y where `add`). Shapes: x [m,k], y [m,n].
   void apply(const Real* x, std::int64_t m, Real* y, bool add) const;
   /// First column of the largest value of each row of x w^T, which never exists as a whole; of
-  /// equals after rounding where weights are bf16. `log_probs`: room for its log-softmax there,
-  /// or null. Shapes: x [m,k] -> [m]; log_probs [m].
+  /// equals after rounding where weights are bf16; -1 if it is not finite. `log_probs`: room for
+  /// its log-softmax there, or null. Shapes: x [m,k] -> [m]; log_probs [m].
   std::vector<std::int64_t> argmax(const Real* x, std::int64_t m, float* log_probs = nullptr) const;
 
  private:
