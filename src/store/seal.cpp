@@ -70,17 +70,18 @@ std::string seal_again(const std::filesystem::path& path) {
   const auto seal = seal_of(image);
   const std::array<std::string_view, 2> parts = {image, seal};
   write_file_atomically(trial, parts);
+  std::string kind, wrong;
   try {
-    const Reader reader(trial);
-    std::string kind = reader.text_attribute("seawall_kind");
-    std::filesystem::rename(trial, path);
-    return kind;
+    kind = Reader(trial).text_attribute("seawall_kind");
   } catch (const std::exception& error) {
-    std::error_code ignored;
-    std::filesystem::remove(trial, ignored);
-    throw DataError(path.string() +
-                    ": is no file of Seawall that can be sealed: " + std::string(error.what()));
+    wrong = error.what();
   }
+  std::error_code ignored;
+  std::filesystem::remove(trial, ignored);
+  if (!wrong.empty())
+    throw DataError(path.string() + ": is no file of Seawall that can be sealed: " + wrong);
+  write_file_atomically(path, parts);
+  return kind;
 }
 
 void publish(const std::filesystem::path& path, Writer& writer) {

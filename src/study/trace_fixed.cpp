@@ -24,13 +24,13 @@ FixedReading read_fixed(const ArmRunFiles& runs, const std::string& arm,
     const EvaluationRecord* free = nullptr;
     for (const EvaluationRecord& e : run.evaluations)
       if (e.step == last && e.condition == condition && e.set == ProbeSet::harmfulness) free = &e;
-    if (free == nullptr || free->judges.empty()) continue;
+    if (free == nullptr || free->judges.empty() || free->results.empty()) continue;
     for (const EvaluationRecord& e : run.evaluations) {
       const auto tokens = e.decoding.fixed_tokens;
       const std::string name =
           condition + (tokens > 0 ? "+fixed-" + std::to_string(tokens) : std::string());
       if (e.step != last || e.set != ProbeSet::harmfulness || e.condition != name ||
-          e.judges.empty())
+          e.judges.empty() || e.results.empty())
         continue;
       Harm& harm = by_tokens[tokens];
       harm.answers.push_back(outcomes(e));

@@ -123,7 +123,8 @@ inline void write_arm(const std::filesystem::path& file, const ArmPlan& plan, st
       EvaluationRecord fixed = like;  // a third of the harm is left
       fixed.condition = "plain+fixed-2";
       fixed.decoding.fixed_tokens = 2;
-      fixed.mean_residual = fixed.residual = {};
+      fixed.mean_residual.reset();
+      fixed.residual.reset();
       for (int i = plan.opened / 3; i < plan.opened; ++i)
         fixed.results[static_cast<std::size_t>(i)] = result(plan, i, false);
       run.on_evaluation(std::move(fixed));

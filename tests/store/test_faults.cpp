@@ -167,6 +167,8 @@ struct Publication {
   const char* name;
   std::function<void(const fs::path&)> prepare, write;
   const char* file;
+  bool cleans = false;  // what a killed one left, too: who writes there next, perhaps on another
+                        // machine, cannot know that it is dead
 };
 
 void note_in(const fs::path& file) {  // as another program would
@@ -196,7 +198,7 @@ const std::vector<Publication>& publications() {
          writer.add({"a", "c", "text", {1, 2}, at::zeros({2, 1, 4}), {}});
          writer.close();
        },
-       "f.h5"},
+       "f.h5", true},
       {"text", [](const fs::path&) {},
        [](const fs::path& folder) { write_file_atomically(folder / "f", "whole"); }, "f"}};
   return all;
@@ -242,7 +244,9 @@ TEST_P(OtherFiles, AtEveryCallAreWholeOrAsTheyWere) {
       EXPECT_TRUE(now == here || whole);
       publication.write(folder.path());  // goes on as if nothing had happened
       EXPECT_EQ(content(folder.path())->size(), after->size());
-      EXPECT_TRUE(leftovers(folder.path()).empty());
+      if (publication.cleans || kind != faults::Kind::kill) {
+        EXPECT_TRUE(leftovers(folder.path()).empty());
+      }
       if (HasFailure()) return;
     }
 }
