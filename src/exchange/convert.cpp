@@ -46,7 +46,7 @@ std::size_t chosen_evaluation(const RunData& run, std::int64_t evaluation, const
                      std::to_string(all.size()) + ", counted from 0");
   }
   for (std::size_t i = all.size(); i-- > 0;)
-    if (all[i].set == ProbeSet::harmfulness) return i;
+    if (all[i].set == ProbeSet::harmfulness && all[i].decoding.fixed_tokens == 0) return i;
   throw DataError(file.string() + ": holds no evaluation of the set harmfulness");
 }
 

@@ -39,7 +39,8 @@ ordered_json coordinates(const RunData& run, const EvaluationRecord& e, std::siz
           {"condition", e.condition},
           {"prefill", e.decoding.prefill},
           {"temperature", e.decoding.temperature},
-          {"top_p", e.decoding.top_p}};
+          {"top_p", e.decoding.top_p},
+          {"fixed_tokens", e.decoding.fixed_tokens}};
 }
 
 /// Scores by judge. A judge that could not say gives none; why is in the metadata of the sample.

@@ -52,24 +52,31 @@ void add_line(Panel& panel, const std::string& name, const ByToken& tokens,
                  " notitle";
 }
 
+/// Of means and intervals. What an interval reaches further than half of the means' range is cut.
 struct Range {
-  double least = 0, most = 0;
+  double least = 0, most = 0, least_mean = 0, most_mean = 0;
   std::size_t tokens = 1;
+  double bottom() const { return std::max(least, least_mean - (most_mean - least_mean) / 2); }
+  double top() const { return std::min(most, most_mean + (most_mean - least_mean) / 2); }
   void add(const ByToken& line) {
     for (std::size_t t = 0; t < drawn_tokens(line); ++t) {
       const Estimate& e = line.mean[t];
       for (const double x : {e.value, e.lo, e.hi})
         if (std::isfinite(x)) least = std::min(least, x), most = std::max(most, x);
+      if (!std::isfinite(e.value)) continue;
+      least_mean = std::min(least_mean, e.value);
+      most_mean = std::max(most_mean, e.value);
     }
     tokens = std::max(tokens, drawn_tokens(line));
   }
 };
 
 std::string token_axes(const Range& range) {
-  const double room = 0.06 * std::max(range.most - range.least, 1e-9);
+  const double bottom = range.bottom(), top = range.top();
+  const double room = 0.06 * std::max(top - bottom, 1e-9);
   return "set xrange [0.5:" + value(static_cast<double>(range.tokens) + 0.5) + "]\nset xtics 1," +
          (range.tokens > 8 ? "2" : "1") + "\nset yrange [" +
-         value(range.least - (range.least < 0 ? room : 0)) + ":" + value(range.most + room) +
+         value(bottom - (bottom < 0 ? room : 0)) + ":" + value(top + room) +
          "]\nset errorbars 0.4\n";
 }
 
@@ -121,10 +128,9 @@ void logprob_figure(const StudyReading& study, const TraceReading& traces,
   f.caption =
       "Mean log-probability of each token of the refusal that a restricted probe got at the start, "
       "given the tokens before it, over the probes that were refused then; 95 % intervals over "
-      "probes (several runs: over runs and categories, too). Later tokens are those of the longer "
-      "answers alone. The tokens at which the lines part are those that the attack undid (Qi et "
-      "al. "
-      "2024).";
+      "probes (several runs: over runs and categories, too), which end at 0 and are cut where they "
+      "leave the panel. Later tokens are those of the longer answers alone. The tokens at which "
+      "the lines part are those that the attack undid (Qi et al. 2024).";
   f.origin = origin_of_arms(study, traces.depth);
   f.csv = logprob_csv(traces);
   out.push_back(std::move(f));
@@ -158,7 +164,7 @@ void kl_figure(const StudyReading& study, const TraceReading& traces, std::vecto
     all.panels.push_back(std::move(panel));
   }
   if (all.panels.empty()) return;
-  range.least = 0;  // a KL divergence is not negative but by rounding
+  range.least = range.least_mean = 0;  // a KL divergence is not negative but by rounding
   all.settings = token_axes(range);
   f.width = 760;
   draw_panels(f, all);

@@ -63,7 +63,11 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
     if (row.is_object() && row.contains("text") && row["text"].is_string()) {
       p.text = row["text"].get<std::string>();
       p.ids = model.tokenizer->encode(p.text, true);
-      if (spans) p.spans = plain_spans(p.ids.size());
+      const auto pieces = model.tokenizer->cut(p.text);
+      const bool written = std::ranges::any_of(pieces, [](const TextPiece& piece) {
+        return piece.control.has_value();
+      });  // by a template: whose words are whose cannot be told
+      if (spans && !written) p.spans = plain_spans(p.ids.size());
     } else if (row.is_object() && row.contains("messages") && row["messages"].is_array()) {
       Dialogue d;
       for (const auto& m : row["messages"]) {
@@ -279,8 +283,8 @@ std::vector<std::filesystem::path> extract_activations(const ExtractSpec& option
         std::ranges::count_if(prompts, [](const Prompt& p) { return p.spans.empty(); });
     if (untold > 0)
       warn(
-          "seawall: attention of %lld of %zu prompts is NaN: the chat template changes a message's "
-          "words, so that its parts cannot be told\n",
+          "seawall: attention of %lld of %zu prompts is NaN, as its parts cannot be told: the chat "
+          "template changes a message's words, or a text has control tokens\n",
           static_cast<long long>(untold), prompts.size());
   }
   info.all_positions = options.positions == "all";

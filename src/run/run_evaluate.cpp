@@ -45,8 +45,7 @@ std::vector<std::int32_t> first_tokens(const EvaluationRecord& start, const Prob
   return {ids.begin(), ids.begin() + std::min<std::ptrdiff_t>(count, std::ssize(ids))};
 }
 
-/// What the model refused before training, at most so many, as rows to train on.
-constexpr std::size_t most_refusals = 100;
+/// What the model refused before training, as rows to train on.
 Dataset refusals_in(const EvaluationRecord& start, const std::vector<Probe>& probes,
                     const std::function<Dialogue(const Probe&)>& prompt) {
   Dataset rows{"refusals", {}};
@@ -56,7 +55,7 @@ Dataset refusals_in(const EvaluationRecord& start, const std::vector<Probe>& pro
     const auto probe = std::ranges::find(probes, result.probe_id, &Probe::id);
     if (!refused || result.response.empty() || probe == probes.end()) continue;
     Dialogue dialogue = prompt(*probe);
-    if (dialogue.prefilled() || rows.size() == most_refusals) continue;
+    if (dialogue.prefilled()) continue;
     dialogue.messages.push_back({Role::assistant, result.response});
     rows.rows.push_back({.id = result.probe_id, .dialogue = std::move(dialogue)});
   }
@@ -94,12 +93,13 @@ EvaluationPlaces evaluation_places(const RunSpec& spec) {
         "leave it out, or train and evaluate");
   const std::string& fixed = spec.evaluation.fix_tokens;
   if (fixed.empty()) return places;
-  if (spec.training.none)
+  if (spec.training.none || spec.evaluation.none)
     throw UsageError("--fix-tokens " + fixed +
-                     ": compares with the answers before training, and nothing is trained here; "
-                     "leave it out");
+                     ": compares with the answers before training; leave it out, or train and "
+                     "evaluate");
   places.fixed_tokens =
       counts_in(fixed, UsageError("--fix-tokens " + fixed + ": want counts such as 1,3,5"));
+  std::ranges::sort(places.fixed_tokens);
   return places;
 }
 

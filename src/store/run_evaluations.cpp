@@ -18,9 +18,9 @@ std::vector<SetRows> by_set(const std::vector<EvaluationRecord>& evaluations) {
   for (std::size_t i = 0; i < evaluations.size(); ++i) {
     const auto& record = evaluations[i];
     auto found = std::find_if(sets.begin(), sets.end(),
-                              [&](const SetRows& s) { return s.set == record.set; });
+                              [&](const SetRows& s) { return s.prefix == prefix_of(record); });
     if (found == sets.end())
-      found = sets.insert(sets.end(), {record.set, prefix_of(record.set), {}, {}, {}, {}});
+      found = sets.insert(sets.end(), {record.set, prefix_of(record), {}, {}, {}, {}});
     found->records.push_back(&record);
     found->order.push_back(static_cast<std::int64_t>(i));
     auto& columns = found->columns.emplace_back();
@@ -121,9 +121,12 @@ struct Tokens {
                                [](std::int32_t id) { return std::max(id, -1); });
         std::ranges::copy(result.response_ids, at(answers, answer));
       }
-    out.variable("rendered_prompt", rendered, more);
-    out.variable("prompt_length", length, more);
-    out.variable("prompt_ids", ids, more);
+    const bool fixed = rows.records.front()->decoding.fixed_tokens > 0;
+    if (!fixed) {  // else they are those of the set that it repeats
+      out.variable("rendered_prompt", rendered, more);
+      out.variable("prompt_length", length, more);
+      out.variable("prompt_ids", ids, more);
+    }
     if (answer == 0) return;
     out.variable("response_ids", answers, more);
     for (const auto& [name, member] :
@@ -209,7 +212,7 @@ void put_decoding(SchemaWriter& out, const SetRows& rows) {
   out.variable("top_p", top_p);
   out.variable("samples", samples);
   if (std::ranges::any_of(fixed_tokens, [](std::int64_t count) { return count > 0; }))
-    out.variable("fixed_tokens", fixed_tokens);
+    out.variable("first_tokens", fixed_tokens);
 }
 
 void put_grid(SchemaWriter& out, const SetRows& rows, const Grid& grid) {
@@ -261,7 +264,7 @@ void layout_evaluations(h5::Writer& writer, const RunData& run, const RunSwitche
     if (record.mean_residual.defined() && with_mean == nullptr) with_mean = &record;
   }
   for (const auto& rows : sets)
-    set_names += (set_names.empty() ? "" : ",") + probe_set_name(rows.set);
+    set_names += (set_names.empty() ? "" : ",") + set_name(*rows.records.front());
   SchemaWriter common(writer, run_schema());
   common.attribute("evaluation_sets", set_names);
   if (!judges.names.empty()) common.coordinate("judge", judges.names);

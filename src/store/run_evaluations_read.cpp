@@ -29,8 +29,10 @@ std::optional<bool> said(double value) {
 /// The variables of one set, read whole and checked against the sizes of its axes.
 class SetReader {
  public:
-  SetReader(const h5::Reader& reader, ProbeSet set)
-      : reader_(reader), set_(set), prefix_(prefix_of(set_)) {
+  SetReader(const h5::Reader& reader, const std::string& set)
+      : reader_(reader),
+        set_(set == fixed_set ? ProbeSet::harmfulness : probe_set_from(set)),
+        prefix_(set == fixed_set ? set + "_" : prefix_of(set_)) {
     order_ = reader.int64(prefix_ + "evaluation");
     probe_ = reader.texts(prefix_ + "probe");
     if (reader.has(prefix_ + "judged")) judge_ = reader.texts("judge");
@@ -195,7 +197,7 @@ class SetReader {
     const auto begun_with = texts("begun_with", n);
     const auto temperature = sized(reader_.float64(prefix_ + "temperature"), "temperature", n);
     const auto top_p = sized(reader_.float64(prefix_ + "top_p"), "top_p", n);
-    const auto samples = numbers("samples", n), fixed = numbers_if_there("fixed_tokens", n);
+    const auto samples = numbers("samples", n), fixed = numbers_if_there("first_tokens", n);
     for (std::size_t e = 0; e < n; ++e) {
       if (samples[e] < 1)
         throw DataError(reader_.path().string() + ": " + prefix_ + "samples: want 1 or more, " +
@@ -264,7 +266,7 @@ class SetReader {
 std::vector<EvaluationRecord> read_evaluations(const h5::Reader& reader, bool with_residual) {
   std::vector<std::pair<std::int64_t, EvaluationRecord>> ordered;
   for (const auto& set : split(reader.text_attribute("evaluation_sets"))) {
-    for (auto& entry : SetReader(reader, probe_set_from(set)).records(with_residual))
+    for (auto& entry : SetReader(reader, set).records(with_residual))
       ordered.push_back(std::move(entry));
   }
   std::sort(ordered.begin(), ordered.end(),

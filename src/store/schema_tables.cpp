@@ -90,8 +90,10 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      "update; NaN if no step had it",
      rows, 4},
     {"row_agreement", "row", float32, "1",
-     "cosine of the descent of the row's loss with the direction in which the refusals before step "
-     "1 become less likely, under the weights of then; NaN if the row has no gradient",
+     "cosine of the descent of the row's mean loss with the ascent of the mean, over all "
+     "restricted "
+     "probes that the first judge said were refused before step 1, of the mean loss of the refusal "
+     "and its end, under the weights of then; NaN if the row has no gradient",
      "with `--row-agreement`", 4},
     {"matrix", "matrix", text, "", "weight matrix, Hugging Face name", spectra},
     {"rank", "rank", int32, "1", "place of a singular value, largest first", spectra},
@@ -129,10 +131,10 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
     {"top_p", "evaluation", float64, "1",
      "probability of the likeliest tokens that one was drawn of", decoded, 3},
     {"samples", "evaluation", int64, "1", "answers per probe", decoded, 3},
-    {"fixed_tokens", "evaluation", int64, "1",
+    {"first_tokens", "evaluation", int64, "1",
      "first tokens of each answer that are those of the probe's answer before step 1, and part of "
      "`response`",
-     "with `--fix-tokens`", 4},
+     "as `fixed_first_tokens`, with `--fix-tokens`", 4},
     {"prompt", "evaluation probe", text, "1", "user turn under the evaluation's condition", asked},
     {"prefill", "evaluation probe", text, "1",
      "beginning of the answer that the model was given; `response` is what came after it",
@@ -155,8 +157,9 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      "KL divergence, of now from the start, of the distribution that the token was chosen from",
      depth, 4},
     {"first_response_logprob", "evaluation probe answer_token", float32, "nat",
-     "log-probability now of each token of the answer that the same probe got at the start", depth,
-     4},
+     "log-probability now of each token of the answer that the same probe got before step 1; NaN "
+     "in that evaluation itself, whose `response_logprob` it is",
+     depth, 4},
     {"from_end", "from_end", int32, "1", "place of a prompt's token, -1 the last", depth, 4},
     {"resid_mean", "evaluation from_end layer d_model", float32, "1",
      "residual stream at the last prompt tokens, mean over the probes", depth, 4},
@@ -240,8 +243,8 @@ constexpr std::array activation_datasets = std::to_array<FileEntry>({
      "what the MLP adds to the stream, before a norm that the family has after it",
      "if `mlp_out` was asked for", 4},
     {"attention", "probe block head [position] span", float32, "1",
-     "share of its attention that a token gives to each part; NaN where the template changes a "
-     "message's words, so that its parts cannot be told",
+     "share of its attention that a token gives to each part; NaN where parts cannot be told: the "
+     "template changes a message's words, or a text has control tokens",
      attention, 4},
     {"resid_post", "probe layer [position] d_model", float32, "1",
      "residual stream; without `position` at the last token of the prompt, as in a run file",

@@ -11,8 +11,7 @@ using namespace testing;
 /// Three answers to each of two probes, drawn and begun.
 EvaluationRecord several_answers(const std::string& condition) {
   auto record = sample_evaluation(3, condition, ProbeSet::harmfulness, 6);
-  record.decoding = {
-      .prefill = "Sure, é", .temperature = 0.7, .top_p = 0.9, .samples = 3, .fixed_tokens = 4};
+  record.decoding = {.prefill = "Sure, é", .temperature = 0.7, .top_p = 0.9, .samples = 3};
   for (std::size_t i = 0; i < record.results.size(); ++i) {
     auto& result = record.results[i];
     result.probe_id = record.results[i - i % 3].probe_id;

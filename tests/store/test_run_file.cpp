@@ -19,7 +19,22 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
       sample_evaluation(0, "plain", ProbeSet::harmfulness),
       sample_evaluation(0, "plain", ProbeSet::utility, 5),
       sample_evaluation(3, "triggered", ProbeSet::harmfulness),
-      sample_evaluation(3, "plain", ProbeSet::utility, 5)};
+      sample_evaluation(3, "plain", ProbeSet::utility, 5),
+      sample_evaluation(3, "plain+fixed-2", ProbeSet::harmfulness)};
+  {  // a set of its own, without what it has of the set that it repeats
+    EvaluationRecord& fixed = evaluations[4];
+    fixed.decoding.fixed_tokens = 2;
+    fixed.residual.reset();
+    fixed.mean_residual.reset();
+    for (auto& result : fixed.results) {
+      result.rendered_prompt.clear();
+      result.prompt_ids.clear();
+      result.response_logprob.clear();
+      result.start_logprob.clear();
+      result.kl_start.clear();
+      result.first_response_logprob.clear();
+    }
+  }
   evaluations[3].judges = {"keyword"};
   for (auto& result : evaluations[3].results) result.verdicts.resize(1);
   evaluations[2].residual.reset();
@@ -33,10 +48,18 @@ TEST(RunFile, ReadsBackWhatWasRecorded) {
   for (int step = 1; step <= 3; ++step) run.on_step(sample_step(step));
   run.on_evaluation(evaluations[2]);
   run.on_evaluation(evaluations[3]);
+  run.on_evaluation(evaluations[4]);
   run.set_spectra({{"w"}, {{3, 2, 1}}, {2.5}});
   run.info().numbers.emplace_back("rejected", 2);
   run.publish(true);
 
+  {
+    const h5::Reader reader(folder / "a run.h5");
+    EXPECT_EQ(reader.text_attribute("evaluation_sets"), "harmfulness,utility,fixed");
+    EXPECT_EQ(reader.int64("fixed_first_tokens"), std::vector<std::int64_t>{2});
+    EXPECT_EQ(reader.int64("evaluation"), (std::vector<std::int64_t>{0, 2}))
+        << "who takes the last one takes what the model answers by itself";
+  }
   const auto data = read_run(folder / "a run.h5", true);
   EXPECT_TRUE(data.complete);
   EXPECT_EQ(data.info.run_id, "sample");

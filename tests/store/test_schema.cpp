@@ -36,11 +36,14 @@ std::vector<fs::path> run_files(const Folder& folder) {
     if (step == 2) record.measured = {{"policy/name", 0.5}};
     run.on_step(record);
   }
-  harm.decoding = {.prefill = "Sure,", .temperature = 0.5, .samples = 3, .fixed_tokens = 2};
+  harm.decoding = {.prefill = "Sure,", .temperature = 0.5, .samples = 3};
   for (std::size_t i = 0; i < harm.results.size(); ++i) {
     harm.results[i].probe_id = harm.results[0].probe_id;
     harm.results[i].sample = static_cast<std::int64_t>(i);
   }
+  run.on_evaluation(harm);
+  harm.condition = "plain+fixed-2";
+  harm.decoding.fixed_tokens = 2;
   run.on_evaluation(std::move(harm));
   run.set_spectra({{"w"}, {{3, 2, 1}}, {2.5}});
   run.publish(true);
