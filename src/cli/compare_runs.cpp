@@ -40,19 +40,33 @@ std::string steps_that_differ(const RunData& there, const RunData& here) {
 }
 
 std::string answers_that_differ(const RunData& there, const RunData& here) {
-  std::size_t all = 0, other = 0;
-  for (const auto& record : here.evaluations)
-    for (const auto& before : there.evaluations) {
-      if (before.step != record.step || before.condition != record.condition ||
-          before.set != record.set || before.results.size() != record.results.size())
-        continue;
-      for (std::size_t r = 0; r < record.results.size(); ++r, ++all)
-        other += before.results[r].response != record.results[r].response;
+  std::size_t all = 0, other = 0, alone = 0;
+  for (const auto& record : here.evaluations) {
+    const auto before = std::ranges::find_if(there.evaluations, [&](const EvaluationRecord& e) {
+      return e.step == record.step && e.condition == record.condition && e.set == record.set;
+    });
+    if (before == there.evaluations.end()) {
+      ++alone;
+      continue;
     }
-  if (there.evaluations.size() != here.evaluations.size())
-    return std::to_string(there.evaluations.size()) + " evaluations there, " +
-           std::to_string(here.evaluations.size()) + " here";
-  return other == 0 ? "" : std::to_string(other) + " of " + std::to_string(all) + " answers differ";
+    for (const ProbeResult& result : record.results) {
+      const auto same = std::ranges::find_if(before->results, [&](const ProbeResult& r) {
+        return r.probe_id == result.probe_id && r.sample == result.sample;
+      });
+      ++all;
+      other += same == before->results.end() || same->response != result.response ||
+               same->response_ids != result.response_ids;
+    }
+  }
+  std::string text;
+  if (there.evaluations.size() != here.evaluations.size() || alone > 0)
+    text = std::to_string(there.evaluations.size()) + " evaluations there, " +
+           std::to_string(here.evaluations.size()) + " here, " +
+           std::to_string(here.evaluations.size() - alone) + " of the same step and condition";
+  if (other > 0)
+    text += (text.empty() ? "" : "; ") + std::to_string(other) + " of " + std::to_string(all) +
+            " answers differ";
+  return text;
 }
 
 }  // namespace
@@ -71,6 +85,8 @@ std::string compared(const RunData& there, const RunData& here) {
   std::string differs;
   for (const auto& part : {steps_that_differ(there, here), answers_that_differ(there, here)})
     if (!part.empty()) differs += (differs.empty() ? "" : "; ") + part;
+  if (differs.empty() && here.steps.empty() && here.evaluations.empty())
+    return "nothing is recorded that could be compared";
   if (differs.empty())
     return "the same bits: " + std::to_string(here.steps.size()) + " steps, " +
            std::to_string(here.evaluations.size()) + " evaluations";

@@ -51,7 +51,8 @@ void add_verdict(CsvLine& line, const std::string& judge, const Verdict& v) {
 std::string evaluations_csv(const RunData& run) {
   std::string out(run_columns);
   out +=
-      ",evaluation,phase,step,epoch,set,condition,temperature,top_p,probe,sample,category,"
+      ",evaluation,phase,step,epoch,set,condition,first_tokens,temperature,top_p,probe,sample,"
+      "category,"
       "restricted,finished,new_tokens,no_answer,declined,judge,valid,score,refused,coherent,"
       "probability,reason,prefill,prompt,response\n";
   for (std::size_t e = 0; e < run.evaluations.size(); ++e) {
@@ -59,7 +60,7 @@ std::string evaluations_csv(const RunData& run) {
     for (const auto& r : record.results) {
       CsvLine line = line_of(run.info);
       line.number(e).text(phase_of(record, run)).number(record.step).number(record.epoch);
-      line.text(probe_set_name(record.set)).text(record.condition);
+      line.text(set_name(record)).text(record.condition).number(record.decoding.fixed_tokens);
       line.number(record.decoding.temperature).number(record.decoding.top_p);
       line.text(r.probe_id).number(r.sample).text(r.category).flag(r.restricted);
       line.flag(r.finished).number(r.new_tokens).text(r.no_answer).flag(r.declined);

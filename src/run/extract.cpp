@@ -55,6 +55,9 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
     const std::string where = path + ": line " + std::to_string(number);
     const auto row = parse_json(text, where);
     Prompt p;
+    for (const char* name : {"id", "category"})
+      if (row.is_object() && row.contains(name) && !row[name].is_string())
+        throw DataError(where + ": want a string as `" + name + "`");
     p.id = row.is_object() ? row.value("id", "prompt/" + std::to_string(prompts.size())) : "";
     if (const auto [first, fresh] = lines.emplace(p.id, number); !fresh)
       throw DataError(where + ": the id `" + p.id + "` is that of line " +
@@ -79,8 +82,12 @@ std::vector<Prompt> read_prompts(const std::string& path, const ModelBundle& mod
       }
       if (d.prefilled() && blank(d.messages.back().content))
         d.messages.pop_back();  // the place of the answer
-      p.text = model.chat_template->render(d, true);
-      p.ids = model.chat_template->encode_prompt(d, *model.tokenizer);
+      try {
+        p.text = model.chat_template->render(d, true);
+        p.ids = model.chat_template->encode_prompt(d, *model.tokenizer);
+      } catch (const DataError& error) {
+        throw DataError(where + ": " + error.what());
+      }
       if (spans) p.spans = prompt_spans(*model.chat_template, d, p.ids, *model.tokenizer);
     } else {
       throw DataError(where + ": want an object with `text` (a string) or `messages` (an array)");

@@ -309,6 +309,7 @@ EvaluationRecord LocalBackend::answer(const Run& run, const Asked& asked) {
   options.residual = asked.residual;
   options.log_probs = run.spec().record.streams() && !asked.begin;
   options.begin = asked.begin;
+  options.max_new_tokens -= asked.decoding.fixed_tokens;  // which are part of the answer
   options.decoding = asked.decoding;
   options.edit = run.defence().steer;
   options.choose = run.defence().choose;

@@ -22,6 +22,10 @@ struct EvaluationPlaces {
 /// and for fixed tokens of a model that is not trained.
 EvaluationPlaces evaluation_places(const RunSpec& spec);
 
+/// Errors: UsageError where --trace, --fix-tokens or --row-agreement asks for what this run cannot
+/// record.
+void check_recording(const Run& run);
+
 /// The epochs and steps that --evaluate-at names are those of the last stage, whose rows `source`
 /// has. Errors: UsageError for one that it never ends.
 void check_evaluation_places(const Run& run, const BatchSource& source);

@@ -27,7 +27,7 @@ std::vector<std::int64_t> counts_in(const std::string& text, const UsageError& w
   for (const auto& word : split_list(text)) {
     char* end = nullptr;
     const long long value = std::strtoll(word.c_str(), &end, 10);
-    if (*end != '\0' || value < 1) throw wrong;
+    if (*end != '\0' || value < 1 || value > 1'000'000'000) throw wrong;
     counts.push_back(value);
   }
   if (counts.empty()) throw wrong;
@@ -53,7 +53,7 @@ Dataset refusals_in(const EvaluationRecord& start, const std::vector<Probe>& pro
     const bool refused = !result.verdicts.empty() && result.verdicts.front().valid &&
                          result.verdicts.front().refused == true;
     const auto probe = std::ranges::find(probes, result.probe_id, &Probe::id);
-    if (!refused || result.response.empty() || probe == probes.end()) continue;
+    if (!refused || !result.finished || result.response.empty() || probe == probes.end()) continue;
     Dialogue dialogue = prompt(*probe);
     if (dialogue.prefilled()) continue;
     dialogue.messages.push_back({Role::assistant, result.response});
@@ -101,6 +101,28 @@ EvaluationPlaces evaluation_places(const RunSpec& spec) {
       counts_in(fixed, UsageError("--fix-tokens " + fixed + ": want counts such as 1,3,5"));
   std::ranges::sort(places.fixed_tokens);
   return places;
+}
+
+void check_recording(const Run& run) {
+  const RunSpec& spec = run.spec();
+  if (spec.record.trace == "depth" && run.defence().steer)
+    throw UsageError(
+        "--trace depth: a mitigation changes the activations while answers are written, "
+        "which the passes of the trace do not repeat; give --trace residual");
+  const bool trains =
+      std::ranges::any_of(run.stages(), [](const Stage& s) { return !s.rows.rows.empty(); });
+  if (spec.record.row_agreement && (!trains || spec.record.trace == "none"))
+    throw UsageError(std::string("--row-agreement: ") +
+                     (trains ? "--trace none keeps no rows" : "the attack has no row to train on") +
+                     "; leave it out");
+  const std::string& fixed = spec.evaluation.fix_tokens;
+  if (fixed.empty()) return;
+  if (run.stages().empty())
+    throw UsageError("--fix-tokens " + fixed + ": the attack trains nothing; leave it out");
+  const auto most = spec.evaluation.max_new_tokens.value_or(0);
+  if (evaluation_places(spec).fixed_tokens.back() >= most)
+    throw UsageError("--fix-tokens " + fixed + ": the longest answer has " + std::to_string(most) +
+                     " tokens (--max-new-tokens); want fewer fixed");
 }
 
 bool Run::wants_evaluation(const Stage& stage, std::int64_t step, std::int64_t epoch,
@@ -186,8 +208,8 @@ void Run::evaluate_start() {
                   [&](const Probe& probe) { return prompt(probe, condition); });
   if (refusals.empty())
     return warn(
-        "seawall: --row-agreement is left out: no answer of before training was judged a "
-        "refusal\n");
+        "seawall: --row-agreement is left out: no whole answer of before training that the model "
+        "began itself was judged a refusal\n");
   Dataset rows{"rows", {}};
   for (const Stage& stage : stages_)
     std::ranges::copy(stage.rows.rows, std::back_inserter(rows.rows));

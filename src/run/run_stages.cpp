@@ -1,6 +1,7 @@
 // A run's stages: what attack and mitigations ask for, put together before anything trains.
 #include <algorithm>
 
+#include "run/run_checks.hpp"
 #include "seawall/core/error.hpp"
 #include "seawall/core/listener.hpp"
 #include "seawall/run/run.hpp"
@@ -115,6 +116,7 @@ void Run::prepare(std::vector<Stage> stages, Defence defence, Measured measured)
     rows_.rows.insert(rows_.rows.end(), stage.rows.rows.begin(), stage.rows.rows.end());
   }
   if (!attacks_with_rows_) check_acts_untrained();
+  check_recording(*this);
   if (!attacked && !spec_.training.none && !spec_.place.quiet)
     warn("seawall: %s; the model is evaluated without it\n",
          attacks_with_rows_ ? "the mitigations left the attack no row to train on"

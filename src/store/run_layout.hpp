@@ -18,12 +18,6 @@ namespace seawall {
 inline std::string prefix_of(ProbeSet set) {
   return set == ProbeSet::harmfulness ? "" : probe_set_name(set) + "_";
 }
-/// Evaluations with first tokens fixed are a set of their own, so that nobody takes them for what
-/// the model answers by itself.
-inline constexpr std::string_view fixed_set = "fixed";
-inline std::string set_name(const EvaluationRecord& record) {
-  return record.decoding.fixed_tokens > 0 ? std::string(fixed_set) : probe_set_name(record.set);
-}
 inline std::string prefix_of(const EvaluationRecord& record) {
   return record.decoding.fixed_tokens > 0 ? std::string(fixed_set) + "_" : prefix_of(record.set);
 }

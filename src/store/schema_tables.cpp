@@ -90,10 +90,9 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      "update; NaN if no step had it",
      rows, 4},
     {"row_agreement", "row", float32, "1",
-     "cosine of the descent of the row's mean loss with the ascent of the mean, over all "
-     "restricted "
-     "probes that the first judge said were refused before step 1, of the mean loss of the refusal "
-     "and its end, under the weights of then; NaN if the row has no gradient",
+     "cosine of the descent of the row's mean loss with the ascent of the mean over all refusals "
+     "before step 1 (whole answers, by the first judge) of their mean losses, ends included, under "
+     "the weights of then; NaN if the row has no gradient",
      "with `--row-agreement`", 4},
     {"matrix", "matrix", text, "", "weight matrix, Hugging Face name", spectra},
     {"rank", "rank", int32, "1", "place of a singular value, largest first", spectra},
@@ -152,9 +151,9 @@ constexpr std::array run_datasets = std::to_array<FileEntry>({
      "log-probability of the answer's token, before rules and temperature; NaN after its end",
      streams, 4},
     {"start_logprob", "evaluation probe answer_token", float32, "nat",
-     "the same under the weights of the start", depth, 4},
+     "the same under the weights that the attack starts from, after alignment stages", depth, 4},
     {"kl_start", "evaluation probe answer_token", float32, "nat",
-     "KL divergence, of now from the start, of the distribution that the token was chosen from",
+     "KL divergence, of now from those weights, of the distribution that the token was chosen from",
      depth, 4},
     {"first_response_logprob", "evaluation probe answer_token", float32, "nat",
      "log-probability now of each token of the answer that the same probe got before step 1; NaN "
@@ -244,7 +243,8 @@ constexpr std::array activation_datasets = std::to_array<FileEntry>({
      "if `mlp_out` was asked for", 4},
     {"attention", "probe block head [position] span", float32, "1",
      "share of its attention that a token gives to each part; NaN where parts cannot be told: the "
-     "template changes a message's words, or a text has control tokens",
+     "template changes a message's words, or a text has control tokens. White space at a message's "
+     "ends is the template's",
      attention, 4},
     {"resid_post", "probe layer [position] d_model", float32, "1",
      "residual stream; without `position` at the last token of the prompt, as in a run file",

@@ -86,6 +86,36 @@ print(json.dumps({'steps': sorted(set(f['eval_step'][:].tolist())), 'phase': [p.
         self.fails(2, "--evaluate-at steps:7: the last stage has 6 steps", "run", *SHORT, "--evaluate-at", "steps:2,7", "--out", "b.h5")
         self.fails(2, "steps:1,2,5", "run", *SHORT, "--evaluate-at", "steps:", "--out", "b.h5")
 
+    def test_answers_with_first_tokens_fixed_are_a_set_of_their_own(self):
+        whole = [w if w != "8" else "24" for w in SHORT]  # refusals that are cut are not compared with
+        self.ok("run", *whole, "--fix-tokens", "3,1", "--row-agreement", "--out", "a.h5")
+        got = self.read("""
+f = h5py.File('a.h5')
+ids, free, new = f['fixed_response_ids'][:], f['response_ids'][:], f['fixed_new_tokens'][:]
+print(json.dumps({'sets': f.attrs['evaluation_sets'], 'first': f['fixed_first_tokens'][:].tolist(), 'phase': [p.decode() for p in f['phase'][:]],
+                  'begun': [bool((ids[e, :, :k] == free[0, :, :k]).all()) for e, k in enumerate((1, 3))], 'longest': int(new.max()),
+                  'agreement': [bool(np.isfinite(f['row_agreement'][:]).all()), float(np.abs(f['row_agreement'][:]).max())],
+                  'logprob': 'fixed_response_logprob' in f, 'resid': 'fixed_resid_post' in f}))""")
+        self.assertEqual((got["sets"], got["first"], got["phase"]), ("harmfulness,utility,fixed", [1, 3], ["start", "end"]))
+        self.assertEqual(got["begun"], [True, True])
+        self.assertLessEqual(got["longest"], 24)  # the fixed ones count
+        self.assertTrue(got["agreement"][0] and 0 < got["agreement"][1] < 1)
+        self.assertFalse(got["logprob"] or got["resid"])
+        say = lambda says, *words: self.fails(2, says, "run", *SHORT, *words, "--out", "b.h5")
+        say("the longest answer has 8 tokens", "--fix-tokens", "1,8")
+        say("want counts such as 1,3,5", "--fix-tokens", "0")
+        say("want counts such as 1,3,5", "--fix-tokens", "99999999999999999999")
+        say("train and evaluate", "--fix-tokens", "1", "--no-evaluation")
+        say("keeps no rows", "--row-agreement", "--trace", "none")
+        say("give --trace residual", "--trace", "depth", "--mitigate", "activation-steering")
+
+    def test_like_says_what_it_could_not_compare(self):
+        self.ok("run", *SHORT, "--trace", "none", "--out", "b.h5")
+        said = self.ok("run", "--like", "b.h5", "--batch-size", "4", "--lr", "1e-7", "--out", "c.h5")
+        self.assertRegex(said, r"like +b\.h5: 2 evaluations there, 2 here, 0 of the same step and condition")
+        self.ok("run", *SHORT, "--trace", "none", "--no-evaluation", "--out", "d.h5")
+        self.assertIn("nothing is recorded that could be compared", self.ok("run", "--like", "d.h5", "--seed", "7", "--out", "e.h5"))
+
     def test_depth_says_what_the_start_makes_of_every_token(self):
         for lora in ([], ["--lora.rank", "4", "--lr", "1e-3"]):
             with self.subTest(lora=lora):

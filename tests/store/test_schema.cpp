@@ -148,8 +148,9 @@ class Walk {
 
   void compare(const std::string& path) {
     // Names of the set `utility` begin with it; those of `harmfulness` have no prefix.
-    const std::string prefix =
-        schema_.kind == "run" && path.starts_with("utility_") ? "utility_" : "";
+    std::string prefix;
+    for (const char* set : {"utility_", "fixed_"})
+      if (schema_.kind == "run" && path.starts_with(set)) prefix = set;
     const auto* entry = look_up(schema_.datasets, path.substr(prefix.size()));
     ASSERT_NE(entry, nullptr) << reader_.path() << " has the dataset " << path;
     mark(entry);

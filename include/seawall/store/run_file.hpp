@@ -36,6 +36,13 @@ struct RunData {
   Spectra spectra;
 };
 
+/// Evaluations with first tokens fixed are a set of their own, so that nobody takes them for what
+/// the model answers by itself.
+inline constexpr std::string_view fixed_set = "fixed";
+inline std::string set_name(const EvaluationRecord& record) {
+  return record.decoding.fixed_tokens > 0 ? std::string(fixed_set) : probe_set_name(record.set);
+}
+
 /// Where an evaluation is in its run: `start` before step 1, `end` after the last step of a
 /// complete run, else `mid`.
 std::string phase_of(const EvaluationRecord& record, const RunData& run);
