@@ -18,7 +18,7 @@ constexpr std::array kinds_of_a_block = {Kind::resid_post, Kind::attn_out, Kind:
 std::string_view kind_text(Kind kind) {
   constexpr std::array<std::string_view, 12> names = {
       "embed",  "resid_post", "final_norm", "logits",  "attn_out", "mlp_out",
-      "qkv_in", "o_in",       "gate_up_in", "down_in", "sink", "attention"};
+      "qkv_in", "o_in",       "gate_up_in", "down_in", "sink",     "attention"};
   return names[static_cast<std::size_t>(kind)];
 }
 

@@ -115,6 +115,8 @@ void put_refusal_cosine(SchemaWriter& out, const SetRows& rows,
 }  // namespace
 
 h5::Attributes with_coordinates(const SetRows& rows) {
+  // Files with this set join those without it: xarray fills in variables, and no coordinates.
+  if (rows.records.front()->decoding.fixed_tokens > 0) return {};
   std::string names;
   for (const char* name :
        {"eval_step", "eval_epoch", "phase", "condition", "set", "category", "restricted"})

@@ -154,8 +154,13 @@ class Report(unittest.TestCase):
         self.assertLess(cosine[-1], 0.7)
         self.assertEqual({r["cosine"] for r in self.traces("direction", layer="0")}, {""})
         self.assertNotIn("No depth is shown", text_of(self.section("depth")))
-        numbers = [[text_of(cell) for cell in row] for row in self.section("depth").findall(".//table")[-1].iter("tr")]
+        tables = [[[text_of(cell) for cell in row] for row in table.iter("tr")] for table in self.section("depth").findall(".//table")]
+        numbers, fixed = tables[-2:]
         self.assertEqual([row[-1] for row in numbers[1:]], ["nothing"] * 5, "left out")
+        self.assertEqual([row[2] for row in fixed[1:]], ["1", "2", "3", "5", "10"] * 5, "tokens fixed")
+        undone = [float(r["undone"]) for r in self.traces("fixed", arm="100-shot")]
+        self.assertEqual(len(undone), 5)
+        self.assertGreater(min(undone), 0.9, "a token is enough")
 
     def test_drift_against_harm(self):
         with (self.folder / "page/results.csv").open() as file:
