@@ -219,7 +219,7 @@ void direction_figure(const StudyReading& study, const TraceReading& traces,
   Panels all{.panels = {},
              .legend = {},
              .x_label = "step",
-             .y_label = "cosine with the start",
+             .y_label = "cosine, or length, against the start",
              .settings = {}};
   const std::string length_style = line_ink(ink::muted, "lw 1.4 dt 3 pt 4 ps 0.5");
   for (std::size_t k = 0; k < layers.size(); ++k)
