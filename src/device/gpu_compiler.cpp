@@ -92,7 +92,7 @@ std::string compile(const Compiler& compiler, const std::string& architecture) {
 }  // namespace
 
 std::string compiled_kernels(const GpuLibraries& libraries, const std::string& architecture,
-                             bool anew) {
+                             bool recompile) {
   const Compiler compiler(libraries.compiler);
   int major = 0, minor = 0;
   compiler.version(&major, &minor);
@@ -102,7 +102,7 @@ std::string compiled_kernels(const GpuLibraries& libraries, const std::string& a
   const fs::path folder = cache_folder("kernels");
   const fs::path kept = folder.empty() ? fs::path() : folder / (hash.hex() + ".cubin");
   std::error_code none;
-  if (!anew && !kept.empty() && fs::exists(kept, none)) return read_file(kept);
+  if (!recompile && !kept.empty() && fs::exists(kept, none)) return read_file(kept);
   std::string code = compile(compiler, architecture);
   if (kept.empty()) return code;
   try {

@@ -10,12 +10,12 @@ struct GpuLibraries {
   std::string driver = "libcuda.so.1", compiler;  // compiler empty: NVRTC of CUDA 13 or 12
 };
 
-/// The machine code of our kernels (src/device/kernels.cu) for one architecture, "sm_90a": from
-/// the cache (cache_folder("kernels"), by a hash of the source, the architecture and the compiler's
-/// version), or compiled in about two seconds and put there. With `anew` the cache is not read.
+/// The machine code of our kernels (src/device/kernels.cu) for one architecture, "sm_90a". It is
+/// kept in cache_folder("kernels") under a hash of the source, the architecture and the compiler's
+/// version; if it is not there, or with `recompile`, it is compiled (about two seconds) and saved.
 /// Errors: RunError with the compiler's words.
 std::string compiled_kernels(const GpuLibraries& libraries, const std::string& architecture,
-                             bool anew);
+                             bool recompile);
 
 /// The driver's functions; one object for each pair of libraries.
 class GpuDriver {

@@ -1,7 +1,7 @@
-"""PyTorch in Python without the 3 GB of CUDA libraries that its wheel links: empty ones stand in for them.
+"""Imports the libtorch wheel as PyTorch on a machine without CUDA: its 3 GB of CUDA libraries are replaced by empty ones.
 
-The wheel's own libraries for Python name CUDA's, though nothing of a CPU calls them. `environment` makes libraries of those
-names that define what is bound when a library is loaded, and nothing that could be called.
+The wheel's Python libraries link CUDA's, although no CPU code calls them. `environment` builds libraries with those names. They
+define the symbols that the loader needs, but no function that could be called.
 """
 
 import pathlib
