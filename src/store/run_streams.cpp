@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "seawall/store/direction.hpp"
 #include "store/set_rows.hpp"
 
 namespace seawall {
@@ -58,57 +59,33 @@ const EvaluationRecord* same_time(const std::vector<EvaluationRecord>& all, std:
   return found == all.end() ? nullptr : &*found;
 }
 
-/// Mean stream over the probes of `record` less that over the ordinary ones.
-std::vector<double> direction(const EvaluationRecord* record, const EvaluationRecord* ordinary) {
-  if (record == nullptr || ordinary == nullptr ||
-      record->mean_residual.sizes() != ordinary->mean_residual.sizes())
-    return {};
-  const auto size = static_cast<std::size_t>(record->mean_residual.numel());
-  const auto* a = record->mean_residual.const_data_ptr<float>();
-  const auto* b = ordinary->mean_residual.const_data_ptr<float>();
-  std::vector<double> out(size);
-  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<double>(a[i]) - b[i];
-  return out;
-}
-
-/// Cosines of rows of `width`; NaN where one has no length.
-std::vector<float> cosines(const std::vector<double>& a, const std::vector<double>& b,
-                           std::size_t width) {
-  std::vector<float> out;
-  for (std::size_t row = 0; row < a.size(); row += width) {
-    double ab = 0, aa = 0, bb = 0;
-    for (std::size_t i = row; i < row + width; ++i)
-      ab += a[i] * b[i], aa += a[i] * a[i], bb += b[i] * b[i];
-    out.push_back(aa > 0 && bb > 0 ? static_cast<float>(ab / std::sqrt(aa * bb)) : missing_value);
-  }
-  return out;
-}
-
 /// Where refusal is, against the evaluation before step 1 (Arditi et al. 2024).
 void put_refusal_cosine(SchemaWriter& out, const SetRows& rows,
                         const std::vector<EvaluationRecord>& all) {
   if (rows.set != ProbeSet::harmfulness) return;
-  std::vector<std::vector<float>> found;
+  std::vector<Tensor> found;
   std::size_t size = 0;
   for (const auto* record : rows.records) {
-    const auto at = [&](std::int64_t step) {
-      return direction(same_time(all, step, *record, ProbeSet::harmfulness),
-                       same_time(all, step, *record, ProbeSet::utility));
+    const auto at = [&](std::int64_t step, ProbeSet set) {
+      return same_time(all, step, *record, set);
     };
-    const auto now = at(record->step), start = at(0);
+    const auto *now = at(record->step, ProbeSet::harmfulness),
+               *now_ordinary = at(record->step, ProbeSet::utility),
+               *start = at(0, ProbeSet::harmfulness), *ordinary = at(0, ProbeSet::utility);
     found.emplace_back();
-    if (now.empty() || now.size() != start.size()) continue;
-    const auto width = static_cast<std::size_t>(record->mean_residual.size(2));
-    found.back() = cosines(now, start, width);
-    size = found.back().size();
+    if (now == nullptr || now_ordinary == nullptr || start == nullptr || ordinary == nullptr)
+      continue;
+    found.back() = direction_change(*now, *now_ordinary, *start, *ordinary).cosine.to(at::kFloat);
+    size = static_cast<std::size_t>(found.back().numel());
   }
   if (size == 0) return;
   std::vector<float> values;
-  for (const auto& one : found)
-    if (one.empty())
-      values.insert(values.end(), size, missing_value);
+  for (const Tensor& one : found)
+    if (one.defined())
+      values.insert(values.end(), one.const_data_ptr<float>(),
+                    one.const_data_ptr<float>() + one.numel());
     else
-      values.insert(values.end(), one.begin(), one.end());
+      values.insert(values.end(), size, missing_value);
   out.variable("refusal_cosine", values);
 }
 

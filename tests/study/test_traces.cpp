@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "seawall/core/error.hpp"
+#include "seawall/store/direction.hpp"
 #include "seawall/study/traces.hpp"
 
 namespace seawall {

@@ -115,16 +115,6 @@ struct TraceReading {
 };
 TraceReading read_traces(const StudyReading& study);
 
-/// Cosine with, and length relative to, the direction of refusal at the start of a run, by layer.
-struct DirectionChange {
-  std::vector<double> cosine, length;
-};
-/// Of the evaluations `now` and `start`, each with its ordinary ones; empty if one of them has no
-/// mean stream. Shapes: mean_residual of each is [position, layer+1, C].
-DirectionChange direction_change(const EvaluationRecord& now, const EvaluationRecord& now_ordinary,
-                                 const EvaluationRecord& start,
-                                 const EvaluationRecord& start_ordinary);
-
 /// As CSV, one line per arm, condition, moment and token, layer, or row. Rows have no text.
 std::string logprob_csv(const TraceReading& traces);
 std::string kl_csv(const TraceReading& traces);
