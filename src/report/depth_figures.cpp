@@ -122,9 +122,7 @@ void logprob_figure(const StudyReading& study, const TraceReading& traces,
   }
   if (all.panels.empty()) return;
   all.settings = token_axes(range);
-  f.width = 760;
-  draw_panels(f, all);
-  f.description = listed(spoken) + ".";
+  draw_panels(f, all, spoken);
   f.caption =
       "Mean log-probability of each token of the refusal that a restricted probe got at the start, "
       "given the tokens before it, over the probes that were refused then; 95 % intervals over "
@@ -166,9 +164,7 @@ void kl_figure(const StudyReading& study, const TraceReading& traces, std::vecto
   if (all.panels.empty()) return;
   range.least = range.least_mean = 0;  // a KL divergence is not negative but by rounding
   all.settings = token_axes(range);
-  f.width = 760;
-  draw_panels(f, all);
-  f.description = listed(spoken) + ".";
+  draw_panels(f, all, spoken);
   f.caption =
       "Mean KL divergence of the attacked model from the start at each token of its own answer at "
       "the end, with the same intervals. What was refused at the start may be answered by now.";
@@ -268,9 +264,7 @@ void direction_figure(const StudyReading& study, const TraceReading& traces,
   const double room = 0.05 * (most - least);
   all.settings = "set yrange [" + value(least - (least < 0 ? room : 0)) + ":" + value(most + room) +
                  "]\nset errorbars 0.4\n";
-  f.width = 760;
-  draw_panels(f, all);
-  f.description = listed(spoken) + ".";
+  draw_panels(f, all, spoken);
   f.caption =
       "The direction is the mean residual stream of restricted less that of ordinary prompts at "
       "their last token (Arditi et al. 2024): its cosine with the direction at the start, and its "

@@ -105,9 +105,7 @@ void drift_harm_figure(const StudyReading& study, const TraceReading& traces,
     all.panels.push_back(std::move(panel));
   }
   if (all.panels.empty()) return;
-  f.width = 760;
-  draw_panels(f, all);
-  f.description = listed(spoken) + ".";
+  draw_panels(f, all, spoken);
   f.caption =
       "One mark per evaluation, from the start to the end, with the 95 % interval of the rate and, "
       "where there is room, the number of its step; drift is the mean over the runs. Arms that do "

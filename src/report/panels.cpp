@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "report/html.hpp"
 #include "report/plots.hpp"
 
 namespace seawall::report {
@@ -33,7 +34,9 @@ std::string legend_plot(const std::vector<std::string>& legend) {
 
 }  // namespace
 
-void draw_panels(Figure& figure, const Panels& all) {
+void draw_panels(Figure& figure, const Panels& all, const std::vector<std::string>& spoken) {
+  figure.width = 760;
+  figure.description = listed(spoken) + ".";
   constexpr int left = 64, right = 12, gap = 26, below = 62;  // pixels
   constexpr int key_line = 15, character = 18;                // of the fonts below
   const int key = key_line * all.key_lines, title = 30 + key;

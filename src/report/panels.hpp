@@ -21,7 +21,8 @@ struct Panels {
   int key_lines = 0;                       // of a panel's own key, between its title and its axes
 };
 
-/// Sets the commands and the height of `figure`.
-void draw_panels(Figure& figure, const Panels& all);
+/// Sets the commands, the size and the description of `figure`; `spoken`: what each panel shows, in
+/// words.
+void draw_panels(Figure& figure, const Panels& all, const std::vector<std::string>& spoken);
 
 }  // namespace seawall::report

@@ -112,7 +112,7 @@ TEST(ReportTraces, TenRowsAndTheTextOfBuiltInOnesAlone) {
 
 TEST(ReportTraces, PanelsFillTheFigureAndNoMore) {
   using namespace report;
-  Figure figure{.name = "f", .title = "t", .width = 760};
+  Figure figure{.name = "f", .title = "t"};
   Panels all{.panels = {},
              .legend = {"with lines title 'a'"},
              .x_label = "x",
@@ -122,7 +122,8 @@ TEST(ReportTraces, PanelsFillTheFigureAndNoMore) {
     all.panels.push_back({.title = "panel's " + std::to_string(i),
                           .data = "$P" + std::to_string(i) + " << EOD\n0 0\n1 1\nEOD\n",
                           .plots = "$P" + std::to_string(i) + " using 1:2 with lines notitle"});
-  draw_panels(figure, all);
+  draw_panels(figure, all, {"one", "two"});
+  EXPECT_EQ(figure.description, listed({"one", "two"}) + ".");
   Folder folder;
   const std::string svg = draw({figure}, folder.path()).at(0);
   EXPECT_NE(svg.find("viewBox=\"0 0 760 " + std::to_string(figure.height) + "\""),
